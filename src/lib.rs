@@ -1,0 +1,1 @@
+//! Inhibitory normalization of error signals.

@@ -1,0 +1,2 @@
+//! The `inorm` command.
+fn main() {}
