@@ -1,0 +1,215 @@
+//! The sixteen networks that the paper compares.
+
+use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+
+/// Which populations a hidden layer has, and what inhibition learns from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Circuit {
+    /// Excitatory units only: `z = h W_EEᵀ + b`.
+    Excitatory,
+    /// Subtractive inhibition trained on the task loss: `z = h W_EEᵀ − (h W_IEᵀ) W_EIᵀ + b`.
+    ExcitatoryInhibitory,
+    /// Subtractive and divisive inhibition trained locally to normalize: `z = (e − i)/s`.
+    InhibitoryNorm,
+    /// Subtractive inhibition trained locally to centre: `z = e − i`.
+    InhibitoryNormSubtractive,
+}
+
+/// What stands between a hidden layer and its ReLU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Normalization {
+    /// Nothing.
+    None,
+    /// `(z − μ)/σ`, and its exact Jacobian on the way back.
+    LayerNorm,
+    /// `(z − μ)/σ`; the error passes back unchanged.
+    LayerNormForwardOnly,
+    /// `z − μ`, and its exact Jacobian on the way back.
+    MeanNorm,
+    /// `z/σ`, and its exact Jacobian on the way back.
+    DivisiveNorm,
+}
+
+/// What happens to the error `δ = ∂L/∂z` of a hidden I-Norm layer before it goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum GradNorm {
+    /// `δ`
+    None,
+    /// `(δ − mean(δ) − z·mean(δ⊙z)) / σ_z`: LN's Jacobian when z is normalized.
+    Full,
+    /// `δ − mean(δ)`
+    Center,
+    /// `δ − Σ_k ν_k δ_k` with fixed random `ν ≥ 0`, `Σν = 1`: lateral inhibition.
+    Lateral,
+    /// `δ / σ_z`
+    Scale,
+    /// `δ − z·mean(δ⊙z)`
+    Decorrelate,
+}
+
+/// One of the networks that the paper compares. All are 784 → N → N → 10.
+///
+/// The names are those of `data/published.csv`; in the figures a `+` stands for "with".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)] // `label` says what each one is
+pub enum Condition {
+    EiNone,
+    EiLn,
+    EiLnForwardOnly,
+    EiMeanNorm,
+    EiDivisiveNorm,
+    ENone,
+    ELn,
+    ELnForwardOnly,
+    #[serde(rename = "inorm_none")]
+    INormNone,
+    #[serde(rename = "inorm_full")]
+    INormFull,
+    #[serde(rename = "inorm_center")]
+    INormCenter,
+    #[serde(rename = "inorm_lateral")]
+    INormLateral,
+    #[serde(rename = "inorm_scale")]
+    INormScale,
+    #[serde(rename = "inorm_decorrelate")]
+    INormDecorrelate,
+    #[serde(rename = "inorm_sub_none")]
+    INormSubNone,
+    #[serde(rename = "inorm_sub_center")]
+    INormSubCenter,
+}
+
+impl Condition {
+    /// All conditions, in the order in which tables list them.
+    pub const ALL: [Self; 16] = [
+        Self::EiNone,
+        Self::EiLn,
+        Self::EiLnForwardOnly,
+        Self::EiMeanNorm,
+        Self::EiDivisiveNorm,
+        Self::ENone,
+        Self::ELn,
+        Self::ELnForwardOnly,
+        Self::INormNone,
+        Self::INormFull,
+        Self::INormCenter,
+        Self::INormLateral,
+        Self::INormScale,
+        Self::INormDecorrelate,
+        Self::INormSubNone,
+        Self::INormSubCenter,
+    ];
+
+    /// The name used in tables, files and on the command line.
+    pub const fn name(self) -> &'static str {
+        self.row().0
+    }
+
+    /// What a legend says.
+    pub const fn label(self) -> &'static str {
+        self.row().1
+    }
+
+    /// The populations of the hidden layers.
+    pub const fn circuit(self) -> Circuit {
+        self.row().2
+    }
+
+    /// What stands between a hidden layer and its ReLU.
+    pub const fn normalization(self) -> Normalization {
+        self.row().3
+    }
+
+    /// What happens to the error of a hidden layer.
+    pub const fn grad_norm(self) -> GradNorm {
+        self.row().4
+    }
+
+    /// The one table behind every property.
+    const fn row(self) -> (&'static str, &'static str, Circuit, Normalization, GradNorm) {
+        use Circuit::{
+            Excitatory as E, ExcitatoryInhibitory as Ei, InhibitoryNorm as INorm,
+            InhibitoryNormSubtractive as Sub,
+        };
+        use Normalization as N;
+        const NO: GradNorm = GradNorm::None;
+        match self {
+            Self::EiNone => ("ei_none", "EI", Ei, N::None, NO),
+            Self::EiLn => ("ei_ln", "EI + LN", Ei, N::LayerNorm, NO),
+            Self::EiLnForwardOnly => {
+                ("ei_ln_forward_only", "EI + LN (forward only)", Ei, N::LayerNormForwardOnly, NO)
+            }
+            Self::EiMeanNorm => ("ei_mean_norm", "EI + mean norm", Ei, N::MeanNorm, NO),
+            Self::EiDivisiveNorm => {
+                ("ei_divisive_norm", "EI + divisive norm", Ei, N::DivisiveNorm, NO)
+            }
+            Self::ENone => ("e_none", "E-only", E, N::None, NO),
+            Self::ELn => ("e_ln", "E-only + LN", E, N::LayerNorm, NO),
+            Self::ELnForwardOnly => {
+                ("e_ln_forward_only", "E-only + LN (forward only)", E, N::LayerNormForwardOnly, NO)
+            }
+            Self::INormNone => ("inorm_none", "I-Norm", INorm, N::None, NO),
+            Self::INormFull => {
+                ("inorm_full", "I-Norm + GradNorm", INorm, N::None, GradNorm::Full)
+            }
+            Self::INormCenter => {
+                ("inorm_center", "I-Norm + center", INorm, N::None, GradNorm::Center)
+            }
+            Self::INormLateral => {
+                ("inorm_lateral", "I-Norm + lateral", INorm, N::None, GradNorm::Lateral)
+            }
+            Self::INormScale => {
+                ("inorm_scale", "I-Norm + scale", INorm, N::None, GradNorm::Scale)
+            }
+            Self::INormDecorrelate => (
+                "inorm_decorrelate",
+                "I-Norm + decorrelate",
+                INorm,
+                N::None,
+                GradNorm::Decorrelate,
+            ),
+            Self::INormSubNone => ("inorm_sub_none", "I-Norm (sub)", Sub, N::None, NO),
+            Self::INormSubCenter => {
+                ("inorm_sub_center", "I-Norm (sub) + center", Sub, N::None, GradNorm::Center)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Condition {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        Self::ALL.into_iter().find(|c| c.name() == name).ok_or_else(|| {
+            let names: Vec<_> = Self::ALL.iter().map(|c| c.name()).collect();
+            Error::invalid("condition", format!("'{name}'"), format!("one of {}", names.join(", ")))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_parse_back_and_are_those_serde_writes() {
+        for condition in Condition::ALL {
+            assert_eq!(condition.name().parse::<Condition>().unwrap(), condition);
+            assert_eq!(
+                serde_json::to_string(&condition).unwrap(),
+                format!("\"{}\"", condition.name())
+            );
+        }
+        let message = "ei_nothing".parse::<Condition>().unwrap_err().to_string();
+        assert!(message.contains("'ei_nothing'") && message.contains("inorm_full"), "{message}");
+    }
+}

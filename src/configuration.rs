@@ -1,0 +1,77 @@
+//! The thirty configurations of the paper's sweep: a width and three learning rates each.
+
+use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::sync::OnceLock;
+
+/// One row of `data/configs.csv`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Configuration {
+    /// Row number, 0 to 29.
+    pub index: usize,
+    /// Units of each hidden layer.
+    pub width: usize,
+    /// Learning rates.
+    pub rates: LearningRates,
+}
+
+/// One learning rate for each kind of weight.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct LearningRates {
+    /// `W_EE` and `b`.
+    pub lr: f64,
+    /// `W_IE`, and `U_IE` in I-Norm layers.
+    pub lr_w_ie: f64,
+    /// `W_EI`.
+    pub lr_w_ei: f64,
+}
+
+const TABLE: &str = include_str!("../data/configs.csv");
+
+/// All thirty configurations, drawn log-uniformly by the authors.
+pub fn configurations() -> &'static [Configuration] {
+    static ALL: OnceLock<Vec<Configuration>> = OnceLock::new();
+    ALL.get_or_init(|| TABLE.lines().skip(1).map(parse_row).collect())
+}
+
+/// Configuration number `index`.
+///
+/// # Errors
+/// If there is no such row.
+pub fn configuration(index: usize) -> Result<Configuration> {
+    let all = configurations();
+    all.get(index).copied().ok_or_else(|| {
+        Error::invalid("configuration", index, format!("0 to {}", all.len().saturating_sub(1)))
+    })
+}
+
+fn parse_row(line: &str) -> Configuration {
+    let number = |column: usize| -> f64 {
+        let field = line.split(',').nth(column).unwrap_or_default();
+        field.parse().unwrap_or_else(|_| panic!("data/configs.csv: bad row '{line}'"))
+    };
+    Configuration {
+        index: number(0) as usize,
+        width: number(1) as usize,
+        rates: LearningRates { lr: number(2), lr_w_ie: number(3), lr_w_ei: number(4) },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thirty_configurations_in_the_ranges_of_the_paper() {
+        let all = configurations();
+        assert_eq!(all.len(), 30);
+        for (row, c) in all.iter().enumerate() {
+            assert_eq!(c.index, row);
+            assert!((100..=500).contains(&c.width));
+            assert!((1e-3..=1e-2).contains(&c.rates.lr));
+            assert!((1e-2..=1.0).contains(&c.rates.lr_w_ie));
+            assert!((1e-5..=1e-2).contains(&c.rates.lr_w_ei));
+        }
+        assert!(configuration(30).is_err());
+    }
+}

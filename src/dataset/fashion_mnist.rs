@@ -1,0 +1,302 @@
+//! FashionMNIST: 60,000 training and 10,000 test images of clothes, 28 × 28 grey values.
+
+use super::idx::{parse_idx, read_idx};
+use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+/// Height and width of an image in pixels.
+pub const SIDE: usize = 28;
+/// Pixels of an image: the number of inputs of every network.
+pub const PIXELS: usize = SIDE * SIDE;
+/// The ten classes; a label is an index into them.
+pub const CLASSES: [&str; 10] = [
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+];
+/// The four files: training images and labels, test images and labels. Each may end in `.gz`.
+pub const FILES: [&str; 4] = [
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+];
+/// Where Debian's package `dataset-fashion-mnist` puts the files.
+const DEBIAN: &str = "/usr/share/datasets/fashion-mnist";
+/// No split of FashionMNIST has more images than this.
+const MOST_IMAGES: usize = 60_000;
+
+/// Images and their labels.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Images {
+    pixels: Vec<u8>,
+    labels: Vec<u8>,
+}
+
+impl Images {
+    /// How many images there are.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// Image number `index`: 784 grey values, row by row, 0 black to 255 white.
+    pub fn image(&self, index: usize) -> &[u8] {
+        &self.pixels[index * PIXELS..(index + 1) * PIXELS]
+    }
+
+    /// The labels of all images, 0 to 9 (see [`CLASSES`]).
+    pub fn labels(&self) -> &[u8] {
+        &self.labels
+    }
+
+    /// Only the first `count` images, or all if there are fewer.
+    #[must_use]
+    pub fn first(&self, count: usize) -> Self {
+        let count = count.min(self.len());
+        Self { pixels: self.pixels[..count * PIXELS].to_vec(), labels: self.labels[..count].to_vec() }
+    }
+
+    fn new(pixels: ([usize; 3], Vec<u8>), labels: ([usize; 1], Vec<u8>), name: &Path) -> Result<Self> {
+        let ([count, height, width], pixels) = pixels;
+        let ([label_count], labels) = labels;
+        if (height, width) != (SIDE, SIDE) {
+            let problem = format!("has images of {height} × {width} pixels");
+            return Err(Error::malformed(name, problem, format!("{SIDE} × {SIDE}")));
+        }
+        if count != label_count {
+            let problem = format!("has {count} images but {label_count} labels");
+            return Err(Error::malformed(name, problem, "one label an image"));
+        }
+        if count == 0 {
+            return Err(Error::malformed(name, "has no images", "at least one"));
+        }
+        if let Some(label) = labels.iter().find(|&&l| usize::from(l) >= CLASSES.len()) {
+            return Err(Error::malformed(name, format!("has label {label}"), "labels 0 to 9"));
+        }
+        Ok(Self { pixels, labels })
+    }
+}
+
+impl fmt::Debug for Images {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Images({})", self.len())
+    }
+}
+
+/// Where the images came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Source {
+    /// The four files in this folder.
+    Folder(PathBuf),
+    /// The balanced subset that is part of this crate.
+    Subset,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(path) => write!(f, "{}", path.display()),
+            Self::Subset => f.write_str("the built-in subset"),
+        }
+    }
+}
+
+/// The data set.
+#[derive(Debug, Clone)]
+pub struct FashionMnist {
+    /// Images to learn from.
+    pub train: Images,
+    /// Images to be tested on.
+    pub test: Images,
+    /// Where they came from.
+    pub source: Source,
+}
+
+impl FashionMnist {
+    /// The data set from the first place that has it: the folder named by the environment
+    /// variable `INORM_DATA`, `data/fashion-mnist` of this project, Debian's package
+    /// `dataset-fashion-mnist`, and at last the built-in subset.
+    ///
+    /// # Errors
+    /// If a place that has files has bad ones, or `INORM_DATA` names a folder without them:
+    /// a broken full set is never silently replaced by the subset.
+    pub fn load() -> Result<Self> {
+        match Self::locate()? {
+            Source::Folder(folder) => Self::from_folder(&folder),
+            Source::Subset => Self::subset(),
+        }
+    }
+
+    /// Where [`load`](Self::load) would read from.
+    ///
+    /// # Errors
+    /// If `INORM_DATA` names a folder without the files.
+    pub fn locate() -> Result<Source> {
+        if let Some(folder) = std::env::var_os("INORM_DATA").map(PathBuf::from) {
+            find_files(&folder)?;
+            return Ok(Source::Folder(folder));
+        }
+        let places = [Self::project_folder(), PathBuf::from(DEBIAN)];
+        let found = places.into_iter().find(|folder| find_files(folder).is_ok());
+        Ok(found.map_or(Source::Subset, Source::Folder))
+    }
+
+    /// The folder of this project that downloads go to.
+    pub fn project_folder() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("data/fashion-mnist")
+    }
+
+    /// The data set from the four files, gzipped or plain, in `folder`.
+    ///
+    /// # Errors
+    /// If one is missing, damaged or does not fit the others.
+    pub fn from_folder(folder: &Path) -> Result<Self> {
+        let [train_images, train_labels, test_images, test_labels] = find_files(folder)?;
+        let read = |images: &Path, labels: &Path| {
+            Images::new(
+                read_idx(images, MOST_IMAGES * PIXELS)?,
+                read_idx(labels, MOST_IMAGES)?,
+                images,
+            )
+        };
+        Ok(Self {
+            train: read(&train_images, &train_labels)?,
+            test: read(&test_images, &test_labels)?,
+            source: Source::Folder(folder.to_owned()),
+        })
+    }
+
+    /// The built-in subset: the first 256 training and 100 test images of each class, in file
+    /// order. Real data, enough to see every effect begin, not enough for the paper's numbers.
+    ///
+    /// # Errors
+    /// Only if the crate was built from damaged files.
+    pub fn subset() -> Result<Self> {
+        let folder = Path::new("data/fashion-mnist-subset");
+        let read = |images: &[u8], labels: &[u8]| {
+            Images::new(
+                parse_idx(images, folder, MOST_IMAGES * PIXELS)?,
+                parse_idx(labels, folder, MOST_IMAGES)?,
+                folder,
+            )
+        };
+        macro_rules! file {
+            ($name:literal) => {
+                include_bytes!(concat!("../../data/fashion-mnist-subset/", $name, ".gz"))
+            };
+        }
+        Ok(Self {
+            train: read(file!("train-images-idx3-ubyte"), file!("train-labels-idx1-ubyte"))?,
+            test: read(file!("t10k-images-idx3-ubyte"), file!("t10k-labels-idx1-ubyte"))?,
+            source: Source::Subset,
+        })
+    }
+
+    /// SHA-256 of all pixels and labels, in hexadecimal: what a result was computed from.
+    pub fn checksum(&self) -> String {
+        let mut hash = Sha256::new();
+        for images in [&self.train, &self.test] {
+            hash.update(&images.pixels);
+            hash.update(&images.labels);
+        }
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// One line for people: how many images from where.
+    pub fn describe(&self) -> String {
+        let Self { train, test, source } = self;
+        format!("{} training and {} test images from {source}", train.len(), test.len())
+    }
+}
+
+/// The four files in `folder`, each gzipped or plain.
+fn find_files(folder: &Path) -> Result<[PathBuf; 4]> {
+    let mut found = FILES.map(|name| folder.join(name));
+    for path in &mut found {
+        let zipped = path.with_extension("gz");
+        if zipped.is_file() {
+            *path = zipped;
+        } else if !path.is_file() {
+            let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
+            std::fs::read_dir(folder).map_err(|e| Error::io("read folder", folder, e))?;
+            return Err(Error::malformed(
+                path.clone(),
+                missing.to_string(),
+                "the four FashionMNIST files, gzipped or plain; get them with `inorm data fetch`",
+            ));
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_subset_is_balanced_and_small() {
+        let data = FashionMnist::subset().unwrap();
+        for (images, each) in [(&data.train, 256), (&data.test, 100)] {
+            assert_eq!(images.len(), each * CLASSES.len());
+            for class in 0..CLASSES.len() {
+                let count = images.labels().iter().filter(|&&l| usize::from(l) == class).count();
+                assert_eq!(count, each, "{}", CLASSES[class]);
+            }
+        }
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/fashion-mnist-subset");
+        let bytes: u64 = find_files(&folder).unwrap().iter().map(|f| f.metadata().unwrap().len()).sum();
+        assert!(bytes <= 2_000_000, "{bytes} bytes");
+        assert_eq!(FashionMnist::from_folder(&folder).unwrap().checksum(), data.checksum());
+    }
+
+    #[test]
+    fn the_subset_is_the_first_images_of_each_class_of_the_full_set() {
+        let Ok(full) = FashionMnist::from_folder(Path::new(DEBIAN)) else {
+            eprintln!("full data not installed: nothing to compare with");
+            return;
+        };
+        assert_eq!((full.train.len(), full.test.len()), (60_000, 10_000));
+        let subset = FashionMnist::subset().unwrap();
+        for (all, some, each) in [(&full.train, &subset.train, 256), (&full.test, &subset.test, 100)] {
+            let mut taken = [0; CLASSES.len()];
+            let mut row = 0;
+            for index in 0..all.len() {
+                let label = all.labels()[index];
+                if taken[usize::from(label)] < each {
+                    taken[usize::from(label)] += 1;
+                    assert_eq!(some.labels()[row], label);
+                    assert_eq!(some.image(row), all.image(index));
+                    row += 1;
+                }
+            }
+            assert_eq!(row, some.len());
+        }
+    }
+
+    #[test]
+    fn a_folder_without_the_files_names_the_first_missing_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let message = FashionMnist::from_folder(folder.path()).unwrap_err().to_string();
+        assert!(message.contains(FILES[0]) && message.contains("inorm data fetch"), "{message}");
+        let nowhere = folder.path().join("nowhere");
+        let message = FashionMnist::from_folder(&nowhere).unwrap_err().to_string();
+        assert!(message.contains("cannot read folder"), "{message}");
+    }
+}

@@ -1,0 +1,158 @@
+//! The IDX format: a magic number, the sizes, then one byte a value.
+
+use crate::{Error, Result};
+use flate2::read::GzDecoder;
+use std::{
+    fs::File,
+    io::{BufReader, Read},
+    path::Path,
+};
+
+/// Reads an IDX file of unsigned bytes with `DIMENSIONS` axes, gzipped or plain.
+///
+/// Returns its sizes and its values. `limit` bounds the number of values, so that a corrupt
+/// header cannot ask for more memory than a real file would need.
+///
+/// # Errors
+/// If the file cannot be read, is not such a file, is cut short or goes on after its last value.
+pub fn read_idx<const DIMENSIONS: usize>(
+    path: &Path,
+    limit: usize,
+) -> Result<([usize; DIMENSIONS], Vec<u8>)> {
+    let file = File::open(path).map_err(|e| Error::io("read", path, e))?;
+    parse_idx(BufReader::new(file), path, limit)
+}
+
+/// [`read_idx`] from any source of bytes; `name` appears in error messages.
+pub(super) fn parse_idx<const DIMENSIONS: usize>(
+    mut source: impl Read,
+    name: &Path,
+    limit: usize,
+) -> Result<([usize; DIMENSIONS], Vec<u8>)> {
+    let mut start = [0; 2];
+    read_exactly(&mut source, &mut start, name)?;
+    let rest = start.as_slice().chain(source);
+    if start == [0x1f, 0x8b] {
+        parse_plain(GzDecoder::new(rest), name, limit)
+    } else {
+        parse_plain(rest, name, limit)
+    }
+}
+
+fn parse_plain<const DIMENSIONS: usize>(
+    mut source: impl Read,
+    name: &Path,
+    limit: usize,
+) -> Result<([usize; DIMENSIONS], Vec<u8>)> {
+    let mut magic = [0; 4];
+    read_exactly(&mut source, &mut magic, name)?;
+    let expected = [0, 0, 0x08, DIMENSIONS as u8];
+    if magic != expected {
+        return Err(Error::malformed(
+            name,
+            format!("starts with {magic:02x?}"),
+            format!("an IDX file of bytes with {DIMENSIONS} axes, which starts with {expected:02x?}"),
+        ));
+    }
+    let mut sizes = [0; DIMENSIONS];
+    for size in &mut sizes {
+        let mut bytes = [0; 4];
+        read_exactly(&mut source, &mut bytes, name)?;
+        *size = u32::from_be_bytes(bytes) as usize;
+    }
+    let count = sizes.iter().try_fold(1_usize, |n, &s| n.checked_mul(s)).filter(|&n| n <= limit);
+    let Some(count) = count else {
+        return Err(Error::malformed(
+            name,
+            format!("announces sizes {sizes:?}"),
+            format!("at most {limit} values"),
+        ));
+    };
+    let mut values = vec![0; count];
+    read_exactly(&mut source, &mut values, name)?;
+    match source.read(&mut [0]) {
+        Ok(0) => Ok((sizes, values)),
+        Ok(_) => Err(Error::malformed(
+            name,
+            "goes on after its last value",
+            format!("{count} values for sizes {sizes:?}"),
+        )),
+        Err(e) => Err(broken(name, &e)),
+    }
+}
+
+fn read_exactly(source: &mut impl Read, buffer: &mut [u8], name: &Path) -> Result<()> {
+    source.read_exact(buffer).map_err(|e| broken(name, &e))
+}
+
+fn broken(name: &Path, e: &std::io::Error) -> Error {
+    use std::io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+    let problem = match e.kind() {
+        UnexpectedEof => "is cut short".to_owned(),
+        InvalidData | InvalidInput => format!("is damaged ({e})"),
+        _ => format!("cannot be read ({e})"),
+    };
+    Error::malformed(name, problem, "a whole IDX file; fetch it again with `inorm data fetch`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::io::Write;
+
+    fn file(sizes: [u32; 2], values: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![0, 0, 8, 2];
+        sizes.iter().for_each(|s| bytes.extend(s.to_be_bytes()));
+        bytes.extend(values);
+        bytes
+    }
+
+    fn gz(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(vec![], flate2::Compression::default());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn parse(bytes: &[u8]) -> Result<([usize; 2], Vec<u8>)> {
+        parse_idx::<2>(bytes, Path::new("images"), 1000)
+    }
+
+    fn message(bytes: &[u8]) -> String {
+        parse(bytes).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn plain_and_gzipped_files_read_the_same() {
+        let plain = file([2, 3], &[1, 2, 3, 4, 5, 6]);
+        let expected = ([2, 3], vec![1, 2, 3, 4, 5, 6]);
+        assert_eq!(parse(&plain).unwrap(), expected);
+        assert_eq!(parse(&gz(&plain)).unwrap(), expected);
+    }
+
+    #[test]
+    fn every_kind_of_damage_has_its_message() {
+        let good = file([2, 3], &[1, 2, 3, 4, 5, 6]);
+        assert!(message(&good[..good.len() - 1]).contains("cut short"));
+        assert!(message(&[]).contains("cut short"));
+        assert!(message(&[&good[..], &[0]].concat()).contains("goes on after"));
+        assert!(message(&file([u32::MAX, u32::MAX], &[])).contains("at most 1000 values"));
+        let mut other = good.clone();
+        other[3] = 1;
+        assert!(message(&other).contains("starts with"));
+        let zipped = gz(&good);
+        assert!(message(&zipped[..zipped.len() - 9]).contains("cut short"));
+        let mut damaged = zipped;
+        let last = damaged.len() - 6;
+        damaged[last] ^= 0xff;
+        assert!(message(&damaged).contains("damaged"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_input_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = parse(&bytes);
+            let _ = parse(&gz(&bytes));
+        }
+    }
+}

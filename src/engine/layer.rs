@@ -1,0 +1,305 @@
+//! One layer: its weights stacked into one matrix, and the buffers of one batch.
+
+use super::{
+    lanes::Real,
+    passes,
+    product::{Into, View, product},
+};
+use crate::{
+    condition::{Circuit, Condition, GradNorm, Normalization},
+    layers::LayerWeights,
+    learning::LearningRule,
+};
+
+/// A layer of the fused engine.
+///
+/// `W_EE`, `W_IE` and `U_IE` all see the same input, so they are the row blocks of one matrix:
+/// one product computes all drives, one computes all gradients.
+#[derive(Clone)]
+pub(super) struct Layer<T> {
+    pub circuit: Circuit,
+    pub normalization: Normalization,
+    pub grad_norm: GradNorm,
+    /// Whether the activity is `relu(z)` (hidden layers) or `z` (the read-out).
+    pub rectified: bool,
+    pub inputs: usize,
+    pub units: usize,
+    pub inhibitory: usize,
+    /// Rows of `matrix`: units + inhibitory + (units, if it divides).
+    pub rows: usize,
+    /// `[W_EE; W_IE; U_IE]`, \[rows, inputs\].
+    pub matrix: Vec<T>,
+    /// \[units, inhibitory\]
+    pub w_ei: Vec<T>,
+    pub b: Vec<T>,
+    pub nu: Vec<T>,
+    velocity: Option<Box<Velocity<T>>>,
+    pub batch: Batch<T>,
+}
+
+/// What momentum remembers: one velocity for each weight.
+#[derive(Clone)]
+struct Velocity<T> {
+    matrix: Vec<T>,
+    w_ei: Vec<T>,
+    b: Vec<T>,
+}
+
+/// What a layer computes for one batch of `size` samples.
+#[derive(Clone, Default)]
+pub(super) struct Batch<T> {
+    pub size: usize,
+    /// `h Mᵀ`, \[size, rows\]: excitatory drive, inhibitory activity, divisive drive.
+    pub drive: Vec<T>,
+    /// `i`, \[size, units\]; on the way back `∂L/∂i`.
+    pub inhibition: Vec<T>,
+    /// Before normalization and ReLU, \[size, units\].
+    pub z: Vec<T>,
+    /// After normalization, \[size, units\]; empty without one.
+    pub normalized: Vec<T>,
+    /// What the layer above sees, \[size, units\].
+    pub activity: Vec<T>,
+    /// `s`, the divisive inhibition, \[size\]; 1 where nothing divides.
+    pub s: Vec<T>,
+    /// `∂L/∂activity`, \[size, units\].
+    pub error: Vec<T>,
+    /// `∂L/∂drive`, \[size, rows\].
+    pub delta: Vec<T>,
+}
+
+impl<T: Real> Layer<T> {
+    pub fn hidden(condition: Condition, weights: &LayerWeights<T>) -> Self {
+        Self::new(
+            weights,
+            condition.circuit(),
+            condition.normalization(),
+            condition.grad_norm(),
+            true,
+        )
+    }
+
+    pub fn readout(weights: &LayerWeights<T>) -> Self {
+        let circuit = Circuit::ExcitatoryInhibitory;
+        Self::new(weights, circuit, Normalization::None, GradNorm::None, false)
+    }
+
+    fn new(
+        weights: &LayerWeights<T>,
+        circuit: Circuit,
+        normalization: Normalization,
+        grad_norm: GradNorm,
+        rectified: bool,
+    ) -> Self {
+        let LayerWeights { inputs, excitatory: units, inhibitory, .. } = *weights;
+        let matrix = [&weights.w_ee[..], &weights.w_ie, &weights.u_ie].concat();
+        let rows = units + inhibitory + if circuit.divides() { units } else { 0 };
+        assert_eq!(matrix.len(), rows * inputs, "weights do not fit their circuit");
+        assert_eq!(weights.w_ei.len(), units * inhibitory);
+        assert_eq!(weights.b.len(), units);
+        assert!(grad_norm != GradNorm::Lateral || weights.nu.len() == units, "ν is missing");
+        Self {
+            circuit,
+            normalization,
+            grad_norm,
+            rectified,
+            inputs,
+            units,
+            inhibitory,
+            rows,
+            matrix,
+            w_ei: weights.w_ei.clone(),
+            b: weights.b.clone(),
+            nu: weights.nu.clone(),
+            velocity: None,
+            batch: Batch::default(),
+        }
+    }
+
+    pub fn weights(&self) -> LayerWeights<T> {
+        self.split(&self.matrix, self.w_ei.clone(), self.b.clone(), self.nu.clone())
+    }
+
+    /// The stacked `matrix` and the rest, as named weights.
+    fn split(&self, matrix: &[T], w_ei: Vec<T>, b: Vec<T>, nu: Vec<T>) -> LayerWeights<T> {
+        let (w_ee, rest) = matrix.split_at(self.units * self.inputs);
+        let (w_ie, u_ie) = rest.split_at(self.inhibitory * self.inputs);
+        LayerWeights {
+            inputs: self.inputs,
+            excitatory: self.units,
+            inhibitory: self.inhibitory,
+            w_ee: w_ee.to_vec(),
+            w_ie: w_ie.to_vec(),
+            w_ei,
+            u_ie: u_ie.to_vec(),
+            b,
+            nu,
+        }
+    }
+
+    /// Computes the activity for the inputs `h`, \[size, inputs\].
+    pub fn forward(&mut self, h: &[T], size: usize) {
+        self.resize(size);
+        let Self { inputs, units, inhibitory, rows, .. } = *self;
+        let matrix = View::new(&self.matrix, rows, inputs);
+        let h = View::new(h, size, inputs);
+        product(h, matrix.t(), &mut self.batch.drive, rows, Into::Replace);
+        if inhibitory > 0 {
+            let r = View::strided(&self.batch.drive[units..], size, inhibitory, rows);
+            let w_ei = View::new(&self.w_ei, units, inhibitory);
+            product(r, w_ei.t(), &mut self.batch.inhibition, units, Into::Replace);
+        }
+        pulp::Arch::new().dispatch(|| passes::forward(self));
+    }
+
+    /// Turns `batch.error` into `batch.delta`; adds `∂L/∂h` to nothing, but writes it to `below`.
+    ///
+    /// `lambda` weighs the local loss.
+    pub fn backward(&mut self, lambda: T, below: Option<&mut [T]>) {
+        let Self { inputs, units, inhibitory, rows, .. } = *self;
+        let size = self.batch.size;
+        pulp::Arch::new().dispatch(|| passes::backward(self, lambda));
+        if inhibitory > 0 {
+            let error = View::new(&self.batch.inhibition, size, units);
+            let w_ei = View::new(&self.w_ei, units, inhibitory);
+            product(error, w_ei, &mut self.batch.delta[units..], rows, Into::Replace);
+        }
+        if let Some(below) = below {
+            // Nothing of the task error passes through inhibition that learns locally.
+            let through =
+                if self.circuit.learns_locally() { units } else { units + inhibitory };
+            let delta = View::strided(&self.batch.delta, size, through, rows);
+            let matrix = View::new(&self.matrix[..through * inputs], through, inputs);
+            product(delta, matrix, below, inputs, Into::Replace);
+        }
+    }
+
+    /// Whether `W_EI` learns: everywhere but in I-Norm, where it is frozen.
+    fn trains_w_ei(&self) -> bool {
+        self.inhibitory > 0 && self.circuit != Circuit::InhibitoryNorm
+    }
+
+    /// Moves the weights along the gradient of the last batch, with inputs `h`.
+    pub fn update(&mut self, h: &[T], rule: &LearningRule) {
+        if rule.is_plain() {
+            self.descend(h, rule);
+        } else {
+            self.descend_with_momentum(h, rule);
+        }
+        pulp::Arch::new().dispatch(|| self.rectify_weights());
+    }
+
+    /// `p ← p − lr·g`, without ever storing g: δ is scaled, and the product adds to the weights.
+    fn descend(&mut self, h: &[T], rule: &LearningRule) {
+        let Self { inputs, units, inhibitory, rows, .. } = *self;
+        let size = self.batch.size;
+        let rates = self.rates(rule).map(|rate| -rate);
+        let delta = &mut self.batch.delta;
+        pulp::Arch::new().dispatch(|| passes::scale_blocks(delta, [units, rows], rates));
+        passes::add_column_sums(&self.batch.delta, rows, &mut self.b);
+        let h = View::new(h, size, inputs);
+        let delta = View::new(&self.batch.delta, size, rows);
+        product(delta.t(), h, &mut self.matrix, inputs, Into::Add);
+        if self.trains_w_ei() {
+            let rate = -T::of(rule.rates.lr_w_ei);
+            self.batch.inhibition.iter_mut().for_each(|g| *g = *g * rate);
+            let error = View::new(&self.batch.inhibition, size, units);
+            let r = View::strided(&self.batch.drive[units..], size, inhibitory, rows);
+            product(error.t(), r, &mut self.w_ei, inhibitory, Into::Add);
+        }
+    }
+
+    /// `v ← μ v + g; p ← p − lr·v`, then weight decay of what is not inhibitory.
+    fn descend_with_momentum(&mut self, h: &[T], rule: &LearningRule) {
+        let mut velocity = self.velocity.take().unwrap_or_else(|| {
+            Box::new(Velocity {
+                matrix: vec![T::zero(); self.matrix.len()],
+                w_ei: vec![T::zero(); self.w_ei.len()],
+                b: vec![T::zero(); self.b.len()],
+            })
+        });
+        let excitatory = self.units * self.inputs;
+        let [momentum, inhibitory] = [rule.momentum, rule.inhibitory_momentum].map(T::of);
+        let scale = |values: &mut [T], by: T| values.iter_mut().for_each(|v| *v = *v * by);
+        scale(&mut velocity.matrix[..excitatory], momentum);
+        scale(&mut velocity.matrix[excitatory..], inhibitory);
+        scale(&mut velocity.w_ei, inhibitory);
+        scale(&mut velocity.b, momentum);
+        self.add_gradients(h, &mut velocity.matrix, &mut velocity.w_ei, &mut velocity.b);
+
+        let [rate, rate_ie] = self.rates(rule);
+        let rate_ei = T::of(rule.rates.lr_w_ei);
+        let decay = rate * T::of(rule.weight_decay);
+        let descend = |weights: &mut [T], velocity: &[T], rate: T, decay: T| {
+            for (w, &v) in weights.iter_mut().zip(velocity) {
+                *w = *w - rate * v;
+                *w = *w - decay * *w;
+            }
+        };
+        let (w_ee, rest) = self.matrix.split_at_mut(excitatory);
+        descend(w_ee, &velocity.matrix, rate, decay);
+        descend(rest, &velocity.matrix[excitatory..], rate_ie, T::zero());
+        descend(&mut self.w_ei, &velocity.w_ei, rate_ei, T::zero());
+        descend(&mut self.b, &velocity.b, rate, decay);
+        self.velocity = Some(velocity);
+    }
+
+    /// The learning rates of the first `units` rows of the matrix and of the rest.
+    fn rates(&self, rule: &LearningRule) -> [T; 2] {
+        [T::of(rule.rates.lr), T::of(rule.rates.lr_w_ie)]
+    }
+
+    fn add_gradients(&self, h: &[T], matrix: &mut [T], w_ei: &mut [T], b: &mut [T]) {
+        let Self { inputs, units, inhibitory, rows, .. } = *self;
+        let size = self.batch.size;
+        let delta = View::new(&self.batch.delta, size, rows);
+        product(delta.t(), View::new(h, size, inputs), matrix, inputs, Into::Add);
+        passes::add_column_sums(&self.batch.delta, rows, b);
+        if self.trains_w_ei() {
+            let error = View::new(&self.batch.inhibition, size, units);
+            let r = View::strided(&self.batch.drive[units..], size, inhibitory, rows);
+            product(error.t(), r, w_ei, inhibitory, Into::Add);
+        }
+    }
+
+    /// The gradients of the last batch, with inputs `h`, as named weights.
+    pub fn gradients(&self, h: &[T]) -> LayerWeights<T> {
+        let zeros = |values: &[T]| vec![T::zero(); values.len()];
+        let (mut matrix, mut w_ei, mut b) = (zeros(&self.matrix), zeros(&self.w_ei), zeros(&self.b));
+        self.add_gradients(h, &mut matrix, &mut w_ei, &mut b);
+        self.split(&matrix, w_ei, b, Vec::new())
+    }
+
+    /// Dale's principle: `W_EE, W_IE, W_EI ← max(0, ·)`. A weight that is not a number stays so.
+    #[inline(always)]
+    fn rectify_weights(&mut self) {
+        let signed = (self.units + self.inhibitory) * self.inputs;
+        for values in [&mut self.matrix[..signed], &mut self.w_ei[..]] {
+            for w in values {
+                *w = if *w < T::zero() { T::zero() } else { *w };
+            }
+        }
+    }
+
+    fn resize(&mut self, size: usize) {
+        if self.batch.size == size {
+            return;
+        }
+        let Self { units, inhibitory, rows, .. } = *self;
+        let batch = &mut self.batch;
+        batch.size = size;
+        let inhibition = if inhibitory > 0 { units } else { 0 };
+        let normalized = if self.normalization == Normalization::None { 0 } else { units };
+        for (buffer, width) in [
+            (&mut batch.drive, rows),
+            (&mut batch.inhibition, inhibition),
+            (&mut batch.z, units),
+            (&mut batch.normalized, normalized),
+            (&mut batch.activity, units),
+            (&mut batch.s, 1),
+            (&mut batch.error, units),
+            (&mut batch.delta, rows),
+        ] {
+            buffer.resize(size * width, T::zero());
+        }
+    }
+}

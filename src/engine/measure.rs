@@ -1,0 +1,145 @@
+//! What the paper looks at inside a layer: moments, alignments, the local loss, the spectrum of
+//! the error.
+
+use super::{
+    lanes::{Real, dot, moments},
+    layer::Layer,
+    passes::{deviation, grad_norm, layer_norm_backward},
+    product::{Into, View, product},
+};
+use crate::condition::{GradNorm, Normalization};
+use faer::{Mat, Side};
+use serde::{Deserialize, Serialize};
+
+/// What one hidden layer shows for one batch.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct LayerMeasurement {
+    /// Mean over the batch of the mean of `z` over units (Fig. 3b).
+    pub mean: f64,
+    /// Mean over the batch of the population variance of `z` over units (Fig. 3b).
+    pub variance: f64,
+    /// Cosine of `relu(LN(z))` and `relu(z)` (Figs. 4b, 5b); against centring for `lateral`.
+    pub output_alignment: f64,
+    /// Cosine of `∂Σrelu(LN(z))/∂W_EE` and `∂Σrelu(GradNorm(z))/∂W_EE` (Figs. 4b, 5b, 6);
+    /// against centring for `lateral`.
+    pub gradient_alignment: f64,
+    /// The I-Norm loss without its λ.
+    pub inorm_loss: f64,
+    /// Mean squared difference of `z̃` and `LN(e)`; NaN in a layer that does not normalize.
+    pub ln_mse: f64,
+    /// Largest eigenvalue of the covariance over the batch of the error that arrives at GradNorm.
+    pub error_eigenvalue: f64,
+}
+
+/// Measures a hidden layer with inputs `h`, \[size, inputs\].
+pub(super) fn measure<T: Real>(layer: &Layer<T>, h: &[T]) -> LayerMeasurement {
+    let size = layer.batch.size as f64;
+    let mut total = [0.0; 4];
+    let mut reference = Vec::with_capacity(layer.batch.z.len());
+    for (sample, z) in layer.batch.z.chunks_exact(layer.units).enumerate() {
+        let (mean, variance) = moments(z);
+        let inverse = T::one() / deviation(variance);
+        reference.extend(z.iter().map(|&z| (z - mean) * inverse));
+        let (mean, variance) = (mean.to_f64(), variance.to_f64());
+        let loss = mean * mean
+            + if layer.circuit.divides() { (variance - 1.0) * (variance - 1.0) } else { 0.0 };
+        let values = [mean, variance, loss, squared_difference_to_ln(layer, sample)];
+        total.iter_mut().zip(values).for_each(|(t, v)| *t += v / size);
+    }
+    let [mean, variance, inorm_loss, ln_mse] = total;
+    LayerMeasurement {
+        mean,
+        variance,
+        output_alignment: output_alignment(&layer.batch.z, &reference),
+        gradient_alignment: gradient_alignment(layer, &reference, h),
+        inorm_loss,
+        ln_mse,
+        error_eigenvalue: error_eigenvalue(layer),
+    }
+}
+
+/// Mean over units of `(z − LN(e))²` for one sample.
+fn squared_difference_to_ln<T: Real>(layer: &Layer<T>, sample: usize) -> f64 {
+    if !layer.circuit.learns_locally() {
+        return f64::NAN;
+    }
+    let units = layer.units;
+    let drive = &layer.batch.drive[sample * layer.rows..][..units];
+    let e: Vec<T> = drive.iter().zip(&layer.b).map(|(&e, &b)| e + b).collect();
+    let z = &layer.batch.z[sample * units..][..units];
+    let (mean, variance) = moments(&e);
+    let inverse = T::one() / deviation(variance);
+    let difference = |(&z, &e): (&T, &T)| (z - (e - mean) * inverse).to_f64().powi(2);
+    z.iter().zip(&e).map(difference).sum::<f64>() / units as f64
+}
+
+fn output_alignment<T: Real>(z: &[T], reference: &[T]) -> f64 {
+    let rectify = |values: &[T]| values.iter().map(|v| v.max(T::zero())).collect::<Vec<_>>();
+    let (a, b) = (rectify(z), rectify(reference));
+    cosine(dot(&a, &b).to_f64(), dot(&a, &a).to_f64(), dot(&b, &b).to_f64())
+}
+
+/// The cosine of two gradients of `W_EE`, each a sum over samples of an outer product with `h`.
+///
+/// `⟨AᵀH, BᵀH⟩ = Σ (ABᵀ ⊙ HHᵀ)`: sums over pairs of samples, so no gradient is ever formed.
+fn gradient_alignment<T: Real>(layer: &Layer<T>, reference: &[T], h: &[T]) -> f64 {
+    let (units, size) = (layer.units, layer.batch.size);
+    let z = &layer.batch.z;
+    let open = |v: &T| if *v > T::zero() { T::one() } else { T::zero() };
+    let lateral = layer.grad_norm == GradNorm::Lateral;
+    let mut ours: Vec<T> = z.iter().map(open).collect();
+    let mut wanted: Vec<T> =
+        if lateral { ours.clone() } else { reference.iter().map(open).collect() };
+    for sample in 0..size {
+        let at = sample * units..(sample + 1) * units;
+        let (z, s) = (&z[at.clone()], layer.batch.s[sample]);
+        let (ours, wanted) = (&mut ours[at.clone()], &mut wanted[at.clone()]);
+        grad_norm(layer.grad_norm, z, &layer.nu, ours);
+        if lateral {
+            grad_norm(GradNorm::Center, z, &[], wanted);
+        } else {
+            let inverse = T::one() / deviation(moments(z).1);
+            layer_norm_backward(&reference[at], inverse, wanted);
+        }
+        ours.iter_mut().chain(wanted).for_each(|d| *d = *d / s);
+    }
+    let gram = |a: &[T], b: &[T], width: usize| {
+        let mut out = vec![T::zero(); size * size];
+        let (a, b) = (View::new(a, size, width), View::new(b, size, width));
+        product(a, b.t(), &mut out, size, Into::Replace);
+        out
+    };
+    let inputs = gram(h, h, layer.inputs);
+    let inner = |a: &[T], b: &[T]| dot(&gram(a, b, units), &inputs).to_f64();
+    cosine(inner(&ours, &wanted), inner(&ours, &ours), inner(&wanted, &wanted))
+}
+
+fn cosine(inner: f64, a: f64, b: f64) -> f64 {
+    inner / (a.sqrt() * b.sqrt()).max(f64::MIN_POSITIVE)
+}
+
+/// The largest eigenvalue of the covariance of δ, the error that arrives at GradNorm.
+///
+/// With δ centred over the batch, `δᵀδ/size` and `δδᵀ/size` share their largest eigenvalue; the
+/// latter has only as many rows as the batch. NaN if the error is not finite.
+fn error_eigenvalue<T: Real>(layer: &Layer<T>) -> f64 {
+    let (units, size) = (layer.units, layer.batch.size);
+    let batch = &layer.batch;
+    let seen = if layer.normalization == Normalization::None { &batch.z } else { &batch.normalized };
+    let errors = batch.error.iter().zip(seen);
+    let mut delta: Vec<f64> =
+        errors.map(|(e, z)| if *z > T::zero() { e.to_f64() } else { 0.0 }).collect();
+    if delta.iter().any(|d| !d.is_finite()) {
+        return f64::NAN;
+    }
+    for unit in 0..units {
+        let mean = (0..size).map(|s| delta[s * units + unit]).sum::<f64>() / size as f64;
+        (0..size).for_each(|s| delta[s * units + unit] -= mean);
+    }
+    let mut gram = vec![0.0; size * size];
+    let view = View::new(&delta, size, units);
+    product(view, view.t(), &mut gram, size, Into::Replace);
+    let gram = Mat::from_fn(size, size, |i, j| gram[i * size + j] / size as f64);
+    let eigenvalues = gram.self_adjoint_eigenvalues(Side::Lower);
+    eigenvalues.ok().and_then(|values| values.last().copied()).unwrap_or(f64::NAN)
+}

@@ -1,0 +1,136 @@
+//! The fused CPU engine: every condition, in any width, without allocating in a step.
+//!
+//! It computes what the typed networks compute (see [`crate::layers`]), on slices with run-time
+//! sizes: a network's weights move in once, are trained here, and move out again. What makes it
+//! fast, in order of effect: the matrices that see the same input are stacked into one; the
+//! update is the backward product itself, adding to the weights in place; everything between
+//! the products is one pass a sample; and nothing is allocated.
+
+mod lanes;
+mod layer;
+mod measure;
+mod passes;
+mod product;
+
+pub use lanes::Real;
+pub use measure::LayerMeasurement;
+
+use crate::{
+    condition::Condition,
+    layers::NetworkWeights,
+    learning::{LearningRule, smoothed_cross_entropy},
+};
+use layer::Layer;
+
+/// A network in training.
+#[derive(Clone)]
+pub struct Engine<T> {
+    condition: Condition,
+    layers: [Layer<T>; 3],
+    rule: LearningRule,
+}
+
+impl<T: Real> Engine<T> {
+    /// Takes in a network's weights.
+    pub fn new(weights: &NetworkWeights<T>, rule: LearningRule) -> Self {
+        let condition = weights.condition;
+        let [first, second] = &weights.hidden;
+        let layers = [
+            Layer::hidden(condition, first),
+            Layer::hidden(condition, second),
+            Layer::readout(&weights.readout),
+        ];
+        Self { condition, layers, rule }
+    }
+
+    /// The weights as they are now.
+    pub fn weights(&self) -> NetworkWeights<T> {
+        let [first, second, readout] = &self.layers;
+        NetworkWeights {
+            condition: self.condition,
+            hidden: [first.weights(), second.weights()],
+            readout: readout.weights(),
+        }
+    }
+
+    /// The learning rule.
+    pub fn rule(&self) -> &LearningRule {
+        &self.rule
+    }
+
+    /// Inputs of the first layer.
+    pub fn inputs(&self) -> usize {
+        self.layers[0].inputs
+    }
+
+    /// The read-out for a batch `x`, \[size, inputs\], activity ≥ 0: logits \[size, classes\].
+    ///
+    /// # Panics
+    /// If `x` does not hold whole samples.
+    pub fn forward(&mut self, x: &[T]) -> &[T] {
+        let size = x.len() / self.inputs();
+        assert_eq!(size * self.inputs(), x.len(), "a batch holds whole samples");
+        let [first, second, readout] = &mut self.layers;
+        first.forward(x, size);
+        second.forward(&first.batch.activity, size);
+        readout.forward(&second.batch.activity, size);
+        &readout.batch.z
+    }
+
+    /// The task loss of the last [`forward`](Self::forward), and every error below it.
+    ///
+    /// # Panics
+    /// If there is not one label below the number of classes for each sample.
+    pub fn backward(&mut self, labels: &[u8]) -> T {
+        let lambda = T::of(self.rule.lambda);
+        let [first, second, readout] = &mut self.layers;
+        let batch = &mut readout.batch;
+        let smoothing = T::of(self.rule.label_smoothing);
+        let loss = smoothed_cross_entropy(&batch.z, labels, smoothing, &mut batch.error);
+        readout.backward(lambda, Some(&mut second.batch.error));
+        second.backward(lambda, Some(&mut first.batch.error));
+        first.backward(lambda, None);
+        loss
+    }
+
+    /// Moves the weights along the gradients of the last [`backward`](Self::backward).
+    ///
+    /// Consumes them: call it once, with the same `x`.
+    pub fn update(&mut self, x: &[T]) {
+        let [first, second, readout] = &mut self.layers;
+        readout.update(&second.batch.activity, &self.rule);
+        second.update(&first.batch.activity, &self.rule);
+        first.update(x, &self.rule);
+    }
+
+    /// One training step on a batch; returns the task loss before it.
+    pub fn step(&mut self, x: &[T], labels: &[u8]) -> T {
+        self.forward(x);
+        let loss = self.backward(labels);
+        self.update(x);
+        loss
+    }
+
+    /// The gradients of the last [`backward`](Self::backward), as given to the optimizer: of the
+    /// task loss, and of the λ-weighted I-Norm loss for inhibition that learns locally.
+    pub fn gradients(&self, x: &[T]) -> NetworkWeights<T> {
+        let [first, second, readout] = &self.layers;
+        NetworkWeights {
+            condition: self.condition,
+            hidden: [first.gradients(x), second.gradients(&first.batch.activity)],
+            readout: readout.gradients(&second.batch.activity),
+        }
+    }
+
+    /// `z` of hidden layer `layer`, before normalization and ReLU, \[size, units\].
+    pub fn z(&self, layer: usize) -> &[T] {
+        &self.layers[layer].batch.z
+    }
+
+    /// What the hidden layers show after [`backward`](Self::backward) and before
+    /// [`update`](Self::update); `x` is the batch.
+    pub fn measure(&self, x: &[T]) -> [LayerMeasurement; 2] {
+        let [first, second, _] = &self.layers;
+        [measure::measure(first, x), measure::measure(second, &first.batch.activity)]
+    }
+}

@@ -1,0 +1,233 @@
+//! Everything between the matrix products, one sample at a time.
+//!
+//! The functions are inlined into a caller that has chosen the machine's vector instructions.
+
+use super::{
+    lanes::{Real, dot, moments, sum, sum_of_squares},
+    layer::{Batch, Layer},
+};
+use crate::{
+    condition::{Circuit, GradNorm, Normalization},
+    learning::NORMALIZATION_EPSILON,
+};
+
+/// From drive and inhibition to `s`, `z`, normalized z and activity.
+#[inline(always)]
+pub(super) fn forward<T: Real>(layer: &mut Layer<T>) {
+    let Layer { units, inhibitory, rows, normalization, .. } = *layer;
+    let divides = layer.circuit.divides();
+    let Batch { size, drive, inhibition, z, normalized, activity, s, .. } = &mut layer.batch;
+    for sample in 0..*size {
+        let drive = &drive[sample * rows..][..rows];
+        let at = sample * units..(sample + 1) * units;
+        let z = &mut z[at.clone()];
+        for ((z, &e), &b) in z.iter_mut().zip(drive).zip(&layer.b) {
+            *z = e + b;
+        }
+        if inhibitory > 0 {
+            z.iter_mut().zip(&inhibition[at.clone()]).for_each(|(z, &i)| *z = *z - i);
+        }
+        s[sample] = T::one();
+        if divides {
+            s[sample] = root(sum_of_squares(&drive[units + inhibitory..]), units);
+            let inverse = T::one() / s[sample];
+            z.iter_mut().for_each(|z| *z = *z * inverse);
+        }
+        let activity = &mut activity[at.clone()];
+        if normalization == Normalization::None {
+            activity.copy_from_slice(z);
+        } else {
+            let normalized = &mut normalized[at];
+            normalize(normalization, z, normalized);
+            activity.copy_from_slice(normalized);
+        }
+        if layer.rectified {
+            // Written so that NaN stays NaN: a diverging network must not look silent.
+            activity.iter_mut().for_each(|a| *a = if *a < T::zero() { T::zero() } else { *a });
+        }
+    }
+}
+
+/// √(total/n + ε).
+#[inline(always)]
+fn root<T: Real>(total: T, n: usize) -> T {
+    (total / T::of(n as f64) + T::of(NORMALIZATION_EPSILON)).sqrt()
+}
+
+/// √(variance + ε).
+#[inline(always)]
+pub(super) fn deviation<T: Real>(variance: T) -> T {
+    (variance + T::of(NORMALIZATION_EPSILON)).sqrt()
+}
+
+#[inline(always)]
+fn normalize<T: Real>(normalization: Normalization, z: &[T], normalized: &mut [T]) {
+    let (mean, variance) = moments(z);
+    let inverse = T::one() / deviation(variance);
+    let (shift, scale) = match normalization {
+        Normalization::None => (T::zero(), T::one()),
+        Normalization::LayerNorm | Normalization::LayerNormForwardOnly => (mean, inverse),
+        Normalization::MeanNorm => (mean, T::one()),
+        Normalization::DivisiveNorm => (T::zero(), inverse),
+    };
+    normalized.iter_mut().zip(z).for_each(|(n, &z)| *n = (z - shift) * scale);
+}
+
+/// From the error of the activity to the errors of the drives and of the inhibition.
+///
+/// What `W_IE`'s units receive is left to a matrix product of the caller.
+#[inline(always)]
+pub(super) fn backward<T: Real>(layer: &mut Layer<T>, lambda: T) {
+    let Layer { units, inhibitory, rows, circuit, normalization, rectified, .. } = *layer;
+    let Batch { size, drive, inhibition, z, normalized, s, error, delta, .. } = &mut layer.batch;
+    let local = lambda / T::of((*size * units) as f64);
+    for sample in 0..*size {
+        let at = sample * units..(sample + 1) * units;
+        let z = &z[at.clone()];
+        let normalized =
+            if normalization == Normalization::None { z } else { &normalized[at.clone()] };
+        let (delta, inhibitory_delta) = delta[sample * rows..][..rows].split_at_mut(units);
+        if rectified {
+            for ((d, &error), &z) in delta.iter_mut().zip(&error[at.clone()]).zip(normalized) {
+                *d = if z > T::zero() { error } else { T::zero() };
+            }
+        } else {
+            delta.copy_from_slice(&error[at.clone()]);
+        }
+        normalization_backward(normalization, z, normalized, delta);
+        if layer.grad_norm != GradNorm::None {
+            grad_norm(layer.grad_norm, z, &layer.nu, delta);
+        }
+        if inhibitory == 0 {
+            continue;
+        }
+        let inhibition = &mut inhibition[at];
+        match circuit {
+            Circuit::Excitatory => {}
+            Circuit::ExcitatoryInhibitory => {
+                inhibition.iter_mut().zip(&*delta).for_each(|(i, &d)| *i = -d);
+            }
+            Circuit::InhibitoryNorm => {
+                let inverse = T::one() / s[sample];
+                delta.iter_mut().for_each(|d| *d = *d * inverse);
+                let q = &drive[sample * rows + units + inhibitory..][..units];
+                let u_delta = &mut inhibitory_delta[inhibitory..];
+                normalizing_error(z, local, inverse, inhibition, q, u_delta);
+            }
+            Circuit::InhibitoryNormSubtractive => {
+                let pull = -(local + local) * (sum(z) / T::of(units as f64));
+                inhibition.fill(pull);
+            }
+        }
+    }
+}
+
+/// The exact Jacobian of the normalization, or the identity where only the forward pass has it.
+#[inline(always)]
+fn normalization_backward<T: Real>(
+    normalization: Normalization,
+    z: &[T],
+    normalized: &[T],
+    delta: &mut [T],
+) {
+    let n = T::of(delta.len() as f64);
+    match normalization {
+        Normalization::None | Normalization::LayerNormForwardOnly => {}
+        Normalization::LayerNorm => {
+            let inverse = T::one() / deviation(moments(z).1);
+            layer_norm_backward(normalized, inverse, delta);
+        }
+        Normalization::MeanNorm => {
+            let mean = sum(delta) / n;
+            delta.iter_mut().for_each(|d| *d = *d - mean);
+        }
+        Normalization::DivisiveNorm => {
+            let (mean, variance) = moments(z);
+            let inverse = T::one() / deviation(variance);
+            let correlation = dot(delta, normalized) / n;
+            for (d, &z) in delta.iter_mut().zip(z) {
+                *d = (*d - correlation * (z - mean) * inverse) * inverse;
+            }
+        }
+    }
+}
+
+/// `δ ← (δ − mean(δ) − z·mean(δ⊙z)) · inverse`.
+#[inline(always)]
+pub(super) fn layer_norm_backward<T: Real>(z: &[T], inverse: T, delta: &mut [T]) {
+    let n = T::of(delta.len() as f64);
+    let (mean, correlation) = (sum(delta) / n, dot(delta, z) / n);
+    for (d, &z) in delta.iter_mut().zip(z) {
+        *d = (*d - mean - z * correlation) * inverse;
+    }
+}
+
+/// GradNorm: the identity on the way up, this on the way down.
+#[inline(always)]
+pub(super) fn grad_norm<T: Real>(mode: GradNorm, z: &[T], nu: &[T], delta: &mut [T]) {
+    let n = T::of(delta.len() as f64);
+    match mode {
+        GradNorm::None => {}
+        GradNorm::Full => {
+            let inverse = T::one() / deviation(moments(z).1);
+            layer_norm_backward(z, inverse, delta);
+        }
+        GradNorm::Center => {
+            let mean = sum(delta) / n;
+            delta.iter_mut().for_each(|d| *d = *d - mean);
+        }
+        GradNorm::Lateral => {
+            let inhibition = dot(delta, nu);
+            delta.iter_mut().for_each(|d| *d = *d - inhibition);
+        }
+        GradNorm::Scale => {
+            let inverse = T::one() / deviation(moments(z).1);
+            delta.iter_mut().for_each(|d| *d = *d * inverse);
+        }
+        GradNorm::Decorrelate => {
+            let correlation = dot(delta, z) / n;
+            delta.iter_mut().zip(z).for_each(|(d, &z)| *d = *d - z * correlation);
+        }
+    }
+}
+
+/// The gradient of the local loss `λ·mean_batch[mean(z)² + (var(z) − 1)²]`.
+///
+/// Writes `∂/∂i` to `inhibition` and `∂/∂q` to `u_delta`, where `q = h U_IEᵀ`. `local` is λ over
+/// batch size times units, `inverse` is 1/s.
+#[inline(always)]
+fn normalizing_error<T: Real>(
+    z: &[T],
+    local: T,
+    inverse: T,
+    inhibition: &mut [T],
+    q: &[T],
+    u_delta: &mut [T],
+) {
+    let (mean, variance) = moments(z);
+    let two = T::of(2.0);
+    let (push, pull) = (two * local * mean, two * two * local * (variance - T::one()));
+    for (i, &z) in inhibition.iter_mut().zip(z) {
+        *i = -(push + pull * (z - mean)) * inverse;
+    }
+    // ∂/∂s = Σ ∂/∂z · (−z/s), and ∂/∂i is already ∂/∂z · (−1/s).
+    let scale = dot(inhibition, z) * inverse / T::of(z.len() as f64);
+    u_delta.iter_mut().zip(q).for_each(|(u, &q)| *u = scale * q);
+}
+
+/// Scales the first `units` values of each row of `rows` by `rates[0]`, the others by `rates[1]`.
+#[inline(always)]
+pub(super) fn scale_blocks<T: Real>(delta: &mut [T], [units, rows]: [usize; 2], rates: [T; 2]) {
+    for row in delta.chunks_exact_mut(rows) {
+        let (excitatory, inhibitory) = row.split_at_mut(units);
+        excitatory.iter_mut().for_each(|d| *d = *d * rates[0]);
+        inhibitory.iter_mut().for_each(|d| *d = *d * rates[1]);
+    }
+}
+
+/// Adds the sum of the first columns of `delta`, \[_, rows\], to `sums`.
+pub(super) fn add_column_sums<T: Real>(delta: &[T], rows: usize, sums: &mut [T]) {
+    for row in delta.chunks_exact(rows) {
+        sums.iter_mut().zip(row).for_each(|(sum, &d)| *sum += d);
+    }
+}

@@ -1,0 +1,85 @@
+//! The one error type of the crate.
+
+use std::path::PathBuf;
+
+/// What can go wrong, in words for the person who has to do something about it.
+///
+/// Each message is one line: what, what was expected, what to do next.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A value outside its range, or a name that does not exist.
+    #[error("{what}: {found} is not valid; expected {expected}")]
+    Invalid {
+        /// The name of the value.
+        what: String,
+        /// What was given.
+        found: String,
+        /// What would have been accepted.
+        expected: String,
+    },
+    /// A file whose contents are not what its name or place promises.
+    #[error("{}: {problem}; expected {expected}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+        /// What it should have been, and what to do.
+        expected: String,
+    },
+    /// The operating system refused to read or write.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// A verb: "read", "write", "create", …
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// No compiled network of this width exists.
+    #[error(
+        "width {width} has no compiled network; expected one of the configurations' widths ({available})"
+    )]
+    Width {
+        /// The width asked for.
+        width: usize,
+        /// The widths there are.
+        available: String,
+    },
+    /// Something in a table (Parquet, polars) failed.
+    #[error("table: {0}")]
+    Table(#[from] polars::error::PolarsError),
+    /// A numerical routine did not converge.
+    #[error("{0}")]
+    Numerical(String),
+}
+
+/// The crate's results.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// A value `found` for `what`, where `expected` was needed.
+    pub fn invalid(
+        what: impl Into<String>,
+        found: impl std::fmt::Display,
+        expected: impl Into<String>,
+    ) -> Self {
+        Self::Invalid { what: what.into(), found: found.to_string(), expected: expected.into() }
+    }
+
+    /// A file with a `problem`, where `expected` was needed.
+    pub fn malformed(
+        path: impl Into<PathBuf>,
+        problem: impl Into<String>,
+        expected: impl Into<String>,
+    ) -> Self {
+        Self::Malformed { path: path.into(), problem: problem.into(), expected: expected.into() }
+    }
+
+    /// The operating system refused to `action` the file at `path`.
+    pub fn io(action: &'static str, path: impl Into<PathBuf>, source: std::io::Error) -> Self {
+        Self::Io { action, path: path.into(), source }
+    }
+}

@@ -1,0 +1,107 @@
+//! The weights of a network as plain numbers: what is saved, compared and handed to the engine.
+
+use crate::condition::{Circuit, Condition};
+use serde::{Deserialize, Serialize};
+
+/// The weights of one layer, row-major, in the order *post, pre*.
+///
+/// A matrix that a circuit does not have is empty.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct LayerWeights<E> {
+    /// Units of the layer below.
+    pub inputs: usize,
+    /// Excitatory units.
+    pub excitatory: usize,
+    /// Subtractive inhibitory units; 0 in an E-only layer.
+    pub inhibitory: usize,
+    /// Excitatory to excitatory, \[excitatory, inputs\], ≥ 0.
+    pub w_ee: Vec<E>,
+    /// Excitatory to subtractive inhibitory, \[inhibitory, inputs\], ≥ 0.
+    pub w_ie: Vec<E>,
+    /// Subtractive inhibitory to excitatory, \[excitatory, inhibitory\], ≥ 0.
+    pub w_ei: Vec<E>,
+    /// Excitatory to divisive inhibitory, \[excitatory, inputs\], of any sign.
+    pub u_ie: Vec<E>,
+    /// Bias, \[excitatory\], of any sign.
+    pub b: Vec<E>,
+    /// The fixed ν of lateral inhibition, \[excitatory\], ≥ 0 with sum 1.
+    pub nu: Vec<E>,
+}
+
+impl<E: Copy> LayerWeights<E> {
+    /// The same numbers in another precision.
+    pub fn convert<F>(&self, convert: impl Fn(E) -> F + Copy) -> LayerWeights<F> {
+        let all = |values: &[E]| values.iter().map(|&v| convert(v)).collect();
+        LayerWeights {
+            inputs: self.inputs,
+            excitatory: self.excitatory,
+            inhibitory: self.inhibitory,
+            w_ee: all(&self.w_ee),
+            w_ie: all(&self.w_ie),
+            w_ei: all(&self.w_ei),
+            u_ie: all(&self.u_ie),
+            b: all(&self.b),
+            nu: all(&self.nu),
+        }
+    }
+
+    /// All weight matrices with their symbols, in the order of the glossary.
+    pub fn named(&self) -> [(&'static str, &[E]); 5] {
+        [
+            ("W_EE", &self.w_ee),
+            ("W_IE", &self.w_ie),
+            ("W_EI", &self.w_ei),
+            ("U_IE", &self.u_ie),
+            ("b", &self.b),
+        ]
+    }
+}
+
+/// The weights of a whole network: two hidden layers and the read-out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NetworkWeights<E> {
+    /// Which network this is.
+    pub condition: Condition,
+    /// The two hidden layers, from the input up.
+    pub hidden: [LayerWeights<E>; 2],
+    /// The read-out: an EI layer with one inhibitory unit.
+    pub readout: LayerWeights<E>,
+}
+
+impl<E: Copy> NetworkWeights<E> {
+    /// The same numbers in another precision.
+    pub fn convert<F>(&self, convert: impl Fn(E) -> F + Copy) -> NetworkWeights<F> {
+        NetworkWeights {
+            condition: self.condition,
+            hidden: [self.hidden[0].convert(convert), self.hidden[1].convert(convert)],
+            readout: self.readout.convert(convert),
+        }
+    }
+
+    /// All three layers, from the input up.
+    pub fn layers(&self) -> [&LayerWeights<E>; 3] {
+        [&self.hidden[0], &self.hidden[1], &self.readout]
+    }
+}
+
+/// Inhibitory units of a hidden layer of `excitatory` units: a tenth, at least one.
+pub const fn inhibitory_units(excitatory: usize) -> usize {
+    if excitatory < 10 { 1 } else { excitatory / 10 }
+}
+
+impl Circuit {
+    /// Whether the circuit has subtractive inhibition.
+    pub const fn subtracts(self) -> bool {
+        !matches!(self, Self::Excitatory)
+    }
+
+    /// Whether the circuit has divisive inhibition.
+    pub const fn divides(self) -> bool {
+        matches!(self, Self::InhibitoryNorm)
+    }
+
+    /// Whether inhibition learns from the local I-Norm loss, and not from the task.
+    pub const fn learns_locally(self) -> bool {
+        matches!(self, Self::InhibitoryNorm | Self::InhibitoryNormSubtractive)
+    }
+}

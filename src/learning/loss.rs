@@ -1,0 +1,88 @@
+//! The task loss: cross-entropy with label smoothing.
+
+use crate::engine::Real;
+
+/// Mean cross-entropy of `softmax(logits)` with smoothed labels; its gradient goes to `error`.
+///
+/// A label's target is `1 − smoothing` on its class plus `smoothing/classes` on every class.
+///
+/// # Shapes
+/// `logits` and `error`: \[labels.len(), classes\].
+///
+/// # Panics
+/// If the sizes do not fit, or a label is no class.
+pub fn smoothed_cross_entropy<T: Real>(
+    logits: &[T],
+    labels: &[u8],
+    smoothing: T,
+    error: &mut [T],
+) -> T {
+    assert_eq!(logits.len(), error.len());
+    assert!(!labels.is_empty() && logits.len() % labels.len() == 0);
+    let classes = logits.len() / labels.len();
+    let everywhere = smoothing / T::of(classes as f64);
+    let per_sample = T::one() / T::of(labels.len() as f64);
+    let mut total = T::zero();
+    let rows = logits.chunks_exact(classes).zip(error.chunks_exact_mut(classes));
+    for ((logits, error), &label) in rows.zip(labels) {
+        let label = usize::from(label);
+        assert!(label < classes, "label {label} of {classes} classes");
+        let largest = logits.iter().fold(T::neg_infinity(), |m, &l| m.max(l));
+        let sum = logits.iter().fold(T::zero(), |sum, &l| sum + (l - largest).exp());
+        let log_sum = largest + sum.ln();
+        for (class, (error, &logit)) in error.iter_mut().zip(logits).enumerate() {
+            let hit = if class == label { T::one() - smoothing } else { T::zero() };
+            let target = everywhere + hit;
+            let log_probability = logit - log_sum;
+            total += -target * log_probability;
+            *error = (log_probability.exp() - target) * per_sample;
+        }
+    }
+    total * per_sample
+}
+
+/// How many rows of `logits` are largest at their label. A row with a NaN counts as wrong.
+pub fn count_correct<T: Real>(logits: &[T], labels: &[u8]) -> usize {
+    let classes = logits.len() / labels.len().max(1);
+    let rows = logits.chunks_exact(classes.max(1)).zip(labels);
+    rows.filter(|(row, label)| {
+        let at_label = row[usize::from(**label)];
+        let mut others = row.iter().enumerate();
+        others.all(|(class, &l)| l < at_label || (l == at_label && class >= usize::from(**label)))
+    })
+    .count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gradient_equals_finite_differences() {
+        let logits = [0.3, -1.2, 2.0, 0.1, 0.0, -0.7];
+        let labels = [2, 0];
+        let loss = |logits: &[f64]| smoothed_cross_entropy(logits, &labels, 0.1, &mut [0.0; 6]);
+        let mut error = [0.0; 6];
+        smoothed_cross_entropy(&logits, &labels, 0.1, &mut error);
+        for i in 0..6 {
+            let mut moved = [logits, logits];
+            moved[0][i] += 1e-5;
+            moved[1][i] -= 1e-5;
+            let difference = (loss(&moved[0]) - loss(&moved[1])) / 2e-5;
+            assert!((difference - error[i]).abs() < 1e-9, "{i}: {difference} {}", error[i]);
+        }
+    }
+
+    #[test]
+    fn a_uniform_guess_costs_the_logarithm_of_the_number_of_classes() {
+        let loss = smoothed_cross_entropy(&[0.5_f64; 10], &[3], 0.1, &mut [0.0; 10]);
+        assert!((loss - 10_f64.ln()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn ties_go_to_the_first_class_and_not_a_number_is_wrong() {
+        assert_eq!(count_correct(&[1.0, 1.0, 0.0, 2.0], &[0, 1]), 2);
+        assert_eq!(count_correct(&[1.0, 1.0], &[1]), 0);
+        assert_eq!(count_correct(&[f32::NAN, 1.0], &[1]), 0);
+    }
+}

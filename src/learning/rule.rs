@@ -1,0 +1,74 @@
+//! The numbers of the learning rule.
+
+use crate::{Error, Result, configuration::LearningRates};
+use serde::{Deserialize, Serialize};
+
+/// Added to variances and second moments inside the square root, everywhere.
+pub const NORMALIZATION_EPSILON: f64 = 1e-5;
+
+/// Everything that a training step depends on, apart from the network and the batch.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct LearningRule {
+    /// One learning rate for each kind of weight.
+    pub rates: LearningRates,
+    /// Momentum of `W_EE` and `b`; 0 in the paper's sweeps.
+    pub momentum: f64,
+    /// Momentum of `W_IE`, `W_EI` and `U_IE`; 0 in the paper's sweeps.
+    pub inhibitory_momentum: f64,
+    /// Decoupled weight decay of `W_EE` and `b`; 0 in the paper's sweeps.
+    pub weight_decay: f64,
+    /// λ, the weight of the local I-Norm loss; 0.01 in the paper's sweeps.
+    pub lambda: f64,
+    /// Label smoothing of the task loss; 0.1 in the paper.
+    pub label_smoothing: f64,
+}
+
+impl LearningRule {
+    /// The paper's rule with these learning rates.
+    pub const fn paper(rates: LearningRates) -> Self {
+        Self {
+            rates,
+            momentum: 0.0,
+            inhibitory_momentum: 0.0,
+            weight_decay: 0.0,
+            lambda: 0.01,
+            label_smoothing: 0.1,
+        }
+    }
+
+    /// Whether the update is `p ← p − lr·g` and nothing more.
+    pub const fn is_plain(&self) -> bool {
+        self.momentum == 0.0 && self.inhibitory_momentum == 0.0 && self.weight_decay == 0.0
+    }
+
+    /// Checks that every number makes sense.
+    ///
+    /// # Errors
+    /// Names the first one that does not.
+    pub fn validate(&self) -> Result<()> {
+        let Self { rates, .. } = self;
+        let positive = [
+            ("learning rate", rates.lr),
+            ("learning rate of W_IE", rates.lr_w_ie),
+            ("learning rate of W_EI", rates.lr_w_ei),
+            ("weight decay", self.weight_decay),
+            ("lambda", self.lambda),
+        ];
+        for (what, value) in positive {
+            if !(value.is_finite() && value >= 0.0) {
+                return Err(Error::invalid(what, value, "a finite number of 0 or more"));
+            }
+        }
+        let fractions = [
+            ("momentum", self.momentum),
+            ("inhibitory momentum", self.inhibitory_momentum),
+            ("label smoothing", self.label_smoothing),
+        ];
+        for (what, value) in fractions {
+            if !(0.0..1.0).contains(&value) {
+                return Err(Error::invalid(what, value, "a number from 0 to below 1"));
+            }
+        }
+        Ok(())
+    }
+}
