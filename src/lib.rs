@@ -5,9 +5,16 @@ pub mod configuration;
 pub mod dataset;
 pub mod engine;
 mod error;
+pub mod grad_norm;
 pub mod layers;
 pub mod learning;
+#[cfg(feature = "cli")]
+pub mod parity;
+pub mod networks;
 pub mod randomness;
+pub mod shapes;
 
 pub use condition::Condition;
+/// The tensors that everything is made of. Notebooks use this one, never a second copy.
+pub use dfdx;
 pub use error::{Error, Result};

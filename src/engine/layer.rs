@@ -136,6 +136,20 @@ impl<T: Real> Layer<T> {
         }
     }
 
+    /// What momentum remembers, as named weights; `None` before the first step with momentum.
+    pub fn velocity(&self) -> Option<LayerWeights<T>> {
+        let Velocity { matrix, w_ei, b } = self.velocity.as_deref()?;
+        Some(self.split(matrix, w_ei.clone(), b.clone(), Vec::new()))
+    }
+
+    /// Puts back what [`velocity`](Self::velocity) gave.
+    pub fn set_velocity(&mut self, velocity: &LayerWeights<T>) {
+        let LayerWeights { w_ee, w_ie, u_ie, w_ei, b, .. } = velocity;
+        let matrix = [&w_ee[..], w_ie, u_ie].concat();
+        assert_eq!(matrix.len(), self.matrix.len(), "a velocity of another layer");
+        self.velocity = Some(Box::new(Velocity { matrix, w_ei: w_ei.clone(), b: b.clone() }));
+    }
+
     /// Computes the activity for the inputs `h`, \[size, inputs\].
     pub fn forward(&mut self, h: &[T], size: usize) {
         self.resize(size);
@@ -151,7 +165,7 @@ impl<T: Real> Layer<T> {
         pulp::Arch::new().dispatch(|| passes::forward(self));
     }
 
-    /// Turns `batch.error` into `batch.delta`; adds `∂L/∂h` to nothing, but writes it to `below`.
+    /// Turns `batch.error` into `batch.delta`, and writes `∂L/∂h` to `below`.
     ///
     /// `lambda` weighs the local loss.
     pub fn backward(&mut self, lambda: T, below: Option<&mut [T]>) {

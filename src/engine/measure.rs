@@ -25,10 +25,11 @@ pub struct LayerMeasurement {
     pub gradient_alignment: f64,
     /// The I-Norm loss without its λ.
     pub inorm_loss: f64,
-    /// Mean squared difference of `z̃` and `LN(e)`; NaN in a layer that does not normalize.
-    pub ln_mse: f64,
+    /// Mean squared difference of `z̃` and `LN(e)`; only where inhibition learns to normalize.
+    pub ln_mse: Option<f64>,
     /// Largest eigenvalue of the covariance over the batch of the error that arrives at GradNorm.
-    pub error_eigenvalue: f64,
+    /// `None` if that error is not finite.
+    pub error_eigenvalue: Option<f64>,
 }
 
 /// Measures a hidden layer with inputs `h`, \[size, inputs\].
@@ -47,6 +48,7 @@ pub(super) fn measure<T: Real>(layer: &Layer<T>, h: &[T]) -> LayerMeasurement {
         total.iter_mut().zip(values).for_each(|(t, v)| *t += v / size);
     }
     let [mean, variance, inorm_loss, ln_mse] = total;
+    let ln_mse = layer.circuit.learns_locally().then_some(ln_mse);
     LayerMeasurement {
         mean,
         variance,
@@ -60,9 +62,6 @@ pub(super) fn measure<T: Real>(layer: &Layer<T>, h: &[T]) -> LayerMeasurement {
 
 /// Mean over units of `(z − LN(e))²` for one sample.
 fn squared_difference_to_ln<T: Real>(layer: &Layer<T>, sample: usize) -> f64 {
-    if !layer.circuit.learns_locally() {
-        return f64::NAN;
-    }
     let units = layer.units;
     let drive = &layer.batch.drive[sample * layer.rows..][..units];
     let e: Vec<T> = drive.iter().zip(&layer.b).map(|(&e, &b)| e + b).collect();
@@ -121,8 +120,8 @@ fn cosine(inner: f64, a: f64, b: f64) -> f64 {
 /// The largest eigenvalue of the covariance of δ, the error that arrives at GradNorm.
 ///
 /// With δ centred over the batch, `δᵀδ/size` and `δδᵀ/size` share their largest eigenvalue; the
-/// latter has only as many rows as the batch. NaN if the error is not finite.
-fn error_eigenvalue<T: Real>(layer: &Layer<T>) -> f64 {
+/// latter has only as many rows as the batch.
+fn error_eigenvalue<T: Real>(layer: &Layer<T>) -> Option<f64> {
     let (units, size) = (layer.units, layer.batch.size);
     let batch = &layer.batch;
     let seen = if layer.normalization == Normalization::None { &batch.z } else { &batch.normalized };
@@ -130,7 +129,7 @@ fn error_eigenvalue<T: Real>(layer: &Layer<T>) -> f64 {
     let mut delta: Vec<f64> =
         errors.map(|(e, z)| if *z > T::zero() { e.to_f64() } else { 0.0 }).collect();
     if delta.iter().any(|d| !d.is_finite()) {
-        return f64::NAN;
+        return None;
     }
     for unit in 0..units {
         let mean = (0..size).map(|s| delta[s * units + unit]).sum::<f64>() / size as f64;
@@ -141,5 +140,5 @@ fn error_eigenvalue<T: Real>(layer: &Layer<T>) -> f64 {
     product(view, view.t(), &mut gram, size, Into::Replace);
     let gram = Mat::from_fn(size, size, |i, j| gram[i * size + j] / size as f64);
     let eigenvalues = gram.self_adjoint_eigenvalues(Side::Lower);
-    eigenvalues.ok().and_then(|values| values.last().copied()).unwrap_or(f64::NAN)
+    eigenvalues.ok()?.last().copied()
 }

@@ -17,10 +17,20 @@ pub use measure::LayerMeasurement;
 
 use crate::{
     condition::Condition,
-    layers::NetworkWeights,
+    layers::{LayerWeights, NetworkWeights},
     learning::{LearningRule, smoothed_cross_entropy},
 };
 use layer::Layer;
+use serde::{Deserialize, Serialize};
+
+/// All that an engine remembers between two steps.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EngineState<T> {
+    /// The weights.
+    pub weights: NetworkWeights<T>,
+    /// The velocities of the three layers, once there are any.
+    pub velocities: Vec<LayerWeights<T>>,
+}
 
 /// A network in training.
 #[derive(Clone)]
@@ -51,6 +61,21 @@ impl<T: Real> Engine<T> {
             hidden: [first.weights(), second.weights()],
             readout: readout.weights(),
         }
+    }
+
+    /// All that the engine remembers between two steps.
+    pub fn state(&self) -> EngineState<T> {
+        let velocities = self.layers.iter().filter_map(Layer::velocity).collect();
+        EngineState { weights: self.weights(), velocities }
+    }
+
+    /// Goes on from a remembered state.
+    pub fn restore(state: &EngineState<T>, rule: LearningRule) -> Self {
+        let mut engine = Self::new(&state.weights, rule);
+        for (layer, velocity) in engine.layers.iter_mut().zip(&state.velocities) {
+            layer.set_velocity(velocity);
+        }
+        engine
     }
 
     /// The learning rule.

@@ -1,0 +1,54 @@
+//! GradNorm: what inhibition does to the error signal.
+//!
+//! On the way up it is the identity. On the way down it acts on `δ = ∂L/∂z` of each hidden
+//! I-Norm layer, before the division by `s`.
+
+use crate::{
+    condition::GradNorm,
+    layers::moments::{deviation, mean},
+    shapes::{Backend, Batch, Vector},
+};
+use dfdx::{
+    shapes::{Axis, Dim, Dtype, HasShape},
+    tensor_ops::{BroadcastTo, SumTo},
+};
+
+/// The error δ after GradNorm.
+///
+/// ```text
+/// none         δ
+/// full         (δ − mean(δ) − z·mean(δ⊙z)) / σ_z
+/// center       δ − mean(δ)
+/// lateral      δ − Σ_k ν_k δ_k
+/// scale        δ / σ_z
+/// decorrelate  δ − z·mean(δ⊙z)
+/// ```
+///
+/// `full` uses z as it is, not centred once more: it is LN's Jacobian exactly when z is
+/// normalized, which is what I-Norm strives for.
+///
+/// Paper: Figs. 5 (full), 6 (center, scale, decorrelate), 7 (lateral). Differs: no.
+///
+/// # Shapes
+/// δ, z and result: \[B, N\]; ν: \[N\], only looked at by `lateral`.
+pub fn grad_norm<B: Dim, const N: usize, E: Dtype, D: Backend<E>>(
+    mode: GradNorm,
+    delta: &Batch<B, N, E, D>,
+    z: &Batch<B, N, E, D>,
+    nu: &Vector<N, E, D>,
+) -> Batch<B, N, E, D> {
+    let correlation = || mean(&(delta.clone() * z.clone()));
+    match mode {
+        GradNorm::None => delta.clone(),
+        GradNorm::Full => {
+            (delta.clone() - mean(delta) - z.clone() * correlation()) / deviation(z)
+        }
+        GradNorm::Center => delta.clone() - mean(delta),
+        GradNorm::Lateral => {
+            let weighted = delta.clone() * nu.clone().broadcast_like(delta.shape());
+            delta.clone() - weighted.sum::<(B,), Axis<1>>().broadcast_like(delta.shape())
+        }
+        GradNorm::Scale => delta.clone() / deviation(z),
+        GradNorm::Decorrelate => delta.clone() - z.clone() * correlation(),
+    }
+}

@@ -1,0 +1,186 @@
+//! One experiment as a value, and what came of it.
+
+use super::LearningRule;
+use crate::{
+    Condition, Error, Result, configuration::Configuration, engine::LayerMeasurement,
+};
+use serde::{Deserialize, Serialize};
+
+/// Everything that decides the outcome of a training run, apart from the data.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Which network.
+    pub condition: Condition,
+    /// Which row of the paper's configurations, if it is one.
+    pub configuration: Option<usize>,
+    /// Units of each hidden layer.
+    pub width: usize,
+    /// Learning rates, momenta, λ.
+    pub rule: LearningRule,
+    /// Range of the luminosity shift, 0 to 1.
+    pub epsilon: f64,
+    /// Seed of weights, shifts and ν.
+    pub seed: u64,
+    /// Passes over the training images.
+    pub epochs: u32,
+    /// Images a step.
+    pub batch: usize,
+    /// When the hidden layers are measured.
+    pub measure: Measure,
+}
+
+/// When the hidden layers are measured. It costs nothing at any other step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Measure {
+    /// Not at all.
+    Never,
+    /// At the last step of the run, as for the paper's histograms.
+    LastStep,
+    /// At the last step of each epoch.
+    EachEpoch,
+    /// At each step, as the authors did.
+    EachStep,
+}
+
+impl Run {
+    /// The paper's protocol for `condition` in one of its configurations: ε = 0.75, 50 epochs,
+    /// batches of 32, seed 0, measured at the last step.
+    pub const fn new(condition: Condition, configuration: &Configuration) -> Self {
+        Self {
+            condition,
+            configuration: Some(configuration.index),
+            width: configuration.width,
+            rule: LearningRule::paper(configuration.rates),
+            epsilon: 0.75,
+            seed: 0,
+            epochs: 50,
+            batch: 32,
+            measure: Measure::LastStep,
+        }
+    }
+
+    /// With another range of the luminosity shift.
+    #[must_use]
+    pub const fn epsilon(mut self, epsilon: f64) -> Self {
+        self.epsilon = epsilon;
+        self
+    }
+
+    /// With another seed.
+    #[must_use]
+    pub const fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// With another number of epochs.
+    #[must_use]
+    pub const fn epochs(mut self, epochs: u32) -> Self {
+        self.epochs = epochs;
+        self
+    }
+
+    /// With measurements at other steps.
+    #[must_use]
+    pub const fn measure(mut self, measure: Measure) -> Self {
+        self.measure = measure;
+        self
+    }
+
+    /// Checks that every number makes sense.
+    ///
+    /// # Errors
+    /// Names the first one that does not.
+    pub fn validate(&self) -> Result<()> {
+        if !(0.0..=1.0).contains(&self.epsilon) {
+            return Err(Error::invalid("epsilon", self.epsilon, "a number from 0 to 1"));
+        }
+        if self.epochs == 0 {
+            return Err(Error::invalid("epochs", 0, "at least 1"));
+        }
+        if self.batch == 0 {
+            return Err(Error::invalid("batch", 0, "at least 1 image"));
+        }
+        if !(2..=10_000).contains(&self.width) {
+            return Err(Error::invalid("width", self.width, "2 to 10000 units"));
+        }
+        self.rule.validate()
+    }
+}
+
+/// What came of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// The run.
+    pub run: Run,
+    /// One row for each finished epoch.
+    pub epochs: Vec<Epoch>,
+    /// What was measured inside the hidden layers.
+    pub measurements: Vec<Measurement>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Time spent in training steps, evaluation left out.
+    pub training_seconds: f64,
+    /// Training steps done.
+    pub steps: u64,
+    /// Where the images came from, in words.
+    pub data: String,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// All epochs were done.
+    Finished,
+    /// The loss stopped being a number at this step, counted from 1.
+    Diverged {
+        /// The step.
+        step: u64,
+    },
+    /// Someone asked it to stop; what had been done is kept.
+    Interrupted,
+    /// It is not over yet.
+    Running,
+}
+
+/// What an epoch achieved.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Epoch {
+    /// Counted from 1.
+    pub epoch: u32,
+    /// Mean task loss over the epoch's training steps.
+    pub train_loss: f64,
+    /// Mean task loss over the test images.
+    pub test_loss: f64,
+    /// Fraction of the test images that were classified correctly.
+    pub test_accuracy: f64,
+}
+
+/// What one hidden layer showed at one step.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Measurement {
+    /// Counted from 1.
+    pub epoch: u32,
+    /// Counted from 1 at the start of the run.
+    pub step: u64,
+    /// 0 or 1, from the input up.
+    pub layer: usize,
+    /// What was measured.
+    pub values: LayerMeasurement,
+}
+
+impl Record {
+    /// Accuracy on the test images after the last epoch, as a fraction; chance for a run that
+    /// diverged, as the paper counts it. `None` if no epoch was finished.
+    pub fn test_accuracy(&self) -> Option<f64> {
+        match self.outcome {
+            Outcome::Diverged { .. } => Some(0.1),
+            _ => self.epochs.last().map(|epoch| epoch.test_accuracy),
+        }
+    }
+
+    /// Mean time of a training step in milliseconds.
+    pub fn milliseconds_per_step(&self) -> f64 {
+        1e3 * self.training_seconds / self.steps.max(1) as f64
+    }
+}

@@ -1,0 +1,401 @@
+//! The training loop.
+
+use super::{Epoch, Measure, Measurement, Outcome, Record, Run, count_correct, smoothed_cross_entropy};
+use crate::{
+    Error, Result,
+    dataset::{FashionMnist, Images, Luminosity, PIXELS},
+    engine::{Engine, EngineState},
+    layers::{NetworkWeights, initial_weights},
+    randomness::Purpose,
+};
+use serde::{Deserialize, Serialize};
+use std::{ops::ControlFlow, time::Instant};
+
+/// Test images are classified this many at a time.
+const EVALUATION_BATCH: usize = 500;
+
+/// Watches a run, and may stop it. `()` watches nothing.
+pub trait Observer {
+    /// After a training step: `done` of `total` steps of the run.
+    fn step(&mut self, done: u64, total: u64) -> ControlFlow<()> {
+        let _ = (done, total);
+        ControlFlow::Continue(())
+    }
+
+    /// After an epoch and its evaluation: the last of `record.epochs` is new.
+    fn epoch(&mut self, record: &Record) -> ControlFlow<()> {
+        let _ = record;
+        ControlFlow::Continue(())
+    }
+}
+
+impl Observer for () {}
+
+/// Trains a freshly initialized network of the run's condition and width.
+///
+/// # Errors
+/// If the run's numbers make no sense. Divergence and interruption are outcomes, not errors.
+pub fn train(
+    run: &Run,
+    data: &FashionMnist,
+    observer: &mut dyn Observer,
+) -> Result<(NetworkWeights<f32>, Record)> {
+    let mut trainer = Trainer::new(run, data)?;
+    trainer.finish(observer);
+    Ok((trainer.weights(), trainer.into_record()))
+}
+
+/// A run that advances an epoch at a time, and can be put aside and taken up again.
+pub struct Trainer<'d> {
+    data: &'d FashionMnist,
+    engine: Engine<f32>,
+    record: Record,
+    batch: Vec<f32>,
+}
+
+/// A run put aside between two epochs; taken up again it goes on bit for bit as if it had not
+/// been.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// What was recorded so far.
+    pub record: Record,
+    /// The weights, and what momentum remembers.
+    pub state: EngineState<f32>,
+}
+
+impl<'d> Trainer<'d> {
+    /// The start of a run.
+    ///
+    /// # Errors
+    /// If the run's numbers make no sense.
+    pub fn new(run: &Run, data: &'d FashionMnist) -> Result<Self> {
+        run.validate()?;
+        let weights = initial_weights(run.condition, run.width, run.seed)?;
+        Self::from_weights(run, &weights.convert(|w| w as f32), data)
+    }
+
+    /// The start of a run from given weights.
+    ///
+    /// # Errors
+    /// If the run's numbers make no sense, or the weights are of another condition or size.
+    pub fn from_weights(
+        run: &Run,
+        weights: &NetworkWeights<f32>,
+        data: &'d FashionMnist,
+    ) -> Result<Self> {
+        run.validate()?;
+        let [first, _] = &weights.hidden;
+        if (weights.condition, first.excitatory) != (run.condition, run.width) {
+            let found = format!("{} with {} units", weights.condition, first.excitatory);
+            let expected = format!("{} with {} units", run.condition, run.width);
+            return Err(Error::invalid("network", found, expected));
+        }
+        let record = Record {
+            run: run.clone(),
+            epochs: Vec::new(),
+            measurements: Vec::new(),
+            outcome: Outcome::Running,
+            training_seconds: 0.0,
+            steps: 0,
+            data: data.describe(),
+        };
+        Ok(Self::with(Engine::new(weights, run.rule), record, data))
+    }
+
+    /// Takes up a run that was put aside.
+    pub fn resume(checkpoint: Checkpoint, data: &'d FashionMnist) -> Self {
+        let rule = checkpoint.record.run.rule;
+        Self::with(Engine::restore(&checkpoint.state, rule), checkpoint.record, data)
+    }
+
+    fn with(engine: Engine<f32>, record: Record, data: &'d FashionMnist) -> Self {
+        let largest = record.run.batch.max(EVALUATION_BATCH);
+        Self { data, engine, record, batch: vec![0.0; largest * PIXELS] }
+    }
+
+    /// The run as it is now, between two epochs.
+    pub fn checkpoint(&self) -> Checkpoint {
+        Checkpoint { record: self.record.clone(), state: self.engine.state() }
+    }
+
+    /// What was recorded so far.
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// What was recorded.
+    pub fn into_record(self) -> Record {
+        self.record
+    }
+
+    /// The weights as they are now.
+    pub fn weights(&self) -> NetworkWeights<f32> {
+        self.engine.weights()
+    }
+
+    /// Training steps of the whole run.
+    pub fn total_steps(&self) -> u64 {
+        let steps = self.data.train.len().div_ceil(self.record.run.batch);
+        steps as u64 * u64::from(self.record.run.epochs)
+    }
+
+    /// Trains to the end of the run, or until it diverges or is told to stop.
+    pub fn finish(&mut self, observer: &mut dyn Observer) {
+        while self.record.outcome == Outcome::Running {
+            self.epoch(observer);
+        }
+    }
+
+    /// Trains one epoch and evaluates. Does nothing once the run is over.
+    pub fn epoch(&mut self, observer: &mut dyn Observer) {
+        if self.record.outcome != Outcome::Running {
+            return;
+        }
+        let epoch = self.record.epochs.len() as u32 + 1;
+        match self.train_epoch(epoch, observer) {
+            Ok(train_loss) => {
+                let (test_loss, test_accuracy) = self.evaluate(epoch);
+                self.record.epochs.push(Epoch { epoch, train_loss, test_loss, test_accuracy });
+                let stop = observer.epoch(&self.record).is_break();
+                if epoch == self.record.run.epochs {
+                    self.record.outcome = Outcome::Finished;
+                } else if stop {
+                    self.record.outcome = Outcome::Interrupted;
+                }
+            }
+            Err(outcome) => self.record.outcome = outcome,
+        }
+    }
+
+    /// The mean loss over the epoch, or why it was not finished.
+    fn train_epoch(&mut self, epoch: u32, observer: &mut dyn Observer) -> Result<f64, Outcome> {
+        let start = Instant::now();
+        let images = &self.data.train;
+        let mut luminosity = self.luminosity(Purpose::TrainingLuminosity, epoch);
+        let size = self.record.run.batch;
+        let (mut total, mut ended) = (0.0, None);
+        for from in (0..images.len()).step_by(size) {
+            let range = from..(from + size).min(images.len());
+            let batch = &mut self.batch[..range.len() * PIXELS];
+            luminosity.fill(images, range.clone(), batch);
+            let loss = self.step(range.clone(), epoch);
+            self.record.steps += 1;
+            if !loss.is_finite() {
+                ended = Some(Outcome::Diverged { step: self.record.steps });
+                break;
+            }
+            total += f64::from(loss) * range.len() as f64;
+            if observer.step(self.record.steps, self.total_steps()).is_break() {
+                ended = Some(Outcome::Interrupted);
+                break;
+            }
+        }
+        self.record.training_seconds += start.elapsed().as_secs_f64();
+        ended.map_or(Ok(total / images.len() as f64), Err)
+    }
+
+    /// One training step on the images of `range`, which are in the batch buffer.
+    fn step(&mut self, range: std::ops::Range<usize>, epoch: u32) -> f32 {
+        let images = &self.data.train;
+        let last = range.end == images.len();
+        let measure = match self.record.run.measure {
+            Measure::Never => false,
+            Measure::LastStep => last && epoch == self.record.run.epochs,
+            Measure::EachEpoch => last,
+            Measure::EachStep => true,
+        };
+        let (x, labels) = (&self.batch[..range.len() * PIXELS], &images.labels()[range]);
+        self.engine.forward(x);
+        let loss = self.engine.backward(labels);
+        if measure {
+            let step = self.record.steps + 1;
+            for (layer, values) in self.engine.measure(x).into_iter().enumerate() {
+                self.record.measurements.push(Measurement { epoch, step, layer, values });
+            }
+        }
+        self.engine.update(x);
+        loss
+    }
+
+    fn luminosity(&self, purpose: Purpose, epoch: u32) -> Luminosity {
+        let run = &self.record.run;
+        Luminosity::new(run.epsilon, run.seed, purpose, epoch).expect("the run is valid")
+    }
+
+    /// Mean loss and accuracy on the test images, each shifted anew.
+    fn evaluate(&mut self, epoch: u32) -> (f64, f64) {
+        let luminosity = self.luminosity(Purpose::TestLuminosity, epoch);
+        evaluate(&mut self.engine, &self.data.test, luminosity, &mut self.batch)
+    }
+}
+
+/// Mean loss and accuracy of `engine` on `images`, shifted by `luminosity`.
+fn evaluate(
+    engine: &mut Engine<f32>,
+    images: &Images,
+    mut luminosity: Luminosity,
+    buffer: &mut [f32],
+) -> (f64, f64) {
+    let smoothing = engine.rule().label_smoothing as f32;
+    let (mut loss, mut correct) = (0.0, 0);
+    let mut error = Vec::new();
+    for from in (0..images.len()).step_by(EVALUATION_BATCH) {
+        let range = from..(from + EVALUATION_BATCH).min(images.len());
+        let x = &mut buffer[..range.len() * PIXELS];
+        luminosity.fill(images, range.clone(), x);
+        let labels = &images.labels()[range.clone()];
+        let logits = engine.forward(x);
+        error.resize(logits.len(), 0.0);
+        let mean = smoothed_cross_entropy(logits, labels, smoothing, &mut error);
+        loss += f64::from(mean) * range.len() as f64;
+        correct += count_correct(logits, labels);
+    }
+    let n = images.len() as f64;
+    (loss / n, correct as f64 / n)
+}
+
+/// Trains several runs at once, at most `jobs` at a time, each on one thread.
+///
+/// `observe` makes the observer of run number `i`. Records come back in the order of the runs.
+///
+/// # Errors
+/// If a run's numbers make no sense; nothing is trained then.
+pub fn train_all<O: Observer>(
+    runs: &[Run],
+    data: &FashionMnist,
+    jobs: usize,
+    observe: impl Fn(usize) -> O + Sync,
+) -> Result<Vec<Record>> {
+    use std::sync::{Mutex, atomic::{AtomicUsize, Ordering}};
+    runs.iter().try_for_each(Run::validate)?;
+    let next = AtomicUsize::new(0);
+    let records = Mutex::new(vec![None; runs.len()]);
+    let work = || -> Result<()> {
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(run) = runs.get(index) else { return Ok(()) };
+            let (_, record) = train(run, data, &mut observe(index))?;
+            records.lock().expect("no thread panics while it holds the lock")[index] = Some(record);
+        }
+    };
+    std::thread::scope(|scope| {
+        let threads = jobs.clamp(1, runs.len().max(1));
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().try_for_each(|t| t.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })?;
+    let records = records.into_inner().expect("no thread panics while it holds the lock");
+    Ok(records.into_iter().flatten().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Condition, configuration::configuration};
+
+    fn small() -> FashionMnist {
+        let mut data = FashionMnist::subset().unwrap();
+        data.train = data.train.first(333);
+        data.test = data.test.first(120);
+        data
+    }
+
+    fn short(condition: Condition) -> Run {
+        let mut run = Run::new(condition, &configuration(0).unwrap()).epochs(3);
+        run.width = 20;
+        run
+    }
+
+    /// Everything but the clock.
+    fn timeless(mut record: Record) -> Record {
+        record.training_seconds = 0.0;
+        record
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_record_whatever_the_number_of_threads() {
+        let data = small();
+        let runs: Vec<Run> = Condition::ALL.map(short).into();
+        let train = |jobs| -> Vec<Record> {
+            let records = train_all(&runs, &data, jobs, |_| ()).unwrap();
+            records.into_iter().map(timeless).collect()
+        };
+        let one = train(1);
+        assert_eq!(one, train(3));
+        let mut other = short(Condition::INormFull).seed(1);
+        other.measure = Measure::Never;
+        let (_, other) = super::train(&other, &data, &mut ()).unwrap();
+        assert_ne!(other.epochs, one[9].epochs);
+    }
+
+    #[test]
+    fn a_resumed_run_equals_an_uninterrupted_one_bit_for_bit() {
+        let data = small();
+        let mut run = short(Condition::INormFull).measure(Measure::EachEpoch);
+        for momentum in [0.0, 0.5] {
+            run.rule.momentum = momentum;
+            run.rule.inhibitory_momentum = momentum * 0.8;
+            let (weights, record) = train(&run, &data, &mut ()).unwrap();
+            let mut first = Trainer::new(&run, &data).unwrap();
+            first.epoch(&mut ());
+            let checkpoint = first.checkpoint();
+            let text = serde_json::to_string(&checkpoint).unwrap();
+            assert_eq!(serde_json::from_str::<Checkpoint>(&text).unwrap(), checkpoint);
+            let mut second = Trainer::resume(checkpoint, &data);
+            second.finish(&mut ());
+            assert_eq!(second.weights(), weights);
+            assert_eq!(timeless(second.into_record()), timeless(record));
+        }
+    }
+
+    #[test]
+    fn divergence_is_an_outcome() {
+        let data = small();
+        let mut run = short(Condition::ENone);
+        run.rule.rates.lr = 1e30;
+        let (_, record) = train(&run, &data, &mut ()).unwrap();
+        assert!(matches!(record.outcome, Outcome::Diverged { step } if step > 1), "{record:?}");
+        assert_eq!(record.test_accuracy(), Some(0.1));
+    }
+
+    #[test]
+    fn an_interrupted_run_keeps_what_it_finished() {
+        struct StopAfterOne;
+        impl Observer for StopAfterOne {
+            fn epoch(&mut self, _: &Record) -> ControlFlow<()> {
+                ControlFlow::Break(())
+            }
+        }
+        let (_, record) = train(&short(Condition::ELn), &small(), &mut StopAfterOne).unwrap();
+        assert_eq!((record.outcome, record.epochs.len()), (Outcome::Interrupted, 1));
+    }
+
+    #[test]
+    fn learning_beats_chance_by_far_on_the_subset() {
+        let data = FashionMnist::subset().unwrap();
+        let run = Run::new(Condition::INormFull, &configuration(0).unwrap()).epsilon(0.0).epochs(3);
+        let (weights, record) = train(&run, &data, &mut ()).unwrap();
+        // 1,000 test images: chance is 0.1 with a standard error of 0.01.
+        assert!(record.test_accuracy().unwrap() > 0.5, "{record:?}");
+        for layer in weights.layers() {
+            for (name, matrix) in layer.named().into_iter().take(3) {
+                assert!(matrix.iter().all(|&w| w >= 0.0), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_that_make_no_sense_are_refused() {
+        let data = small();
+        let run = short(Condition::ELn);
+        let refused = |change: fn(&mut Run)| {
+            let mut run = run.clone();
+            change(&mut run);
+            Trainer::new(&run, &data).err().expect("refused").to_string()
+        };
+        assert!(refused(|r| r.epochs = 0).contains("epochs"));
+        assert!(refused(|r| r.epsilon = 1.5).contains("epsilon"));
+        assert!(refused(|r| r.width = 0).contains("width"));
+        assert!(refused(|r| r.rule.rates.lr = -1.0).contains("learning rate"));
+        assert!(refused(|r| r.rule.momentum = 1.0).contains("momentum"));
+    }
+}

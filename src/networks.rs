@@ -1,0 +1,351 @@
+//! The networks that the paper compares, with their sizes in their types.
+
+use crate::{
+    Condition, Error, Result,
+    condition::{GradNorm, Normalization},
+    dataset::{CLASSES, FashionMnist, PIXELS},
+    layers::{
+        EiLayer, ExcitatoryLayer, INormLayer, INormSubtractiveLayer, Layer, LayerWeights, LocalRule,
+        NetworkWeights, initial_weights_of,
+        moments::{deviation, layer_norm, layer_norm_backward, mean},
+    },
+    learning::{LearningRule, Observer, Record, Run, Trainer},
+    shapes::{Backend, Batch},
+};
+use dfdx::{
+    shapes::{Axis, Const, Dim, Dtype, HasShape},
+    tensor::{AutoDevice, TensorFromVec, ZerosTensor},
+    tensor_ops::{BroadcastTo, ChooseFrom, LogSoftmax as _, ScalarCmp as _},
+};
+
+/// Outputs of every network: the classes of FashionMNIST.
+pub const OUTPUTS: usize = CLASSES.len();
+
+/// A network `IN → WIDTH → WIDTH → 10`: two hidden layers, ReLU after each, and an EI read-out
+/// with one inhibitory unit.
+#[derive(Debug, Clone)]
+pub struct Network<
+    const IN: usize,
+    const WIDTH: usize,
+    First,
+    Second,
+    E: Dtype = f32,
+    D: Backend<E> = AutoDevice,
+> {
+    condition: Condition,
+    /// The first hidden layer.
+    pub first: First,
+    /// The second hidden layer.
+    pub second: Second,
+    /// The read-out.
+    pub readout: EiLayer<WIDTH, OUTPUTS, 1, E, D>,
+    device: D,
+}
+
+/// `e_none`, `e_ln`, `e_ln_forward_only`.
+pub type ExcitatoryNetwork<const WIDTH: usize, const IN: usize = PIXELS, E = f32, D = AutoDevice> = Network<
+    IN,
+    WIDTH,
+    ExcitatoryLayer<IN, WIDTH, E, D>,
+    ExcitatoryLayer<WIDTH, WIDTH, E, D>,
+    E,
+    D,
+>;
+
+/// `ei_none`, `ei_ln` and its variants.
+pub type EiNetwork<
+    const WIDTH: usize,
+    const INH: usize,
+    const IN: usize = PIXELS,
+    E = f32,
+    D = AutoDevice,
+> = Network<IN, WIDTH, EiLayer<IN, WIDTH, INH, E, D>, EiLayer<WIDTH, WIDTH, INH, E, D>, E, D>;
+
+/// `inorm_none`, `inorm_full` and the other variants of GradNorm.
+pub type INormNetwork<
+    const WIDTH: usize,
+    const INH: usize,
+    const IN: usize = PIXELS,
+    E = f32,
+    D = AutoDevice,
+> = Network<IN, WIDTH, INormLayer<IN, WIDTH, INH, E, D>, INormLayer<WIDTH, WIDTH, INH, E, D>, E, D>;
+
+/// `inorm_sub_none`, `inorm_sub_center`.
+pub type INormSubtractiveNetwork<
+    const WIDTH: usize,
+    const INH: usize,
+    const IN: usize = PIXELS,
+    E = f32,
+    D = AutoDevice,
+> = Network<
+    IN,
+    WIDTH,
+    INormSubtractiveLayer<IN, WIDTH, INH, E, D>,
+    INormSubtractiveLayer<WIDTH, WIDTH, INH, E, D>,
+    E,
+    D,
+>;
+
+/// What a forward pass leaves for the backward pass.
+pub struct Pass<B: Dim, const WIDTH: usize, E: Dtype, D: Backend<E>, M1, M2, M3> {
+    /// The read-out, \[B, 10\].
+    pub logits: Batch<B, OUTPUTS, E, D>,
+    /// `z` of the two hidden layers, before normalization and ReLU, \[B, WIDTH\].
+    pub z: [Batch<B, WIDTH, E, D>; 2],
+    memories: (M1, M2, M3),
+}
+
+/// The pass of a network of layers `First` and `Second`.
+pub type PassOf<B, const IN: usize, const WIDTH: usize, First, Second, E, D> = Pass<
+    B,
+    WIDTH,
+    E,
+    D,
+    <First as Layer<IN, WIDTH, E, D>>::Memory<B>,
+    <Second as Layer<WIDTH, WIDTH, E, D>>::Memory<B>,
+    <EiLayer<WIDTH, OUTPUTS, 1, E, D> as Layer<WIDTH, OUTPUTS, E, D>>::Memory<B>,
+>;
+
+impl<const IN: usize, const WIDTH: usize, First, Second, E: Dtype, D: Backend<E>>
+    Network<IN, WIDTH, First, Second, E, D>
+where
+    First: Layer<IN, WIDTH, E, D>,
+    Second: Layer<WIDTH, WIDTH, E, D>,
+{
+    /// The network of `condition` before any training; see [`initial_weights_of`].
+    ///
+    /// # Errors
+    /// If the condition has other layers than this type.
+    pub fn new(condition: Condition, seed: u64, device: &D) -> Result<Self> {
+        let weights = initial_weights_of(condition, [IN, WIDTH, OUTPUTS], seed)?;
+        let convert = |w: f64| E::from_f64(w).expect("a weight is a finite number");
+        Self::from_weights(&weights.convert(convert), device)
+    }
+
+    /// The network with these weights.
+    ///
+    /// # Errors
+    /// If the weights are of other layers or another size than this type.
+    pub fn from_weights(weights: &NetworkWeights<E>, device: &D) -> Result<Self> {
+        let [first, second] = &weights.hidden;
+        let found = (weights.condition.circuit(), first.inputs, first.excitatory, second.excitatory);
+        if found != (First::CIRCUIT, IN, WIDTH, WIDTH) {
+            return Err(Error::invalid(
+                "network",
+                format!("{} of {} → {} → {}", weights.condition, found.1, found.2, found.3),
+                format!("{:?} layers of {IN} → {WIDTH} → {WIDTH}", First::CIRCUIT),
+            ));
+        }
+        Ok(Self {
+            condition: weights.condition,
+            first: First::from_weights(first, device),
+            second: Second::from_weights(second, device),
+            readout: EiLayer::from_weights(&weights.readout, device),
+            device: device.clone(),
+        })
+    }
+
+    /// Which network this is.
+    pub fn condition(&self) -> Condition {
+        self.condition
+    }
+
+    /// The weights as plain numbers.
+    pub fn weights(&self) -> NetworkWeights<E> {
+        NetworkWeights {
+            condition: self.condition,
+            hidden: [self.first.weights(), self.second.weights()],
+            readout: self.readout.weights(),
+        }
+    }
+
+    /// `x → logits`, and what [`backward`](Self::backward) needs.
+    ///
+    /// # Shapes
+    /// x: \[B, IN\], activity ≥ 0.
+    pub fn forward<B: Dim>(
+        &self,
+        x: &Batch<B, IN, E, D>,
+    ) -> PassOf<B, IN, WIDTH, First, Second, E, D> {
+        let normalization = self.condition.normalization();
+        let (z1, first) = self.first.forward(x);
+        let h1 = normalize(normalization, &z1).relu();
+        let (z2, second) = self.second.forward(&h1);
+        let h2 = normalize(normalization, &z2).relu();
+        let (logits, readout) = self.readout.forward(&h2);
+        Pass { logits, z: [z1, z2], memories: (first, second, readout) }
+    }
+
+    /// From `∂L/∂logits` to the gradients of all weights, as given to the optimizer.
+    pub fn backward<B: Dim>(
+        &self,
+        error: &Batch<B, OUTPUTS, E, D>,
+        pass: &PassOf<B, IN, WIDTH, First, Second, E, D>,
+        lambda: f64,
+    ) -> NetworkWeights<E> {
+        let (first, second, readout) = &pass.memories;
+        let rule = LocalRule { grad_norm: self.condition.grad_norm(), lambda };
+        let none = LocalRule { grad_norm: GradNorm::None, lambda };
+        let (error, readout) = self.readout.backward(error, readout, none);
+        let delta = self.through_activation(&error, &pass.z[1]);
+        let (error, second) = self.second.backward(&delta, second, rule);
+        let delta = self.through_activation(&error, &pass.z[0]);
+        let (_, first) = self.first.backward(&delta, first, rule);
+        NetworkWeights {
+            condition: self.condition,
+            hidden: [first.weights(), second.weights()],
+            readout: readout.weights(),
+        }
+    }
+
+    /// From the error of `relu(normalize(z))` to the error of z.
+    fn through_activation<B: Dim>(
+        &self,
+        error: &Batch<B, WIDTH, E, D>,
+        z: &Batch<B, WIDTH, E, D>,
+    ) -> Batch<B, WIDTH, E, D> {
+        let normalization = self.condition.normalization();
+        let zero = error.device().zeros_like(error);
+        let open = normalize(normalization, z).scalar_gt(0.0);
+        let delta = open.choose(error.clone(), zero);
+        normalize_backward(normalization, &delta, z)
+    }
+
+    /// The network after one step of gradient descent on a batch, and the task loss before it.
+    ///
+    /// This is the rule as one reads it, for momentum 0 and weight decay 0;
+    /// [`train`](Self::train) does the same faster.
+    ///
+    /// # Shapes
+    /// x: \[B, IN\]; one label a sample.
+    ///
+    /// # Errors
+    /// Never for weights of this network's own.
+    pub fn step<B: Dim>(
+        &self,
+        x: &Batch<B, IN, E, D>,
+        labels: &[u8],
+        rule: &LearningRule,
+    ) -> Result<(Self, f64)> {
+        let pass = self.forward(x);
+        let (loss, error) = task_loss(&pass.logits, labels, rule.label_smoothing);
+        let gradients = self.backward(&error, &pass, rule.lambda);
+        let descended = descend(&self.weights(), &gradients, rule);
+        Ok((Self::from_weights(&descended, &self.device)?, loss))
+    }
+}
+
+impl<const WIDTH: usize, First, Second> Network<PIXELS, WIDTH, First, Second>
+where
+    First: Layer<PIXELS, WIDTH, f32, AutoDevice>,
+    Second: Layer<WIDTH, WIDTH, f32, AutoDevice>,
+{
+    /// Trains the network on the fused engine: in, train, and out again.
+    ///
+    /// # Errors
+    /// If the run is of another condition or width.
+    pub fn train(
+        self,
+        run: &Run,
+        data: &FashionMnist,
+        observer: &mut dyn Observer,
+    ) -> Result<(Self, Record)> {
+        let mut trainer = Trainer::from_weights(run, &self.weights(), data)?;
+        trainer.finish(observer);
+        Ok((Self::from_weights(&trainer.weights(), &self.device)?, trainer.into_record()))
+    }
+}
+
+/// What stands between z and ReLU.
+pub fn normalize<B: Dim, const N: usize, E: Dtype, D: Backend<E>>(
+    normalization: Normalization,
+    z: &Batch<B, N, E, D>,
+) -> Batch<B, N, E, D> {
+    match normalization {
+        Normalization::None => z.clone(),
+        Normalization::LayerNorm | Normalization::LayerNormForwardOnly => layer_norm(z),
+        Normalization::MeanNorm => z.clone() - mean(z),
+        Normalization::DivisiveNorm => z.clone() / deviation(z),
+    }
+}
+
+/// The error of z from the error of [`normalize`]`(z)`.
+pub fn normalize_backward<B: Dim, const N: usize, E: Dtype, D: Backend<E>>(
+    normalization: Normalization,
+    delta: &Batch<B, N, E, D>,
+    z: &Batch<B, N, E, D>,
+) -> Batch<B, N, E, D> {
+    match normalization {
+        Normalization::None | Normalization::LayerNormForwardOnly => delta.clone(),
+        Normalization::LayerNorm => layer_norm_backward(delta, z),
+        Normalization::MeanNorm => delta.clone() - mean(delta),
+        Normalization::DivisiveNorm => {
+            let sigma = deviation(z);
+            let correlation = mean(&(delta.clone() * z.clone())) / sigma.clone();
+            (delta.clone() - layer_norm(z) * correlation) / sigma
+        }
+    }
+}
+
+/// Cross-entropy with label smoothing, averaged over the batch, and its gradient.
+///
+/// # Shapes
+/// logits and gradient: \[B, 10\]; one label a sample.
+///
+/// # Panics
+/// If there are not as many labels as samples, or a label is no class.
+pub fn task_loss<B: Dim, E: Dtype, D: Backend<E>>(
+    logits: &Batch<B, OUTPUTS, E, D>,
+    labels: &[u8],
+    smoothing: f64,
+) -> (f64, Batch<B, OUTPUTS, E, D>) {
+    let shape = *logits.shape();
+    assert_eq!(shape.0.size(), labels.len(), "one label a sample");
+    let number = |x: f64| E::from_f64(x).expect("a finite number");
+    let mut targets = vec![number(smoothing / OUTPUTS as f64); labels.len() * OUTPUTS];
+    for (row, &label) in targets.chunks_exact_mut(OUTPUTS).zip(labels) {
+        row[usize::from(label)] = number(1.0 - smoothing + smoothing / OUTPUTS as f64);
+    }
+    let targets = logits.device().tensor_from_vec(targets, shape);
+    let log_probabilities = logits.clone().log_softmax::<Axis<1>>();
+    let per_sample = 1.0 / labels.len() as f64;
+    let loss = (targets.clone() * log_probabilities.clone()).as_vec();
+    let loss = -loss.iter().map(|l| l.to_f64().unwrap_or(f64::NAN)).sum::<f64>() * per_sample;
+    (loss, (log_probabilities.exp() - targets) * per_sample)
+}
+
+/// `p ← p − lr·g`, then Dale's principle: `W_EE, W_IE, W_EI ← max(0, ·)`.
+fn descend<E: Dtype>(
+    weights: &NetworkWeights<E>,
+    gradients: &NetworkWeights<E>,
+    rule: &LearningRule,
+) -> NetworkWeights<E> {
+    let rates = &rule.rates;
+    let layer = |weights: &LayerWeights<E>, gradients: &LayerWeights<E>| {
+        let down = |p: &[E], g: &[E], rate: f64, rectify: bool| -> Vec<E> {
+            let rate = E::from_f64(rate).expect("a finite rate");
+            let moved = p.iter().zip(g).map(|(&p, &g)| p - rate * g);
+            let zero = E::default();
+            moved.map(|p| if rectify && p < zero { zero } else { p }).collect()
+        };
+        LayerWeights {
+            w_ee: down(&weights.w_ee, &gradients.w_ee, rates.lr, true),
+            w_ie: down(&weights.w_ie, &gradients.w_ie, rates.lr_w_ie, true),
+            w_ei: down(&weights.w_ei, &gradients.w_ei, rates.lr_w_ei, true),
+            u_ie: down(&weights.u_ie, &gradients.u_ie, rates.lr_w_ie, false),
+            b: down(&weights.b, &gradients.b, rates.lr, false),
+            ..weights.clone()
+        }
+    };
+    NetworkWeights {
+        condition: weights.condition,
+        hidden: [
+            layer(&weights.hidden[0], &gradients.hidden[0]),
+            layer(&weights.hidden[1], &gradients.hidden[1]),
+        ],
+        readout: layer(&weights.readout, &gradients.readout),
+    }
+}
+
+#[allow(unused_imports)]
+use {BroadcastTo as _, Const as _};

@@ -1,0 +1,188 @@
+//! Recomputes a fixture and reports the largest error of each quantity.
+
+use super::fixture::{FIXTURE_SHAPE, Fixture, LAYERS};
+use crate::{
+    Condition, Result,
+    engine::{Engine, LayerMeasurement, Real},
+    layers::NetworkWeights,
+};
+use std::{collections::BTreeMap, fmt};
+
+/// Which of our implementations recomputes the fixture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Path {
+    /// The fused engine in double precision.
+    Engine64,
+    /// The fused engine in single precision: what trains.
+    Engine32,
+}
+
+impl Path {
+    /// Added to the denominator of an error: several gradients are exact zeros up to rounding.
+    const fn floor(self) -> f64 {
+        match self {
+            Self::Engine64 => 1e-6,
+            Self::Engine32 => 1e-3,
+        }
+    }
+
+    /// The largest error that counts as equal. The drive of `e_none` runs into the hundreds, so
+    /// single precision leaves it fewer digits.
+    pub fn tolerance(self, condition: Condition) -> f64 {
+        match (self, condition) {
+            (Self::Engine64, _) => 1e-7,
+            (Self::Engine32, Condition::ENone) => 1e-2,
+            (Self::Engine32, _) => 2e-3,
+        }
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Engine64 => "engine f64",
+            Self::Engine32 => "engine f32",
+        })
+    }
+}
+
+/// The largest error of one quantity over all steps and layers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Quantity {
+    /// Its name: `logits`, `z`, `gradient of W_EE`, …
+    pub name: String,
+    /// `max|ours − theirs| / (floor + max|theirs|)`
+    pub error: f64,
+    /// The fixture's key where the error is largest.
+    pub worst: String,
+}
+
+/// Every quantity of one fixture, recomputed on one path.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// Which network.
+    pub condition: Condition,
+    /// Which implementation.
+    pub path: Path,
+    /// All quantities that the fixture has.
+    pub quantities: Vec<Quantity>,
+}
+
+impl Report {
+    /// The largest error of all quantities.
+    pub fn largest(&self) -> f64 {
+        self.quantities.iter().map(|q| q.error).fold(0.0, |a, b| if a >= b { a } else { b })
+    }
+}
+
+/// Recomputes every quantity of `fixture` on `path`.
+///
+/// # Errors
+/// If the fixture lacks a key that its condition must have, or has another size there.
+pub fn compare(fixture: &Fixture, path: Path) -> Result<Report> {
+    let quantities = match path {
+        Path::Engine64 => compare_engine::<f64>(fixture, path)?,
+        Path::Engine32 => compare_engine::<f32>(fixture, path)?,
+    };
+    Ok(Report { condition: fixture.condition, path, quantities })
+}
+
+fn compare_engine<T: Real>(fixture: &Fixture, path: Path) -> Result<Vec<Quantity>> {
+    let initial = fixture.initial.convert(T::of);
+    let mut engine = Engine::new(&initial, fixture.rule);
+    let mut errors = Errors { fixture, floor: path.floor(), largest: BTreeMap::new() };
+    let [_, width, _, outputs] = FIXTURE_SHAPE;
+    for (step, (x, labels)) in fixture.steps.iter().enumerate() {
+        let x: Vec<T> = x.iter().map(|&x| T::of(x)).collect();
+        let size = labels.len();
+        let logits = engine.forward(&x);
+        errors.add("logits", &format!("step{step}.logits"), &[size, outputs], logits)?;
+        let loss = engine.backward(labels);
+        errors.add("task loss", &format!("step{step}.task_loss"), &[], &[loss])?;
+        for (layer, measured) in engine.measure(&x).iter().enumerate() {
+            let prefix = format!("step{step}.{}", LAYERS[layer]);
+            errors.add("z", &format!("{prefix}.z"), &[size, width], engine.z(layer))?;
+            errors.add_measurement(&prefix, measured)?;
+        }
+        errors.add_weights("gradient of", &format!("step{step}.grad"), &engine.gradients(&x))?;
+        engine.update(&x);
+    }
+    errors.add_weights("final", "final", &engine.weights())?;
+    Ok(errors.into_quantities())
+}
+
+struct Errors<'a> {
+    fixture: &'a Fixture,
+    floor: f64,
+    largest: BTreeMap<String, (f64, String)>,
+}
+
+impl Errors<'_> {
+    fn add<T: Real>(&mut self, name: &str, key: &str, shape: &[usize], ours: &[T]) -> Result<()> {
+        let theirs = self.fixture.expect(key, shape)?;
+        assert_eq!(ours.len(), theirs.len(), "{key}");
+        let largest = |values: &mut dyn Iterator<Item = f64>| {
+            values.fold(0.0, |a: f64, b: f64| if a >= b { a } else { b })
+        };
+        let difference = largest(&mut ours.iter().zip(theirs).map(|(a, b)| (a.to_f64() - b).abs()));
+        let error = difference / (self.floor + largest(&mut theirs.iter().map(|b| b.abs())));
+        let entry = self.largest.entry(name.to_owned()).or_insert((-1.0, String::new()));
+        // Written so that an error that is not a number is the largest.
+        if !(error <= entry.0) {
+            *entry = (error, key.to_owned());
+        }
+        Ok(())
+    }
+
+    fn add_measurement(&mut self, prefix: &str, measured: &LayerMeasurement) -> Result<()> {
+        let always = [("mean", measured.mean), ("var", measured.variance)];
+        let sometimes = [
+            ("output_alignment", Some(measured.output_alignment)),
+            ("gradient_alignment", Some(measured.gradient_alignment)),
+            ("ln_mse", measured.ln_mse),
+        ];
+        for (name, value) in always {
+            self.add(name, &format!("{prefix}.{name}"), &[], &[value])?;
+        }
+        for (name, value) in sometimes {
+            let key = format!("{prefix}.{name}");
+            if let Some(value) = value.filter(|_| self.fixture.has(&key)) {
+                self.add(&name.replace('_', " "), &key, &[], &[value])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares all weights, or all gradients, that the fixture has under `prefix`.
+    fn add_weights<T: Real>(
+        &mut self,
+        what: &str,
+        prefix: &str,
+        weights: &NetworkWeights<T>,
+    ) -> Result<()> {
+        for (layer, weights) in weights.layers().into_iter().enumerate() {
+            let [inputs, units, inhibitory] =
+                [weights.inputs, weights.excitatory, weights.inhibitory];
+            let shapes = [
+                ("Wex", vec![units, inputs]),
+                ("Wix", vec![inhibitory, inputs]),
+                ("Wei", vec![units, inhibitory]),
+                ("Bix", vec![units, inputs]),
+                ("bias", vec![units]),
+            ];
+            for ((symbol, ours), (key, shape)) in weights.named().into_iter().zip(shapes) {
+                let key = format!("{prefix}.{}.{key}", LAYERS[layer]);
+                let frozen = what != "final" && !self.fixture.has(&key) && symbol == "W_EI";
+                if !ours.is_empty() && !frozen {
+                    self.add(&format!("{what} {symbol}"), &key, &shape, ours)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn into_quantities(self) -> Vec<Quantity> {
+        let named = self.largest.into_iter();
+        named.map(|(name, (error, worst))| Quantity { name, error, worst }).collect()
+    }
+}
