@@ -152,25 +152,17 @@ impl Condition {
                 ("e_ln_forward_only", "E-only + LN (forward only)", E, N::LayerNormForwardOnly, NO)
             }
             Self::INormNone => ("inorm_none", "I-Norm", INorm, N::None, NO),
-            Self::INormFull => {
-                ("inorm_full", "I-Norm + GradNorm", INorm, N::None, GradNorm::Full)
-            }
+            Self::INormFull => ("inorm_full", "I-Norm + GradNorm", INorm, N::None, GradNorm::Full),
             Self::INormCenter => {
                 ("inorm_center", "I-Norm + center", INorm, N::None, GradNorm::Center)
             }
             Self::INormLateral => {
                 ("inorm_lateral", "I-Norm + lateral", INorm, N::None, GradNorm::Lateral)
             }
-            Self::INormScale => {
-                ("inorm_scale", "I-Norm + scale", INorm, N::None, GradNorm::Scale)
+            Self::INormScale => ("inorm_scale", "I-Norm + scale", INorm, N::None, GradNorm::Scale),
+            Self::INormDecorrelate => {
+                ("inorm_decorrelate", "I-Norm + decorrelate", INorm, N::None, GradNorm::Decorrelate)
             }
-            Self::INormDecorrelate => (
-                "inorm_decorrelate",
-                "I-Norm + decorrelate",
-                INorm,
-                N::None,
-                GradNorm::Decorrelate,
-            ),
             Self::INormSubNone => ("inorm_sub_none", "I-Norm (sub)", Sub, N::None, NO),
             Self::INormSubCenter => {
                 ("inorm_sub_center", "I-Norm (sub) + center", Sub, N::None, GradNorm::Center)

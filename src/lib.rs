@@ -8,9 +8,9 @@ mod error;
 pub mod grad_norm;
 pub mod layers;
 pub mod learning;
+pub mod networks;
 #[cfg(feature = "cli")]
 pub mod parity;
-pub mod networks;
 pub mod randomness;
 pub mod shapes;
 

@@ -5,17 +5,17 @@ use crate::{
     condition::{GradNorm, Normalization},
     dataset::{CLASSES, FashionMnist, PIXELS},
     layers::{
-        EiLayer, ExcitatoryLayer, INormLayer, INormSubtractiveLayer, Layer, LayerWeights, LocalRule,
-        NetworkWeights, initial_weights_of,
+        EiLayer, ExcitatoryLayer, INormLayer, INormSubtractiveLayer, Layer, LayerWeights,
+        LocalRule, NetworkWeights, initial_weights_of,
         moments::{deviation, layer_norm, layer_norm_backward, mean},
     },
     learning::{LearningRule, Observer, Record, Run, Trainer},
-    shapes::{Backend, Batch},
+    shapes::{Backend, Batch, constant},
 };
 use dfdx::{
-    shapes::{Axis, Const, Dim, Dtype, HasShape},
-    tensor::{AutoDevice, TensorFromVec, ZerosTensor},
-    tensor_ops::{BroadcastTo, ChooseFrom, LogSoftmax as _, ScalarCmp as _},
+    shapes::{Axis, Dim, Dtype, HasShape},
+    tensor::AutoDevice,
+    tensor_ops::{ChooseFrom, TryGt},
 };
 
 /// Outputs of every network: the classes of FashionMNIST.
@@ -43,14 +43,8 @@ pub struct Network<
 }
 
 /// `e_none`, `e_ln`, `e_ln_forward_only`.
-pub type ExcitatoryNetwork<const WIDTH: usize, const IN: usize = PIXELS, E = f32, D = AutoDevice> = Network<
-    IN,
-    WIDTH,
-    ExcitatoryLayer<IN, WIDTH, E, D>,
-    ExcitatoryLayer<WIDTH, WIDTH, E, D>,
-    E,
-    D,
->;
+pub type ExcitatoryNetwork<const WIDTH: usize, const IN: usize = PIXELS, E = f32, D = AutoDevice> =
+    Network<IN, WIDTH, ExcitatoryLayer<IN, WIDTH, E, D>, ExcitatoryLayer<WIDTH, WIDTH, E, D>, E, D>;
 
 /// `ei_none`, `ei_ln` and its variants.
 pub type EiNetwork<
@@ -118,8 +112,7 @@ where
     /// If the condition has other layers than this type.
     pub fn new(condition: Condition, seed: u64, device: &D) -> Result<Self> {
         let weights = initial_weights_of(condition, [IN, WIDTH, OUTPUTS], seed)?;
-        let convert = |w: f64| E::from_f64(w).expect("a weight is a finite number");
-        Self::from_weights(&weights.convert(convert), device)
+        Self::from_weights(&weights.convert(constant), device)
     }
 
     /// The network with these weights.
@@ -128,7 +121,8 @@ where
     /// If the weights are of other layers or another size than this type.
     pub fn from_weights(weights: &NetworkWeights<E>, device: &D) -> Result<Self> {
         let [first, second] = &weights.hidden;
-        let found = (weights.condition.circuit(), first.inputs, first.excitatory, second.excitatory);
+        let found =
+            (weights.condition.circuit(), first.inputs, first.excitatory, second.excitatory);
         if found != (First::CIRCUIT, IN, WIDTH, WIDTH) {
             return Err(Error::invalid(
                 "network",
@@ -206,7 +200,7 @@ where
     ) -> Batch<B, WIDTH, E, D> {
         let normalization = self.condition.normalization();
         let zero = error.device().zeros_like(error);
-        let open = normalize(normalization, z).scalar_gt(0.0);
+        let open = normalize(normalization, z).gt(constant::<E>(0.0));
         let delta = open.choose(error.clone(), zero);
         normalize_backward(normalization, &delta, z)
     }
@@ -301,17 +295,16 @@ pub fn task_loss<B: Dim, E: Dtype, D: Backend<E>>(
 ) -> (f64, Batch<B, OUTPUTS, E, D>) {
     let shape = *logits.shape();
     assert_eq!(shape.0.size(), labels.len(), "one label a sample");
-    let number = |x: f64| E::from_f64(x).expect("a finite number");
-    let mut targets = vec![number(smoothing / OUTPUTS as f64); labels.len() * OUTPUTS];
+    let mut targets = vec![constant(smoothing / OUTPUTS as f64); labels.len() * OUTPUTS];
     for (row, &label) in targets.chunks_exact_mut(OUTPUTS).zip(labels) {
-        row[usize::from(label)] = number(1.0 - smoothing + smoothing / OUTPUTS as f64);
+        row[usize::from(label)] = constant(1.0 - smoothing + smoothing / OUTPUTS as f64);
     }
     let targets = logits.device().tensor_from_vec(targets, shape);
     let log_probabilities = logits.clone().log_softmax::<Axis<1>>();
     let per_sample = 1.0 / labels.len() as f64;
     let loss = (targets.clone() * log_probabilities.clone()).as_vec();
     let loss = -loss.iter().map(|l| l.to_f64().unwrap_or(f64::NAN)).sum::<f64>() * per_sample;
-    (loss, (log_probabilities.exp() - targets) * per_sample)
+    (loss, (log_probabilities.exp() - targets) * constant::<E>(per_sample))
 }
 
 /// `p ← p − lr·g`, then Dale's principle: `W_EE, W_IE, W_EI ← max(0, ·)`.
@@ -323,7 +316,7 @@ fn descend<E: Dtype>(
     let rates = &rule.rates;
     let layer = |weights: &LayerWeights<E>, gradients: &LayerWeights<E>| {
         let down = |p: &[E], g: &[E], rate: f64, rectify: bool| -> Vec<E> {
-            let rate = E::from_f64(rate).expect("a finite rate");
+            let rate = constant::<E>(rate);
             let moved = p.iter().zip(g).map(|(&p, &g)| p - rate * g);
             let zero = E::default();
             moved.map(|p| if rectify && p < zero { zero } else { p }).collect()
@@ -346,6 +339,3 @@ fn descend<E: Dtype>(
         readout: layer(&weights.readout, &gradients.readout),
     }
 }
-
-#[allow(unused_imports)]
-use {BroadcastTo as _, Const as _};

@@ -1,7 +1,7 @@
 //! Names for shapes: what is a batch, a matrix, a vector, and what a device must be able to do.
 
 use dfdx::{
-    shapes::{Const, Dim, Dtype, Rank1, Rank2},
+    shapes::{Const, Dtype, Rank1, Rank2},
     tensor::{AutoDevice, Tensor},
     tensor_ops::Device,
 };
@@ -26,8 +26,7 @@ pub trait Backend<E: Dtype>: Device<E> {}
 
 impl<E: Dtype, D: Device<E>> Backend<E> for D {}
 
-/// The size of a batch.
-pub fn batch_size<B: Dim, const N: usize, E: Dtype, D: Backend<E>>(x: &Batch<B, N, E, D>) -> B {
-    use dfdx::shapes::HasShape;
-    x.shape().0
+/// `x` in precision `E`: what a formula's constants become.
+pub fn constant<E: Dtype>(x: f64) -> E {
+    E::from_f64(x).expect("every precision has a nearest number")
 }

@@ -10,7 +10,8 @@ fn check(path: ComputePath) {
     let mut failed = Vec::new();
     for folder in ["sweep", "momentum"] {
         for condition in Condition::ALL {
-            let file = format!("{}/tests/fixtures/{folder}/{condition}.npz", env!("CARGO_MANIFEST_DIR"));
+            let file =
+                format!("{}/tests/fixtures/{folder}/{condition}.npz", env!("CARGO_MANIFEST_DIR"));
             let fixture = Fixture::read(Path::new(&file), None).unwrap();
             let report = compare(&fixture, path).unwrap();
             assert!(report.quantities.len() >= 9, "{condition}: {:?}", report.quantities);

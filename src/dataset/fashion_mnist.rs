@@ -70,10 +70,17 @@ impl Images {
     #[must_use]
     pub fn first(&self, count: usize) -> Self {
         let count = count.min(self.len());
-        Self { pixels: self.pixels[..count * PIXELS].to_vec(), labels: self.labels[..count].to_vec() }
+        Self {
+            pixels: self.pixels[..count * PIXELS].to_vec(),
+            labels: self.labels[..count].to_vec(),
+        }
     }
 
-    fn new(pixels: ([usize; 3], Vec<u8>), labels: ([usize; 1], Vec<u8>), name: &Path) -> Result<Self> {
+    fn new(
+        pixels: ([usize; 3], Vec<u8>),
+        labels: ([usize; 1], Vec<u8>),
+        name: &Path,
+    ) -> Result<Self> {
         let ([count, height, width], pixels) = pixels;
         let ([label_count], labels) = labels;
         if (height, width) != (SIDE, SIDE) {
@@ -261,7 +268,8 @@ mod tests {
             }
         }
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/fashion-mnist-subset");
-        let bytes: u64 = find_files(&folder).unwrap().iter().map(|f| f.metadata().unwrap().len()).sum();
+        let bytes: u64 =
+            find_files(&folder).unwrap().iter().map(|f| f.metadata().unwrap().len()).sum();
         assert!(bytes <= 2_000_000, "{bytes} bytes");
         assert_eq!(FashionMnist::from_folder(&folder).unwrap().checksum(), data.checksum());
     }
@@ -274,7 +282,9 @@ mod tests {
         };
         assert_eq!((full.train.len(), full.test.len()), (60_000, 10_000));
         let subset = FashionMnist::subset().unwrap();
-        for (all, some, each) in [(&full.train, &subset.train, 256), (&full.test, &subset.test, 100)] {
+        for (all, some, each) in
+            [(&full.train, &subset.train, 256), (&full.test, &subset.test, 100)]
+        {
             let mut taken = [0; CLASSES.len()];
             let mut row = 0;
             for index in 0..all.len() {

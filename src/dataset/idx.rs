@@ -51,7 +51,9 @@ fn parse_plain<const DIMENSIONS: usize>(
         return Err(Error::malformed(
             name,
             format!("starts with {magic:02x?}"),
-            format!("an IDX file of bytes with {DIMENSIONS} axes, which starts with {expected:02x?}"),
+            format!(
+                "an IDX file of bytes with {DIMENSIONS} axes, which starts with {expected:02x?}"
+            ),
         ));
     }
     let mut sizes = [0; DIMENSIONS];

@@ -13,7 +13,7 @@ pub trait Real: Float + AddAssign + std::fmt::Debug + Default + Send + Sync + 's
     fn of(x: f64) -> Self;
 
     /// The value in double precision.
-    fn to_f64(self) -> f64;
+    fn double(self) -> f64;
 }
 
 impl Real for f32 {
@@ -21,7 +21,7 @@ impl Real for f32 {
         x as Self
     }
 
-    fn to_f64(self) -> f64 {
+    fn double(self) -> f64 {
         f64::from(self)
     }
 }
@@ -31,7 +31,7 @@ impl Real for f64 {
         x
     }
 
-    fn to_f64(self) -> f64 {
+    fn double(self) -> f64 {
         self
     }
 }

@@ -179,8 +179,7 @@ impl<T: Real> Layer<T> {
         }
         if let Some(below) = below {
             // Nothing of the task error passes through inhibition that learns locally.
-            let through =
-                if self.circuit.learns_locally() { units } else { units + inhibitory };
+            let through = if self.circuit.learns_locally() { units } else { units + inhibitory };
             let delta = View::strided(&self.batch.delta, size, through, rows);
             let matrix = View::new(&self.matrix[..through * inputs], through, inputs);
             product(delta, matrix, below, inputs, Into::Replace);
@@ -278,7 +277,8 @@ impl<T: Real> Layer<T> {
     /// The gradients of the last batch, with inputs `h`, as named weights.
     pub fn gradients(&self, h: &[T]) -> LayerWeights<T> {
         let zeros = |values: &[T]| vec![T::zero(); values.len()];
-        let (mut matrix, mut w_ei, mut b) = (zeros(&self.matrix), zeros(&self.w_ei), zeros(&self.b));
+        let (mut matrix, mut w_ei, mut b) =
+            (zeros(&self.matrix), zeros(&self.w_ei), zeros(&self.b));
         self.add_gradients(h, &mut matrix, &mut w_ei, &mut b);
         self.split(&matrix, w_ei, b, Vec::new())
     }

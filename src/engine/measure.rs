@@ -41,7 +41,7 @@ pub(super) fn measure<T: Real>(layer: &Layer<T>, h: &[T]) -> LayerMeasurement {
         let (mean, variance) = moments(z);
         let inverse = T::one() / deviation(variance);
         reference.extend(z.iter().map(|&z| (z - mean) * inverse));
-        let (mean, variance) = (mean.to_f64(), variance.to_f64());
+        let (mean, variance) = (mean.double(), variance.double());
         let loss = mean * mean
             + if layer.circuit.divides() { (variance - 1.0) * (variance - 1.0) } else { 0.0 };
         let values = [mean, variance, loss, squared_difference_to_ln(layer, sample)];
@@ -68,14 +68,14 @@ fn squared_difference_to_ln<T: Real>(layer: &Layer<T>, sample: usize) -> f64 {
     let z = &layer.batch.z[sample * units..][..units];
     let (mean, variance) = moments(&e);
     let inverse = T::one() / deviation(variance);
-    let difference = |(&z, &e): (&T, &T)| (z - (e - mean) * inverse).to_f64().powi(2);
+    let difference = |(&z, &e): (&T, &T)| (z - (e - mean) * inverse).double().powi(2);
     z.iter().zip(&e).map(difference).sum::<f64>() / units as f64
 }
 
 fn output_alignment<T: Real>(z: &[T], reference: &[T]) -> f64 {
     let rectify = |values: &[T]| values.iter().map(|v| v.max(T::zero())).collect::<Vec<_>>();
     let (a, b) = (rectify(z), rectify(reference));
-    cosine(dot(&a, &b).to_f64(), dot(&a, &a).to_f64(), dot(&b, &b).to_f64())
+    cosine(dot(&a, &b).double(), dot(&a, &a).double(), dot(&b, &b).double())
 }
 
 /// The cosine of two gradients of `W_EE`, each a sum over samples of an outer product with `h`.
@@ -109,7 +109,7 @@ fn gradient_alignment<T: Real>(layer: &Layer<T>, reference: &[T], h: &[T]) -> f6
         out
     };
     let inputs = gram(h, h, layer.inputs);
-    let inner = |a: &[T], b: &[T]| dot(&gram(a, b, units), &inputs).to_f64();
+    let inner = |a: &[T], b: &[T]| dot(&gram(a, b, units), &inputs).double();
     cosine(inner(&ours, &wanted), inner(&ours, &ours), inner(&wanted, &wanted))
 }
 
@@ -124,10 +124,11 @@ fn cosine(inner: f64, a: f64, b: f64) -> f64 {
 fn error_eigenvalue<T: Real>(layer: &Layer<T>) -> Option<f64> {
     let (units, size) = (layer.units, layer.batch.size);
     let batch = &layer.batch;
-    let seen = if layer.normalization == Normalization::None { &batch.z } else { &batch.normalized };
+    let seen =
+        if layer.normalization == Normalization::None { &batch.z } else { &batch.normalized };
     let errors = batch.error.iter().zip(seen);
     let mut delta: Vec<f64> =
-        errors.map(|(e, z)| if *z > T::zero() { e.to_f64() } else { 0.0 }).collect();
+        errors.map(|(e, z)| if *z > T::zero() { e.double() } else { 0.0 }).collect();
     if delta.iter().any(|d| !d.is_finite()) {
         return None;
     }

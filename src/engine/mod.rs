@@ -106,11 +106,11 @@ impl<T: Real> Engine<T> {
     ///
     /// # Panics
     /// If there is not one label below the number of classes for each sample.
-    pub fn backward(&mut self, labels: &[u8]) -> T {
+    pub fn backward(&mut self, labels: &[u8]) -> f64 {
         let lambda = T::of(self.rule.lambda);
         let [first, second, readout] = &mut self.layers;
         let batch = &mut readout.batch;
-        let smoothing = T::of(self.rule.label_smoothing);
+        let smoothing = self.rule.label_smoothing;
         let loss = smoothed_cross_entropy(&batch.z, labels, smoothing, &mut batch.error);
         readout.backward(lambda, Some(&mut second.batch.error));
         second.backward(lambda, Some(&mut first.batch.error));
@@ -129,7 +129,7 @@ impl<T: Real> Engine<T> {
     }
 
     /// One training step on a batch; returns the task loss before it.
-    pub fn step(&mut self, x: &[T], labels: &[u8]) -> T {
+    pub fn step(&mut self, x: &[T], labels: &[u8]) -> f64 {
         self.forward(x);
         let loss = self.backward(labels);
         self.update(x);

@@ -40,9 +40,7 @@ pub fn grad_norm<B: Dim, const N: usize, E: Dtype, D: Backend<E>>(
     let correlation = || mean(&(delta.clone() * z.clone()));
     match mode {
         GradNorm::None => delta.clone(),
-        GradNorm::Full => {
-            (delta.clone() - mean(delta) - z.clone() * correlation()) / deviation(z)
-        }
+        GradNorm::Full => (delta.clone() - mean(delta) - z.clone() * correlation()) / deviation(z),
         GradNorm::Center => delta.clone() - mean(delta),
         GradNorm::Lateral => {
             let weighted = delta.clone() * nu.clone().broadcast_like(delta.shape());

@@ -21,8 +21,12 @@ use dfdx::{
 /// # Gradient
 /// `∂L/∂W_EE = δᵀ h`, `∂L/∂b = Σ δ`, `∂L/∂h = δ W_EE`.
 #[derive(Debug, Clone)]
-pub struct ExcitatoryLayer<const IN: usize, const EXC: usize, E: Dtype = f32, D: Backend<E> = AutoDevice>
-{
+pub struct ExcitatoryLayer<
+    const IN: usize,
+    const EXC: usize,
+    E: Dtype = f32,
+    D: Backend<E> = AutoDevice,
+> {
     /// Excitatory to excitatory, ≥ 0.
     pub w_ee: Matrix<EXC, IN, E, D>,
     /// Bias.
@@ -63,10 +67,8 @@ impl<const IN: usize, const EXC: usize, E: Dtype, D: Backend<E>> Layer<IN, EXC, 
         h: &Self::Memory<B>,
         _: LocalRule,
     ) -> (Batch<B, IN, E, D>, Self) {
-        let gradients = Self {
-            w_ee: weight_gradient(delta, h),
-            b: delta.clone().sum::<_, Axis<0>>(),
-        };
+        let gradients =
+            Self { w_ee: weight_gradient(delta, h), b: delta.clone().sum::<_, Axis<0>>() };
         (delta.clone().matmul(self.w_ee.clone()), gradients)
     }
 }

@@ -41,8 +41,8 @@ pub struct EiLayer<
     pub b: Vector<EXC, E, D>,
 }
 
-impl<const IN: usize, const EXC: usize, const INH: usize, E: Dtype, D: Backend<E>> Layer<IN, EXC, E, D>
-    for EiLayer<IN, EXC, INH, E, D>
+impl<const IN: usize, const EXC: usize, const INH: usize, E: Dtype, D: Backend<E>>
+    Layer<IN, EXC, E, D> for EiLayer<IN, EXC, INH, E, D>
 {
     /// The input h and the inhibitory activity r.
     type Memory<B: Dim> = (Batch<B, IN, E, D>, Batch<B, INH, E, D>);

@@ -6,13 +6,13 @@ use super::{
     moments::{mean, root_mean_square},
 };
 use crate::{
-    condition::{Circuit, GradNorm},
+    condition::Circuit,
     grad_norm::grad_norm,
-    shapes::{Backend, Batch, Matrix, Vector},
+    shapes::{Backend, Batch, Matrix, Vector, constant},
 };
 use dfdx::{
     shapes::{Axis, Dim, Dtype, HasShape},
-    tensor::{AutoDevice, ZerosTensor},
+    tensor::AutoDevice,
     tensor_ops::{BroadcastTo, SumTo, TryMatMul},
 };
 
@@ -69,8 +69,8 @@ pub struct INormMemory<B: Dim, const IN: usize, const EXC: usize, E: Dtype, D: B
     pub z: Batch<B, EXC, E, D>,
 }
 
-impl<const IN: usize, const EXC: usize, const INH: usize, E: Dtype, D: Backend<E>> Layer<IN, EXC, E, D>
-    for INormLayer<IN, EXC, INH, E, D>
+impl<const IN: usize, const EXC: usize, const INH: usize, E: Dtype, D: Backend<E>>
+    Layer<IN, EXC, E, D> for INormLayer<IN, EXC, INH, E, D>
 {
     type Memory<B: Dim> = INormMemory<B, IN, EXC, E, D>;
 
@@ -142,9 +142,9 @@ fn normalizing_gradient<B: Dim, const N: usize, E: Dtype, D: Backend<E>>(
     lambda: f64,
 ) -> Batch<B, N, E, D> {
     let centred = z.clone() - mean(z);
-    let excess = mean(&centred.clone().square()) - 1.0;
+    let excess = mean(&centred.clone().square()) - constant::<E>(1.0);
     let per_value = lambda / (z.shape().0.size() * N) as f64;
-    mean(z) * (2.0 * per_value) + excess * centred * (4.0 * per_value)
+    mean(z) * constant::<E>(2.0 * per_value) + excess * centred * constant::<E>(4.0 * per_value)
 }
 
 /// A layer with subtractive inhibition alone: `z = e − i`.
@@ -172,8 +172,8 @@ pub struct INormSubtractiveLayer<
     pub b: Vector<EXC, E, D>,
 }
 
-impl<const IN: usize, const EXC: usize, const INH: usize, E: Dtype, D: Backend<E>> Layer<IN, EXC, E, D>
-    for INormSubtractiveLayer<IN, EXC, INH, E, D>
+impl<const IN: usize, const EXC: usize, const INH: usize, E: Dtype, D: Backend<E>>
+    Layer<IN, EXC, E, D> for INormSubtractiveLayer<IN, EXC, INH, E, D>
 {
     /// The input h, the inhibitory activity r and the activity z.
     type Memory<B: Dim> = (Batch<B, IN, E, D>, Batch<B, INH, E, D>, Batch<B, EXC, E, D>);
@@ -220,7 +220,7 @@ impl<const IN: usize, const EXC: usize, const INH: usize, E: Dtype, D: Backend<E
         let no_nu = h.device().zeros();
         let delta_e = grad_norm(mode, delta, z, &no_nu);
         let per_value = lambda / (z.shape().0.size() * EXC) as f64;
-        let g_i = mean(z) * (-2.0 * per_value);
+        let g_i = mean(z) * constant::<E>(-2.0 * per_value);
         let gradients = Self {
             w_ee: weight_gradient(&delta_e, h),
             w_ie: weight_gradient(&g_i.clone().matmul(self.w_ei.clone()), h),

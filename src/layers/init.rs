@@ -18,7 +18,11 @@ use rand_distr::{Distribution, LogNormal};
 ///
 /// # Errors
 /// If the width is below 2, or the SVD behind divisive inhibition does not converge.
-pub fn initial_weights(condition: Condition, width: usize, seed: u64) -> Result<NetworkWeights<f64>> {
+pub fn initial_weights(
+    condition: Condition,
+    width: usize,
+    seed: u64,
+) -> Result<NetworkWeights<f64>> {
     initial_weights_of(condition, [PIXELS, width, CLASSES.len()], seed)
 }
 
@@ -40,7 +44,8 @@ pub fn initial_weights_of(
         let mut weights =
             initial_layer(circuit, [inputs, width, inhibitory_units(width)], &mut rng)?;
         if condition.grad_norm() == GradNorm::Lateral {
-            weights.nu = lateral_weights(width, &mut stream(seed, Purpose::LateralInhibition, layer));
+            weights.nu =
+                lateral_weights(width, &mut stream(seed, Purpose::LateralInhibition, layer));
         }
         Ok(weights)
     };

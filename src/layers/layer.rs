@@ -7,7 +7,7 @@ use crate::{
 };
 use dfdx::{
     shapes::{Axes2, ConstShape, Dim, Dtype, Rank2},
-    tensor::{Tensor, TensorFromVec},
+    tensor::Tensor,
     tensor_ops::{PermuteTo, TryMatMul},
 };
 

@@ -2,7 +2,7 @@
 
 use crate::{
     learning::NORMALIZATION_EPSILON,
-    shapes::{Backend, Batch},
+    shapes::{Backend, Batch, constant},
 };
 use dfdx::{
     shapes::{Axis, Dim, Dtype, HasShape},
@@ -26,7 +26,7 @@ pub fn mean<B: Dim, const N: usize, E: Dtype, D: Backend<E>>(
 pub fn root_mean_square<B: Dim, const N: usize, E: Dtype, D: Backend<E>>(
     x: &Batch<B, N, E, D>,
 ) -> Batch<B, N, E, D> {
-    (mean(&x.clone().square()) + NORMALIZATION_EPSILON).sqrt()
+    (mean(&x.clone().square()) + constant::<E>(NORMALIZATION_EPSILON)).sqrt()
 }
 
 /// The population standard deviation over units, `σ = √(var(x) + ε)`, repeated for each unit.

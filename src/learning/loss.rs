@@ -14,28 +14,29 @@ use crate::engine::Real;
 pub fn smoothed_cross_entropy<T: Real>(
     logits: &[T],
     labels: &[u8],
-    smoothing: T,
+    smoothing: f64,
     error: &mut [T],
-) -> T {
+) -> f64 {
     assert_eq!(logits.len(), error.len());
     assert!(!labels.is_empty() && logits.len() % labels.len() == 0);
     let classes = logits.len() / labels.len();
-    let everywhere = smoothing / T::of(classes as f64);
-    let per_sample = T::one() / T::of(labels.len() as f64);
-    let mut total = T::zero();
+    let everywhere = smoothing / classes as f64;
+    let per_sample = 1.0 / labels.len() as f64;
+    let mut total = 0.0;
     let rows = logits.chunks_exact(classes).zip(error.chunks_exact_mut(classes));
     for ((logits, error), &label) in rows.zip(labels) {
         let label = usize::from(label);
         assert!(label < classes, "label {label} of {classes} classes");
-        let largest = logits.iter().fold(T::neg_infinity(), |m, &l| m.max(l));
-        let sum = logits.iter().fold(T::zero(), |sum, &l| sum + (l - largest).exp());
-        let log_sum = largest + sum.ln();
-        for (class, (error, &logit)) in error.iter_mut().zip(logits).enumerate() {
-            let hit = if class == label { T::one() - smoothing } else { T::zero() };
-            let target = everywhere + hit;
+        // The inhibitory unit of the read-out receives the sum of a row's errors, which is zero:
+        // in single precision, with logits in the hundreds, rounding would drown it.
+        let logits = logits.iter().map(|l| l.double());
+        let largest = logits.clone().fold(f64::NEG_INFINITY, f64::max);
+        let log_sum = largest + logits.clone().map(|l| (l - largest).exp()).sum::<f64>().ln();
+        for (class, (error, logit)) in error.iter_mut().zip(logits).enumerate() {
+            let target = everywhere + if class == label { 1.0 - smoothing } else { 0.0 };
             let log_probability = logit - log_sum;
-            total += -target * log_probability;
-            *error = (log_probability.exp() - target) * per_sample;
+            total -= target * log_probability;
+            *error = T::of((log_probability.exp() - target) * per_sample);
         }
     }
     total * per_sample

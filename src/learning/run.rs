@@ -1,9 +1,7 @@
 //! One experiment as a value, and what came of it.
 
 use super::LearningRule;
-use crate::{
-    Condition, Error, Result, configuration::Configuration, engine::LayerMeasurement,
-};
+use crate::{Condition, Error, Result, configuration::Configuration, engine::LayerMeasurement};
 use serde::{Deserialize, Serialize};
 
 /// Everything that decides the outcome of a training run, apart from the data.

@@ -1,6 +1,8 @@
 //! The training loop.
 
-use super::{Epoch, Measure, Measurement, Outcome, Record, Run, count_correct, smoothed_cross_entropy};
+use super::{
+    Epoch, Measure, Measurement, Outcome, Record, Run, count_correct, smoothed_cross_entropy,
+};
 use crate::{
     Error, Result,
     dataset::{FashionMnist, Images, Luminosity, PIXELS},
@@ -184,7 +186,7 @@ impl<'d> Trainer<'d> {
                 ended = Some(Outcome::Diverged { step: self.record.steps });
                 break;
             }
-            total += f64::from(loss) * range.len() as f64;
+            total += loss * range.len() as f64;
             if observer.step(self.record.steps, self.total_steps()).is_break() {
                 ended = Some(Outcome::Interrupted);
                 break;
@@ -195,7 +197,7 @@ impl<'d> Trainer<'d> {
     }
 
     /// One training step on the images of `range`, which are in the batch buffer.
-    fn step(&mut self, range: std::ops::Range<usize>, epoch: u32) -> f32 {
+    fn step(&mut self, range: std::ops::Range<usize>, epoch: u32) -> f64 {
         let images = &self.data.train;
         let last = range.end == images.len();
         let measure = match self.record.run.measure {
@@ -236,7 +238,7 @@ fn evaluate(
     mut luminosity: Luminosity,
     buffer: &mut [f32],
 ) -> (f64, f64) {
-    let smoothing = engine.rule().label_smoothing as f32;
+    let smoothing = engine.rule().label_smoothing;
     let (mut loss, mut correct) = (0.0, 0);
     let mut error = Vec::new();
     for from in (0..images.len()).step_by(EVALUATION_BATCH) {
@@ -247,7 +249,7 @@ fn evaluate(
         let logits = engine.forward(x);
         error.resize(logits.len(), 0.0);
         let mean = smoothed_cross_entropy(logits, labels, smoothing, &mut error);
-        loss += f64::from(mean) * range.len() as f64;
+        loss += mean * range.len() as f64;
         correct += count_correct(logits, labels);
     }
     let n = images.len() as f64;
@@ -266,7 +268,10 @@ pub fn train_all<O: Observer>(
     jobs: usize,
     observe: impl Fn(usize) -> O + Sync,
 ) -> Result<Vec<Record>> {
-    use std::sync::{Mutex, atomic::{AtomicUsize, Ordering}};
+    use std::sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    };
     runs.iter().try_for_each(Run::validate)?;
     let next = AtomicUsize::new(0);
     let records = Mutex::new(vec![None; runs.len()]);
@@ -281,7 +286,9 @@ pub fn train_all<O: Observer>(
     std::thread::scope(|scope| {
         let threads = jobs.clamp(1, runs.len().max(1));
         let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        threads.into_iter().try_for_each(|t| t.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        threads
+            .into_iter()
+            .try_for_each(|t| t.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     })?;
     let records = records.into_inner().expect("no thread panics while it holds the lock");
     Ok(records.into_iter().flatten().collect())

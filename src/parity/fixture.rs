@@ -84,8 +84,8 @@ struct Reader<'a> {
     arrays: &'a BTreeMap<String, Array>,
 }
 
-impl Reader<'_> {
-    fn values(&self, key: &str, shape: &[usize]) -> Result<&[f64]> {
+impl<'a> Reader<'a> {
+    fn values(&self, key: &str, shape: &[usize]) -> Result<&'a [f64]> {
         let array = self.array(key)?;
         let size = |shape: &[usize]| shape.iter().product::<usize>();
         // A bias is stored as a column: only its size counts.
@@ -97,7 +97,7 @@ impl Reader<'_> {
         Ok(&array.values)
     }
 
-    fn array(&self, key: &str) -> Result<&Array> {
+    fn array(&self, key: &str) -> Result<&'a Array> {
         let array = self.arrays.get(key);
         let array = array.ok_or_else(|| {
             Error::malformed(self.path, format!("key '{key}' is missing"), "a whole fixture")
@@ -152,7 +152,9 @@ impl Reader<'_> {
         let [inputs, width, inhibitory, outputs] = FIXTURE_SHAPE;
         let layer = |name: usize, inputs: usize, units: usize, inhibitory: usize, divides: bool| {
             let values = |key: &str, shape: &[usize]| {
-                Ok::<_, Error>(self.values(&format!("{prefix}.{}.{key}", LAYERS[name]), shape)?.to_vec())
+                Ok::<_, Error>(
+                    self.values(&format!("{prefix}.{}.{key}", LAYERS[name]), shape)?.to_vec(),
+                )
             };
             let mut weights = LayerWeights {
                 inputs,
@@ -192,12 +194,15 @@ impl Reader<'_> {
 fn read_archive(path: &Path) -> Result<BTreeMap<String, Array>> {
     let file = File::open(path).map_err(|e| Error::io("read", path, e))?;
     let damaged = |problem: String| Error::malformed(path, problem, "an .npz archive of numbers");
-    let mut archive = zip::ZipArchive::new(file).map_err(|e| damaged(format!("cannot be opened ({e})")))?;
+    let mut archive =
+        zip::ZipArchive::new(file).map_err(|e| damaged(format!("cannot be opened ({e})")))?;
     let mut arrays = BTreeMap::new();
     for index in 0..archive.len() {
         let member = archive.by_index(index).map_err(|e| damaged(e.to_string()))?;
-        let key = member.name().trim_end_matches(".npy").to_owned();
-        let array = read_array(member).map_err(|problem| damaged(format!("key '{key}' {problem}")))?;
+        let name = member.name().map_err(|e| damaged(e.to_string()))?;
+        let key = name.trim_end_matches(".npy").to_owned();
+        let array =
+            read_array(member).map_err(|problem| damaged(format!("key '{key}' {problem}")))?;
         arrays.insert(key, array);
     }
     Ok(arrays)

@@ -124,7 +124,7 @@ impl Errors<'_> {
         let largest = |values: &mut dyn Iterator<Item = f64>| {
             values.fold(0.0, |a: f64, b: f64| if a >= b { a } else { b })
         };
-        let difference = largest(&mut ours.iter().zip(theirs).map(|(a, b)| (a.to_f64() - b).abs()));
+        let difference = largest(&mut ours.iter().zip(theirs).map(|(a, b)| (a.double() - b).abs()));
         let error = difference / (self.floor + largest(&mut theirs.iter().map(|b| b.abs())));
         let entry = self.largest.entry(name.to_owned()).or_insert((-1.0, String::new()));
         // Written so that an error that is not a number is the largest.
