@@ -1,0 +1,210 @@
+//! `inorm doctor`: what this machine has of what is needed, and how to get the rest.
+
+use super::{Checkout, Failure, Outcome, lab};
+use crate::kernel::{Cache, EVCXR_VERSION, Recipe, Seed, compiler_version, evcxr};
+use inorm::dataset::{FashionMnist, Source};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The oldest compiler that the Rust kernel builds with.
+const OLDEST_RUST: (u32, u32) = (1, 95);
+
+/// What the set-up needs on the disk from nothing, in gigabytes.
+const SPACE_NEEDED: u64 = 8;
+
+/// How one thing is.
+enum Finding {
+    /// It is there; what it is.
+    Present(String),
+    /// It is missing, but the set-up makes it or the book does without it; what to do.
+    Later(String),
+    /// It is missing, and nothing goes on without it; how to get it.
+    Missing(String),
+}
+
+use Finding::{Later, Missing, Present};
+
+/// Looks at everything; fails if something is missing that only the reader can get.
+pub fn run() -> Outcome {
+    let checkout = Checkout::find()?;
+    let cache = Cache::find()?;
+    let findings = [
+        ("Rust compiler", rust()),
+        ("Rust standard library", standard_library()),
+        ("Rust sources", rust_sources()),
+        ("C compiler", c_compiler()),
+        ("Python", python()),
+        ("Python venv", venv()),
+        ("Disk space", disk(cache.root())),
+        ("Rust kernel", rust_kernel(&cache)),
+        ("Compiled libraries", seed(&checkout, &cache)),
+        ("Python environment", environment(&checkout)),
+        ("Kernel in JupyterLab", kernelspec(&checkout)),
+        ("FashionMNIST", data()),
+    ];
+    let mut missing = Vec::new();
+    for (name, finding) in findings {
+        match finding {
+            Present(what) => println!("ok       {name}: {what}"),
+            Later(what) => println!("not yet  {name}: {what}"),
+            Missing(what) => {
+                println!("missing  {name}: {what}");
+                missing.push(name);
+            }
+        }
+    }
+    match missing.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::new(format!(
+            "missing: {}; the lines above say how to get it",
+            missing.join(", ")
+        ))),
+    }
+}
+
+fn rust() -> Finding {
+    let advice = "install Rust 1.95 or later from https://rustup.rs";
+    let Ok(text) = compiler_version() else { return Missing(advice.to_owned()) };
+    let release = text.lines().find_map(|line| line.strip_prefix("release: ")).unwrap_or("");
+    match version(release) {
+        Some(version) if version >= OLDEST_RUST => Present(release.to_owned()),
+        _ => Missing(format!("{release} is too old; {advice}, or `rustup update`")),
+    }
+}
+
+/// Notebook cells are linked against the shared standard library, which some packages leave out.
+fn standard_library() -> Finding {
+    let advice = "no shared libstd beside the compiler; use a toolchain from https://rustup.rs";
+    let found = sysroot().into_iter().flat_map(|root| {
+        let host = host().unwrap_or_default();
+        [root.join("lib"), root.join("lib/rustlib").join(host).join("lib")]
+    });
+    let found = found.flat_map(|directory| fs::read_dir(directory).into_iter().flatten().flatten());
+    let names = found.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    match names.into_iter().find(|name| name.starts_with("libstd-") && !name.ends_with(".rlib")) {
+        Some(name) => Present(name),
+        None => Missing(advice.to_owned()),
+    }
+}
+
+fn rust_sources() -> Finding {
+    let library = sysroot().map(|root| root.join("lib/rustlib/src/rust/library"));
+    match library.filter(|library| library.is_dir()) {
+        Some(_) => Present("there, so completion knows the standard library".to_owned()),
+        None => Later(
+            "not there; notebooks run, but their variables' types may not be found: \
+             `rustup component add rust-src`"
+                .to_owned(),
+        ),
+    }
+}
+
+fn c_compiler() -> Finding {
+    match first_line(Command::new("cc").arg("--version")) {
+        Some(line) => Present(line),
+        None => Missing("Rust links with it; install gcc or clang (Debian: apt install gcc)".into()),
+    }
+}
+
+fn python() -> Finding {
+    match lab::python::find() {
+        Ok(python) => {
+            let (major, minor) = python.version;
+            Present(format!("{major}.{minor} ({})", python.program.display()))
+        }
+        Err(failure) => Missing(failure.to_string()),
+    }
+}
+
+fn venv() -> Finding {
+    let advice = "install it (Debian: apt install python3-venv)";
+    let Ok(python) = lab::python::find() else { return Missing("needs Python first".into()) };
+    let works = Command::new(&python.program).args(["-c", "import venv, ensurepip"]).output();
+    match works.is_ok_and(|output| output.status.success()) {
+        true => Present("there".into()),
+        false => Missing(advice.into()),
+    }
+}
+
+fn disk(cache: &Path) -> Finding {
+    let existing = cache.ancestors().find(|directory| directory.exists()).unwrap_or(Path::new("/"));
+    let gigabytes = free_bytes(existing) >> 30;
+    let what = format!("{gigabytes} GB free in {}", existing.display());
+    if gigabytes >= SPACE_NEEDED || cache.join("kernels").exists() {
+        return Present(what);
+    }
+    Missing(format!("{what}, but the set-up takes {SPACE_NEEDED} GB; free some, or set INORM_CACHE to another disk"))
+}
+
+fn rust_kernel(cache: &Cache) -> Finding {
+    match evcxr::find(cache) {
+        Some(program) => Present(format!("evcxr_jupyter {EVCXR_VERSION} in {}", program.display())),
+        None => Later(format!("`inorm lab` builds evcxr_jupyter {EVCXR_VERSION}, about 13 minutes")),
+    }
+}
+
+fn seed(checkout: &Checkout, cache: &Cache) -> Finding {
+    match Recipe::current(cache).map(|recipe| Seed::of(checkout, &recipe)) {
+        Ok(seed) if seed.is_fresh() => Present(format!("in {}", seed.tree().display())),
+        Ok(_) => Later("`inorm lab` compiles them, 1 to 6 minutes".into()),
+        Err(failure) => Missing(failure.to_string()),
+    }
+}
+
+fn environment(checkout: &Checkout) -> Finding {
+    match checkout.python().exists() {
+        true => Present("in .venv".into()),
+        false => Later("`inorm lab` makes it, about 1 minute".into()),
+    }
+}
+
+fn kernelspec(checkout: &Checkout) -> Finding {
+    let path = checkout.environment().join("share/jupyter/kernels/inorm/kernel.json");
+    match path.exists() {
+        true => Present("Rust (inorm)".into()),
+        false => Later("`inorm lab` registers it".into()),
+    }
+}
+
+fn data() -> Finding {
+    match FashionMnist::locate() {
+        Ok(Source::Folder(folder)) => Present(format!("in {}", folder.display())),
+        Ok(Source::Subset) => Later("only the built-in subset; `inorm data fetch` gets all".into()),
+        Err(error) => Missing(error.to_string()),
+    }
+}
+
+fn sysroot() -> Option<PathBuf> {
+    first_line(Command::new("rustc").args(["--print", "sysroot"])).map(PathBuf::from)
+}
+
+fn host() -> Option<String> {
+    let text = compiler_version().ok()?;
+    text.lines().find_map(|line| line.strip_prefix("host: ")).map(str::to_owned)
+}
+
+fn first_line(command: &mut Command) -> Option<String> {
+    let output = command.output().ok().filter(|output| output.status.success())?;
+    String::from_utf8(output.stdout).ok()?.lines().next().map(str::to_owned)
+}
+
+fn version(text: &str) -> Option<(u32, u32)> {
+    let mut numbers = text.split('.').map(str::parse);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => Some((major, minor)),
+        _ => None,
+    }
+}
+
+fn free_bytes(directory: &Path) -> u64 {
+    use std::os::unix::ffi::OsStrExt;
+    let Ok(path) = std::ffi::CString::new(directory.as_os_str().as_bytes()) else { return 0 };
+    // SAFETY: zeroes are a valid value of this plain structure.
+    let mut statistics: libc::statvfs = unsafe { std::mem::zeroed() };
+    // SAFETY: the path is a string with a final zero, the structure is ours.
+    match unsafe { libc::statvfs(path.as_ptr(), &mut statistics) } {
+        0 => statistics.f_bavail as u64 * statistics.f_frsize as u64,
+        _ => 0,
+    }
+}

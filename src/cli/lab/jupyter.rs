@@ -1,0 +1,82 @@
+//! Jupyter, kept inside the repository: starts JupyterLab, executes notebooks.
+
+use crate::cli::{Checkout, Failure, Outcome};
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// Where JupyterLab listens if nobody says otherwise and it is free.
+const USUAL_PORT: u16 = 8888;
+
+/// Replaces this process by JupyterLab on the notebooks.
+pub fn open(checkout: &Checkout, port: Option<u16>, browser: bool) -> Outcome {
+    let port = free_port(port)?;
+    let token: [u8; 24] = rand::random();
+    let token: String = token.iter().map(|byte| format!("{byte:02x}")).collect();
+    let first = checkout.notebooks().join("00_start_here.ipynb");
+    let page = if first.exists() { "/lab/tree/notebooks/00_start_here.ipynb" } else { "/lab/tree/notebooks" };
+    println!();
+    println!("JupyterLab: http://127.0.0.1:{port}{page}?token={token}");
+    println!("Ctrl-C ends it.");
+    let mut command = python(checkout);
+    command
+        .args(["-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", "--ServerApp.port_retries=0"])
+        .arg("--ServerApp.log_level=WARN")
+        .arg(format!("--ServerApp.port={port}"))
+        .arg(format!("--ServerApp.root_dir={}", checkout.root().display()))
+        .arg(format!("--LabApp.default_url={page}"))
+        .arg(format!("--ServerApp.open_browser={}", if browser { "True" } else { "False" }))
+        // Inside a container one is often root, with nobody to be protected from.
+        .arg("--ServerApp.allow_root=True")
+        .env("JUPYTER_TOKEN", token);
+    let error = command.exec();
+    Err(Failure::io("run", &checkout.python(), &error))
+}
+
+/// Executes notebooks where they are.
+pub fn execute(checkout: &Checkout, notebooks: &[PathBuf], into: Option<&PathBuf>) -> Outcome {
+    let mut command = python(checkout);
+    command.arg(checkout.root().join("python/execute.py"));
+    if let Some(folder) = into {
+        command.arg("--into").arg(folder);
+    }
+    let status = command
+        .args(notebooks)
+        .status()
+        .map_err(|error| Failure::io("run", &checkout.python(), &error))?;
+    match status.success() {
+        true => Ok(()),
+        false => Err(Failure::new("a notebook did not run; it is left as it was")),
+    }
+}
+
+/// Python with everything that Jupyter would keep in the home directory kept in the environment.
+fn python(checkout: &Checkout) -> Command {
+    let state = checkout.environment().join("var/jupyter");
+    let mut command = Command::new(checkout.python());
+    command
+        .env("JUPYTER_CONFIG_DIR", state.join("config"))
+        .env("JUPYTER_DATA_DIR", state.join("data"))
+        .env("JUPYTER_RUNTIME_DIR", state.join("runtime"))
+        .env("JUPYTERLAB_SETTINGS_DIR", state.join("settings"))
+        .env("JUPYTERLAB_WORKSPACES_DIR", state.join("workspaces"))
+        .env("IPYTHONDIR", state.join("ipython"))
+        .env_remove("JUPYTER_PATH")
+        .env_remove("PYTHONPATH")
+        .env_remove("PYTHONHOME");
+    command
+}
+
+fn free_port(wanted: Option<u16>) -> Outcome<u16> {
+    let is_free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+    match wanted {
+        Some(port) if is_free(port) => Ok(port),
+        Some(port) => Err(Failure::new(format!(
+            "port {port} of 127.0.0.1 is in use; name another with --port, or leave --port out"
+        ))),
+        None => (USUAL_PORT..USUAL_PORT + 100)
+            .find(|port| is_free(*port))
+            .ok_or_else(|| Failure::new("100 ports from 8888 on are in use; name one with --port")),
+    }
+}

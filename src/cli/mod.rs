@@ -1,0 +1,95 @@
+//! The subcommands of `inorm`, one file each.
+
+mod checkout;
+mod data;
+mod doctor;
+mod download;
+mod failure;
+mod lab;
+
+pub use checkout::Checkout;
+pub use failure::{Failure, Outcome};
+
+use crate::kernel;
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+
+#[derive(Parser)]
+#[command(version, about, arg_required_else_help = true)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What `inorm` can be asked to do.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Open the notebooks in JupyterLab, after setting up what they need.
+    Lab(lab::Lab),
+    /// Fetch FashionMNIST, or say where it is.
+    #[command(subcommand)]
+    Data(data::Data),
+    /// Say what is missing on this machine, and how to get it.
+    Doctor,
+    /// Serve a notebook; JupyterLab starts this.
+    Kernel {
+        /// Where the client says how to talk to it.
+        #[arg(long, value_name = "FILE")]
+        connection_file: PathBuf,
+        /// The clone that it belongs to; the one around the working directory if not given.
+        #[arg(long, value_name = "DIR")]
+        checkout: Option<PathBuf>,
+    },
+    /// Clear up after a kernel; a kernel starts this.
+    #[command(hide = true)]
+    Undertaker {
+        /// The kernel's directory.
+        directory: PathBuf,
+    },
+}
+
+/// Reads the command line; a mistake becomes one line, a request for help is answered here.
+pub fn parse() -> Outcome<Command> {
+    match CommandLine::try_parse() {
+        Ok(line) => Ok(line.command),
+        Err(error) if is_help(error.kind()) => error.exit(),
+        Err(error) => Err(Failure::Usage(one_line(&error.to_string()))),
+    }
+}
+
+/// Carries out one command.
+pub fn run(command: Command) -> Outcome {
+    match command {
+        Command::Lab(options) => lab::run(options),
+        Command::Data(command) => data::run(command),
+        Command::Doctor => doctor::run(),
+        Command::Kernel { connection_file, checkout } => {
+            let checkout = checkout.map_or_else(Checkout::find, Checkout::at)?;
+            kernel::serve(&checkout, &connection_file)
+        }
+        Command::Undertaker { directory } => kernel::undertaker(&directory),
+    }
+}
+
+fn is_help(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::DisplayHelp
+            | ErrorKind::DisplayVersion
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+    )
+}
+
+/// Clap explains itself in a paragraph: the mistake, tips, the usage. Keeps the mistake and
+/// the tips, on one line.
+fn one_line(message: &str) -> String {
+    let explanation = message.split("\n\nUsage:").next().unwrap_or(message);
+    let words: Vec<&str> = explanation
+        .trim_start_matches("error: ")
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with("For more information"))
+        .collect();
+    format!("{}; `inorm --help` lists what there is", words.join("; "))
+}

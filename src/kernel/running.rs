@@ -1,0 +1,114 @@
+//! The private directory of a running kernel, and its certain end.
+//!
+//! Two kernels that compile in one directory overwrite each other's results, so each has its
+//! own. A kernel can be killed at any moment: a small second process, the undertaker, waits for
+//! that, ends what the kernel has started, and removes the directory. What even this leaves
+//! behind (a power failure) is removed when the next kernel starts.
+
+use super::cache::Lock;
+use super::recipe::Recipe;
+use crate::cli::{Failure, Outcome};
+use std::fs::{self, File};
+use std::io::{self, BufRead, Write};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::Duration;
+
+/// A directory that exists as long as the process that made it.
+#[derive(Debug)]
+pub struct Running {
+    directory: PathBuf,
+    undertaker: ChildStdin,
+    // Held as a sign of life.
+    _alive: File,
+}
+
+impl Running {
+    /// Makes the directory, after removing those of kernels that are no more.
+    pub fn new(recipe: &Recipe) -> Outcome<Self> {
+        let all = recipe.running();
+        fs::create_dir_all(&all).map_err(|error| Failure::io("make", &all, &error))?;
+        let _guard = Lock::take(&recipe.lock("running"), || {})?;
+        remove_dead(&all);
+        let directory = all.join(std::process::id().to_string());
+        let failure = |error| Failure::io("make", &directory, &error);
+        fs::create_dir_all(&directory).map_err(failure)?;
+        let alive = File::create(directory.join("alive")).map_err(failure)?;
+        alive.lock().map_err(failure)?;
+        let undertaker = start_undertaker(&directory).map_err(failure)?;
+        Ok(Self { directory, undertaker, _alive: alive })
+    }
+
+    /// A file or directory in it.
+    pub fn join(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    /// Starts a command whose whole process group will not outlive this process.
+    pub fn spawn(&mut self, command: &mut Command) -> io::Result<Child> {
+        let child = command.process_group(0).spawn()?;
+        writeln!(self.undertaker, "{}", child.id())?;
+        Ok(child)
+    }
+}
+
+fn start_undertaker(directory: &Path) -> io::Result<ChildStdin> {
+    let mut child = Command::new(std::env::current_exe()?)
+        .arg("undertaker")
+        .arg(directory)
+        .process_group(0)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    child.stdin.take().ok_or_else(|| io::ErrorKind::BrokenPipe.into())
+}
+
+/// What the second process does: learns the process groups on its standard input, and when that
+/// closes, because the kernel has ended in whatever way, ends them and removes the directory.
+pub fn undertaker(directory: &Path) -> Outcome {
+    let groups: Vec<i32> = io::stdin()
+        .lock()
+        .lines()
+        .map_while(Result::ok)
+        .filter_map(|line| line.trim().parse().ok())
+        .collect();
+    for group in groups {
+        end_group(group);
+    }
+    remove(directory)
+}
+
+/// Kills every process of a group.
+pub fn end_group(group: i32) {
+    // SAFETY: a system call without pointers; a group that is gone already is no harm.
+    unsafe { libc::killpg(group, libc::SIGKILL) };
+}
+
+/// Processes that are being killed may still create files: a few tries.
+fn remove(directory: &Path) -> Outcome {
+    let mut result = fs::remove_dir_all(directory);
+    for _ in 0..50 {
+        match &result {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {}
+            _ => return Ok(()),
+        }
+        std::thread::sleep(Duration::from_millis(100));
+        result = fs::remove_dir_all(directory);
+    }
+    result.map_err(|error| Failure::io("remove", directory, &error))
+}
+
+fn remove_dead(all: &Path) {
+    let Ok(entries) = fs::read_dir(all) else { return };
+    for entry in entries.flatten() {
+        let dead = match File::open(entry.path().join("alive")) {
+            Ok(file) => file.try_lock().is_ok(),
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        };
+        if dead {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}

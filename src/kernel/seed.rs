@@ -1,0 +1,169 @@
+//! Compiled libraries that each new kernel starts from.
+//!
+//! A seed is the directory of a Rust kernel that has once run the first line of a notebook: what
+//! cargo needs to find nothing to do. It is grown by the real kernel, so that no flag can differ.
+//! There is one for each clone of the repository, because each has its own library; a new one
+//! grows from the nearest that exists, so that a second clone compiles only that library.
+
+use super::backend::Backend;
+use super::cache::Lock;
+use super::recipe::{DEPENDENCY, Recipe, short};
+use super::running::Running;
+use super::tree;
+use crate::cli::{Checkout, Failure, Outcome};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// The place of one clone's seed.
+#[derive(Debug)]
+pub struct Seed {
+    directory: PathBuf,
+}
+
+/// What is known about a seed, kept beside it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Label {
+    /// The clone that it is for.
+    checkout: PathBuf,
+    /// When the compiler started.
+    begun: SystemTime,
+    /// The files that it read.
+    sources: Vec<PathBuf>,
+}
+
+impl Seed {
+    /// Where the seed of this clone is or will be.
+    pub fn of(checkout: &Checkout, recipe: &Recipe) -> Self {
+        let name = short(&Sha256::digest(checkout.root().as_os_str().as_encoded_bytes()));
+        Self { directory: recipe.seeds().join(name) }
+    }
+
+    /// The build results to start from.
+    pub fn tree(&self) -> PathBuf {
+        self.directory.join("tree")
+    }
+
+    /// Whether it is there, and nothing that was compiled into it has changed since.
+    pub fn is_fresh(&self) -> bool {
+        let Some(label) = self.label() else { return false };
+        label.sources.iter().all(|source| {
+            fs::metadata(source)
+                .and_then(|metadata| metadata.modified())
+                .is_ok_and(|modified| modified <= label.begun)
+        })
+    }
+
+    /// Whether there is anything to grow it from.
+    pub fn has_base(&self, recipe: &Recipe) -> bool {
+        self.nearest(recipe).is_some()
+    }
+
+    fn label(&self) -> Option<Label> {
+        let text = fs::read(self.directory.join("label.json")).ok()?;
+        serde_json::from_slice(&text).ok()
+    }
+
+    /// Grows it: from itself, else from the newest of another clone, else from nothing.
+    pub async fn grow(
+        &self,
+        checkout: &Checkout,
+        recipe: &Recipe,
+        program: &Path,
+        log: impl FnMut(String) + Send + 'static,
+    ) -> Outcome {
+        let _guard = Lock::take(&recipe.lock("seeds"), || {
+            println!("another set-up is compiling; waiting for it");
+        })?;
+        if self.is_fresh() {
+            return Ok(());
+        }
+        let mut running = Running::new(recipe)?;
+        let growing = running.join("seed");
+        let tree = growing.join("tree");
+        let base = self.nearest(recipe);
+        let failure = |error| Failure::io("prepare", &growing, &error);
+        match &base {
+            Some(base) => tree::clone(&base.tree(), &tree).map_err(failure)?,
+            None => fs::create_dir_all(&tree).map_err(failure)?,
+        }
+        fs::copy(checkout.root().join("Cargo.lock"), tree.join("Cargo.lock")).map_err(failure)?;
+        let begun = SystemTime::now();
+        let folder = checkout.notebooks();
+        let mut backend =
+            Backend::start(recipe, &mut running, program, &tree, &folder, log).await?;
+        let result = async {
+            backend.execute(DEPENDENCY).await?;
+            backend.execute("let inorm_is_ready = true;").await
+        };
+        let result = result.await;
+        backend.shut_down().await;
+        result?;
+        let label = Label {
+            checkout: checkout.root().to_path_buf(),
+            begun,
+            sources: sources(&tree, checkout)?,
+        };
+        self.replace_by(&growing, &label).map_err(failure)
+    }
+
+    /// A seed of this recipe to start from.
+    fn nearest(&self, recipe: &Recipe) -> Option<Seed> {
+        if self.tree().is_dir() {
+            return Some(Self { directory: self.directory.clone() });
+        }
+        let seeds = fs::read_dir(recipe.seeds()).ok()?.flatten();
+        seeds
+            .map(|entry| Self { directory: entry.path() })
+            .filter_map(|seed| seed.label().map(|label| (label.begun, seed)))
+            .max_by_key(|(begun, _)| *begun)
+            .map(|(_, seed)| seed)
+    }
+
+    /// Puts the grown directory in place of what was there.
+    fn replace_by(&self, growing: &Path, label: &Label) -> std::io::Result<()> {
+        fs::write(growing.join("label.json"), serde_json::to_vec_pretty(label)?)?;
+        if let Some(seeds) = self.directory.parent() {
+            fs::create_dir_all(seeds)?;
+        }
+        if self.directory.exists() {
+            fs::rename(&self.directory, growing.with_extension("old"))?;
+        }
+        fs::rename(growing, &self.directory)
+    }
+}
+
+/// The files that were compiled into this clone's library, as the compiler lists them.
+fn sources(tree: &Path, checkout: &Checkout) -> Outcome<Vec<PathBuf>> {
+    let mut sources = vec![checkout.root().join("Cargo.toml"), checkout.root().join("Cargo.lock")];
+    for list in dependency_lists(&tree.join("target")) {
+        let text = fs::read_to_string(&list).unwrap_or_default();
+        let files = text.lines().filter_map(|line| line.strip_suffix(':')).map(PathBuf::from);
+        sources.extend(files.filter(|file| file.starts_with(checkout.root())));
+    }
+    if sources.len() == 2 {
+        return Err(Failure::new(format!(
+            "the Rust kernel left no compiled library in {}; remove that directory and try again",
+            tree.display()
+        )));
+    }
+    sources.sort();
+    sources.dedup();
+    Ok(sources)
+}
+
+/// `target/<platform>/debug/deps/inorm-*.d`
+fn dependency_lists(target: &Path) -> Vec<PathBuf> {
+    let platforms = fs::read_dir(target).into_iter().flatten().flatten();
+    platforms
+        .map(|platform| platform.path().join("debug/deps"))
+        .filter_map(|deps| fs::read_dir(deps).ok())
+        .flat_map(|files| files.flatten().map(|file| file.path()))
+        .filter(|path| {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            name.starts_with("inorm-") && name.ends_with(".d")
+        })
+        .collect()
+}
