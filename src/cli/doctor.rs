@@ -103,7 +103,9 @@ fn rust_sources() -> Finding {
 fn c_compiler() -> Finding {
     match first_line(Command::new("cc").arg("--version")) {
         Some(line) => Present(line),
-        None => Missing("Rust links with it; install gcc or clang (Debian: apt install gcc)".into()),
+        None => {
+            Missing("Rust links with it; install gcc or clang (Debian: apt install gcc)".into())
+        }
     }
 }
 
@@ -134,13 +136,17 @@ fn disk(cache: &Path) -> Finding {
     if gigabytes >= SPACE_NEEDED || cache.join("kernels").exists() {
         return Present(what);
     }
-    Missing(format!("{what}, but the set-up takes {SPACE_NEEDED} GB; free some, or set INORM_CACHE to another disk"))
+    Missing(format!(
+        "{what}, but the set-up takes {SPACE_NEEDED} GB; free some, or set INORM_CACHE to another disk"
+    ))
 }
 
 fn rust_kernel(cache: &Cache) -> Finding {
     match evcxr::find(cache) {
         Some(program) => Present(format!("evcxr_jupyter {EVCXR_VERSION} in {}", program.display())),
-        None => Later(format!("`inorm lab` builds evcxr_jupyter {EVCXR_VERSION}, about 13 minutes")),
+        None => {
+            Later(format!("`inorm lab` builds evcxr_jupyter {EVCXR_VERSION}, about 13 minutes"))
+        }
     }
 }
 

@@ -62,10 +62,8 @@ impl Published {
     pub fn is_right(&self, path: &Path) -> Outcome<bool> {
         let file = File::open(path).map_err(|error| Failure::io("open", path, &error))?;
         let mut digest = Sha256::new();
-        let unpacked = io::copy(
-            &mut GzDecoder::new(io::BufReader::new(file)),
-            &mut HashWriter(&mut digest),
-        );
+        let unpacked =
+            io::copy(&mut GzDecoder::new(io::BufReader::new(file)), &mut HashWriter(&mut digest));
         match unpacked {
             Ok(_) => Ok(hexadecimal(&digest.finalize()) == self.content_sha256),
             // A damaged archive is a wrong file; anything else is a failing disk.
@@ -151,10 +149,9 @@ fn request(url: &str, from_byte: u64) -> Result<ureq::http::Response<ureq::Body>
 
 fn unreachable_source(url: &str, error: &ureq::Error) -> Failure {
     let (problem, next) = match error {
-        ureq::Error::StatusCode(404) => (
-            "the server has no such file".to_owned(),
-            "name another mirror with --url",
-        ),
+        ureq::Error::StatusCode(404) => {
+            ("the server has no such file".to_owned(), "name another mirror with --url")
+        }
         ureq::Error::StatusCode(status) => (
             format!("the server answered with status {status}"),
             "try again later or name another mirror with --url",

@@ -52,9 +52,8 @@ impl Backend {
         command.arg("--control_file").arg(&file).stdin(Stdio::null()).stderr(Stdio::piped());
         // It binds these very ports now.
         drop(listeners);
-        let mut process = running
-            .spawn(&mut command)
-            .map_err(|error| Failure::io("run", program, &error))?;
+        let mut process =
+            running.spawn(&mut command).map_err(|error| Failure::io("run", program, &error))?;
         if let Some(output) = process.stderr.take() {
             pass_on(output, log);
         }
@@ -198,7 +197,10 @@ fn write_private(path: &Path, info: &ConnectionInfo) -> Outcome {
         .map_err(failure)
 }
 
-fn pass_on(output: impl std::io::Read + Send + 'static, mut log: impl FnMut(String) + Send + 'static) {
+fn pass_on(
+    output: impl std::io::Read + Send + 'static,
+    mut log: impl FnMut(String) + Send + 'static,
+) {
     std::thread::spawn(move || {
         use std::io::BufRead;
         for line in std::io::BufReader::new(output).lines().map_while(Result::ok) {

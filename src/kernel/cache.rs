@@ -15,12 +15,15 @@ pub struct Cache {
 impl Cache {
     /// `INORM_CACHE`, else `inorm` in `XDG_CACHE_HOME`, else in `~/.cache`.
     pub fn find() -> Outcome<Self> {
-        let named = |variable| env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+        let named =
+            |variable| env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
         let root = named("INORM_CACHE")
             .or_else(|| named("XDG_CACHE_HOME").map(|path| path.join("inorm")))
             .or_else(|| env::home_dir().map(|path| path.join(".cache/inorm")))
             .ok_or_else(|| {
-                Failure::new("no home directory; set INORM_CACHE to a directory with 10 GB of space")
+                Failure::new(
+                    "no home directory; set INORM_CACHE to a directory with 10 GB of space",
+                )
             })?;
         Ok(Self { root })
     }

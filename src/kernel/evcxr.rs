@@ -49,7 +49,7 @@ fn root(cache: &Cache) -> PathBuf {
 /// The program does not tell its version; cargo notes beside it what it has installed.
 fn is_right_version(program: &Path) -> bool {
     let notes = program.parent().and_then(Path::parent).map(|root| root.join(".crates.toml"));
-    notes.and_then(|notes| fs::read_to_string(notes).ok()).is_some_and(|text| {
-        text.contains(&format!("\"evcxr_jupyter {EVCXR_VERSION} ("))
-    })
+    notes
+        .and_then(|notes| fs::read_to_string(notes).ok())
+        .is_some_and(|text| text.contains(&format!("\"evcxr_jupyter {EVCXR_VERSION} (")))
 }

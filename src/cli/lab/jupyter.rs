@@ -15,7 +15,11 @@ pub fn open(checkout: &Checkout, port: Option<u16>, browser: bool) -> Outcome {
     let token: [u8; 24] = rand::random();
     let token: String = token.iter().map(|byte| format!("{byte:02x}")).collect();
     let first = checkout.notebooks().join("00_start_here.ipynb");
-    let page = if first.exists() { "/lab/tree/notebooks/00_start_here.ipynb" } else { "/lab/tree/notebooks" };
+    let page = if first.exists() {
+        "/lab/tree/notebooks/00_start_here.ipynb"
+    } else {
+        "/lab/tree/notebooks"
+    };
     println!();
     println!("JupyterLab: http://127.0.0.1:{port}{page}?token={token}");
     println!("Ctrl-C ends it.");

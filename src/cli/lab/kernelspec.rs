@@ -53,7 +53,8 @@ fn copy_program(to: &Path) -> Outcome {
     let this = std::env::current_exe()
         .and_then(fs::canonicalize)
         .map_err(|error| Failure::new(format!("cannot find this program: {error}")))?;
-    let stamp = |path: &Path| fs::metadata(path).and_then(|file| Ok((file.len(), file.modified()?)));
+    let stamp =
+        |path: &Path| fs::metadata(path).and_then(|file| Ok((file.len(), file.modified()?)));
     let present = stamp(to).ok();
     let wanted = stamp(&this).map_err(failure)?;
     if present == Some(wanted) {

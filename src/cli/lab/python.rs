@@ -51,7 +51,8 @@ pub struct Python {
 
 /// The first Python on the PATH that is new enough.
 pub fn find() -> Outcome<Python> {
-    let names = ["python3", "python", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10"];
+    let names =
+        ["python3", "python", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10"];
     let found: Vec<Python> = names
         .iter()
         .filter_map(|name| {
