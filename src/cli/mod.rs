@@ -60,6 +60,9 @@ pub fn parse() -> Outcome<Command> {
 
 /// Carries out one command.
 pub fn run(command: Command) -> Outcome {
+    if !matches!(command, Command::Kernel { .. } | Command::Undertaker { .. }) {
+        end_quietly_with_a_pipe();
+    }
     match command {
         Command::Lab(options) => lab::run(options),
         Command::Data(command) => data::run(command),
@@ -70,6 +73,12 @@ pub fn run(command: Command) -> Outcome {
         }
         Command::Undertaker { directory } => kernel::undertaker(&directory),
     }
+}
+
+/// `inorm … | head` is no fault: the command ends when nobody reads on. A kernel must not.
+fn end_quietly_with_a_pipe() {
+    // SAFETY: sets a signal to what the system does by default.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
 }
 
 fn is_help(kind: ErrorKind) -> bool {

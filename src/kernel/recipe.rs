@@ -3,6 +3,7 @@
 use super::cache::Cache;
 use crate::cli::{Failure, Outcome};
 use sha2::{Digest, Sha256};
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -89,6 +90,11 @@ impl Recipe {
         for variable in REMOVED_VARIABLES {
             command.env_remove(variable);
         }
+        for variable in ["LD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"] {
+            if let Some(paths) = std::env::var_os(variable) {
+                command.env(variable, without_this_library(&paths));
+            }
+        }
         command
             .envs(ENVIRONMENT)
             .env("EVCXR_TMPDIR", tree)
@@ -98,6 +104,14 @@ impl Recipe {
             .current_dir(folder);
         command
     }
+}
+
+/// `cargo run` lets a program find the libraries beside it. A cell must not find them: it would
+/// be linked with one build of this library and run with another.
+fn without_this_library(paths: &OsStr) -> OsString {
+    let name = format!("{}inorm{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+    let others = std::env::split_paths(paths).filter(|directory| !directory.join(&name).exists());
+    std::env::join_paths(others).unwrap_or_default()
 }
 
 /// What `rustc -vV` says.

@@ -10,8 +10,7 @@ use std::process::Command;
 const USUAL_PORT: u16 = 8888;
 
 /// Replaces this process by JupyterLab on the notebooks.
-pub fn open(checkout: &Checkout, port: Option<u16>, browser: bool) -> Outcome {
-    let port = free_port(port)?;
+pub fn open(checkout: &Checkout, port: u16, browser: bool) -> Outcome {
     let token: [u8; 24] = rand::random();
     let token: String = token.iter().map(|byte| format!("{byte:02x}")).collect();
     let first = checkout.notebooks().join("00_start_here.ipynb");
@@ -72,7 +71,8 @@ fn python(checkout: &Checkout) -> Command {
     command
 }
 
-fn free_port(wanted: Option<u16>) -> Outcome<u16> {
+/// The port to listen on: the wanted one, else the first free one of the usual ones.
+pub fn free_port(wanted: Option<u16>) -> Outcome<u16> {
     let is_free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
     match wanted {
         Some(port) if is_free(port) => Ok(port),

@@ -39,11 +39,12 @@ pub struct Lab {
 pub fn run(lab: Lab) -> Outcome {
     let checkout = Checkout::find()?;
     let notebooks = lab.notebooks(&checkout)?;
+    let port = jupyter::free_port(lab.port)?;
     prepare(&checkout)?;
     match notebooks {
         Some(notebooks) => jupyter::execute(&checkout, &notebooks, lab.into.as_ref()),
         None if lab.prepare => Ok(()),
-        None => jupyter::open(&checkout, lab.port, !lab.no_browser),
+        None => jupyter::open(&checkout, port, !lab.no_browser),
     }
 }
 

@@ -1,0 +1,194 @@
+"""Reads notebooks as a reader would: JupyterLab in Chromium, Run All, and a look at the outputs.
+
+Usage: browser.py PROGRAM CHECKOUT PICTURES NOTEBOOK...
+
+PROGRAM is the `inorm` command. Each notebook is opened, run, scrolled through, and photographed
+into the folder PICTURES. A picture or a table counts only if it is really on the screen: loaded,
+with an area, and not behind anything.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+SECONDS_TO_START = 60
+SECONDS_TO_RUN = 600
+ARGUMENTS = """--no-sandbox --disable-gpu --disable-quic --no-first-run
+    --disable-background-networking --disable-component-update --disable-sync""".split()
+
+# What of the current screen is visible: the element in the middle of a picture or table must be
+# that picture or table itself, or a part of it.
+VISIBLE = """
+() => {
+  const found = {images: [], tables: [], dialogs: document.querySelectorAll('.jp-Dialog').length};
+  const visible = (element) => {
+    const box = element.getBoundingClientRect();
+    const x = box.x + box.width / 2;
+    const y = Math.min(box.y + box.height / 2, innerHeight - 2);
+    if (box.width < 20 || box.height < 10 || y < 0) return null;
+    const top = document.elementFromPoint(x, y);
+    return top && (element === top || element.contains(top)) ? box : null;
+  };
+  for (const image of document.querySelectorAll('.jp-OutputArea-output img')) {
+    const box = visible(image);
+    if (box && image.complete && image.naturalWidth > 0)
+      found.images.push([image.src.length + ':' + image.src.slice(-80), box.width, box.height]);
+  }
+  for (const table of document.querySelectorAll('.jp-OutputArea-output table'))
+    if (visible(table)) found.tables.push(table.innerText.slice(0, 200));
+  return found;
+}
+"""
+
+
+def start_lab(program: str, checkout: Path) -> tuple[subprocess.Popen, str]:
+    lab = subprocess.Popen(
+        [program, "lab", "--no-browser"],
+        cwd=checkout,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    began = time.monotonic()
+    for line in lab.stdout:
+        if match := re.search(r"http://\S+token=\w+", line):
+            address = match.group()
+            break
+    else:
+        raise SystemExit("`inorm lab` ended without an address")
+    while True:
+        try:
+            urllib.request.urlopen(address, timeout=5).read()
+            break
+        except OSError:
+            if time.monotonic() - began > SECONDS_TO_START:
+                raise SystemExit("JupyterLab does not answer") from None
+            time.sleep(0.1)
+    print(f"JupyterLab answers {time.monotonic() - began:.1f} s after the command", flush=True)
+    return lab, address
+
+
+def read(page: Page, address: str, folder: Path, name: str, pictures: Path) -> None:
+    base, token = re.match(r"(http://[^/]+).*token=(\w+)", address).groups()
+    page.goto(f"{base}/lab/tree/{folder.name}/{name}?token={token}&reset")
+    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+    shown = time.monotonic()
+    wait_for_kernel(base, token)
+    print(f"{name}: kernel connected {time.monotonic() - shown:.1f} s after the page", flush=True)
+    page.screenshot(path=pictures / f"{name}-opened.png")
+    began = time.monotonic()
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name=re.compile("^Run All Cells")).first.click()
+    wait_until_executed(page, folder / name, pictures)
+    print(f"{name}: all cells ran in {time.monotonic() - began:.1f} s", flush=True)
+    check_outputs(page, folder / name, pictures)
+
+
+def wait_for_kernel(base: str, token: str) -> None:
+    until = time.monotonic() + 300
+    while time.monotonic() < until:
+        kernels = json.load(urllib.request.urlopen(f"{base}/api/kernels?token={token}"))
+        if any(k["execution_state"] == "idle" and k["name"] == "inorm" for k in kernels):
+            return
+        time.sleep(0.1)
+    raise SystemExit("no kernel became ready")
+
+
+def wait_until_executed(page: Page, path: Path, pictures: Path) -> None:
+    until = time.monotonic() + SECONDS_TO_RUN
+    while time.monotonic() < until:
+        page.wait_for_timeout(1000)
+        if page.locator(".jp-Dialog").count():
+            page.screenshot(path=pictures / f"{path.name}-dialog.png")
+            raise SystemExit(f"{path.name}: a dialog asks the reader something")
+        page.keyboard.press("Control+s")
+        page.wait_for_timeout(300)
+        cells = code_cells(path)
+        for number, cell in enumerate(cells, 1):
+            expected = "raises-exception" in cell["metadata"].get("tags", [])
+            for output in cell["outputs"]:
+                if output["output_type"] == "error" and not expected:
+                    page.screenshot(path=pictures / f"{path.name}-error.png")
+                    raise SystemExit(f"{path.name}: cell {number} failed: {output['evalue']}")
+        idle = page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").count()
+        if idle and all(cell["execution_count"] for cell in cells):
+            return
+    raise SystemExit(f"{path.name}: not executed after {SECONDS_TO_RUN} s")
+
+
+def code_cells(path: Path) -> list:
+    cells = json.loads(path.read_text())["cells"]
+    return [cell for cell in cells if cell["cell_type"] == "code"]
+
+
+def check_outputs(page: Page, path: Path, pictures: Path) -> None:
+    data = [output.get("data", {}) for cell in code_cells(path) for output in cell["outputs"]]
+    expected_images = sum("image/png" in bundle for bundle in data)
+    expected_tables = sum("<table" in "".join(bundle.get("text/html", "")) for bundle in data)
+    images, tables = {}, set()
+    panel = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-WindowedPanel-outer"
+    page.evaluate(f"document.querySelector('{panel}').scrollTop = 0")
+    for step in range(200):
+        page.wait_for_timeout(250)
+        found = page.evaluate(VISIBLE)
+        if found["dialogs"]:
+            raise SystemExit(f"{path.name}: a dialog covers the notebook")
+        new = {key: (width, height) for key, width, height in found["images"]}
+        if new.keys() - images.keys() or set(found["tables"]) - tables or step == 0:
+            page.screenshot(path=pictures / f"{path.name}-{step:03}.png")
+        images |= new
+        tables |= set(found["tables"])
+        at_end = page.evaluate(
+            f"""(() => {{ const p = document.querySelector('{panel}'); const before = p.scrollTop;
+            p.scrollTop += p.clientHeight * 0.4; return p.scrollTop === before; }})()"""
+        )
+        if at_end:
+            break
+    print(f"{path.name}: {len(images)} pictures and {len(tables)} tables seen", flush=True)
+    if len(images) < expected_images or len(tables) < expected_tables:
+        raise SystemExit(
+            f"{path.name}: {expected_images} pictures and {expected_tables} tables were sent, "
+            f"{len(images)} and {len(tables)} are visible"
+        )
+    if not expected_images:
+        raise SystemExit(f"{path.name}: no cell shows a picture")
+
+
+def main() -> None:
+    program, checkout, pictures, *notebooks = sys.argv[1:]
+    checkout, pictures = Path(checkout), Path(pictures)
+    pictures.mkdir(parents=True, exist_ok=True)
+    # JupyterLab saves what it runs: on copies, in a folder from which `..` is the library too.
+    folder = checkout / f"browser-test-{os.getpid()}"
+    folder.mkdir()
+    lab = None
+    try:
+        for notebook in notebooks:
+            shutil.copy(notebook, folder)
+        lab, address = start_lab(program, checkout)
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(
+                executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=ARGUMENTS
+            )
+            page = browser.new_page(viewport={"width": 1280, "height": 900})
+            for notebook in notebooks:
+                read(page, address, folder, Path(notebook).name, pictures)
+            browser.close()
+    finally:
+        if lab:
+            os.killpg(lab.pid, signal.SIGTERM)
+            lab.wait(timeout=30)
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Every check of the project, cheapest first; the first one that fails ends it.
+#
+#   tests/check.sh           all of it
+#   tests/check.sh library   without the notebooks: no Python, no Rust kernel, no browser
+#
+# What is compiled stays in the cache directory, so that a second run, in another clone too, is
+# fast. No check needs a GPU.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+cache=${INORM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/inorm}
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$cache/target}
+
+check() {
+    local began=$SECONDS
+    echo "== $*"
+    "$@"
+    echo "== done in $((SECONDS - began)) s"
+}
+
+check cargo fmt --check
+check cargo clippy --locked --all-targets -- --deny warnings
+RUSTDOCFLAGS="--deny warnings" check cargo doc --locked --no-deps
+check cargo check --locked --features cuda,ci-check
+check cargo test --locked --release
+
+if [[ ${1:-all} == library ]]; then
+    exit
+fi
+check cargo run --locked --release --quiet -- lab --prepare
+check .venv/bin/python -m pip install --quiet --disable-pip-version-check \
+    --requirement python/requirements-test.txt
+check cargo test --locked --release --test notebooks --test browser -- --ignored --test-threads=1
