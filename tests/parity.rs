@@ -27,6 +27,11 @@ fn check(path: ComputePath) {
 }
 
 #[test]
+fn typed_networks_in_double_precision() {
+    check(ComputePath::Typed64);
+}
+
+#[test]
 fn fused_engine_in_double_precision() {
     check(ComputePath::Engine64);
 }

@@ -6,6 +6,8 @@ mod doctor;
 mod download;
 mod failure;
 mod lab;
+mod parity;
+mod train;
 
 pub use checkout::Checkout;
 pub use failure::{Failure, Outcome};
@@ -30,6 +32,10 @@ pub enum Command {
     /// Fetch FashionMNIST, or say where it is.
     #[command(subcommand)]
     Data(data::Data),
+    /// Train one network.
+    Train(train::Train),
+    /// Compare with what the authors' code computes.
+    Parity(parity::Parity),
     /// Say what is missing on this machine, and how to get it.
     Doctor,
     /// Serve a notebook; JupyterLab starts this.
@@ -66,6 +72,8 @@ pub fn run(command: Command) -> Outcome {
     match command {
         Command::Lab(options) => lab::run(options),
         Command::Data(command) => data::run(command),
+        Command::Train(options) => train::run(&options),
+        Command::Parity(options) => parity::run(&options),
         Command::Doctor => doctor::run(),
         Command::Kernel { connection_file, checkout } => {
             let checkout = checkout.map_or_else(Checkout::find, Checkout::at)?;

@@ -3,14 +3,22 @@
 use super::fixture::{FIXTURE_SHAPE, Fixture, LAYERS};
 use crate::{
     Condition, Result,
+    condition::Circuit,
     engine::{Engine, LayerMeasurement, Real},
-    layers::NetworkWeights,
+    layers::{EiLayer, ExcitatoryLayer, INormLayer, INormSubtractiveLayer, Layer, NetworkWeights},
+    networks::{Network, OUTPUTS, task_loss},
+};
+use dfdx::{
+    shapes::Const,
+    tensor::{Cpu, TensorFromVec},
 };
 use std::{collections::BTreeMap, fmt};
 
 /// Which of our implementations recomputes the fixture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Path {
+    /// The typed networks in double precision: the rules as one reads them.
+    Typed64,
     /// The fused engine in double precision.
     Engine64,
     /// The fused engine in single precision: what trains.
@@ -21,7 +29,7 @@ impl Path {
     /// Added to the denominator of an error: several gradients are exact zeros up to rounding.
     const fn floor(self) -> f64 {
         match self {
-            Self::Engine64 => 1e-6,
+            Self::Typed64 | Self::Engine64 => 1e-6,
             Self::Engine32 => 1e-3,
         }
     }
@@ -30,7 +38,7 @@ impl Path {
     /// single precision leaves it fewer digits.
     pub fn tolerance(self, condition: Condition) -> f64 {
         match (self, condition) {
-            (Self::Engine64, _) => 1e-7,
+            (Self::Typed64 | Self::Engine64, _) => 1e-7,
             (Self::Engine32, Condition::ENone) => 1e-2,
             (Self::Engine32, _) => 2e-3,
         }
@@ -40,6 +48,7 @@ impl Path {
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Typed64 => "typed f64",
             Self::Engine64 => "engine f64",
             Self::Engine32 => "engine f32",
         })
@@ -81,6 +90,7 @@ impl Report {
 /// If the fixture lacks a key that its condition must have, or has another size there.
 pub fn compare(fixture: &Fixture, path: Path) -> Result<Report> {
     let quantities = match path {
+        Path::Typed64 => compare_typed(fixture, path)?,
         Path::Engine64 => compare_engine::<f64>(fixture, path)?,
         Path::Engine32 => compare_engine::<f32>(fixture, path)?,
     };
@@ -108,6 +118,70 @@ fn compare_engine<T: Real>(fixture: &Fixture, path: Path) -> Result<Vec<Quantity
         engine.update(&x);
     }
     errors.add_weights("final", "final", &engine.weights())?;
+    Ok(errors.into_quantities())
+}
+
+/// The typed network of the fixture's circuit, and its shape in the type.
+fn compare_typed(fixture: &Fixture, path: Path) -> Result<Vec<Quantity>> {
+    const IN: usize = FIXTURE_SHAPE[0];
+    const EXC: usize = FIXTURE_SHAPE[1];
+    const INH: usize = FIXTURE_SHAPE[2];
+    let errors = Errors { fixture, floor: path.floor(), largest: BTreeMap::new() };
+    match fixture.condition.circuit() {
+        Circuit::Excitatory => compare_network::<
+            ExcitatoryLayer<IN, EXC, f64, Cpu>,
+            ExcitatoryLayer<EXC, EXC, f64, Cpu>,
+        >(errors),
+        Circuit::ExcitatoryInhibitory => compare_network::<
+            EiLayer<IN, EXC, INH, f64, Cpu>,
+            EiLayer<EXC, EXC, INH, f64, Cpu>,
+        >(errors),
+        Circuit::InhibitoryNorm => compare_network::<
+            INormLayer<IN, EXC, INH, f64, Cpu>,
+            INormLayer<EXC, EXC, INH, f64, Cpu>,
+        >(errors),
+        Circuit::InhibitoryNormSubtractive => compare_network::<
+            INormSubtractiveLayer<IN, EXC, INH, f64, Cpu>,
+            INormSubtractiveLayer<EXC, EXC, INH, f64, Cpu>,
+        >(errors),
+    }
+}
+
+/// Takes the network through the fixture's steps. The typed step knows no momentum: with
+/// momentum each step starts from the engine's weights, and only the gradients are compared.
+fn compare_network<First, Second>(mut errors: Errors<'_>) -> Result<Vec<Quantity>>
+where
+    First: Layer<{ FIXTURE_SHAPE[0] }, { FIXTURE_SHAPE[1] }, f64, Cpu>,
+    Second: Layer<{ FIXTURE_SHAPE[1] }, { FIXTURE_SHAPE[1] }, f64, Cpu>,
+{
+    const IN: usize = FIXTURE_SHAPE[0];
+    const EXC: usize = FIXTURE_SHAPE[1];
+    let (fixture, device) = (errors.fixture, Cpu::default());
+    let rule = &fixture.rule;
+    let mut engine = Engine::new(&fixture.initial, *rule);
+    let mut network =
+        Network::<IN, EXC, First, Second, f64, Cpu>::from_weights(&fixture.initial, &device)?;
+    for (step, (x, labels)) in fixture.steps.iter().enumerate() {
+        let size = labels.len();
+        let batch = device.tensor_from_vec(x.clone(), (size, Const::<IN>));
+        let pass = network.forward(&batch);
+        let logits = pass.logits.as_vec();
+        errors.add("logits", &format!("step{step}.logits"), &[size, OUTPUTS], &logits)?;
+        let (loss, error) = task_loss(&pass.logits, labels, rule.label_smoothing);
+        errors.add("task loss", &format!("step{step}.task_loss"), &[], &[loss])?;
+        for (z, layer) in pass.z.iter().zip(LAYERS) {
+            errors.add("z", &format!("step{step}.{layer}.z"), &[size, EXC], &z.as_vec())?;
+        }
+        let gradients = network.backward(&error, &pass, rule.lambda);
+        errors.add_weights("gradient of", &format!("step{step}.grad"), &gradients)?;
+        engine.step(x, labels);
+        network = if rule.is_plain() {
+            network.step(&batch, labels, rule)?.0
+        } else {
+            Network::from_weights(&engine.weights(), &device)?
+        };
+    }
+    errors.add_weights("final", "final", &network.weights())?;
     Ok(errors.into_quantities())
 }
 
