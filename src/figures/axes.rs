@@ -1,0 +1,264 @@
+//! Axes: a scale with ticks in each direction, and the panel that they span.
+
+use super::drawing::{Drawing, Frame, Label, Point, Stroke};
+use super::{font, style};
+
+/// A scale with ticks and a title.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Axis {
+    /// What it measures, with its unit.
+    pub title: String,
+    /// The value at its lower or left end.
+    pub low: f64,
+    /// The value at its upper or right end.
+    pub high: f64,
+    /// Places and what stands beside them.
+    pub ticks: Vec<(f64, String)>,
+    /// Whether light lines cross the panel at the ticks.
+    pub grid: bool,
+}
+
+impl Axis {
+    /// Plain numbers from `low` to `high`.
+    pub fn number(title: &str, low: f64, high: f64) -> Self {
+        Self::spaced(title, low, high, 1.0)
+    }
+
+    /// Fractions from `low` to `high`, written in percent.
+    pub fn percent(title: &str, low: f64, high: f64) -> Self {
+        Self::spaced(title, low, high, 100.0)
+    }
+
+    /// Whole numbers: `low`, …, `high`, with half a unit of room on both sides.
+    pub fn counting(title: &str, low: i64, high: i64) -> Self {
+        let step = ((high - low + 1) as f64 / 6.0).ceil().max(1.0) as i64;
+        let step = [1, 2, 5, 10, 20, 50, 100].into_iter().find(|s| *s >= step).unwrap_or(step);
+        let ticks = (low..=high).filter(|n| n % step == 0 || step == 1);
+        Self {
+            title: title.into(),
+            low: low as f64 - 0.5,
+            high: high as f64 + 0.5,
+            ticks: ticks.map(|n| (n as f64, n.to_string())).collect(),
+            grid: false,
+        }
+    }
+
+    /// Names at 0, 1, 2, …, with half a unit of room on both sides.
+    pub fn names(title: &str, names: &[String]) -> Self {
+        Self {
+            title: title.into(),
+            low: -0.5,
+            high: names.len() as f64 - 0.5,
+            ticks: names.iter().enumerate().map(|(k, n)| (k as f64, n.clone())).collect(),
+            grid: false,
+        }
+    }
+
+    /// Powers of ten between `low` and `high`, which are given as exponents.
+    pub fn powers_of_ten(title: &str, low: f64, high: f64) -> Self {
+        let exponents = low.ceil() as i64..=high.floor() as i64;
+        let ticks = exponents.map(|n| (n as f64, format!("10^{{{}}}", minus(n)))).collect();
+        Self { title: title.into(), low, high, ticks, grid: true }
+    }
+
+    /// The same axis without light lines.
+    pub fn without_grid(self) -> Self {
+        Self { grid: false, ..self }
+    }
+
+    /// The same axis with at most about `count` ticks.
+    pub fn at_most(mut self, count: usize) -> Self {
+        let every = self.ticks.len().div_ceil(count.max(1)).max(1);
+        self.ticks = self.ticks.into_iter().step_by(every).collect();
+        self
+    }
+
+    fn spaced(title: &str, low: f64, high: f64, factor: f64) -> Self {
+        let step = step(high - low, factor);
+        let decimals = (-(step * factor).log10().floor()).max(0.0) as usize;
+        // 2.5 and 0.25 need one digit more than their size says.
+        let uneven = ((step * factor) * 10f64.powi(decimals as i32)).fract().abs() > 1e-6;
+        let decimals = decimals + usize::from(uneven);
+        let first = (low / step - 1e-9).ceil() as i64;
+        let last = (high / step + 1e-9).floor() as i64;
+        let write = |value: f64| {
+            let text = format!("{:.decimals$}", value * factor);
+            if let Some(rest) = text.strip_prefix('-') { format!("−{rest}") } else { text }
+        };
+        let ticks = (first..=last).map(|k| (k as f64 * step, write(k as f64 * step + 0.0)));
+        Self { title: title.into(), low, high, ticks: ticks.collect(), grid: true }
+    }
+}
+
+fn minus(n: i64) -> String {
+    if n < 0 { format!("−{}", -n) } else { n.to_string() }
+}
+
+/// A round distance between ticks that gives four to seven of them.
+fn step(range: f64, factor: f64) -> f64 {
+    let rough = range * factor / 5.0;
+    let power = 10f64.powf(rough.log10().floor());
+    let round = [1.0, 2.0, 2.5, 5.0, 10.0];
+    let chosen = round.into_iter().find(|r| r * power >= rough * 0.999).unwrap_or(10.0);
+    chosen * power / factor
+}
+
+/// A range that holds all `values` with a little room, at least `least` wide; (0, 1) for none.
+pub fn range(values: impl IntoIterator<Item = f64>, least: f64) -> (f64, f64) {
+    let finite = values.into_iter().filter(|v| v.is_finite());
+    let (low, high) =
+        finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
+    if low > high {
+        return (0.0, 1.0);
+    }
+    let room = ((least - (high - low)) / 2.0).max((high - low) * 0.06);
+    (low - room, high + room)
+}
+
+/// The rectangle that two axes span.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Panel {
+    /// Where the data go.
+    pub frame: Frame,
+    /// To the right.
+    pub x: Axis,
+    /// Upwards.
+    pub y: Axis,
+}
+
+/// From an axis to its numbers.
+const GAP: f64 = 6.0;
+/// Height of a line of numbers under an axis.
+const LINE: f64 = 18.0;
+
+impl Panel {
+    /// Fits a panel with its numbers and titles into `outer`, with room above for a heading.
+    pub fn fit(outer: Frame, x: Axis, y: Axis) -> Self {
+        let numbers = y.ticks.iter().map(|(_, text)| text_width(text)).fold(0.0, f64::max);
+        let y_title = if y.title.is_empty() { 0.0 } else { 20.0 };
+        let x_title = if x.title.is_empty() { 0.0 } else { 20.0 };
+        let last = x.ticks.last().map_or(0.0, |(_, text)| text_width(text));
+        let frame = Frame {
+            left: outer.left + y_title + numbers + GAP + 2.0,
+            top: outer.top + 28.0,
+            right: outer.right - (last / 2.0).min(12.0),
+            bottom: outer.bottom - x_title - LINE,
+        };
+        Self { frame, x, y }
+    }
+
+    /// The place of a pair of values.
+    pub fn at(&self, x: f64, y: f64) -> Point {
+        let share = |axis: &Axis, value: f64| (value - axis.low) / (axis.high - axis.low);
+        let Frame { left, bottom, .. } = self.frame;
+        (
+            left + share(&self.x, x) * self.frame.width(),
+            bottom - share(&self.y, y) * self.frame.height(),
+        )
+    }
+
+    /// Draws grid, axes, numbers and titles; data go on top.
+    pub fn draw(&self, drawing: &mut Drawing) {
+        let Frame { left, top, right, bottom } = self.frame;
+        let grid = Stroke::new(style::GRID, 1.0);
+        for (value, text) in &self.y.ticks {
+            let (_, y) = self.at(self.x.low, *value);
+            if self.y.grid {
+                drawing.line([(left, y), (right, y)], grid);
+            }
+            drawing.line([(left - 3.5, y), (left, y)], style::AXIS);
+            drawing.text(number(text, (left - GAP, y)).end());
+        }
+        for (value, text) in &self.x.ticks {
+            let (x, _) = self.at(*value, self.y.low);
+            if self.x.grid {
+                drawing.line([(x, top), (x, bottom)], grid);
+            }
+            drawing.line([(x, bottom), (x, bottom + 3.5)], style::AXIS);
+            drawing.text(number(text, (x, bottom + GAP + 6.0)).middle());
+        }
+        drawing.line([(left, top), (left, bottom), (right, bottom)], style::AXIS);
+        let (x, y) = self.frame.center();
+        if !self.x.title.is_empty() {
+            let at = (x, bottom + LINE + 12.0);
+            drawing.text(title(&self.x.title, at).middle());
+        }
+        if !self.y.title.is_empty() {
+            let numbers = self.y.ticks.iter().map(|(_, text)| text_width(text));
+            let at = (left - numbers.fold(0.0, f64::max) - GAP - 13.0, y);
+            drawing.text(title(&self.y.title, at).middle().upwards());
+        }
+    }
+
+    /// Puts the panel's letter and heading above it.
+    pub fn heading(&self, drawing: &mut Drawing, outer_left: f64, letter: &str, heading: &str) {
+        let y = self.frame.top - 16.0;
+        drawing.text(Label::new(letter, (outer_left, y), style::LETTER).bold().color(style::INK));
+        drawing.text(title(heading, (self.frame.left, y)));
+    }
+}
+
+fn text_width(text: &str) -> f64 {
+    font::width(text, font::Weight::Regular, style::SMALL)
+}
+
+/// A number on an axis.
+pub fn number(text: &str, at: Point) -> Label {
+    Label::new(text, at, style::SMALL).color(style::INK)
+}
+
+/// The title of an axis or a panel.
+pub fn title(text: &str, at: Point) -> Label {
+    Label::new(text, at, style::TITLE).color(style::INK)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(axis: &Axis) -> Vec<&str> {
+        axis.ticks.iter().map(|(_, text)| text.as_str()).collect()
+    }
+
+    #[test]
+    fn ticks_are_round_numbers_in_the_unit_of_the_axis() {
+        assert_eq!(texts(&Axis::percent("", 0.78, 0.89)), ["78", "80", "82", "84", "86", "88"]);
+        assert_eq!(
+            texts(&Axis::number("", -0.2, 1.0)),
+            ["−0.2", "0.0", "0.2", "0.4", "0.6", "0.8", "1.0"].map(|t| if t == "0.0" {
+                "0.0"
+            } else {
+                t
+            })
+        );
+        assert_eq!(texts(&Axis::number("", 0.0, 1.2)), ["0.00", "0.25", "0.50", "0.75", "1.00"]);
+        assert_eq!(texts(&Axis::counting("", 1, 4)), ["1", "2", "3", "4"]);
+        assert_eq!(texts(&Axis::counting("", 1, 50)), ["10", "20", "30", "40", "50"]);
+        assert_eq!(
+            texts(&Axis::powers_of_ten("", -2.0, 1.0)),
+            ["10^{−2}", "10^{−1}", "10^{0}", "10^{1}"]
+        );
+    }
+
+    #[test]
+    fn the_range_holds_every_value_and_ignores_what_is_not_finite() {
+        let (low, high) = range([0.8, f64::NAN, 0.9], 0.0);
+        assert!(low < 0.8 && high > 0.9 && low > 0.78 && high < 0.92);
+        let (low, high) = range([0.5], 0.02);
+        assert!((low - 0.49).abs() < 1e-12 && (high - 0.51).abs() < 1e-12);
+        assert_eq!(range([], 0.1), (0.0, 1.0));
+    }
+
+    #[test]
+    fn values_land_on_the_corners_of_the_panel() {
+        let outer = Frame::new(0.0, 0.0, 300.0, 200.0);
+        let panel = Panel::fit(outer, Axis::number("x", 0.0, 1.0), Axis::number("y", 2.0, 4.0));
+        let Frame { left, top, right, bottom } = panel.frame;
+        assert_eq!(panel.at(0.0, 2.0), (left, bottom));
+        assert_eq!(panel.at(1.0, 4.0), (right, top));
+        let mut drawing = Drawing::new(300.0, 200.0);
+        panel.draw(&mut drawing);
+        panel.heading(&mut drawing, 0.0, "a", "A heading");
+        assert_eq!(drawing.collisions(), Vec::<String>::new());
+    }
+}

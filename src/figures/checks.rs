@@ -1,0 +1,88 @@
+//! What every figure must be, for tests; and made-up tables to draw.
+
+use super::rows::tests::runs_table;
+use crate::Condition;
+use crate::notebook::Figure;
+use polars::prelude::*;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// Small enough, as large as promised, no label on another. With INORM_SAVE_FIGURES=FOLDER the
+/// figure is also saved there, to be looked at.
+pub fn check(name: &str, figure: &Figure) {
+    if let Some(folder) = std::env::var_os("INORM_SAVE_FIGURES") {
+        let folder = std::path::PathBuf::from(folder);
+        figure.save(folder.join(format!("{name}.png"))).unwrap();
+        figure.save(folder.join(format!("{name}.svg"))).unwrap();
+    }
+    let size = figure.png().len();
+    assert!(size <= 100_000, "{name}: {size} bytes");
+    let info = png::Decoder::new(figure.png()).read_info().unwrap().info().size();
+    let drawing = figure.drawing();
+    assert_eq!(
+        info,
+        ((drawing.width * 2.0) as u32, (drawing.height.ceil() * 2.0) as u32),
+        "{name}"
+    );
+    assert_eq!(drawing.collisions(), Vec::<String>::new(), "{name}");
+    for label in drawing.labels() {
+        assert!(label.size >= super::style::SMALL, "{name}: '{}' is too small", label.text);
+        let missing = label.text.chars().find(|c| !super::font::has(*c));
+        assert_eq!(missing, None, "{name}: '{}'", label.text);
+    }
+    assert!(
+        figure.alt().len() > 20 && figure.text().lines().count() > 1,
+        "{name}: {}",
+        figure.text()
+    );
+}
+
+/// A made-up sweep: a plausible accuracy for each of 30 configurations and 4 ε.
+pub fn sweep(conditions: &[Condition]) -> DataFrame {
+    let mut random = ChaCha8Rng::seed_from_u64(1);
+    let mut rows = Vec::new();
+    for &condition in conditions {
+        let worse = match condition {
+            Condition::INormNone | Condition::INormDecorrelate => 0.03,
+            Condition::EiNone => 0.025,
+            Condition::INormScale => 0.06,
+            _ => 0.0,
+        };
+        for config in 0..30 {
+            for epsilon in [0.0, 0.25, 0.5, 0.75] {
+                let spread: f64 = random.gen_range(-0.012..0.012);
+                let accuracy = 0.884 - epsilon * (0.04 + worse) - worse * 0.5 + spread;
+                let diverged = matches!(condition, Condition::INormNone | Condition::INormScale)
+                    && random.gen_bool(0.25);
+                rows.push((condition, config, epsilon, (!diverged).then_some(accuracy)));
+            }
+        }
+    }
+    runs_table(&rows)
+}
+
+/// Made-up epochs of `runs` runs of each condition.
+pub fn epochs(conditions: &[Condition], epsilons: &[f64], runs: usize, epochs: i32) -> DataFrame {
+    let mut random = ChaCha8Rng::seed_from_u64(2);
+    let (mut id, mut names, mut eps) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut epoch, mut loss, mut accuracy) = (Vec::new(), Vec::new(), Vec::new());
+    for (k, condition) in conditions.iter().enumerate() {
+        for &epsilon in epsilons {
+            for run in 0..runs {
+                let end = 0.86 - 0.02 * k as f64 - epsilon * 0.05 + random.gen_range(-0.01..0.01);
+                for n in 1..=epochs {
+                    id.push(format!("{condition}-{epsilon}-{run}"));
+                    names.push(condition.name());
+                    eps.push(epsilon);
+                    epoch.push(n);
+                    loss.push(1.0 / f64::from(n));
+                    accuracy
+                        .push(end - 0.1 / f64::from(n).sqrt() + random.gen_range(-0.004..0.004));
+                }
+            }
+        }
+    }
+    df!("id" => id, "condition" => names, "epsilon" => eps, "epoch" => epoch,
+        "train_loss" => loss, "test_accuracy" => accuracy)
+    .unwrap()
+}

@@ -1,0 +1,126 @@
+//! A legend outside the data: a row of swatches and names that wraps.
+
+use super::drawing::{Color, Drawing, Frame, Marker, Point, Stroke};
+use super::style::{self, Look};
+use super::{axes, font};
+
+/// What stands before a name.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Swatch {
+    /// A line with a data point on it.
+    Line(Look),
+    /// A data point.
+    Point(Look),
+    /// A filled box.
+    Patch(Color),
+    /// The median and quartiles that were published.
+    Published,
+    /// A data point trained in this notebook, on top of stored ones.
+    Live,
+}
+
+const HEIGHT: f64 = 20.0;
+const SWATCH: f64 = 28.0;
+const BETWEEN: f64 = 18.0;
+
+/// A row of swatches with names.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Legend {
+    entries: Vec<(Swatch, String)>,
+}
+
+impl Legend {
+    /// Adds an entry.
+    pub fn entry(mut self, swatch: Swatch, name: impl Into<String>) -> Self {
+        self.entries.push((swatch, name.into()));
+        self
+    }
+
+    /// The height it needs at this width.
+    pub fn height(&self, width: f64) -> f64 {
+        self.rows(width).len() as f64 * HEIGHT
+    }
+
+    /// Draws it centred in the upper part of `frame`.
+    pub fn draw(&self, drawing: &mut Drawing, frame: Frame) {
+        for (row, entries) in self.rows(frame.width()).iter().enumerate() {
+            let width: f64 = entries.iter().map(|e| entry_width(&e.1)).sum::<f64>() - BETWEEN;
+            let mut x = frame.left + (frame.width() - width) / 2.0;
+            let y = frame.top + (row as f64 + 0.5) * HEIGHT;
+            for (swatch, name) in *entries {
+                draw_swatch(drawing, *swatch, (x, y));
+                drawing.text(axes::number(name, (x + SWATCH, y)));
+                x += entry_width(name);
+            }
+        }
+    }
+
+    fn rows(&self, width: f64) -> Vec<&[(Swatch, String)]> {
+        let mut rows = Vec::new();
+        let (mut start, mut used) = (0, 0.0);
+        for (k, (_, name)) in self.entries.iter().enumerate() {
+            if k > start && used + entry_width(name) - BETWEEN > width {
+                rows.push(&self.entries[start..k]);
+                (start, used) = (k, 0.0);
+            }
+            used += entry_width(name);
+        }
+        rows.push(&self.entries[start..]);
+        rows
+    }
+}
+
+fn entry_width(name: &str) -> f64 {
+    SWATCH + font::width(name, font::Weight::Regular, style::SMALL) + BETWEEN
+}
+
+fn draw_swatch(drawing: &mut Drawing, swatch: Swatch, (x, y): Point) {
+    let middle = (x + 11.0, y);
+    match swatch {
+        Swatch::Line(look) => {
+            drawing.line([(x, y), (x + 22.0, y)], Stroke::new(look.color, 2.0).dash(look.dash));
+            drawing.marker(middle, look.marker, 4.0, look.color, style::WHITE);
+        }
+        Swatch::Point(look) => {
+            drawing.marker(middle, look.marker, 4.5, look.color, style::edge(look.color));
+        }
+        Swatch::Patch(color) => {
+            let frame = Frame::new(x + 3.0, y - 6.0, x + 19.0, y + 6.0);
+            drawing.rectangle(frame, Some(color), Some(Stroke::new(style::INK, 1.0)));
+        }
+        Swatch::Published => published(drawing, middle, 8.0),
+        Swatch::Live => live(drawing, middle, Marker::Circle, style::WHITE),
+    }
+}
+
+/// Median (diamond) and quartiles (bars of half-length `reach`) as published, in both directions.
+fn published(drawing: &mut Drawing, (x, y): Point, reach: f64) {
+    let bar = Stroke::new(style::PUBLISHED, 3.0);
+    drawing.line([(x - reach, y), (x + reach, y)], bar);
+    drawing.marker((x, y), Marker::Diamond, 3.5, style::WHITE, style::INK);
+}
+
+/// A point that was trained just now: larger, with a thick dark ring.
+pub fn live(drawing: &mut Drawing, at: Point, marker: Marker, fill: Color) {
+    drawing.marker(at, marker, 7.5, style::INK, style::INK);
+    drawing.marker(at, marker, 5.0, fill, style::WHITE);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_wraps_where_the_width_ends_and_never_overlaps() {
+        let mut legend = Legend::default();
+        for condition in crate::Condition::ALL {
+            legend = legend.entry(Swatch::Line(style::condition(condition)), condition.label());
+        }
+        let height = legend.height(500.0);
+        assert!(height > 3.0 * HEIGHT, "{height}");
+        let mut drawing = Drawing::new(500.0, height);
+        legend.draw(&mut drawing, Frame::new(0.0, 0.0, 500.0, height));
+        assert_eq!(drawing.labels().count(), 16);
+        assert_eq!(drawing.collisions(), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,33 @@
+//! The paper's figures and the pieces they are made of. Figures read tables and never train.
+//!
+//! | piece | shows |
+//! | --- | --- |
+//! | [`learning_curves`] | test accuracy over epochs |
+//! | [`accuracy_points`] | final test accuracy beside the published distribution |
+//! | [`alignment_curves`] | agreement with LayerNorm over epochs |
+//!
+//! A chart is built as a [`drawing::Drawing`], a list of marks in units of the size shown, and
+//! becomes a PNG or an SVG file in `render`, the only place that knows plotters.
+
+pub mod axes;
+pub mod boxes;
+#[cfg(test)]
+mod checks;
+mod curves;
+pub mod drawing;
+pub mod font;
+pub mod histogram;
+pub mod legend;
+mod palette;
+mod points;
+mod published;
+pub mod render;
+pub mod rows;
+pub mod scatter;
+pub mod style;
+
+pub use curves::{Alignment, alignment_curves, learning_curves};
+pub use points::accuracy_points;
+pub use published::{
+    Published, find as published_for, rows as published_rows, table as published_table,
+};

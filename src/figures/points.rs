@@ -1,0 +1,185 @@
+//! Final test accuracy, a row a condition, with the published distribution beside ours.
+
+use super::axes::{self, Axis, Panel};
+use super::boxes::BoxStatistics;
+use super::drawing::{Drawing, Frame, Label, Marker, Stroke};
+use super::legend::{Legend, Swatch};
+use super::published::{self, Published};
+use super::rows::{self, Outcome, Run};
+use super::scatter::epsilons;
+use super::style;
+use crate::notebook::Figure;
+use crate::{Condition, Error, Result};
+use polars::prelude::DataFrame;
+
+/// One line of the chart: a condition at one ε.
+struct Line {
+    condition: Condition,
+    epsilon: f64,
+    values: Vec<f64>,
+    diverged: usize,
+    published: Option<&'static Published>,
+}
+
+const ROW: f64 = 46.0;
+
+/// Test accuracy after the last epoch, one point a run; where the paper published the same
+/// condition and ε, its median and quartiles stand beneath.
+///
+/// Takes a table of runs, from the results store or from networks trained in a cell.
+///
+/// # Errors
+/// If the table is empty or lacks a column.
+pub fn accuracy_points(runs: &DataFrame) -> Result<Figure> {
+    let runs = rows::runs(runs)?;
+    let lines = lines(&runs);
+    if lines.is_empty() {
+        return Err(Error::invalid("runs table", "a table without rows", "at least one run"));
+    }
+    let several = epsilons(runs.iter().map(|r| r.epsilon)).len() > 1;
+    let published = lines.iter().filter_map(|l| l.published);
+    let values = lines.iter().flat_map(|l| l.values.iter().copied());
+    let (low, high) = axes::range(values.chain(published.flat_map(|p| [p.q1, p.q3])), 0.04);
+
+    let height = 84.0 + ROW * lines.len() as f64;
+    let mut drawing = Drawing::new(style::WIDTH, height);
+    let epochs = runs.iter().map(|r| r.epochs).max().unwrap_or(0);
+    legend(&lines, epochs).draw(&mut drawing, Frame::new(0.0, 6.0, style::WIDTH, height));
+    let names: Vec<_> = lines.iter().rev().map(|l| name(l, several)).collect();
+    let x = Axis::percent("Test accuracy (%)", low, high);
+    let outer = Frame::new(6.0, 4.0, style::WIDTH - 76.0, height - 4.0);
+    let panel = Panel::fit(outer, x, Axis::names("", &names));
+    panel.draw(&mut drawing);
+    for (k, line) in lines.iter().rev().enumerate() {
+        draw(&mut drawing, &panel, k as f64, line);
+    }
+    let alt = format!("Test accuracy after {epochs} epochs, one point a run, {} runs.", runs.len());
+    Figure::new(drawing, alt, lines.iter().map(|line| fact(line, several)).collect())
+}
+
+fn lines(runs: &[Run]) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for epsilon in epsilons(runs.iter().map(|r| r.epsilon)) {
+        for condition in Condition::ALL {
+            let here: Vec<_> =
+                runs.iter().filter(|r| r.condition == condition && r.epsilon == epsilon).collect();
+            if here.is_empty() {
+                continue;
+            }
+            let finished = here.iter().filter(|r| r.outcome == Outcome::Finished);
+            let values: Vec<_> = finished.map(|r| r.test_accuracy).collect();
+            let diverged = here.len() - values.len();
+            let published = published::find(condition, epsilon);
+            lines.push(Line { condition, epsilon, values, diverged, published });
+        }
+    }
+    lines
+}
+
+fn name(line: &Line, several: bool) -> String {
+    let label = line.condition.label();
+    if several { format!("{label}, ε = {}", line.epsilon) } else { label.to_owned() }
+}
+
+fn legend(lines: &[Line], epochs: i64) -> Legend {
+    let mut legend = Legend::default();
+    for line in lines {
+        let look = style::condition(line.condition);
+        let text = format!("ours, {epochs} epochs");
+        // One entry is enough to say what a coloured point is.
+        legend = legend.entry(Swatch::Point(look), text);
+        break;
+    }
+    if lines.iter().any(|l| l.published.is_some()) {
+        legend = legend.entry(Swatch::Published, "published median and quartiles, 50 epochs");
+    }
+    legend
+}
+
+fn draw(drawing: &mut Drawing, panel: &Panel, row: f64, line: &Line) {
+    let look = style::condition(line.condition);
+    let (above, below) = if line.published.is_some() { (0.14, -0.22) } else { (0.0, 0.0) };
+    if let Some(p) = line.published {
+        let at = |value| panel.at(value, row + below);
+        drawing.line([at(p.q1), at(p.q3)], Stroke::new(style::PUBLISHED, 3.5));
+        drawing.marker(at(p.median), Marker::Diamond, 4.0, style::WHITE, style::INK);
+    }
+    for &value in &line.values {
+        let fill = look.color.opacity(if line.values.len() > 5 { 0.6 } else { 1.0 });
+        drawing.marker(
+            panel.at(value, row + above),
+            look.marker,
+            5.0,
+            fill,
+            style::edge(look.color),
+        );
+    }
+    let right = panel.frame.right + 14.0;
+    if let Some(b) = BoxStatistics::of(&line.values) {
+        let at = (right, panel.at(0.0, row + above).1);
+        let text = format!("{:.1} %", b.median * 100.0);
+        drawing.text(Label::new(text, at, style::SMALL).bold().color(style::INK));
+    }
+    if let Some(p) = line.published {
+        let at = (right, panel.at(0.0, row + below).1);
+        let text = format!("{:.1} %", p.median * 100.0);
+        drawing.text(Label::new(text, at, style::SMALL).color(style::QUIET));
+    }
+    if line.diverged > 0 {
+        let at = (panel.frame.left + 8.0, panel.at(0.0, row + above).1);
+        let text = format!("{} diverged", line.diverged);
+        drawing.text(Label::new(text, at, style::SMALL).color(style::QUIET));
+    }
+}
+
+fn fact(line: &Line, several: bool) -> String {
+    let n = line.values.len();
+    let median = BoxStatistics::of(&line.values).map(|b| format!("{:.1} %", b.median * 100.0));
+    let ours = match (median, n) {
+        (None, _) => "no finished run".to_owned(),
+        (Some(value), 1) => value,
+        (Some(value), _) => format!("median {value} of {n} runs"),
+    };
+    let diverged =
+        if line.diverged == 0 { String::new() } else { format!(", {} diverged", line.diverged) };
+    let published = line.published.map_or(String::new(), |p| {
+        format!(" (published median of {} after 50 epochs: {:.1} %)", p.runs, p.median * 100.0)
+    });
+    format!("{}: {ours}{diverged}{published}", name(line, several))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::checks::{check, sweep};
+    use super::super::rows::tests::runs_table;
+    use super::*;
+
+    #[test]
+    fn three_networks_beside_the_published_medians() {
+        let figure = accuracy_points(&runs_table(&[
+            (Condition::ELn, 13, 0.75, Some(0.799)),
+            (Condition::INormNone, 13, 0.75, Some(0.770)),
+            (Condition::INormFull, 13, 0.75, Some(0.7987)),
+        ]))
+        .unwrap();
+        check("accuracy_live", &figure);
+        let text = figure.text();
+        let expected = "I-Norm: 77.0 % (published median of 30 after 50 epochs: 81.1 %)";
+        assert!(text.contains(expected), "{text}");
+    }
+
+    #[test]
+    fn a_whole_sweep_with_diverged_runs() {
+        let figure = accuracy_points(&sweep(&[Condition::ELn, Condition::INormNone])).unwrap();
+        check("accuracy_sweep", &figure);
+        assert!(figure.text().contains("diverged (published"), "{}", figure.text());
+    }
+
+    #[test]
+    fn all_diverged_is_drawn_too() {
+        let figure =
+            accuracy_points(&runs_table(&[(Condition::INormScale, 0, 0.75, None)])).unwrap();
+        check("accuracy_diverged", &figure);
+        assert!(figure.text().contains("no finished run, 1 diverged"), "{}", figure.text());
+    }
+}

@@ -1,0 +1,98 @@
+//! The published distributions of test accuracy, at ε = 0 and 0.75.
+
+use crate::{Condition, Result};
+use polars::prelude::{DataFrame, df};
+use std::sync::OnceLock;
+
+/// One row of `data/published.csv`, as fractions.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Published {
+    /// Which network.
+    pub condition: Condition,
+    /// Luminosity range.
+    pub epsilon: f64,
+    /// Number of runs, those at chance included.
+    pub runs: usize,
+    /// Runs that diverged, where this was published. The quartiles are then without them.
+    pub at_chance: Option<usize>,
+    /// First quartile.
+    pub q1: f64,
+    /// Median.
+    pub median: f64,
+    /// Third quartile.
+    pub q3: f64,
+    /// The figures that show it.
+    pub figures: String,
+}
+
+const TABLE: &str = include_str!("../../data/published.csv");
+
+/// All published distributions.
+pub fn rows() -> &'static [Published] {
+    static ROWS: OnceLock<Vec<Published>> = OnceLock::new();
+    ROWS.get_or_init(|| TABLE.lines().skip(1).map(parse).collect())
+}
+
+/// The published distribution of one condition at one ε, if there is one.
+pub fn find(condition: Condition, epsilon: f64) -> Option<&'static Published> {
+    rows().iter().find(|row| row.condition == condition && (row.epsilon - epsilon).abs() < 1e-9)
+}
+
+/// The published distributions as a table, in percent.
+///
+/// # Errors
+/// Never for the table shipped with the crate.
+pub fn table() -> Result<DataFrame> {
+    let number = |f: fn(&Published) -> f64| rows().iter().map(f).collect::<Vec<_>>();
+    Ok(df!(
+        "condition" => rows().iter().map(|r| r.condition.name()).collect::<Vec<_>>(),
+        "epsilon" => number(|r| r.epsilon),
+        "runs" => rows().iter().map(|r| r.runs as u32).collect::<Vec<_>>(),
+        "at chance" => rows().iter().map(|r| r.at_chance.map(|n| n as u32)).collect::<Vec<_>>(),
+        "first quartile (%)" => number(|r| r.q1 * 100.0),
+        "median (%)" => number(|r| r.median * 100.0),
+        "third quartile (%)" => number(|r| r.q3 * 100.0),
+        "figures" => rows().iter().map(|r| r.figures.as_str()).collect::<Vec<_>>(),
+    )?)
+}
+
+fn parse(line: &str) -> Published {
+    let broken = || panic!("data/published.csv: bad row '{line}'");
+    let fields: Vec<_> = line.split(',').collect();
+    let [condition, epsilon, runs, at_chance, _, q1, median, q3, _, figures] = fields[..] else {
+        return broken();
+    };
+    let percent =
+        |field: &str| field.parse::<f64>().map_or_else(|_| broken_number(line), |p| p / 100.0);
+    Published {
+        condition: condition.parse().unwrap_or_else(|_| panic!("data/published.csv: '{line}'")),
+        epsilon: percent(epsilon) * 100.0,
+        runs: runs.parse().unwrap_or_else(|_| panic!("data/published.csv: '{line}'")),
+        at_chance: at_chance.parse().ok(),
+        q1: percent(q1),
+        median: percent(median),
+        q3: percent(q3),
+        figures: figures.to_owned(),
+    }
+}
+
+fn broken_number(line: &str) -> f64 {
+    panic!("data/published.csv: bad number in '{line}'")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_published_medians_are_read_as_fractions() {
+        let row = find(Condition::ELn, 0.75).unwrap();
+        assert!((row.median - 0.8514).abs() < 1e-12 && row.at_chance == Some(0));
+        assert_eq!(find(Condition::INormNone, 0.75).unwrap().at_chance, Some(9));
+        assert_eq!(find(Condition::INormCenter, 0.0).unwrap().at_chance, None);
+        assert_eq!(find(Condition::ELn, 0.25), None);
+        assert_eq!(rows().len(), 18);
+        assert!(rows().iter().all(|r| r.q1 <= r.median && r.median <= r.q3 && r.runs == 30));
+        assert_eq!(table().unwrap().height(), 18);
+    }
+}

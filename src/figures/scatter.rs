@@ -1,0 +1,226 @@
+//! Two conditions against each other, one point a configuration and ε, with the identity line.
+
+use super::axes::{self, Axis, Panel};
+use super::drawing::{Color, Dash, Drawing, Frame, Label, Point, Stroke};
+use super::legend::{Legend, Swatch, live};
+use super::rows::{Outcome, Run};
+use super::{boxes, published, style};
+use crate::Condition;
+use std::collections::BTreeMap;
+
+/// What is compared with what.
+#[derive(Debug, Clone, Copy)]
+pub struct Versus {
+    /// To the right.
+    pub x: Condition,
+    /// Upwards.
+    pub y: Condition,
+}
+
+/// A configuration at one ε, trained under both conditions.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pair {
+    /// Luminosity range.
+    pub epsilon: f64,
+    /// Test accuracy of the condition to the right; `None` if it diverged.
+    pub x: Option<f64>,
+    /// Test accuracy of the condition upwards; `None` if it diverged.
+    pub y: Option<f64>,
+}
+
+/// Joins runs of the two conditions by configuration, ε, seed and length.
+pub fn pairs(runs: &[Run], versus: Versus) -> Vec<Pair> {
+    let mut joined: BTreeMap<_, [Option<&Run>; 2]> = BTreeMap::new();
+    for run in runs {
+        let key = ((run.epsilon * 1e6) as i64, run.config, run.seed, run.epochs);
+        if run.condition == versus.x {
+            joined.entry(key).or_default()[0] = Some(run);
+        } else if run.condition == versus.y {
+            joined.entry(key).or_default()[1] = Some(run);
+        }
+    }
+    let value = |run: &Run| (run.outcome == Outcome::Finished).then_some(run.test_accuracy);
+    let both = joined.into_values().filter_map(|[x, y]| Some((x?, y?)));
+    both.map(|(x, y)| Pair { epsilon: x.epsilon, x: value(x), y: value(y) }).collect()
+}
+
+/// The values of ε that occur, ascending.
+pub fn epsilons(values: impl IntoIterator<Item = f64>) -> Vec<f64> {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    values.dedup();
+    values
+}
+
+/// The legend that belongs to a scatter plot.
+pub fn legend(pairs: &[Pair], live: &[Pair], versus: Versus) -> Legend {
+    let mut legend = Legend::default();
+    for epsilon in epsilons(pairs.iter().chain(live).map(|p| p.epsilon)) {
+        let look = style::epsilon(epsilon);
+        legend = legend.entry(Swatch::Point(look), style::epsilon_label(epsilon));
+    }
+    if !crosses(pairs, live, versus).is_empty() {
+        legend = legend.entry(Swatch::Published, "published median, quartiles");
+    }
+    if !live.is_empty() {
+        legend = legend.entry(Swatch::Live, "trained live");
+    }
+    legend
+}
+
+/// Draws the panel into `outer`: square, with equal axes. Diverged runs stand beside the axis
+/// that has no number for them.
+pub fn draw(
+    drawing: &mut Drawing,
+    outer: Frame,
+    pairs: &[Pair],
+    live_pairs: &[Pair],
+    versus: Versus,
+) -> Panel {
+    let everything = pairs.iter().chain(live_pairs);
+    let values = everything.flat_map(|p| [p.x, p.y]).flatten();
+    let published = crosses(pairs, live_pairs, versus);
+    let values = values.chain(published.iter().flat_map(|c| [c.0.q1, c.0.q3, c.1.q1, c.1.q3]));
+    let (low, high) = axes::range(values, 0.04);
+    let axis =
+        |c: Condition| Axis::percent(&format!("{}, test accuracy (%)", c.label()), low, high);
+    let panel = square(Panel::fit(outer, axis(versus.x), axis(versus.y)));
+    panel.draw(drawing);
+    let diagonal = [panel.at(low, low), panel.at(high, high)];
+    drawing.line(diagonal, Stroke::new(style::QUIET, 1.2).dash(Dash::Dashed));
+    for (x, y) in published {
+        cross(drawing, &panel, [x.q1, x.median, x.q3], [y.q1, y.median, y.q3]);
+    }
+    for pair in pairs {
+        let look = style::epsilon(pair.epsilon);
+        if let (Some(x), Some(y)) = (pair.x, pair.y) {
+            let fill = look.color.opacity(0.85);
+            drawing.marker(panel.at(x, y), look.marker, 3.6, fill, style::WHITE);
+        }
+    }
+    diverged(drawing, &panel, pairs);
+    for pair in live_pairs {
+        if let (Some(x), Some(y)) = (pair.x, pair.y) {
+            let look = style::epsilon(pair.epsilon);
+            live(drawing, panel.at(x, y), look.marker, look.color);
+        }
+    }
+    panel
+}
+
+/// What the scatter plot says, in numbers.
+pub fn facts(pairs: &[Pair], versus: Versus) -> Vec<String> {
+    let mut facts = Vec::new();
+    for epsilon in epsilons(pairs.iter().map(|p| p.epsilon)) {
+        let here: Vec<_> = pairs.iter().filter(|p| p.epsilon == epsilon).collect();
+        let finished: Vec<_> = here.iter().filter_map(|p| Some((p.x?, p.y?))).collect();
+        let below = finished.iter().filter(|(x, y)| y < x).count();
+        let middle = |values: Vec<f64>| {
+            boxes::median(&values).map_or("none".into(), |m| format!("{:.1} %", m * 100.0))
+        };
+        let gone = here.len() - finished.len();
+        let gone = if gone == 0 { String::new() } else { format!(", {gone} diverged") };
+        facts.push(format!(
+            "ε = {epsilon}: median {} for {}, {} for {}; {below} of {} below the diagonal{gone}",
+            middle(finished.iter().map(|p| p.0).collect()),
+            versus.x.label(),
+            middle(finished.iter().map(|p| p.1).collect()),
+            versus.y.label(),
+            finished.len(),
+        ));
+    }
+    facts
+}
+
+type Cross = (&'static published::Published, &'static published::Published);
+
+fn crosses(pairs: &[Pair], live: &[Pair], versus: Versus) -> Vec<Cross> {
+    let epsilons = epsilons(pairs.iter().chain(live).map(|p| p.epsilon));
+    let find = |c, e| published::find(c, e);
+    epsilons.into_iter().filter_map(|e| Some((find(versus.x, e)?, find(versus.y, e)?))).collect()
+}
+
+fn cross(drawing: &mut Drawing, panel: &Panel, x: [f64; 3], y: [f64; 3]) {
+    let bar = Stroke::new(style::PUBLISHED, 2.5);
+    drawing.line([panel.at(x[0], y[1]), panel.at(x[2], y[1])], bar);
+    boxes::draw_published(
+        drawing,
+        panel.at(x[1], y[1]).0,
+        panel.at(x[1], y[0]).1,
+        panel.at(x[1], y[1]).1,
+        panel.at(x[1], y[2]).1,
+    );
+}
+
+/// Runs without a final accuracy: a tick on the axis of the condition that finished.
+fn diverged(drawing: &mut Drawing, panel: &Panel, pairs: &[Pair]) {
+    let Frame { left, right, bottom, .. } = panel.frame;
+    let tick = |drawing: &mut Drawing, from: Point, to: Point, color: Color| {
+        drawing.line([from, to], Stroke::new(color, 2.0));
+    };
+    let (mut gone, mut total) = (0, 0);
+    for pair in pairs {
+        let color = style::epsilon(pair.epsilon).color;
+        total += 1;
+        match (pair.x, pair.y) {
+            (Some(x), None) => {
+                let (x, _) = panel.at(x, panel.y.low);
+                tick(drawing, (x, bottom - 1.0), (x, bottom - 9.0), color);
+                gone += 1;
+            }
+            (None, Some(y)) => {
+                let (_, y) = panel.at(panel.x.low, y);
+                tick(drawing, (left + 1.0, y), (left + 9.0, y), color);
+                gone += 1;
+            }
+            (None, None) => gone += 1,
+            (Some(_), Some(_)) => {}
+        }
+    }
+    if gone > 0 {
+        let text = format!("{gone} of {total} diverged");
+        let at = (right - 4.0, bottom - 18.0);
+        drawing.text(Label::new(text, at, style::SMALL).end().color(style::QUIET));
+    }
+}
+
+/// The largest square in the upper left of a panel.
+fn square(panel: Panel) -> Panel {
+    let Frame { left, top, .. } = panel.frame;
+    let side = panel.frame.width().min(panel.frame.height());
+    Panel { frame: Frame::new(left, top, left + side, top + side), ..panel }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rows::{self, tests::runs_table};
+    use super::*;
+
+    const VERSUS: Versus = Versus { x: Condition::ELn, y: Condition::INormNone };
+
+    #[test]
+    fn runs_are_joined_by_configuration_and_epsilon() {
+        let table = runs_table(&[
+            (Condition::INormNone, 1, 0.75, Some(0.80)),
+            (Condition::ELn, 0, 0.75, Some(0.85)),
+            (Condition::ELn, 1, 0.75, Some(0.86)),
+            (Condition::INormNone, 0, 0.75, None),
+            (Condition::ELn, 2, 0.75, Some(0.87)),
+            (Condition::INormFull, 2, 0.75, Some(0.87)),
+        ]);
+        let pairs = pairs(&rows::runs(&table).unwrap(), VERSUS);
+        assert_eq!(
+            pairs,
+            [
+                Pair { epsilon: 0.75, x: Some(0.85), y: None },
+                Pair { epsilon: 0.75, x: Some(0.86), y: Some(0.80) },
+            ]
+        );
+        let text = facts(&pairs, VERSUS).join("\n");
+        assert_eq!(
+            text,
+            "ε = 0.75: median 86.0 % for E-only + LN, 80.0 % for I-Norm; \
+             1 of 1 below the diagonal, 1 diverged"
+        );
+    }
+}

@@ -1,0 +1,130 @@
+//! One look for all figures: the same colour, shape and line for the same thing everywhere.
+
+use super::drawing::{Color, Dash, Marker, Stroke};
+use crate::Condition;
+
+/// Width of a figure that fills a notebook's column.
+pub const WIDTH: f64 = 700.0;
+
+/// Letters of panels ("a", "b").
+pub const LETTER: f64 = 16.0;
+/// Titles of panels and axes, legends.
+pub const TITLE: f64 = 13.0;
+/// Numbers on axes and annotations; nothing is smaller.
+pub const SMALL: f64 = 11.5;
+
+/// Text and axes.
+pub const INK: Color = Color::new(34, 34, 34);
+/// Secondary text.
+pub const QUIET: Color = Color::new(96, 96, 96);
+/// Lines behind the data.
+pub const GRID: Color = Color::new(228, 228, 228);
+/// Paper.
+pub const WHITE: Color = Color::new(255, 255, 255);
+/// Published values: never a colour of ours.
+pub const PUBLISHED: Color = Color::new(120, 120, 120);
+/// The excitatory population in schematics.
+pub const EXCITATORY: Color = Color::new(150, 150, 150);
+/// The inhibitory population in schematics: purple, as in the paper.
+pub const INHIBITORY: Color = Color::new(136, 84, 160);
+
+/// The axis and the data lines.
+pub const AXIS: Stroke = Stroke::new(INK, 1.0);
+
+/// How everything that belongs to one condition, or to one ε, is drawn.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Look {
+    /// First channel.
+    pub color: Color,
+    /// Second channel for points.
+    pub marker: Marker,
+    /// Second channel for lines.
+    pub dash: Dash,
+}
+
+// Okabe and Ito's colours, told apart with any kind of colour vision.
+const BLACK: Color = Color::new(0, 0, 0);
+const ORANGE: Color = Color::new(230, 159, 0);
+const SKY: Color = Color::new(86, 180, 233);
+const GREEN: Color = Color::new(0, 158, 115);
+const YELLOW: Color = Color::new(240, 228, 66);
+const BLUE: Color = Color::new(0, 114, 178);
+const VERMILLION: Color = Color::new(213, 94, 0);
+const PURPLE: Color = Color::new(204, 121, 167);
+const GREY: Color = Color::new(140, 140, 140);
+
+/// The look of a condition. Conditions that never meet in a figure share a colour, never both
+/// channels.
+pub fn condition(condition: Condition) -> Look {
+    use Condition as C;
+    use Dash::{DashDot, Dashed, Dotted, Solid};
+    use Marker::{Circle, Diamond, Down, Square, Triangle};
+    let (color, marker, dash) = match condition {
+        C::ELn => (BLACK, Circle, Solid),
+        C::ELnForwardOnly => (BLACK, Down, Dotted),
+        C::ENone => (GREY, Circle, Dashed),
+        C::EiNone => (GREY, Square, Dotted),
+        C::EiLn => (BLUE, Triangle, Dashed),
+        C::EiLnForwardOnly => (SKY, Down, Dotted),
+        C::EiMeanNorm => (ORANGE, Circle, Dashed),
+        C::EiDivisiveNorm => (GREEN, Circle, DashDot),
+        C::INormNone => (VERMILLION, Triangle, Dashed),
+        C::INormFull => (GREEN, Square, Solid),
+        C::INormCenter => (BLUE, Diamond, DashDot),
+        C::INormLateral => (PURPLE, Down, Solid),
+        C::INormScale => (ORANGE, Triangle, Dotted),
+        C::INormDecorrelate => (SKY, Circle, Dashed),
+        C::INormSubNone => (YELLOW, Square, Solid),
+        C::INormSubCenter => (YELLOW, Diamond, Dashed),
+    };
+    Look { color, marker, dash }
+}
+
+/// The look of a luminosity range: an ordered ramp (from matplotlib's plasma, readable with any
+/// kind of colour vision and in grey), because ε is a quantity and not a name.
+pub fn epsilon(epsilon: f64) -> Look {
+    let (color, marker, dash) = match (epsilon * 4.0).round() as i64 {
+        i64::MIN..=0 => (Color::new(38, 20, 140), Marker::Circle, Dash::Solid),
+        1 => (Color::new(156, 23, 158), Marker::Square, Dash::DashDot),
+        2 => (Color::new(222, 97, 100), Marker::Diamond, Dash::Dashed),
+        _ => (Color::new(250, 180, 50), Marker::Triangle, Dash::Dotted),
+    };
+    Look { color, marker, dash }
+}
+
+/// How a luminosity range is written.
+pub fn epsilon_label(epsilon: f64) -> String {
+    format!("ε = {epsilon}")
+}
+
+/// A thin edge in a darker shade, which keeps light fills visible on white.
+pub fn edge(color: Color) -> Color {
+    Color { rgb: color.rgb.map(|c| (f64::from(c) * 0.55) as u8), opacity: 1.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_conditions_look_the_same_as_points_or_as_lines() {
+        for (row, a) in Condition::ALL.into_iter().enumerate() {
+            for b in Condition::ALL.into_iter().skip(row + 1) {
+                let (one, two) = (condition(a), condition(b));
+                assert!(one.color != two.color || one.marker != two.marker, "{a} {b}");
+                assert!(one.color != two.color || one.dash != two.dash, "{a} {b}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_ramp_of_epsilon_gets_lighter() {
+        let light = |e: f64| {
+            let [r, g, b] = epsilon(e).color.rgb.map(f64::from);
+            0.2126 * r + 0.7152 * g + 0.0722 * b
+        };
+        for pair in [0.0, 0.25, 0.5, 0.75].windows(2) {
+            assert!(light(pair[1]) > light(pair[0]) + 15.0, "{pair:?}");
+        }
+    }
+}

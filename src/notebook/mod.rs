@@ -1,0 +1,38 @@
+//! What a notebook cell shows: tables, figures, and lines of progress.
+//!
+//! A type with a method `evcxr_display` shows itself when it is the last value of a cell. It does
+//! so on standard output, between two marker lines that the Rust kernel understands, with the
+//! same content in several formats: the notebook picks the best that it may show.
+
+mod figure;
+mod progress;
+mod table;
+
+pub use figure::Figure;
+pub use progress::{Progress, Step};
+pub use table::Table;
+
+/// Hands one value in several formats to the kernel, in one write so that nothing comes between.
+fn show(formats: &[(&str, &str)]) {
+    println!("{}", message(formats));
+}
+
+fn message(formats: &[(&str, &str)]) -> String {
+    let blocks: Vec<_> = formats
+        .iter()
+        .map(|(format, content)| {
+            format!("EVCXR_BEGIN_CONTENT {format}\n{content}\nEVCXR_END_CONTENT")
+        })
+        .collect();
+    blocks.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_value_in_two_formats_is_two_blocks() {
+        let expected = "EVCXR_BEGIN_CONTENT a/b\nx\nEVCXR_END_CONTENT\n\
+                        EVCXR_BEGIN_CONTENT c/d\ny\nz\nEVCXR_END_CONTENT";
+        assert_eq!(super::message(&[("a/b", "x"), ("c/d", "y\nz")]), expected);
+    }
+}

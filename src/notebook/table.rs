@@ -1,0 +1,278 @@
+//! A polars table as a reader wants to see it: aligned, with units and sensible digits.
+
+use crate::figures::render::escape;
+use polars::prelude::{AnyValue, Column, DataFrame};
+use std::collections::BTreeMap;
+
+/// A table with a caption. As the last expression of a notebook cell it shows itself, as
+/// accessible HTML and as plain text.
+#[derive(Debug, Clone)]
+pub struct Table {
+    frame: DataFrame,
+    caption: String,
+    headings: BTreeMap<String, String>,
+    percent: Vec<String>,
+    rows: usize,
+}
+
+/// More rows than this are shortened, unless a table asks for more.
+const ROWS: usize = 40;
+/// Digits that matter.
+const SIGNIFICANT: i32 = 3;
+
+impl Table {
+    /// Shows `frame` under a `caption`, which should say what one row is.
+    pub fn new(frame: DataFrame, caption: impl Into<String>) -> Self {
+        let (headings, percent) = (BTreeMap::new(), Vec::new());
+        Self { frame, caption: caption.into(), headings, percent, rows: ROWS }
+    }
+
+    /// Gives a column a heading, with its unit; otherwise its name is the heading.
+    pub fn heading(mut self, column: &str, heading: &str) -> Self {
+        self.headings.insert(column.into(), heading.into());
+        self
+    }
+
+    /// Shows a column of fractions in percent, with one decimal.
+    pub fn percent(mut self, column: &str) -> Self {
+        self.percent.push(column.into());
+        self
+    }
+
+    /// Shows up to `rows` rows before leaving out the middle ones.
+    pub fn rows(self, rows: usize) -> Self {
+        Self { rows: rows.max(2), ..self }
+    }
+
+    /// The table itself, to compute with.
+    pub fn frame(&self) -> &DataFrame {
+        &self.frame
+    }
+
+    /// As HTML without scripts or styles from outside: it is shown even in a notebook that is
+    /// not trusted.
+    pub fn html(&self) -> String {
+        let columns = self.columns();
+        let mut html =
+            format!("<table>\n<caption>{}</caption>\n<thead><tr>", escape(&self.caption()));
+        for column in &columns {
+            let (align, heading) = (column.align(), escape(&column.heading));
+            html += &format!("<th scope=\"col\"{align}>{heading}</th>");
+        }
+        html += "</tr></thead>\n<tbody>\n";
+        for row in self.shown() {
+            html += "<tr>";
+            for (place, column) in columns.iter().enumerate() {
+                let (align, cell) = (column.align(), row.map_or("…", |row| &column.cells[row]));
+                let cell = escape(cell);
+                html += &match (place, column.numeric) {
+                    (0, false) => format!("<th scope=\"row\"{align}>{cell}</th>"),
+                    _ => format!("<td{align}>{cell}</td>"),
+                };
+            }
+            html += "</tr>\n";
+        }
+        html + "</tbody>\n</table>"
+    }
+
+    /// As lines of text with aligned columns.
+    pub fn text(&self) -> String {
+        let columns = self.columns();
+        let line = |cell: &dyn Fn(&Shown) -> String| {
+            let cells: Vec<_> = columns
+                .iter()
+                .map(|column| {
+                    let (cell, width) = (cell(column), column.width());
+                    if column.numeric {
+                        format!("{cell:>width$}")
+                    } else {
+                        format!("{cell:<width$}")
+                    }
+                })
+                .collect();
+            cells.join("  ").trim_end().to_owned()
+        };
+        let mut lines = vec![self.caption(), line(&|column| column.heading.clone())];
+        lines.push(line(&|column| "─".repeat(column.width())));
+        for row in self.shown() {
+            lines.push(line(&|column| row.map_or("…".into(), |row| column.cells[row].clone())));
+        }
+        lines.join("\n")
+    }
+
+    /// Shows the table in a notebook; the Rust kernel calls it for a cell's last value.
+    pub fn evcxr_display(&self) {
+        super::show(&[("text/html", &self.html()), ("text/plain", &self.text())]);
+    }
+
+    fn caption(&self) -> String {
+        let (all, shown) = (self.frame.height(), self.shown().iter().flatten().count());
+        if all == shown {
+            return self.caption.clone();
+        }
+        format!("{} (the first and last {} of {all} rows)", self.caption, shown / 2)
+    }
+
+    /// The rows to show; `None` stands for all that are left out.
+    fn shown(&self) -> Vec<Option<usize>> {
+        let all = self.frame.height();
+        if all <= self.rows {
+            return (0..all).map(Some).collect();
+        }
+        let half = self.rows / 2;
+        (0..half).map(Some).chain([None]).chain((all - half..all).map(Some)).collect()
+    }
+
+    fn columns(&self) -> Vec<Shown> {
+        self.frame.columns().iter().map(|column| self.column(column)).collect()
+    }
+
+    fn column(&self, column: &Column) -> Shown {
+        let name = column.name().as_str();
+        let percent = self.percent.iter().any(|p| p == name);
+        let plain = name.replace('_', " ");
+        let heading = self.headings.get(name).cloned();
+        let heading = heading.unwrap_or(if percent { format!("{plain} (%)") } else { plain });
+        let values: Vec<AnyValue> =
+            (0..column.len()).map(|row| column.get(row).unwrap_or(AnyValue::Null)).collect();
+        let numeric = column.dtype().is_primitive_numeric();
+        let factor = if percent { 100.0 } else { 1.0 };
+        let numbers = || values.iter().filter_map(|v| v.extract::<f64>()).map(|x| x * factor);
+        let format = if percent { Digits::Decimals(1) } else { Digits::of(numbers()) };
+        let cells = values.iter().map(|value| match value {
+            AnyValue::Null => "–".to_owned(),
+            AnyValue::String(text) => (*text).to_owned(),
+            AnyValue::Boolean(yes) => if *yes { "yes" } else { "no" }.to_owned(),
+            other if column.dtype().is_float() || percent => {
+                other.extract::<f64>().map_or("–".into(), |x| format.write(x * factor))
+            }
+            other => other.to_string(),
+        });
+        Shown { heading, numeric, cells: cells.collect() }
+    }
+}
+
+/// A column ready to be written.
+struct Shown {
+    heading: String,
+    numeric: bool,
+    cells: Vec<String>,
+}
+
+impl Shown {
+    fn width(&self) -> usize {
+        self.cells.iter().chain([&self.heading]).map(|c| c.chars().count()).max().unwrap_or(0)
+    }
+
+    fn align(&self) -> &'static str {
+        if self.numeric { " style=\"text-align: right\"" } else { " style=\"text-align: left\"" }
+    }
+}
+
+/// How the numbers of one column are written.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Digits {
+    /// All with the same number of decimals, so that they line up.
+    Decimals(usize),
+    /// Each with three significant digits: they span too many powers of ten to line up.
+    Significant,
+}
+
+impl Digits {
+    fn of(numbers: impl Iterator<Item = f64>) -> Self {
+        let sizes: Vec<f64> = numbers.map(f64::abs).filter(|x| x.is_finite() && *x > 0.0).collect();
+        let largest = sizes.iter().copied().fold(0.0, f64::max);
+        let smallest = sizes.iter().copied().fold(f64::INFINITY, f64::min);
+        if largest == 0.0 {
+            return Self::Decimals(0);
+        }
+        if largest / smallest >= 1e4 {
+            return Self::Significant;
+        }
+        let order = largest.log10().floor() as i32;
+        let enough = (SIGNIFICANT - 1 - order).clamp(0, 8) as usize;
+        let exact = |decimals: &usize| {
+            let scale = 10f64.powi(*decimals as i32);
+            sizes.iter().all(|x| ((x * scale).round() / scale - x).abs() < 1e-9 * x)
+        };
+        Self::Decimals((0..enough).find(exact).unwrap_or(enough))
+    }
+
+    fn write(self, number: f64) -> String {
+        let text = match self {
+            _ if number.is_nan() => return "not a number".into(),
+            _ if number.is_infinite() => "∞".replacen("", if number < 0.0 { "−" } else { "" }, 1),
+            Self::Decimals(decimals) => format!("{number:.decimals$}"),
+            Self::Significant if number == 0.0 => "0".into(),
+            Self::Significant => {
+                let order = number.abs().log10().floor() as i32;
+                let decimals = (SIGNIFICANT - 1 - order).max(0) as usize;
+                if order < -4 { format!("{number:.2e}") } else { format!("{number:.decimals$}") }
+            }
+        };
+        text.replacen('-', "−", if text.starts_with('-') { 1 } else { 0 })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use polars::prelude::*;
+
+    fn table() -> Table {
+        let frame = df!(
+            "condition" => ["e_ln", "a<b"],
+            "epsilon" => [0.75, 0.5],
+            "test_accuracy" => [Some(0.79912), None],
+            "learning_rate" => [0.00980991793709362, 0.00112],
+            "seed" => [0i64, 12],
+        );
+        Table::new(frame.unwrap(), "One row a run & more").percent("test_accuracy")
+    }
+
+    #[test]
+    fn text_is_aligned_with_units_and_sensible_digits() {
+        assert_eq!(
+            table().heading("epsilon", "ε").text(),
+            "One row a run & more\n\
+             condition     ε  test accuracy (%)  learning rate  seed\n\
+             ─────────  ────  ─────────────────  ─────────────  ────\n\
+             e_ln       0.75               79.9        0.00981     0\n\
+             a<b        0.50                  –        0.00112    12"
+        );
+    }
+
+    #[test]
+    fn html_is_escaped_and_names_what_heads_what() {
+        let html = table().html();
+        assert!(html.starts_with("<table>\n<caption>One row a run &amp; more</caption>"));
+        assert!(html.contains("<th scope=\"col\" style=\"text-align: left\">condition</th>"));
+        assert!(html.contains("<th scope=\"row\" style=\"text-align: left\">a&lt;b</th>"));
+        assert!(html.contains("<td style=\"text-align: right\">79.9</td>"));
+        assert!(!html.contains("<script") && !html.contains("a<b"));
+    }
+
+    #[test]
+    fn long_tables_lose_their_middle_and_say_so() {
+        let frame = df!("run" => (0..100i64).collect::<Vec<_>>()).unwrap();
+        let table = Table::new(frame, "Runs").rows(4);
+        let expected = "Runs (the first and last 2 of 100 rows)\nrun\n───\n  0\n  1\n  …\n 98\n 99";
+        assert_eq!(table.text(), expected);
+        assert_eq!(table.html().matches("<tr>").count(), 1 + 5);
+    }
+
+    #[test]
+    fn digits_follow_the_numbers() {
+        let digits = |numbers: &[f64]| Digits::of(numbers.iter().copied());
+        assert_eq!(digits(&[0.0, 0.25, 0.5, 0.75]), Digits::Decimals(2));
+        assert_eq!(digits(&[1.0, 2.0]), Digits::Decimals(0));
+        assert_eq!(digits(&[87.123, 9.1]), Digits::Decimals(1));
+        assert_eq!(digits(&[1234.5]), Digits::Decimals(0));
+        assert_eq!(digits(&[1e-5, 1.0]), Digits::Significant);
+        assert_eq!(Digits::Significant.write(1.234e-6), "1.23e-6");
+        assert_eq!(Digits::Significant.write(0.01234), "0.0123");
+        assert_eq!(Digits::Decimals(1).write(-2.34), "−2.3");
+        assert_eq!(Digits::Decimals(1).write(f64::NEG_INFINITY), "−∞");
+        assert_eq!(Digits::Decimals(1).write(f64::NAN), "not a number");
+    }
+}
