@@ -5,10 +5,12 @@ pub mod configuration;
 pub mod dataset;
 pub mod engine;
 mod error;
+pub mod figures;
 pub mod grad_norm;
 pub mod layers;
 pub mod learning;
 pub mod networks;
+pub mod notebook;
 #[cfg(feature = "cli")]
 pub mod parity;
 pub mod randomness;

@@ -29,15 +29,16 @@ impl Axis {
         Self::spaced(title, low, high, 100.0)
     }
 
-    /// Whole numbers: `low`, …, `high`, with half a unit of room on both sides.
+    /// Whole numbers: `low`, …, `high`, with a little room on both sides.
     pub fn counting(title: &str, low: i64, high: i64) -> Self {
         let step = ((high - low + 1) as f64 / 6.0).ceil().max(1.0) as i64;
         let step = [1, 2, 5, 10, 20, 50, 100].into_iter().find(|s| *s >= step).unwrap_or(step);
         let ticks = (low..=high).filter(|n| n % step == 0 || step == 1);
+        let room = (high - low) as f64 * 0.05 + 0.1;
         Self {
             title: title.into(),
-            low: low as f64 - 0.5,
-            high: high as f64 + 0.5,
+            low: low as f64 - room,
+            high: high as f64 + room,
             ticks: ticks.map(|n| (n as f64, n.to_string())).collect(),
             grid: false,
         }

@@ -23,7 +23,9 @@ pub struct Curve {
     pub values: BTreeMap<i64, Vec<f64>>,
 }
 
-/// Whether a band shows all runs or their quartiles.
+/// Room for the title of the upward axis.
+const AXIS_TITLE: f64 = 20.0;
+/// Below this a band shows all runs, from it on their quartiles.
 const FEW: usize = 5;
 
 impl Curve {
@@ -200,11 +202,13 @@ fn draw_panels(
     let mut drawing = Drawing::new(style::WIDTH, height);
     legend.draw(&mut drawing, Frame::new(0.0, 6.0, style::WIDTH, height));
     let top = legend.height(style::WIDTH) + 8.0;
-    let width = style::WIDTH / panels.len() as f64;
+    // The first panel also holds the title of the axis that all share.
+    let width = (style::WIDTH - AXIS_TITLE) / panels.len() as f64;
     let mut facts = Vec::new();
     for (k, (epsilon, curves)) in panels.iter().enumerate() {
-        let left = width * k as f64;
-        let outer = Frame::new(left + 4.0, top, left + width - 6.0, height - 4.0);
+        let right = AXIS_TITLE + width * (k + 1) as f64;
+        let left = if k == 0 { 0.0 } else { right - width };
+        let outer = Frame::new(left + 4.0, top, right - 2.0, height - 4.0);
         let y = if k == 0 { y.clone() } else { Axis { title: String::new(), ..y.clone() } };
         let panel = Panel::fit(outer, x.clone().at_most(12 / panels.len()), y);
         panel.draw(&mut drawing);
@@ -231,7 +235,7 @@ fn draw(drawing: &mut Drawing, panel: &Panel, curve: &Curve) {
     let few = middle.len() <= 12;
     drawing.line(middle.clone(), Stroke::new(curve.look.color, 2.0).dash(curve.look.dash));
     // With many epochs a marker every few of them is enough to tell the curves apart.
-    let every = if few { 1 } else { middle.len().div_ceil(10) };
+    let every = if few { 1 } else { middle.len().div_ceil(5) };
     for &at in middle.iter().skip((every - 1) / 2).step_by(every) {
         drawing.marker(at, curve.look.marker, 4.0, curve.look.color, style::WHITE);
     }

@@ -1,18 +1,22 @@
 //! A legend outside the data: a row of swatches and names that wraps.
 
-use super::drawing::{Color, Drawing, Frame, Marker, Point, Stroke};
+use super::drawing::{Color, Dash, Drawing, Frame, Marker, Point, Stroke};
 use super::style::{self, Look};
 use super::{axes, font};
 
 /// What stands before a name.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Swatch {
     /// A line with a data point on it.
     Line(Look),
     /// A data point.
     Point(Look),
+    /// Data points of up to three kinds that a name has in common.
+    Points(Vec<Look>),
     /// A filled box.
     Patch(Color),
+    /// A dashed line.
+    Dashes,
     /// The median and quartiles that were published.
     Published,
     /// A data point trained in this notebook, on top of stored ones.
@@ -48,7 +52,7 @@ impl Legend {
             let mut x = frame.left + (frame.width() - width) / 2.0;
             let y = frame.top + (row as f64 + 0.5) * HEIGHT;
             for (swatch, name) in *entries {
-                draw_swatch(drawing, *swatch, (x, y));
+                draw_swatch(drawing, swatch, (x, y));
                 drawing.text(axes::number(name, (x + SWATCH, y)));
                 x += entry_width(name);
             }
@@ -74,7 +78,7 @@ fn entry_width(name: &str) -> f64 {
     SWATCH + font::width(name, font::Weight::Regular, style::SMALL) + BETWEEN
 }
 
-fn draw_swatch(drawing: &mut Drawing, swatch: Swatch, (x, y): Point) {
+fn draw_swatch(drawing: &mut Drawing, swatch: &Swatch, (x, y): Point) {
     let middle = (x + 11.0, y);
     match swatch {
         Swatch::Line(look) => {
@@ -84,9 +88,19 @@ fn draw_swatch(drawing: &mut Drawing, swatch: Swatch, (x, y): Point) {
         Swatch::Point(look) => {
             drawing.marker(middle, look.marker, 4.5, look.color, style::edge(look.color));
         }
+        Swatch::Points(looks) => {
+            for (k, look) in looks.iter().rev().take(3).enumerate() {
+                let at = (x + 18.0 - 9.0 * k as f64, y);
+                drawing.marker(at, look.marker, 4.0, look.color, style::edge(look.color));
+            }
+        }
         Swatch::Patch(color) => {
             let frame = Frame::new(x + 3.0, y - 6.0, x + 19.0, y + 6.0);
-            drawing.rectangle(frame, Some(color), Some(Stroke::new(style::INK, 1.0)));
+            drawing.rectangle(frame, Some(*color), Some(Stroke::new(style::INK, 1.0)));
+        }
+        Swatch::Dashes => {
+            let dashes = Stroke::new(style::INK, 1.4).dash(Dash::Dashed);
+            drawing.line([(x, y), (x + 22.0, y)], dashes);
         }
         Swatch::Published => published(drawing, middle, 8.0),
         Swatch::Live => live(drawing, middle, Marker::Circle, style::WHITE),

@@ -21,7 +21,9 @@ struct Line {
     published: Option<&'static Published>,
 }
 
-const ROW: f64 = 46.0;
+const ROW: f64 = 48.0;
+/// More points than this are drawn small.
+const FEW: usize = 5;
 
 /// Test accuracy after the last epoch, one point a run; where the paper published the same
 /// condition and ε, its median and quartiles stand beneath.
@@ -47,7 +49,8 @@ pub fn accuracy_points(runs: &DataFrame) -> Result<Figure> {
     legend(&lines, epochs).draw(&mut drawing, Frame::new(0.0, 6.0, style::WIDTH, height));
     let names: Vec<_> = lines.iter().rev().map(|l| name(l, several)).collect();
     let x = Axis::percent("Test accuracy (%)", low, high);
-    let outer = Frame::new(6.0, 4.0, style::WIDTH - 76.0, height - 4.0);
+    let numbers = if lines.iter().any(|l| l.diverged > 0) { 150.0 } else { 76.0 };
+    let outer = Frame::new(6.0, 4.0, style::WIDTH - numbers, height - 4.0);
     let panel = Panel::fit(outer, x, Axis::names("", &names));
     panel.draw(&mut drawing);
     for (k, line) in lines.iter().rev().enumerate() {
@@ -82,14 +85,14 @@ fn name(line: &Line, several: bool) -> String {
 }
 
 fn legend(lines: &[Line], epochs: i64) -> Legend {
-    let mut legend = Legend::default();
-    for line in lines {
-        let look = style::condition(line.condition);
-        let text = format!("ours, {epochs} epochs");
-        // One entry is enough to say what a coloured point is.
-        legend = legend.entry(Swatch::Point(look), text);
-        break;
+    let mut looks = Vec::new();
+    for look in lines.iter().map(|line| style::condition(line.condition)) {
+        if !looks.contains(&look) {
+            looks.push(look);
+        }
     }
+    let ours = format!("ours, {epochs} epoch{}", if epochs == 1 { "" } else { "s" });
+    let mut legend = Legend::default().entry(Swatch::Points(looks), ours);
     if lines.iter().any(|l| l.published.is_some()) {
         legend = legend.entry(Swatch::Published, "published median and quartiles, 50 epochs");
     }
@@ -104,31 +107,44 @@ fn draw(drawing: &mut Drawing, panel: &Panel, row: f64, line: &Line) {
         drawing.line([at(p.q1), at(p.q3)], Stroke::new(style::PUBLISHED, 3.5));
         drawing.marker(at(p.median), Marker::Diamond, 4.0, style::WHITE, style::INK);
     }
-    for &value in &line.values {
-        let fill = look.color.opacity(if line.values.len() > 5 { 0.6 } else { 1.0 });
-        drawing.marker(
-            panel.at(value, row + above),
-            look.marker,
-            5.0,
-            fill,
-            style::edge(look.color),
-        );
-    }
+    draw_values(drawing, panel, row + above, line);
     let right = panel.frame.right + 14.0;
     if let Some(b) = BoxStatistics::of(&line.values) {
         let at = (right, panel.at(0.0, row + above).1);
         let text = format!("{:.1} %", b.median * 100.0);
         drawing.text(Label::new(text, at, style::SMALL).bold().color(style::INK));
     }
+    if line.diverged > 0 {
+        let shift = if line.values.is_empty() { 0.0 } else { 52.0 };
+        let at = (right + shift, panel.at(0.0, row + above).1);
+        let text = format!("{} diverged", line.diverged);
+        drawing.text(Label::new(text, at, style::SMALL).color(style::INK));
+    }
     if let Some(p) = line.published {
         let at = (right, panel.at(0.0, row + below).1);
         let text = format!("{:.1} %", p.median * 100.0);
         drawing.text(Label::new(text, at, style::SMALL).color(style::QUIET));
     }
-    if line.diverged > 0 {
-        let at = (panel.frame.left + 8.0, panel.at(0.0, row + above).1);
-        let text = format!("{} diverged", line.diverged);
-        drawing.text(Label::new(text, at, style::SMALL).color(style::QUIET));
+}
+
+fn draw_values(drawing: &mut Drawing, panel: &Panel, row: f64, line: &Line) {
+    let look = style::condition(line.condition);
+    let many = line.values.len() > FEW;
+    for (k, &value) in line.values.iter().enumerate() {
+        let (x, y) = panel.at(value, row);
+        if many {
+            // Up and down by turns, so that near values do not hide each other.
+            let y = y + [0.0, 4.0, -4.0, 8.0, -8.0][k % 5];
+            drawing.marker((x, y), look.marker, 3.0, look.color, style::WHITE);
+        } else {
+            drawing.marker((x, y), look.marker, 5.0, look.color, style::edge(look.color));
+        }
+    }
+    if let (true, Some(b)) = (many, BoxStatistics::of(&line.values)) {
+        let (x, y) = panel.at(b.median, row);
+        let ends = [(x, y - 13.0), (x, y + 13.0)];
+        drawing.line(ends, Stroke::new(style::WHITE, 5.0));
+        drawing.line(ends, Stroke::new(style::INK, 2.4));
     }
 }
 

@@ -1,11 +1,11 @@
 //! Two conditions against each other, one point a configuration and ε, with the identity line.
 
 use super::axes::{self, Axis, Panel};
-use super::drawing::{Color, Dash, Drawing, Frame, Label, Point, Stroke};
+use super::drawing::{Color, Dash, Drawing, Frame, Label, Marker, Point, Stroke};
 use super::legend::{Legend, Swatch, live};
 use super::rows::{Outcome, Run};
 use super::{boxes, published, style};
-use crate::Condition;
+use crate::{Condition, Error};
 use std::collections::BTreeMap;
 
 /// What is compared with what.
@@ -52,6 +52,13 @@ pub fn epsilons(values: impl IntoIterator<Item = f64>) -> Vec<f64> {
     values
 }
 
+/// Why there is no scatter plot.
+pub fn nothing(versus: Versus) -> Error {
+    let (x, y) = (versus.x.label(), versus.y.label());
+    let found = format!("no configuration trained both as {x} and as {y}");
+    Error::invalid("runs table", found, "at least one such pair (inorm sweep makes them)")
+}
+
 /// The legend that belongs to a scatter plot.
 pub fn legend(pairs: &[Pair], live: &[Pair], versus: Versus) -> Legend {
     let mut legend = Legend::default();
@@ -89,7 +96,8 @@ pub fn draw(
     let diagonal = [panel.at(low, low), panel.at(high, high)];
     drawing.line(diagonal, Stroke::new(style::QUIET, 1.2).dash(Dash::Dashed));
     for (x, y) in published {
-        cross(drawing, &panel, [x.q1, x.median, x.q3], [y.q1, y.median, y.q3]);
+        let color = style::epsilon(x.epsilon).color;
+        cross(drawing, &panel, [x.q1, x.median, x.q3], [y.q1, y.median, y.q3], color);
     }
     for pair in pairs {
         let look = style::epsilon(pair.epsilon);
@@ -140,16 +148,11 @@ fn crosses(pairs: &[Pair], live: &[Pair], versus: Versus) -> Vec<Cross> {
     epsilons.into_iter().filter_map(|e| Some((find(versus.x, e)?, find(versus.y, e)?))).collect()
 }
 
-fn cross(drawing: &mut Drawing, panel: &Panel, x: [f64; 3], y: [f64; 3]) {
+fn cross(drawing: &mut Drawing, panel: &Panel, x: [f64; 3], y: [f64; 3], color: Color) {
     let bar = Stroke::new(style::PUBLISHED, 2.5);
     drawing.line([panel.at(x[0], y[1]), panel.at(x[2], y[1])], bar);
-    boxes::draw_published(
-        drawing,
-        panel.at(x[1], y[1]).0,
-        panel.at(x[1], y[0]).1,
-        panel.at(x[1], y[1]).1,
-        panel.at(x[1], y[2]).1,
-    );
+    drawing.line([panel.at(x[1], y[0]), panel.at(x[1], y[2])], bar);
+    drawing.marker(panel.at(x[1], y[1]), Marker::Diamond, 4.5, color, style::WHITE);
 }
 
 /// Runs without a final accuracy: a tick on the axis of the condition that finished.

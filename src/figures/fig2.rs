@@ -1,0 +1,111 @@
+//! Figure 2: LayerNorm improves perceptual invariance in excitatory-inhibitory networks.
+
+use super::boxes::{self, BoxStatistics};
+use super::drawing::{Drawing, Frame};
+use super::groups::Sample;
+use super::legend::{Legend, Swatch};
+use super::rows::{self, Outcome, Run};
+use super::scatter::{self, Versus};
+use super::{axes, style};
+use crate::Condition;
+use crate::Result;
+use crate::notebook::Figure;
+use polars::prelude::DataFrame;
+
+/// How many runs panel b takes of each condition.
+const BEST: usize = 10;
+
+/// a: each configuration and ε once with LayerNorm (x) and once without (y). b: the ten best
+/// runs with LayerNorm, and beside them all runs, with and without inhibition, all ε together.
+///
+/// `runs` are stored runs; `live` are drawn on top of them.
+///
+/// Paper: Fig. 2. Differs: panel b also shows all runs, because choosing runs by the accuracy
+/// that is then compared favours whichever varies more.
+///
+/// # Errors
+/// If a table lacks a column, or has no run of the two conditions.
+pub fn figure(runs: &DataFrame, live: Option<&DataFrame>) -> Result<Figure> {
+    let runs = rows::runs(runs)?;
+    let live = live.map(rows::runs).transpose()?.unwrap_or_default();
+    let versus = Versus { x: Condition::EiLn, y: Condition::EiNone };
+    let (pairs, live_pairs) = (scatter::pairs(&runs, versus), scatter::pairs(&live, versus));
+    if pairs.is_empty() && live_pairs.is_empty() {
+        return Err(scatter::nothing(versus));
+    }
+    let mut drawing = Drawing::new(style::WIDTH, 430.0);
+    let legend = scatter::legend(&pairs, &live_pairs, versus);
+    legend.draw(&mut drawing, Frame::new(0.0, 6.0, style::WIDTH, 30.0));
+    let left = Frame::new(4.0, 32.0, 404.0, 420.0);
+    let panel = scatter::draw(&mut drawing, left, &pairs, &live_pairs, versus);
+    panel.heading(&mut drawing, 4.0, "a", "with and without LayerNorm");
+    let mut facts = scatter::facts(&pairs, versus);
+    facts.extend(best(&mut drawing, Frame::new(436.0, 32.0, 694.0, 420.0), &runs));
+    let alt = format!(
+        "a: test accuracy of EI networks with LayerNorm (x) against the same without (y), {} pairs. \
+         b: the {BEST} best runs and all runs with LayerNorm, EI beside E-only.",
+        pairs.len()
+    );
+    Figure::new(drawing, alt, facts)
+}
+
+fn best(drawing: &mut Drawing, outer: Frame, runs: &[Run]) -> Vec<String> {
+    let conditions = [Condition::EiLn, Condition::ELn];
+    let all = conditions.map(|condition| Sample::of(runs, condition, None));
+    let top = all.clone().map(|mut sample| {
+        sample.values.sort_by(|a, b| b.total_cmp(a));
+        sample.values.truncate(BEST);
+        sample
+    });
+    let values = || all.iter().flat_map(|s| s.values.iter().copied());
+    let (low, high) = axes::range(values(), 0.04);
+    let names = [format!("{BEST} best"), "all runs".to_owned()];
+    let x = axes::Axis::names("", &names);
+    let panel = axes::Panel::fit(
+        Frame { bottom: outer.bottom - 24.0, ..outer },
+        x,
+        axes::Axis::percent("Test accuracy (%)", low, high),
+    );
+    panel.draw(drawing);
+    panel.heading(drawing, outer.left, "b", "with LayerNorm");
+    let mut legend = Legend::default();
+    for (k, condition) in conditions.into_iter().enumerate() {
+        let color = style::condition(condition).color;
+        legend = legend.entry(Swatch::Patch(color.tint(0.75)), condition.label());
+        for (group, sample) in [&top[k], &all[k]].into_iter().enumerate() {
+            if let Some(b) = BoxStatistics::of(&sample.values) {
+                let x = group as f64 + (k as f64 - 0.5) * 0.42;
+                boxes::draw(drawing, &panel, x, 0.3, &b, color);
+            }
+        }
+    }
+    legend.draw(drawing, Frame::new(outer.left, outer.bottom - 22.0, outer.right, outer.bottom));
+    let name = |name: &'static str| move |sample: &Sample| format!("{name}: {}", sample.fact());
+    let best = top.iter().filter(|s| !s.values.is_empty()).map(name("best"));
+    best.chain(all.iter().filter(|s| s.count() > 0).map(name("all"))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::checks::{check, sweep};
+    use super::*;
+
+    #[test]
+    fn stored_runs_with_live_ones_on_top() {
+        let runs = sweep(&[Condition::EiLn, Condition::EiNone, Condition::ELn]);
+        let live = rows::tests::runs_table(&[
+            (Condition::EiLn, 0, 0.75, Some(0.80)),
+            (Condition::EiNone, 0, 0.75, Some(0.77)),
+        ]);
+        let figure = figure(&runs, Some(&live)).unwrap();
+        check("fig2", &figure);
+        let text = figure.text();
+        assert!(text.contains("120 pairs") && text.contains("best: E-only + LN: median"), "{text}");
+    }
+
+    #[test]
+    fn no_runs_of_the_conditions_is_said() {
+        let message = figure(&sweep(&[Condition::ELn]), None).unwrap_err().to_string();
+        assert!(message.contains("EI + LN") && message.contains("runs table"), "{message}");
+    }
+}

@@ -1,0 +1,190 @@
+//! Test accuracy of several conditions at each ε, as boxes side by side (Figs. 2b, 6, 7).
+
+use super::axes::{self, Axis, Panel};
+use super::boxes::{self, BoxStatistics};
+use super::drawing::{Dash, Drawing, Frame, Label, Stroke};
+use super::legend::{Legend, Swatch, live};
+use super::rows::{Outcome, Run};
+use super::scatter::epsilons;
+use super::{published, style};
+use crate::Condition;
+
+/// The runs of one condition at one ε.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sample {
+    /// Which network.
+    pub condition: Condition,
+    /// Luminosity range; `None` for all of them together.
+    pub epsilon: Option<f64>,
+    /// Accuracies of the finished runs.
+    pub values: Vec<f64>,
+    /// How many diverged.
+    pub diverged: usize,
+}
+
+impl Sample {
+    /// Of all `runs` of `condition` at `epsilon`.
+    pub fn of(runs: &[Run], condition: Condition, epsilon: Option<f64>) -> Self {
+        let here =
+            |run: &&Run| run.condition == condition && epsilon.is_none_or(|e| run.epsilon == e);
+        let all: Vec<_> = runs.iter().filter(here).collect();
+        let finished = all.iter().filter(|run| run.outcome == Outcome::Finished);
+        let values: Vec<_> = finished.map(|run| run.test_accuracy).collect();
+        let diverged = all.len() - values.len();
+        Self { condition, epsilon, values, diverged }
+    }
+
+    /// Runs, finished or not.
+    pub fn count(&self) -> usize {
+        self.values.len() + self.diverged
+    }
+
+    /// What the box says, in numbers.
+    pub fn fact(&self) -> String {
+        let place = self.epsilon.map_or(String::new(), |e| format!("ε = {e}, "));
+        let label = self.condition.label();
+        let gone = match self.diverged {
+            0 => String::new(),
+            gone => format!(", {gone} diverged"),
+        };
+        match BoxStatistics::of(&self.values) {
+            None => format!("{place}{label}: no finished run{gone}"),
+            Some(b) => format!(
+                "{place}{label}: median {:.1} %, quartiles {:.1} and {:.1} %, n = {}{gone}",
+                b.median * 100.0,
+                b.q1 * 100.0,
+                b.q3 * 100.0,
+                self.values.len()
+            ),
+        }
+    }
+}
+
+/// A chart of boxes: a group an ε, a box a condition.
+#[derive(Debug, Clone)]
+pub struct Groups {
+    /// The conditions, left to right.
+    pub conditions: Vec<Condition>,
+    /// The condition whose median is a dashed line behind each group.
+    pub reference: Option<Condition>,
+    /// One sample for each ε and condition.
+    pub samples: Vec<Sample>,
+    /// The same for what was trained live.
+    pub live: Vec<Sample>,
+    references: Vec<Sample>,
+    epsilons: Vec<f64>,
+}
+
+impl Groups {
+    /// Sorts `runs`, and `live_runs` to draw on top, into groups.
+    pub fn new(
+        runs: &[Run],
+        live_runs: &[Run],
+        conditions: &[Condition],
+        reference: Option<Condition>,
+    ) -> Self {
+        let wanted = |run: &&Run| conditions.contains(&run.condition);
+        let epsilons = epsilons(runs.iter().chain(live_runs).filter(wanted).map(|r| r.epsilon));
+        let sort = |runs: &[Run], conditions: &[Condition]| -> Vec<Sample> {
+            let each = epsilons.iter().flat_map(|e| conditions.iter().map(move |c| (*c, *e)));
+            each.map(|(c, e)| Sample::of(runs, c, Some(e))).collect()
+        };
+        Self {
+            samples: sort(runs, conditions),
+            live: sort(live_runs, conditions),
+            references: reference.map_or(Vec::new(), |c| sort(runs, &[c])),
+            conditions: conditions.to_vec(),
+            reference,
+            epsilons,
+        }
+    }
+
+    /// What the boxes say, in numbers.
+    pub fn facts(&self) -> Vec<String> {
+        self.references.iter().chain(&self.samples).map(Sample::fact).collect()
+    }
+
+    /// Swatches for the conditions and whatever else is in the chart.
+    pub fn legend(&self) -> Legend {
+        let mut legend = Legend::default();
+        for &condition in &self.conditions {
+            let patch = Swatch::Patch(style::condition(condition).color.tint(0.75));
+            legend = legend.entry(patch, condition.label());
+        }
+        if let Some(reference) = self.reference {
+            let name = format!("median of {}", reference.label());
+            legend = legend.entry(Swatch::Dashes, name);
+        }
+        if self.samples.iter().any(|s| published_of(s).is_some()) {
+            legend = legend.entry(Swatch::Published, "published median, quartiles");
+        }
+        if self.live.iter().any(|s| s.count() > 0) {
+            legend = legend.entry(Swatch::Live, "trained live");
+        }
+        legend
+    }
+
+    /// Draws the panel into `outer`, with the counts of diverged runs in a row under the axis.
+    pub fn draw(&self, drawing: &mut Drawing, outer: Frame) -> Panel {
+        let names: Vec<_> = self.epsilons.iter().map(|e| style::epsilon_label(*e)).collect();
+        let (low, high) = axes::range(self.all_values(), 0.04);
+        let mut x = Axis::names("", &names);
+        // The names go below the counts.
+        x.ticks.clear();
+        let inner = Frame { bottom: outer.bottom - 22.0, ..outer };
+        let panel = Panel::fit(inner, x, Axis::percent("Test accuracy (%)", low, high));
+        panel.draw(drawing);
+        for (group, name) in names.iter().enumerate() {
+            self.draw_group(drawing, &panel, group);
+            let at = (panel.at(group as f64, low).0, panel.frame.bottom + 33.0);
+            drawing.text(axes::title(name, at).middle());
+        }
+        let at = (panel.frame.left - 4.0, panel.frame.bottom + 13.0);
+        drawing.text(Label::new("diverged", at, style::SMALL).end().color(style::QUIET));
+        panel
+    }
+
+    fn draw_group(&self, drawing: &mut Drawing, panel: &Panel, group: usize) {
+        let center = group as f64;
+        if let Some(median) = self.references.get(group).and_then(|s| boxes::median(&s.values)) {
+            let ends = [panel.at(center - 0.46, median), panel.at(center + 0.46, median)];
+            drawing.line(ends, Stroke::new(style::INK, 1.4).dash(Dash::Dashed));
+        }
+        let count = self.conditions.len();
+        let width = 0.86 / count as f64;
+        for k in 0..count {
+            let x = center + (k as f64 - (count as f64 - 1.0) / 2.0) * width;
+            let (sample, live_sample) =
+                (&self.samples[group * count + k], &self.live[group * count + k]);
+            let look = style::condition(sample.condition);
+            if let Some(b) = BoxStatistics::of(&sample.values) {
+                boxes::draw(drawing, panel, x, width * 0.62, &b, look.color);
+            }
+            if let Some(p) = published_of(sample) {
+                let y = |value| panel.at(x, value).1;
+                let at = panel.at(x + width * 0.42, p.median).0;
+                boxes::draw_published(drawing, at, y(p.q1), y(p.median), y(p.q3));
+            }
+            if sample.count() > 0 {
+                let at = (panel.at(x, panel.y.low).0, panel.frame.bottom + 13.0);
+                boxes::draw_count(drawing, at, sample.diverged);
+            }
+            for &value in &live_sample.values {
+                live(drawing, panel.at(x, value), look.marker, look.color);
+            }
+        }
+    }
+
+    fn all_values(&self) -> impl Iterator<Item = f64> + '_ {
+        let samples = self.samples.iter().chain(&self.references).chain(&self.live);
+        let published = self.samples.iter().filter_map(published_of).flat_map(|p| [p.q1, p.q3]);
+        samples.flat_map(|s| s.values.iter().copied()).chain(published)
+    }
+}
+
+/// The published distribution, unless most of its runs were at chance: its median is then of the
+/// diverged runs, which we count instead.
+fn published_of(sample: &Sample) -> Option<&'static published::Published> {
+    const CHANCE: f64 = 0.11;
+    published::find(sample.condition, sample.epsilon?).filter(|p| p.q1 > CHANCE)
+}
