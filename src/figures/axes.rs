@@ -76,10 +76,7 @@ impl Axis {
 
     fn spaced(title: &str, low: f64, high: f64, factor: f64) -> Self {
         let step = step(high - low, factor);
-        let decimals = (-(step * factor).log10().floor()).max(0.0) as usize;
-        // 2.5 and 0.25 need one digit more than their size says.
-        let uneven = ((step * factor) * 10f64.powi(decimals as i32)).fract().abs() > 1e-6;
-        let decimals = decimals + usize::from(uneven);
+        let decimals = (-(step * factor * 1.001).log10().floor()).max(0.0) as usize;
         let first = (low / step - 1e-9).ceil() as i64;
         let last = (high / step + 1e-9).floor() as i64;
         let write = |value: f64| {
@@ -97,9 +94,9 @@ fn minus(n: i64) -> String {
 
 /// A round distance between ticks that gives four to seven of them.
 fn step(range: f64, factor: f64) -> f64 {
-    let rough = range * factor / 5.0;
+    let rough = range * factor / 6.0;
     let power = 10f64.powf(rough.log10().floor());
-    let round = [1.0, 2.0, 2.5, 5.0, 10.0];
+    let round = [1.0, 2.0, 5.0, 10.0];
     let chosen = round.into_iter().find(|r| r * power >= rough * 0.999).unwrap_or(10.0);
     chosen * power / factor
 }
@@ -232,7 +229,10 @@ mod tests {
                 t
             })
         );
-        assert_eq!(texts(&Axis::number("", 0.0, 1.2)), ["0.00", "0.25", "0.50", "0.75", "1.00"]);
+        assert_eq!(
+            texts(&Axis::number("", 0.0, 1.2)),
+            ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0", "1.2"]
+        );
         assert_eq!(texts(&Axis::counting("", 1, 4)), ["1", "2", "3", "4"]);
         assert_eq!(texts(&Axis::counting("", 1, 50)), ["10", "20", "30", "40", "50"]);
         assert_eq!(

@@ -4,7 +4,7 @@ use super::boxes::{self, BoxStatistics};
 use super::drawing::{Drawing, Frame};
 use super::groups::Sample;
 use super::legend::{Legend, Swatch};
-use super::rows::{self, Outcome, Run};
+use super::rows::{self, Run};
 use super::scatter::{self, Versus};
 use super::{axes, style};
 use crate::Condition;
@@ -71,7 +71,7 @@ fn best(drawing: &mut Drawing, outer: Frame, runs: &[Run]) -> Vec<String> {
     let mut legend = Legend::default();
     for (k, condition) in conditions.into_iter().enumerate() {
         let color = style::condition(condition).color;
-        legend = legend.entry(Swatch::Patch(color.tint(0.75)), condition.label());
+        legend = legend.entry(Swatch::Patch(boxes::box_fill(color)), condition.label());
         for (group, sample) in [&top[k], &all[k]].into_iter().enumerate() {
             if let Some(b) = BoxStatistics::of(&sample.values) {
                 let x = group as f64 + (k as f64 - 0.5) * 0.42;

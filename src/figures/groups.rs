@@ -108,7 +108,7 @@ impl Groups {
     pub fn legend(&self) -> Legend {
         let mut legend = Legend::default();
         for &condition in &self.conditions {
-            let patch = Swatch::Patch(style::condition(condition).color.tint(0.75));
+            let patch = Swatch::Patch(boxes::box_fill(style::condition(condition).color));
             legend = legend.entry(patch, condition.label());
         }
         if let Some(reference) = self.reference {

@@ -100,7 +100,6 @@ fn legend(lines: &[Line], epochs: i64) -> Legend {
 }
 
 fn draw(drawing: &mut Drawing, panel: &Panel, row: f64, line: &Line) {
-    let look = style::condition(line.condition);
     let (above, below) = if line.published.is_some() { (0.14, -0.22) } else { (0.0, 0.0) };
     if let Some(p) = line.published {
         let at = |value| panel.at(value, row + below);

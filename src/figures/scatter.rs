@@ -95,16 +95,16 @@ pub fn draw(
     panel.draw(drawing);
     let diagonal = [panel.at(low, low), panel.at(high, high)];
     drawing.line(diagonal, Stroke::new(style::QUIET, 1.2).dash(Dash::Dashed));
-    for (x, y) in published {
-        let color = style::epsilon(x.epsilon).color;
-        cross(drawing, &panel, [x.q1, x.median, x.q3], [y.q1, y.median, y.q3], color);
-    }
     for pair in pairs {
         let look = style::epsilon(pair.epsilon);
         if let (Some(x), Some(y)) = (pair.x, pair.y) {
             let fill = look.color.opacity(0.85);
             drawing.marker(panel.at(x, y), look.marker, 3.6, fill, style::WHITE);
         }
+    }
+    for (x, y) in published {
+        let color = style::epsilon(x.epsilon).color;
+        cross(drawing, &panel, [x.q1, x.median, x.q3], [y.q1, y.median, y.q3], color);
     }
     diverged(drawing, &panel, pairs);
     for pair in live_pairs {
