@@ -9,7 +9,7 @@ mod progress;
 mod table;
 
 pub use figure::Figure;
-pub use progress::{Progress, Step};
+pub use progress::train_all;
 pub use table::Table;
 
 /// Hands one value in several formats to the kernel, in one write so that nothing comes between.
