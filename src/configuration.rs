@@ -1,6 +1,7 @@
 //! The thirty configurations of the paper's sweep: a width and three learning rates each.
 
 use crate::{Error, Result};
+use polars::prelude::{DataFrame, df};
 use serde::{Deserialize, Serialize};
 use std::sync::OnceLock;
 
@@ -24,6 +25,22 @@ pub struct LearningRates {
     pub lr_w_ie: f64,
     /// `W_EI`.
     pub lr_w_ei: f64,
+}
+
+impl Configuration {
+    /// The configuration as a table of one row.
+    ///
+    /// # Errors
+    /// Never, unless polars refuses the columns.
+    pub fn table(&self) -> Result<DataFrame> {
+        Ok(df!(
+            "configuration" => [self.index as u32],
+            "width" => [self.width as u32],
+            "lr" => [self.rates.lr],
+            "lr_w_ie" => [self.rates.lr_w_ie],
+            "lr_w_ei" => [self.rates.lr_w_ei],
+        )?)
+    }
 }
 
 const TABLE: &str = include_str!("../data/configs.csv");
@@ -73,5 +90,6 @@ mod tests {
             assert!((1e-5..=1e-2).contains(&c.rates.lr_w_ei));
         }
         assert!(configuration(30).is_err());
+        assert_eq!(all[13].table().unwrap().get_column_names()[1].as_str(), "width");
     }
 }

@@ -20,3 +20,5 @@ pub use condition::Condition;
 /// The tensors that everything is made of. Notebooks use this one, never a second copy.
 pub use dfdx;
 pub use error::{Error, Result};
+/// The tables that results come in.
+pub use polars;

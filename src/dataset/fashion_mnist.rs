@@ -2,6 +2,7 @@
 
 use super::idx::{parse_idx, read_idx};
 use crate::{Error, Result};
+use polars::prelude::{DataFrame, df};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::{
@@ -64,6 +65,16 @@ impl Images {
     /// The labels of all images, 0 to 9 (see [`CLASSES`]).
     pub fn labels(&self) -> &[u8] {
         &self.labels
+    }
+
+    /// How many images there are of each class, as a table with a row a class.
+    ///
+    /// # Errors
+    /// Never, unless polars refuses the columns.
+    pub fn count_by_class(&self) -> Result<DataFrame> {
+        let count = |class| self.labels.iter().filter(|&&l| usize::from(l) == class).count() as u32;
+        let counts: Vec<_> = (0..CLASSES.len()).map(count).collect();
+        Ok(df!("class" => CLASSES, "label" => [0u32, 1, 2, 3, 4, 5, 6, 7, 8, 9], "images" => counts)?)
     }
 
     /// Only the first `count` images, or all if there are fewer.
@@ -262,10 +273,9 @@ mod tests {
         let data = FashionMnist::subset().unwrap();
         for (images, each) in [(&data.train, 256), (&data.test, 100)] {
             assert_eq!(images.len(), each * CLASSES.len());
-            for class in 0..CLASSES.len() {
-                let count = images.labels().iter().filter(|&&l| usize::from(l) == class).count();
-                assert_eq!(count, each, "{}", CLASSES[class]);
-            }
+            let counts = images.count_by_class().unwrap();
+            let counts = counts.column("images").unwrap().u32().unwrap();
+            assert!(counts.len() == CLASSES.len() && counts.iter().all(|n| n == Some(each as u32)));
         }
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/fashion-mnist-subset");
         let bytes: u64 =

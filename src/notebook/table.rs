@@ -12,6 +12,8 @@ pub struct Table {
     caption: String,
     headings: BTreeMap<String, String>,
     percent: Vec<String>,
+    only: Option<Vec<String>>,
+    decimals: Option<usize>,
     rows: usize,
 }
 
@@ -24,7 +26,21 @@ impl Table {
     /// Shows `frame` under a `caption`, which should say what one row is.
     pub fn new(frame: DataFrame, caption: impl Into<String>) -> Self {
         let (headings, percent) = (BTreeMap::new(), Vec::new());
-        Self { frame, caption: caption.into(), headings, percent, rows: ROWS }
+        Self {
+            frame,
+            caption: caption.into(),
+            headings,
+            percent,
+            only: None,
+            decimals: None,
+            rows: ROWS,
+        }
+    }
+
+    /// Shows these columns and no others, in this order; names without a column are ignored.
+    pub fn columns(mut self, names: &[&str]) -> Self {
+        self.only = Some(names.iter().map(|name| (*name).to_owned()).collect());
+        self
     }
 
     /// Gives a column a heading, with its unit; otherwise its name is the heading.
@@ -37,6 +53,12 @@ impl Table {
     pub fn percent(mut self, column: &str) -> Self {
         self.percent.push(column.into());
         self
+    }
+
+    /// Shows all numbers that are not whole with this many decimals, instead of as many as say
+    /// something.
+    pub fn decimals(self, decimals: usize) -> Self {
+        Self { decimals: Some(decimals), ..self }
     }
 
     /// Shows up to `rows` rows before leaving out the middle ones.
@@ -52,7 +74,7 @@ impl Table {
     /// As HTML without scripts or styles from outside: it is shown even in a notebook that is
     /// not trusted.
     pub fn html(&self) -> String {
-        let columns = self.columns();
+        let columns = self.prepared();
         let mut html =
             format!("<table>\n<caption>{}</caption>\n<thead><tr>", escape(&self.caption()));
         for column in &columns {
@@ -77,7 +99,7 @@ impl Table {
 
     /// As lines of text with aligned columns.
     pub fn text(&self) -> String {
-        let columns = self.columns();
+        let columns = self.prepared();
         let line = |cell: &dyn Fn(&Shown) -> String| {
             let cells: Vec<_> = columns
                 .iter()
@@ -123,8 +145,14 @@ impl Table {
         (0..half).map(Some).chain([None]).chain((all - half..all).map(Some)).collect()
     }
 
-    fn columns(&self) -> Vec<Shown> {
-        self.frame.columns().iter().map(|column| self.column(column)).collect()
+    fn prepared(&self) -> Vec<Shown> {
+        match &self.only {
+            None => self.frame.columns().iter().map(|column| self.column(column)).collect(),
+            Some(names) => {
+                let found = names.iter().filter_map(|name| self.frame.column(name).ok());
+                found.map(|column| self.column(column)).collect()
+            }
+        }
     }
 
     fn column(&self, column: &Column) -> Shown {
@@ -138,7 +166,11 @@ impl Table {
         let numeric = column.dtype().is_primitive_numeric();
         let factor = if percent { 100.0 } else { 1.0 };
         let numbers = || values.iter().filter_map(|v| v.extract::<f64>()).map(|x| x * factor);
-        let format = if percent { Digits::Decimals(1) } else { Digits::of(numbers()) };
+        let format = match self.decimals {
+            Some(decimals) => Digits::Decimals(decimals),
+            None if percent => Digits::Decimals(1),
+            None => Digits::of(numbers()),
+        };
         let cells = values.iter().map(|value| match value {
             AnyValue::Null => "–".to_owned(),
             AnyValue::String(text) => (*text).to_owned(),
@@ -210,7 +242,13 @@ impl Digits {
                 if order < -4 { format!("{number:.2e}") } else { format!("{number:.decimals$}") }
             }
         };
-        text.replacen('-', "−", if text.starts_with('-') { 1 } else { 0 })
+        // Rounding may leave a zero with a sign.
+        let nothing = text.chars().all(|c| matches!(c, '-' | '0' | '.'));
+        match text.strip_prefix('-') {
+            Some(rest) if nothing => rest.to_owned(),
+            Some(rest) => format!("−{rest}"),
+            None => text,
+        }
     }
 }
 
@@ -240,6 +278,13 @@ mod tests {
              e_ln       0.75               79.9        0.00981     0\n\
              a<b        0.50                  –        0.00112    12"
         );
+    }
+
+    #[test]
+    fn chosen_columns_come_in_the_order_asked_for() {
+        let text = table().columns(&["seed", "condition", "nothing"]).text();
+        assert_eq!(text.lines().nth(1), Some("seed  condition"));
+        assert_eq!(text.lines().nth(3), Some("   0  e_ln"));
     }
 
     #[test]
@@ -273,6 +318,7 @@ mod tests {
         assert_eq!(Digits::Significant.write(0.01234), "0.0123");
         assert_eq!(Digits::Decimals(1).write(-2.34), "−2.3");
         assert_eq!(Digits::Decimals(1).write(f64::NEG_INFINITY), "−∞");
+        assert_eq!(Digits::Decimals(1).write(-0.04), "0.0");
         assert_eq!(Digits::Decimals(1).write(f64::NAN), "not a number");
     }
 }

@@ -1,0 +1,149 @@
+//! Records as polars tables, for figures, for the reader, and for files.
+
+use super::{Measurement, Outcome, Record, Run};
+use crate::Result;
+use polars::prelude::{DataFrame, df};
+use sha2::{Digest, Sha256};
+
+impl Run {
+    /// A name made of everything that decides the outcome: 16 hexadecimal digits. The same run
+    /// on the same `data` (a description of it) has the same name everywhere.
+    pub fn id(&self, data: &str) -> String {
+        let mut hash = Sha256::new();
+        // Debug prints every number exactly and cannot fail.
+        hash.update(format!("{self:?} on {data}"));
+        hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// One row a run that is over: how it was set up, and its final test accuracy (a fraction;
+/// chance for a run that diverged). Interrupted runs are left out: they have no final accuracy.
+///
+/// # Errors
+/// Never, unless polars refuses the columns.
+pub fn runs_table(records: &[Record]) -> Result<DataFrame> {
+    let over = |r: &&Record| matches!(r.outcome, Outcome::Finished | Outcome::Diverged { .. });
+    let records: Vec<_> = records.iter().filter(over).collect();
+    let number = |f: fn(&Record) -> f64| records.iter().map(|r| f(r)).collect::<Vec<_>>();
+    let outcome = |r: &&Record| match r.outcome {
+        Outcome::Diverged { step } => ("diverged", Some(step as i64)),
+        _ => ("finished", None),
+    };
+    let (outcome, diverged): (Vec<_>, Vec<_>) = records.iter().map(outcome).unzip();
+    Ok(df!(
+        "id" => records.iter().map(|r| r.run.id(&r.data)).collect::<Vec<_>>(),
+        "condition" => records.iter().map(|r| r.run.condition.name()).collect::<Vec<_>>(),
+        "config" => records.iter().map(|r| r.run.configuration.map(|c| c as i32)).collect::<Vec<_>>(),
+        "width" => records.iter().map(|r| r.run.width as i32).collect::<Vec<_>>(),
+        "lr" => number(|r| r.run.rule.rates.lr),
+        "lr_w_ie" => number(|r| r.run.rule.rates.lr_w_ie),
+        "lr_w_ei" => number(|r| r.run.rule.rates.lr_w_ei),
+        "epsilon" => number(|r| r.run.epsilon),
+        "seed" => records.iter().map(|r| r.run.seed as i64).collect::<Vec<_>>(),
+        "epochs" => records.iter().map(|r| r.run.epochs as i32).collect::<Vec<_>>(),
+        "lambda" => number(|r| r.run.rule.lambda),
+        "outcome" => outcome,
+        "diverged_at_step" => diverged,
+        "test_accuracy" => number(|r| r.test_accuracy().unwrap_or(f64::NAN)),
+        "data_source" => records.iter().map(|r| r.data.as_str()).collect::<Vec<_>>(),
+        "wall_seconds" => number(|r| r.training_seconds),
+    )?)
+}
+
+/// One row an epoch of each run, also of those that were interrupted: losses, and the test
+/// accuracy as a fraction.
+///
+/// # Errors
+/// Never, unless polars refuses the columns.
+pub fn epochs_table(records: &[Record]) -> Result<DataFrame> {
+    let rows: Vec<_> = records.iter().flat_map(|r| r.epochs.iter().map(move |e| (r, e))).collect();
+    Ok(df!(
+        "id" => rows.iter().map(|(r, _)| r.run.id(&r.data)).collect::<Vec<_>>(),
+        "condition" => rows.iter().map(|(r, _)| r.run.condition.name()).collect::<Vec<_>>(),
+        "config" => rows.iter().map(|(r, _)| r.run.configuration.map(|c| c as i32)).collect::<Vec<_>>(),
+        "epsilon" => rows.iter().map(|(r, _)| r.run.epsilon).collect::<Vec<_>>(),
+        "seed" => rows.iter().map(|(r, _)| r.run.seed as i64).collect::<Vec<_>>(),
+        "epoch" => rows.iter().map(|(_, e)| e.epoch as i32).collect::<Vec<_>>(),
+        "train_loss" => rows.iter().map(|(_, e)| e.train_loss).collect::<Vec<_>>(),
+        "test_loss" => rows.iter().map(|(_, e)| e.test_loss).collect::<Vec<_>>(),
+        "test_accuracy" => rows.iter().map(|(_, e)| e.test_accuracy).collect::<Vec<_>>(),
+    )?)
+}
+
+/// One row a hidden layer and measured step of each run.
+///
+/// # Errors
+/// Never, unless polars refuses the columns.
+pub fn measurements_table(records: &[Record]) -> Result<DataFrame> {
+    let rows: Vec<_> =
+        records.iter().flat_map(|r| r.measurements.iter().map(move |m| (r, m))).collect();
+    let some =
+        |f: fn(&Measurement) -> f64| rows.iter().map(|(_, m)| Some(f(m))).collect::<Vec<_>>();
+    let maybe =
+        |f: fn(&Measurement) -> Option<f64>| rows.iter().map(|(_, m)| f(m)).collect::<Vec<_>>();
+    Ok(df!(
+        "id" => rows.iter().map(|(r, _)| r.run.id(&r.data)).collect::<Vec<_>>(),
+        "condition" => rows.iter().map(|(r, _)| r.run.condition.name()).collect::<Vec<_>>(),
+        "config" => rows.iter().map(|(r, _)| r.run.configuration.map(|c| c as i32)).collect::<Vec<_>>(),
+        "epsilon" => rows.iter().map(|(r, _)| r.run.epsilon).collect::<Vec<_>>(),
+        "seed" => rows.iter().map(|(r, _)| r.run.seed as i64).collect::<Vec<_>>(),
+        "epoch" => rows.iter().map(|(_, m)| m.epoch as i32).collect::<Vec<_>>(),
+        "step" => rows.iter().map(|(_, m)| m.step as i64).collect::<Vec<_>>(),
+        "layer" => rows.iter().map(|(_, m)| m.layer as i32).collect::<Vec<_>>(),
+        "mean" => some(|m| m.values.mean),
+        "variance" => some(|m| m.values.variance),
+        "output_alignment" => some(|m| m.values.output_alignment),
+        "gradient_alignment" => some(|m| m.values.gradient_alignment),
+        "inorm_loss" => some(|m| m.values.inorm_loss),
+        "ln_mse" => maybe(|m| m.values.ln_mse),
+        "error_eigenvalue" => maybe(|m| m.values.error_eigenvalue),
+    )?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::FashionMnist;
+    use crate::figures::rows;
+    use crate::learning::{Measure, train};
+    use crate::{Condition, configuration::configuration};
+
+    fn records() -> Vec<Record> {
+        let mut data = FashionMnist::subset().unwrap();
+        (data.train, data.test) = (data.train.first(64), data.test.first(100));
+        [Condition::ELn, Condition::INormFull]
+            .map(|c| Run::new(c, &configuration(13).unwrap()).epochs(2).measure(Measure::EachEpoch))
+            .map(|run| train(&run, &data, &mut ()).unwrap().1)
+            .to_vec()
+    }
+
+    #[test]
+    fn the_figures_can_read_all_three() {
+        let mut records = records();
+        let runs = rows::runs(&runs_table(&records).unwrap()).unwrap();
+        assert_eq!(
+            (runs[0].condition, runs[0].config, runs[0].epochs),
+            (Condition::ELn, Some(13), 2)
+        );
+        assert_eq!(Some(runs[1].test_accuracy), records[1].test_accuracy());
+        let epochs = rows::epochs(&epochs_table(&records).unwrap()).unwrap();
+        assert_eq!(epochs.iter().map(|e| e.epoch).collect::<Vec<_>>(), [1, 2, 1, 2]);
+        let measured = rows::measurements(&measurements_table(&records).unwrap()).unwrap();
+        assert_eq!(measured.len(), 2 * 2 * 2);
+        assert!(measured.iter().all(|m| m.variance.is_some_and(|v| v > 0.0)));
+        records[0].outcome = Outcome::Diverged { step: 3 };
+        records[1].outcome = Outcome::Interrupted;
+        let runs = rows::runs(&runs_table(&records).unwrap()).unwrap();
+        assert_eq!(runs.len(), 1);
+        assert_eq!((runs[0].outcome, runs[0].test_accuracy), (rows::Outcome::Diverged, 0.1));
+    }
+
+    #[test]
+    fn a_name_depends_on_the_run_and_the_data() {
+        let run = Run::new(Condition::ELn, &configuration(13).unwrap());
+        assert_eq!(run.id("full"), run.clone().id("full"));
+        assert_eq!(run.id("full").len(), 16);
+        assert_ne!(run.id("full"), run.id("subset"));
+        assert_ne!(run.id("full"), run.clone().seed(1).id("full"));
+    }
+}
