@@ -15,6 +15,7 @@ pub mod notebook;
 pub mod parity;
 pub mod randomness;
 pub mod shapes;
+pub mod sweep;
 
 pub use condition::Condition;
 /// The tensors that everything is made of. Notebooks use this one, never a second copy.

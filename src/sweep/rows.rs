@@ -1,0 +1,143 @@
+//! A finished run as rows of the three tables.
+
+use super::Planned;
+use crate::{
+    Result,
+    dataset::{FashionMnist, Source},
+    learning::{Measurement, Outcome, Record},
+};
+use polars::prelude::{DataFrame, df};
+
+/// Counts changes of the tables' columns. Tables of different schemas are never mixed.
+pub const SCHEMA: i32 = 1;
+
+/// By whom a run was computed: what a row keeps so that it can be made again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provenance {
+    /// Version of this crate.
+    pub version: String,
+    /// Features that it was built with.
+    pub features: String,
+    /// Revision of its sources.
+    pub revision: String,
+}
+
+impl Provenance {
+    /// This build, of the sources' `revision`.
+    pub fn new(revision: impl Into<String>) -> Self {
+        let features = [("cpu", cfg!(feature = "cpu")), ("cuda", cfg!(feature = "cuda"))];
+        let features: Vec<_> = features.into_iter().filter(|f| f.1).map(|f| f.0).collect();
+        Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            features: features.join(","),
+            revision: revision.into(),
+        }
+    }
+}
+
+/// Which images, in words that mean the same on every machine.
+pub fn data_source(data: &FashionMnist) -> String {
+    let (train, test) = (data.train.len(), data.test.len());
+    match (&data.source, train, test) {
+        (Source::Subset, ..) => "subset".to_owned(),
+        (Source::Folder(_), 60_000, 10_000) => "FashionMNIST full".to_owned(),
+        _ => format!("FashionMNIST, {train} training and {test} test images"),
+    }
+}
+
+/// Which images a store's results are of.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(super) struct DataIdentity {
+    pub source: String,
+    pub checksum: String,
+}
+
+/// The one row of a finished or diverged run.
+pub(super) fn run_row(
+    planned: &Planned,
+    record: &Record,
+    data: &DataIdentity,
+    provenance: &Provenance,
+    wall_seconds: f64,
+) -> Result<DataFrame> {
+    let Planned { id, run } = planned;
+    let rule = &run.rule;
+    let (outcome, diverged_at_step) = match record.outcome {
+        Outcome::Diverged { step } => ("diverged", Some(step as i64)),
+        _ => ("finished", None),
+    };
+    Ok(df!(
+        "id" => [id.as_str()],
+        "condition" => [run.condition.name()],
+        "config" => [run.configuration.map(|index| index as i32)],
+        "width" => [run.width as i32],
+        "lr" => [rule.rates.lr],
+        "lr_w_ie" => [rule.rates.lr_w_ie],
+        "lr_w_ei" => [rule.rates.lr_w_ei],
+        "epsilon" => [run.epsilon],
+        "seed" => [run.seed as i64],
+        "epochs" => [run.epochs as i32],
+        "lambda" => [rule.lambda],
+        "momentum" => [rule.momentum],
+        "inhibitory_momentum" => [rule.inhibitory_momentum],
+        "weight_decay" => [rule.weight_decay],
+        "label_smoothing" => [rule.label_smoothing],
+        "batch" => [run.batch as i32],
+        "outcome" => [outcome],
+        "diverged_at_step" => [diverged_at_step],
+        "test_accuracy" => [record.test_accuracy().unwrap_or(f64::NAN)],
+        "data_source" => [data.source.as_str()],
+        "data_checksum" => [data.checksum.as_str()],
+        "wall_seconds" => [wall_seconds],
+        "milliseconds_per_step" => [record.milliseconds_per_step()],
+        "version" => [provenance.version.as_str()],
+        "features" => [provenance.features.as_str()],
+        "revision" => [provenance.revision.as_str()],
+        "schema" => [SCHEMA],
+    )?)
+}
+
+/// One row for each finished epoch.
+pub(super) fn epoch_rows(planned: &Planned, record: &Record) -> Result<DataFrame> {
+    let epochs = &record.epochs;
+    let number = |f: fn(&crate::learning::Epoch) -> f64| epochs.iter().map(f).collect::<Vec<_>>();
+    let Planned { id, run } = planned;
+    let rows = epochs.len();
+    Ok(df!(
+        "id" => vec![id.as_str(); rows],
+        "condition" => vec![run.condition.name(); rows],
+        "config" => vec![run.configuration.map(|index| index as i32); rows],
+        "epsilon" => vec![run.epsilon; rows],
+        "seed" => vec![run.seed as i64; rows],
+        "epoch" => epochs.iter().map(|e| e.epoch as i32).collect::<Vec<_>>(),
+        "train_loss" => number(|e| e.train_loss),
+        "test_loss" => number(|e| e.test_loss),
+        "test_accuracy" => number(|e| e.test_accuracy),
+    )?)
+}
+
+/// One row for each measurement of a hidden layer.
+pub(super) fn measurement_rows(planned: &Planned, record: &Record) -> Result<DataFrame> {
+    let measured = &record.measurements;
+    let number = |f: fn(&Measurement) -> f64| measured.iter().map(f).collect::<Vec<_>>();
+    let maybe = |f: fn(&Measurement) -> Option<f64>| measured.iter().map(f).collect::<Vec<_>>();
+    let Planned { id, run } = planned;
+    let rows = measured.len();
+    Ok(df!(
+        "id" => vec![id.as_str(); rows],
+        "condition" => vec![run.condition.name(); rows],
+        "config" => vec![run.configuration.map(|index| index as i32); rows],
+        "epsilon" => vec![run.epsilon; rows],
+        "seed" => vec![run.seed as i64; rows],
+        "epoch" => measured.iter().map(|m| m.epoch as i32).collect::<Vec<_>>(),
+        "step" => measured.iter().map(|m| m.step as i64).collect::<Vec<_>>(),
+        "layer" => measured.iter().map(|m| m.layer as i32).collect::<Vec<_>>(),
+        "mean" => number(|m| m.values.mean),
+        "variance" => number(|m| m.values.variance),
+        "output_alignment" => number(|m| m.values.output_alignment),
+        "gradient_alignment" => number(|m| m.values.gradient_alignment),
+        "inorm_loss" => number(|m| m.values.inorm_loss),
+        "ln_mse" => maybe(|m| m.values.ln_mse),
+        "error_eigenvalue" => maybe(|m| m.values.error_eigenvalue),
+    )?)
+}
