@@ -7,6 +7,7 @@ mod download;
 mod failure;
 mod lab;
 mod parity;
+mod sweep;
 mod train;
 
 pub use checkout::Checkout;
@@ -34,6 +35,9 @@ pub enum Command {
     Data(data::Data),
     /// Train one network.
     Train(train::Train),
+    /// Train many networks, once each, on one machine or a cluster.
+    #[command(subcommand)]
+    Sweep(sweep::Sweep),
     /// Compare with what the authors' code computes.
     Parity(parity::Parity),
     /// Say what is missing on this machine, and how to get it.
@@ -74,6 +78,7 @@ pub fn run(command: Command) -> Outcome {
         Command::Data(command) => data::run(command),
         Command::Train(options) => train::run(&options),
         Command::Parity(options) => parity::run(&options),
+        Command::Sweep(command) => sweep::run(command),
         Command::Doctor => doctor::run(),
         Command::Kernel { connection_file, checkout } => {
             let checkout = checkout.map_or_else(Checkout::find, Checkout::at)?;

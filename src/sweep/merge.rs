@@ -93,10 +93,8 @@ impl Tables {
     /// In an order that depends on what is in the tables alone.
     fn sorted(self) -> Result<Self> {
         let runs = self.runs;
-        let conditions: Vec<Condition> = texts(&runs, "condition")?
-            .iter()
-            .map(|name| name.parse())
-            .collect::<Result<_>>()?;
+        let conditions: Vec<Condition> =
+            texts(&runs, "condition")?.iter().map(|name| name.parse()).collect::<Result<_>>()?;
         let [config, seed] = [whole(&runs, "config")?, whole(&runs, "seed")?];
         let [epsilon, lambda] = [numbers(&runs, "epsilon")?, numbers(&runs, "lambda")?];
         let ids = texts(&runs, "id")?;
@@ -212,18 +210,14 @@ fn mixed(place: &Path, one: &str, one_sum: &str, other: &str, other_sum: &str) -
 }
 
 /// The rows of `table` in the order of their runs, then of `columns`.
-fn by_run(
-    table: &DataFrame,
-    rank: &HashMap<String, usize>,
-    columns: &[&str],
-) -> Result<DataFrame> {
+fn by_run(table: &DataFrame, rank: &HashMap<String, usize>, columns: &[&str]) -> Result<DataFrame> {
     let ids = texts(table, "id")?;
     let keys: Vec<_> = columns.iter().map(|name| whole(table, name)).collect::<Result<_>>()?;
     // Rows of a run without a row of its own belong to a run that is not done.
-    let mut order: Vec<usize> = (0..ids.len()).filter(|&row| rank.contains_key(&ids[row])).collect();
-    order.sort_by_key(|&row| {
-        (rank[&ids[row]], keys.iter().map(|key| key[row]).collect::<Vec<_>>())
-    });
+    let mut order: Vec<usize> =
+        (0..ids.len()).filter(|&row| rank.contains_key(&ids[row])).collect();
+    order
+        .sort_by_key(|&row| (rank[&ids[row]], keys.iter().map(|key| key[row]).collect::<Vec<_>>()));
     taken(table, &order)
 }
 

@@ -154,7 +154,8 @@ impl Store {
     pub(super) fn tidy(&self) -> Result<()> {
         for name in TABLES.into_iter().chain(["checkpoints", "claims", "."]) {
             let folder = self.folder.join(name);
-            let entries = fs::read_dir(&folder).map_err(|e| Error::io("read folder", &folder, e))?;
+            let entries =
+                fs::read_dir(&folder).map_err(|e| Error::io("read folder", &folder, e))?;
             for entry in entries.flatten() {
                 let old = entry.metadata().and_then(|m| m.modified()).ok();
                 let old = old.and_then(|t| t.elapsed().ok()).is_some_and(|age| age > ABANDONED);

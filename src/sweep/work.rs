@@ -146,8 +146,7 @@ impl Worker<'_> {
     fn take_and_train(&self, plan: &[Planned], shared: &Shared) -> Result<()> {
         while !self.stopped(shared) {
             let Some((planned, claim)) = self.take(plan, shared)? else { break };
-            let trained =
-                catch_unwind(AssertUnwindSafe(|| self.train(planned, &claim, shared)));
+            let trained = catch_unwind(AssertUnwindSafe(|| self.train(planned, &claim, shared)));
             let reason = match trained {
                 Ok(Ok(())) => continue,
                 Ok(Err(error @ (Error::Io { .. } | Error::Table(_)))) => return Err(error),

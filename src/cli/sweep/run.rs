@@ -1,0 +1,112 @@
+//! `inorm sweep run`.
+
+use super::{
+    super::{Failure, Outcome},
+    Place,
+    progress::Telling,
+};
+use clap::Args;
+use inorm::{
+    dataset::FashionMnist,
+    sweep::{Planned, Provenance, Shard, Store, Summary, Worker},
+};
+use std::{
+    num::NonZeroUsize,
+    path::PathBuf,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+/// Which of the planned runs to train, and how many at a time.
+#[derive(Args)]
+pub struct RunSweep {
+    #[command(flatten)]
+    place: Place,
+    /// Runs at a time, each on one thread; as many as there are processors if not given.
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+    /// Only every n-th row of the plan, from the i-th on.
+    #[arg(long, value_name = "i/n", conflicts_with = "row")]
+    shard: Option<Shard>,
+    /// Only this row of the plan, counted from 0: the index of a task in a job array.
+    #[arg(long, value_name = "I")]
+    row: Option<usize>,
+    /// A checkpoint every so many epochs.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    checkpoint_epochs: u32,
+    /// Folder with the four FashionMNIST files; `inorm data where` says which is used otherwise.
+    #[arg(long, value_name = "DIR", conflicts_with = "subset")]
+    data: Option<PathBuf>,
+    /// Use the built-in subset: quick, but not the paper's numbers.
+    #[arg(long)]
+    subset: bool,
+}
+
+/// Set by the first signal that asks this process to end.
+static STOP: AtomicBool = AtomicBool::new(false);
+
+/// Trains what is not done.
+pub fn run(options: &RunSweep) -> Outcome {
+    let store = Store::open(&options.place.store)?;
+    let plan = options.rows(store.plan()?)?;
+    let data = match (&options.data, options.subset) {
+        (Some(folder), _) => FashionMnist::from_folder(folder)?,
+        (None, true) => FashionMnist::subset()?,
+        (None, false) => FashionMnist::load()?,
+    };
+    eprintln!("{}", data.describe());
+    stop_on_signals();
+    let telling = Telling::new(&store, &plan);
+    let jobs = options.jobs.or_else(|| std::thread::available_parallelism().ok());
+    let worker = Worker {
+        store: &store,
+        data: &data,
+        provenance: &Provenance::new(option_env!("INORM_REVISION").unwrap_or("unknown")),
+        jobs: jobs.map_or(1, NonZeroUsize::get).min(plan.len().max(1)),
+        checkpoint_epochs: options.checkpoint_epochs,
+        stop: &STOP,
+        report: &|event| telling.tell(&event),
+    };
+    conclude(&worker.work(&plan)?)
+}
+
+impl RunSweep {
+    fn rows(&self, plan: Vec<Planned>) -> Outcome<Vec<Planned>> {
+        let count = plan.len();
+        match (self.shard, self.row) {
+            (Some(shard), _) => Ok(shard.of(&plan)),
+            (None, Some(row)) => {
+                let planned = plan.into_iter().nth(row);
+                planned.map(|planned| vec![planned]).ok_or_else(|| {
+                    let last = count.saturating_sub(1);
+                    Failure::Usage(format!("--row {row}: the plan has rows 0 to {last}"))
+                })
+            }
+            (None, None) => Ok(plan),
+        }
+    }
+}
+
+fn conclude(summary: &Summary) -> Outcome {
+    let Summary { filed, diverged, put_aside, broken, left } = summary;
+    eprintln!("{filed} runs filed ({diverged} diverged), {left} left ({put_aside} put aside)");
+    if broken.is_empty() {
+        return Ok(());
+    }
+    let (count, ids) = (broken.len(), broken.join(", "));
+    Err(Failure::new(format!("{count} runs broke down: {ids}; all others went on")))
+}
+
+/// The first signal asks to put runs aside, which happens at the end of their epoch; the second
+/// one ends the process at once, as signals do.
+fn stop_on_signals() {
+    extern "C" fn stop(signal: libc::c_int) {
+        STOP.store(true, Ordering::Relaxed);
+        // SAFETY: sets this signal back to what the system does by default.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+    for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGUSR1] {
+        // SAFETY: the handler does nothing but store to an atomic and call `signal`, both of
+        // which are allowed in a handler.
+        unsafe { libc::signal(signal, stop as *const () as libc::sighandler_t) };
+    }
+}
