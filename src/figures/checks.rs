@@ -86,3 +86,43 @@ pub fn epochs(conditions: &[Condition], epsilons: &[f64], runs: usize, epochs: i
         "train_loss" => loss, "test_accuracy" => accuracy)
     .unwrap()
 }
+
+/// Made-up measurements of the last step of each run in a table of runs.
+pub fn measured(runs: &DataFrame) -> DataFrame {
+    let runs = super::rows::runs(runs).unwrap();
+    let mut random = ChaCha8Rng::seed_from_u64(3);
+    let rows: Vec<_> = runs.iter().flat_map(|run| [(run, 0i32), (run, 1i32)]).collect();
+    let aligned = |condition| match condition {
+        Condition::INormFull | Condition::ELn => 0.95,
+        Condition::INormCenter | Condition::INormLateral => 0.8,
+        Condition::INormDecorrelate => 0.35,
+        _ => 0.2,
+    };
+    let normal = |condition| condition != Condition::EiNone;
+    let mut some = |f: &dyn Fn(Condition) -> (f64, f64)| -> Vec<Option<f64>> {
+        let mut value =
+            |(center, spread): (f64, f64)| center + spread * random.gen_range(-1.0..1.0);
+        rows.iter().map(|(run, _)| Some(value(f(run.condition)))).collect()
+    };
+    let mean = some(&|c| if normal(c) { (0.0, 0.05) } else { (-0.4, 0.5) });
+    let variance = some(&|c| match c {
+        Condition::EiNone => (0.4, 0.38),
+        Condition::INormSubNone => (0.2, 0.15),
+        _ => (1.0, 0.05),
+    });
+    let output = some(&|_| (0.85, 0.14));
+    let gradient = some(&|c| (aligned(c), 0.05));
+    let eigenvalue = some(&|_| (0.02, 0.018));
+    df!(
+        "id" => rows.iter().map(|(run, _)| run.id.as_str()).collect::<Vec<_>>(),
+        "condition" => rows.iter().map(|(run, _)| run.condition.name()).collect::<Vec<_>>(),
+        "epsilon" => rows.iter().map(|(run, _)| run.epsilon).collect::<Vec<_>>(),
+        "epoch" => vec![50i32; rows.len()],
+        "step" => vec![93_750i64; rows.len()],
+        "layer" => rows.iter().map(|(_, layer)| *layer).collect::<Vec<_>>(),
+        "mean" => mean, "variance" => variance,
+        "output_alignment" => output, "gradient_alignment" => gradient,
+        "error_eigenvalue" => eigenvalue,
+    )
+    .unwrap()
+}

@@ -1,7 +1,7 @@
 //! Figure 1: the excitatory-inhibitory network, and the task: images whose luminosity is shifted.
 
 use super::drawing::{Drawing, Frame, Picture, Stroke};
-use super::{axes, style};
+use super::{axes, schematic, style};
 use crate::dataset::{CLASSES, Images, Luminosity, PIXELS, SIDE, shift};
 use crate::notebook::Figure;
 use crate::randomness::Purpose;
@@ -12,6 +12,25 @@ const CELL: f64 = 63.0;
 const SHOWN: f64 = 58.0;
 const HEADER: f64 = 40.0;
 const CAPTION: f64 = 20.0;
+
+/// The feedforward network: every layer excited and inhibited by the layer below.
+///
+/// Paper: Fig. 1a. Differs: drawn by us.
+///
+/// # Errors
+/// If the picture cannot be rendered.
+pub fn network() -> Result<Figure> {
+    let mut drawing = Drawing::new(style::WIDTH, 320.0);
+    schematic::network(&mut drawing, Frame::new(30.0, 6.0, style::WIDTH - 10.0, 314.0));
+    let alt = "The network: an image of 784 pixels, two hidden layers of N excitatory units, and a \
+               read-out of 10. Each layer is excited by the layer below, and inhibited by a small \
+               population that the layer below excites too.";
+    let facts = vec![
+        "excitatory weights W_EE, W_IE and inhibitory weights W_EI are all ≥ 0".to_owned(),
+        "N_I = max(1, N / 10) inhibitory units in a hidden layer, 1 in the read-out".to_owned(),
+    ];
+    Figure::new(drawing, alt, facts)
+}
 
 /// An image of each class as it is, and once for each of `epsilons` with its luminosity shifted
 /// by a Δ drawn from U(−ε, ε) under `seed`. The Δ stands below each image.
@@ -118,6 +137,11 @@ mod tests {
         check("fig1_luminosity", &figure);
         assert_eq!(figure.text().lines().count(), 1 + 3);
         assert!(figure.text().contains("ε = 0.75: Δ = "), "{}", figure.text());
+    }
+
+    #[test]
+    fn the_network_is_drawn() {
+        check("fig1_network", &network().unwrap());
     }
 
     #[test]

@@ -131,7 +131,8 @@ impl Groups {
         let mut x = Axis::names("", &names);
         // The names go below the counts.
         x.ticks.clear();
-        let inner = Frame { bottom: outer.bottom - 22.0, ..outer };
+        // The word beside the counts is wider than the numbers on the axis.
+        let inner = Frame { left: outer.left + 18.0, bottom: outer.bottom - 22.0, ..outer };
         let panel = Panel::fit(inner, x, Axis::percent("Test accuracy (%)", low, high));
         panel.draw(drawing);
         for (group, name) in names.iter().enumerate() {

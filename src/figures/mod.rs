@@ -9,6 +9,7 @@
 //! A chart is built as a [`drawing::Drawing`], a list of marks in units of the size shown, and
 //! becomes a PNG or an SVG file in `render`, the only place that knows plotters.
 
+mod alignment;
 pub mod axes;
 pub mod boxes;
 #[cfg(test)]
@@ -17,6 +18,11 @@ mod curves;
 pub mod drawing;
 pub mod fig1;
 pub mod fig2;
+pub mod fig3;
+pub mod fig4;
+pub mod fig5;
+pub mod fig6;
+pub mod fig7;
 pub mod font;
 pub mod groups;
 pub mod histogram;
@@ -27,6 +33,7 @@ mod published;
 pub mod render;
 pub mod rows;
 pub mod scatter;
+pub mod schematic;
 pub mod style;
 
 pub use curves::{Alignment, alignment_curves, learning_curves};

@@ -1,0 +1,230 @@
+//! Figure 3: inhibitory populations learn to implement LayerNorm.
+
+use super::axes::{self, Axis, Panel};
+use super::boxes::{self, BoxStatistics};
+use super::drawing::{Dash, Drawing, Frame, Label, Stroke};
+use super::legend::{Legend, Swatch};
+use super::rows::{self, Measurement, Run};
+use super::schematic::{self, Pass};
+use super::style;
+use crate::Condition;
+use crate::notebook::Figure;
+use crate::{Error, Result};
+use polars::prelude::DataFrame;
+use std::collections::{BTreeMap, HashSet};
+
+const CONDITIONS: [Condition; 3] =
+    [Condition::EiNone, Condition::INormSubNone, Condition::INormNone];
+/// How many runs of each condition and ε the paper shows.
+const BEST: usize = 10;
+
+/// Which runs the boxes show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    /// The ten best of each condition and ε by test accuracy, as in the paper.
+    Best,
+    /// All.
+    All,
+}
+
+/// A moment of the activity before ReLU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Moment {
+    Mean,
+    Variance,
+}
+
+impl Moment {
+    fn of(self, row: &Measurement) -> Option<f64> {
+        match self {
+            Self::Mean => row.mean,
+            Self::Variance => row.variance,
+        }
+    }
+
+    /// What normalization aims at.
+    fn target(self) -> f64 {
+        match self {
+            Self::Mean => 0.0,
+            Self::Variance => 1.0,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Mean => "mean",
+            Self::Variance => "variance",
+        }
+    }
+}
+
+/// The I-Norm circuit, forward and backward.
+///
+/// Paper: Fig. 3a. Differs: drawn by us.
+///
+/// # Errors
+/// If the picture cannot be rendered.
+pub fn circuit() -> Result<Figure> {
+    let mut drawing = Drawing::new(style::WIDTH, 310.0);
+    for (left, letter, pass, name) in
+        [(0.0, "a", Pass::Forward, "Forward pass"), (350.0, "b", Pass::Backward, "Backward pass")]
+    {
+        drawing
+            .text(Label::new(letter, (left + 6.0, 14.0), style::LETTER).bold().color(style::INK));
+        drawing.text(axes::title(name, (left + 28.0, 14.0)));
+        schematic::circuit(&mut drawing, Frame::new(left + 5.0, 30.0, left + 345.0, 306.0), pass);
+    }
+    let alt = "One I-Norm layer. Forward: an excitatory population E receives h; one inhibitory \
+               population subtracts, another divides. Backward: the task error reaches W_EE only; \
+               the I-Norm loss trains the weights onto the inhibitory populations.";
+    let facts = vec![
+        "forward: z = (e − i) / s".to_owned(),
+        "backward: L_Task trains W_EE and b; L_I-Norm trains W_IE and U_IE; W_EI stays".to_owned(),
+    ];
+    Figure::new(drawing, alt, facts)
+}
+
+/// Mean and variance over units of z in both hidden layers, at the last measured step of each
+/// run, for no normalization, subtraction only, and I-Norm; all ε together.
+///
+/// Paper: Fig. 3b. Differs: the paper's values for subtraction at ε = 0.25 are of ε = 1, and its
+/// first layer shows the second; here the axis says what is shown. Choosing the best runs by
+/// test accuracy is the paper's; [`Choice::All`] shows every run.
+///
+/// # Errors
+/// If a table lacks a column, or there is no measurement of these conditions.
+pub fn moments(runs: &DataFrame, measurements: &DataFrame, choice: Choice) -> Result<Figure> {
+    let runs = rows::runs(runs)?;
+    let kept = chosen(&runs, choice);
+    let rows = rows::measurements(measurements)?;
+    let rows = last_steps(rows.iter().filter(|row| kept.contains(row.id.as_str())));
+    if rows.is_empty() {
+        let expected = "measurements of ei_none, inorm_sub_none or inorm_none";
+        return Err(Error::invalid("measurements table", "no row to draw", expected));
+    }
+    let mut drawing = Drawing::new(style::WIDTH, 350.0);
+    let mut legend = Legend::default();
+    for condition in CONDITIONS {
+        let fill = boxes::box_fill(style::condition(condition).color);
+        legend = legend.entry(Swatch::Patch(fill), condition.label());
+    }
+    legend = legend.entry(Swatch::Dashes, "what normalization aims at");
+    legend.draw(&mut drawing, Frame::new(0.0, 6.0, style::WIDTH, 30.0));
+    let mut facts = Vec::new();
+    for (k, moment) in [Moment::Mean, Moment::Variance].into_iter().enumerate() {
+        let left = 350.0 * k as f64;
+        let outer = Frame::new(left + 4.0, 32.0, left + 346.0, 346.0);
+        draw(&mut drawing, outer, &rows, moment, ["a", "b"][k], &mut facts);
+    }
+    let which = match choice {
+        Choice::Best => format!("the {BEST} best runs of each condition and ε"),
+        Choice::All => "all runs".to_owned(),
+    };
+    let alt =
+        format!("Mean and variance of activity before ReLU, at the end of training, {which}.");
+    Figure::new(drawing, alt, facts)
+}
+
+fn chosen(runs: &[Run], choice: Choice) -> HashSet<&str> {
+    let mut groups: BTreeMap<_, Vec<&Run>> = BTreeMap::new();
+    for run in runs.iter().filter(|run| CONDITIONS.contains(&run.condition)) {
+        groups.entry((run.condition, (run.epsilon * 1e6) as i64)).or_default().push(run);
+    }
+    let take = |mut group: Vec<_>| {
+        group.sort_by(|a: &&Run, b| b.test_accuracy.total_cmp(&a.test_accuracy));
+        group.truncate(if choice == Choice::Best { BEST } else { usize::MAX });
+        group
+    };
+    groups.into_values().flat_map(take).map(|run| run.id.as_str()).collect()
+}
+
+/// Of each run and layer the row of its last step.
+fn last_steps<'a>(rows: impl Iterator<Item = &'a Measurement>) -> Vec<&'a Measurement> {
+    let mut last: BTreeMap<(&str, i64), &Measurement> = BTreeMap::new();
+    for row in rows {
+        let kept = last.entry((&row.id, row.layer)).or_insert(row);
+        if row.step > kept.step {
+            *kept = row;
+        }
+    }
+    last.into_values().collect()
+}
+
+fn draw(
+    drawing: &mut Drawing,
+    outer: Frame,
+    rows: &[&Measurement],
+    moment: Moment,
+    letter: &str,
+    facts: &mut Vec<String>,
+) {
+    // A variance of 0.01 and one of 100 are equally far from 1: its axis is logarithmic.
+    let logarithmic = moment == Moment::Variance;
+    let place = |v: f64| if logarithmic { v.max(1e-6).log10() } else { v };
+    let values = |condition: Condition, layer: i64| -> Vec<f64> {
+        let here = rows.iter().filter(|r| r.condition == condition && r.layer == layer);
+        here.filter_map(|r| moment.of(r)).filter(|v| v.is_finite()).collect()
+    };
+    let every = rows.iter().filter_map(|r| moment.of(r)).chain([moment.target()]).map(place);
+    let (low, high) = axes::range(every, 0.2);
+    let y = match moment {
+        Moment::Mean => Axis::number("mean of z over units", low, high),
+        Moment::Variance => Axis::powers_of_ten("variance of z over units", low, high),
+    };
+    let names = ["hidden layer 1".to_owned(), "hidden layer 2".to_owned()];
+    let panel = Panel::fit(outer, Axis::names("", &names), y);
+    panel.draw(drawing);
+    panel.heading(drawing, outer.left, letter, moment.name());
+    let target = place(moment.target());
+    let ends = [panel.at(-0.5, target), panel.at(1.5, target)];
+    drawing.line(ends, Stroke::new(style::INK, 1.4).dash(Dash::Dashed));
+    for layer in 0..2 {
+        for (k, condition) in CONDITIONS.into_iter().enumerate() {
+            let values = values(condition, layer);
+            let placed: Vec<_> = values.iter().copied().map(place).collect();
+            let (Some(b), Some(median)) = (BoxStatistics::of(&placed), boxes::median(&values))
+            else {
+                continue;
+            };
+            let x = layer as f64 + (k as f64 - 1.0) * 0.28;
+            boxes::draw(drawing, &panel, x, 0.2, &b, style::condition(condition).color);
+            facts.push(format!(
+                "{} of z, hidden layer {}, {}: median {median:.3}, n = {}",
+                moment.name(),
+                layer + 1,
+                condition.label(),
+                values.len()
+            ));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::checks::{check, measured, sweep};
+    use super::*;
+
+    #[test]
+    fn the_circuit_is_drawn_twice() {
+        check("fig3_circuit", &circuit().unwrap());
+    }
+
+    #[test]
+    fn moments_of_the_best_and_of_all_runs() {
+        let runs = sweep(&CONDITIONS);
+        let measurements = measured(&runs);
+        let best = moments(&runs, &measurements, Choice::Best).unwrap();
+        check("fig3_best", &best);
+        assert!(best.text().contains("I-Norm: median 1.0") && best.text().contains("n = 40"));
+        let all = moments(&runs, &measurements, Choice::All).unwrap();
+        check("fig3_all", &all);
+        assert!(all.text().contains("n = 120"), "{}", all.text());
+    }
+
+    #[test]
+    fn runs_of_other_conditions_are_not_enough() {
+        let runs = sweep(&[Condition::ELn]);
+        let message = moments(&runs, &measured(&runs), Choice::All).unwrap_err().to_string();
+        assert!(message.contains("inorm_sub_none"), "{message}");
+    }
+}

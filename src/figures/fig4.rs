@@ -1,0 +1,95 @@
+//! Figure 4: I-Norm alone does not reach LayerNorm.
+
+use super::alignment;
+use super::curves::Alignment;
+use super::drawing::{Drawing, Frame};
+use super::rows;
+use super::scatter::{self, Versus};
+use super::style;
+use crate::notebook::Figure;
+use crate::{Condition, Result};
+use polars::prelude::DataFrame;
+
+/// The ε at which the paper shows alignment.
+pub(super) const WIDEST: f64 = 0.75;
+
+/// a: each configuration and ε with LayerNorm (x) and with I-Norm (y). b: alignment of I-Norm's
+/// outputs and gradients with LayerNorm's at ε = 0.75.
+///
+/// `runs` and `measurements` are stored; `live` runs are drawn on top.
+///
+/// Paper: Fig. 4. Differs: diverged runs are counted and marked on the axis.
+///
+/// # Errors
+/// If a table lacks a column, or no configuration was trained under both conditions.
+pub fn figure(
+    runs: &DataFrame,
+    measurements: &DataFrame,
+    live: Option<&DataFrame>,
+) -> Result<Figure> {
+    let versus = Versus { x: Condition::ELn, y: Condition::INormNone };
+    compare(runs, measurements, live, versus)
+}
+
+/// A scatter plot of `versus`, and the alignment of its second condition beside it.
+pub(super) fn compare(
+    runs: &DataFrame,
+    measurements: &DataFrame,
+    live: Option<&DataFrame>,
+    versus: Versus,
+) -> Result<Figure> {
+    let runs = rows::runs(runs)?;
+    let live = live.map(rows::runs).transpose()?.unwrap_or_default();
+    let measurements = rows::measurements(measurements)?;
+    let (pairs, live_pairs) = (scatter::pairs(&runs, versus), scatter::pairs(&live, versus));
+    if pairs.is_empty() && live_pairs.is_empty() {
+        return Err(scatter::nothing(versus));
+    }
+    let mut drawing = Drawing::new(style::WIDTH, 430.0);
+    let legend = scatter::legend(&pairs, &live_pairs, versus);
+    legend.draw(&mut drawing, Frame::new(0.0, 6.0, style::WIDTH, 30.0));
+    let left = Frame::new(4.0, 32.0, 404.0, 420.0);
+    let panel = scatter::draw(&mut drawing, left, &pairs, &live_pairs, versus);
+    let heading = format!("{} against LayerNorm", versus.y.label());
+    panel.heading(&mut drawing, 4.0, "a", &heading);
+    let mut facts = scatter::facts(&pairs, versus);
+    let histogram = |which, name: &str| {
+        let values = alignment::of_runs(&measurements, versus.y, Some(WIDEST), which);
+        (format!("{name}, ε = {WIDEST}"), versus.y, values)
+    };
+    let rows =
+        [histogram(Alignment::Output, "outputs"), histogram(Alignment::Gradient, "gradients")];
+    let right = Frame::new(430.0, 32.0, 696.0, 416.0);
+    facts.extend(alignment::stack(&mut drawing, right, "b", &rows));
+    let alt = format!(
+        "a: test accuracy of {} (x) against {} (y), {} pairs. b: alignment of outputs and \
+         gradients of {} with LayerNorm.",
+        versus.x.label(),
+        versus.y.label(),
+        pairs.len(),
+        versus.y.label()
+    );
+    Figure::new(drawing, alt, facts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::checks::{check, measured, sweep};
+    use super::*;
+
+    #[test]
+    fn stored_runs_with_and_without_measurements() {
+        let runs = sweep(&[Condition::ELn, Condition::INormNone]);
+        let measurements = measured(&runs);
+        let whole = figure(&runs, &measurements, None).unwrap();
+        check("fig4", &whole);
+        let text = whole.text();
+        assert!(
+            text.contains("gradients, ε = 0.75: median 0.") && text.contains("diverged"),
+            "{text}"
+        );
+        let empty = figure(&runs, &measurements.head(Some(0)), None).unwrap();
+        check("fig4_unmeasured", &empty);
+        assert!(empty.text().contains("outputs, ε = 0.75: no runs"));
+    }
+}
