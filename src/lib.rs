@@ -9,6 +9,7 @@ pub mod figures;
 pub mod grad_norm;
 pub mod layers;
 pub mod learning;
+pub mod measure;
 pub mod networks;
 pub mod notebook;
 #[cfg(feature = "cli")]

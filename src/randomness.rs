@@ -17,6 +17,8 @@ pub enum Purpose {
     TrainingLuminosity = 3,
     /// Luminosity shifts of the test images; the index is the epoch.
     TestLuminosity = 4,
+    /// Samples drawn with replacement from results.
+    Bootstrap = 5,
 }
 
 /// The generator for `purpose` number `index` under `seed`.

@@ -1,0 +1,3 @@
+//! What to make of many results.
+
+pub mod statistics;
