@@ -74,7 +74,9 @@ impl Images {
     pub fn count_by_class(&self) -> Result<DataFrame> {
         let count = |class| self.labels.iter().filter(|&&l| usize::from(l) == class).count() as u32;
         let counts: Vec<_> = (0..CLASSES.len()).map(count).collect();
-        Ok(df!("class" => CLASSES, "label" => [0u32, 1, 2, 3, 4, 5, 6, 7, 8, 9], "images" => counts)?)
+        Ok(
+            df!("class" => CLASSES, "label" => [0u32, 1, 2, 3, 4, 5, 6, 7, 8, 9], "images" => counts)?,
+        )
     }
 
     /// Only the first `count` images, or all if there are fewer.

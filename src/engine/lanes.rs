@@ -8,7 +8,9 @@ use num_traits::Float;
 use std::ops::AddAssign;
 
 /// The precision that the engine computes in: `f32` for speed, `f64` for proof.
-pub trait Real: Float + AddAssign + std::fmt::Debug + Default + Send + Sync + 'static {
+pub trait Real:
+    Float + faer::traits::ComplexField + AddAssign + std::fmt::Debug + Default + Send + Sync + 'static
+{
     /// The nearest value to `x`.
     fn of(x: f64) -> Self;
 
@@ -42,11 +44,10 @@ const LANES: usize = 16;
 #[inline(always)]
 pub(super) fn sum_of<T: Real>(a: &[T], f: impl Fn(T) -> T) -> T {
     let mut lanes = [T::zero(); LANES];
-    let chunks = a.chunks_exact(LANES);
-    let rest = chunks.remainder();
+    let (chunks, rest) = a.as_chunks::<LANES>();
     for chunk in chunks {
-        for (lane, &x) in lanes.iter_mut().zip(chunk) {
-            *lane += f(x);
+        for i in 0..LANES {
+            lanes[i] += f(chunk[i]);
         }
     }
     for (lane, &x) in lanes.iter_mut().zip(rest) {
@@ -59,11 +60,10 @@ pub(super) fn sum_of<T: Real>(a: &[T], f: impl Fn(T) -> T) -> T {
 #[inline(always)]
 pub(super) fn sum_of_pairs<T: Real>(a: &[T], b: &[T], f: impl Fn(T, T) -> T) -> T {
     let mut lanes = [T::zero(); LANES];
-    let (a_chunks, b_chunks) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let (a_rest, b_rest) = (a_chunks.remainder(), b_chunks.remainder());
-    for (a, b) in a_chunks.zip(b_chunks) {
-        for ((lane, &x), &y) in lanes.iter_mut().zip(a).zip(b) {
-            *lane += f(x, y);
+    let ((a_chunks, a_rest), (b_chunks, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    for (a, b) in a_chunks.iter().zip(b_chunks) {
+        for i in 0..LANES {
+            lanes[i] += f(a[i], b[i]);
         }
     }
     for ((lane, &x), &y) in lanes.iter_mut().zip(a_rest).zip(b_rest) {

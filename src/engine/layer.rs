@@ -13,8 +13,9 @@ use crate::{
 
 /// A layer of the fused engine.
 ///
-/// `W_EE`, `W_IE` and `U_IE` all see the same input, so they are the row blocks of one matrix:
-/// one product computes all drives, one computes all gradients.
+/// `W_EE`, `W_IE` and `U_IE` all see the same input, so they are blocks of one matrix: one product
+/// computes all drives, one computes all gradients. It is stored input by input, because both
+/// products then run over it without rearranging it first.
 #[derive(Clone)]
 pub(super) struct Layer<T> {
     pub circuit: Circuit,
@@ -25,9 +26,9 @@ pub(super) struct Layer<T> {
     pub inputs: usize,
     pub units: usize,
     pub inhibitory: usize,
-    /// Rows of `matrix`: units + inhibitory + (units, if it divides).
-    pub rows: usize,
-    /// `[W_EE; W_IE; U_IE]`, \[rows, inputs\].
+    /// Columns of `matrix`: units + inhibitory + (units, if it divides).
+    pub targets: usize,
+    /// `[W_EE; W_IE; U_IE]ᵀ`, \[inputs, targets\].
     pub matrix: Vec<T>,
     /// \[units, inhibitory\]
     pub w_ei: Vec<T>,
@@ -36,6 +37,9 @@ pub(super) struct Layer<T> {
     velocity: Option<Box<Velocity<T>>>,
     pub batch: Batch<T>,
 }
+
+/// Values that the processor keeps close at hand while it goes on to the next thing.
+const CACHED_VALUES: usize = 64 * 1024;
 
 /// What momentum remembers: one velocity for each weight.
 #[derive(Clone)]
@@ -49,7 +53,7 @@ struct Velocity<T> {
 #[derive(Clone, Default)]
 pub(super) struct Batch<T> {
     pub size: usize,
-    /// `h Mᵀ`, \[size, rows\]: excitatory drive, inhibitory activity, divisive drive.
+    /// `h Mᵀ`, \[size, targets\]: excitatory drive, inhibitory activity, divisive drive.
     pub drive: Vec<T>,
     /// `i`, \[size, units\]; on the way back `∂L/∂i`.
     pub inhibition: Vec<T>,
@@ -63,7 +67,7 @@ pub(super) struct Batch<T> {
     pub s: Vec<T>,
     /// `∂L/∂activity`, \[size, units\].
     pub error: Vec<T>,
-    /// `∂L/∂drive`, \[size, rows\].
+    /// `∂L/∂drive`, \[size, targets\].
     pub delta: Vec<T>,
 }
 
@@ -91,9 +95,9 @@ impl<T: Real> Layer<T> {
         rectified: bool,
     ) -> Self {
         let LayerWeights { inputs, excitatory: units, inhibitory, .. } = *weights;
-        let matrix = [&weights.w_ee[..], &weights.w_ie, &weights.u_ie].concat();
-        let rows = units + inhibitory + if circuit.divides() { units } else { 0 };
-        assert_eq!(matrix.len(), rows * inputs, "weights do not fit their circuit");
+        let matrix = stack(weights);
+        let targets = units + inhibitory + if circuit.divides() { units } else { 0 };
+        assert_eq!(matrix.len(), targets * inputs, "weights do not fit their circuit");
         assert_eq!(weights.w_ei.len(), units * inhibitory);
         assert_eq!(weights.b.len(), units);
         assert!(grad_norm != GradNorm::Lateral || weights.nu.len() == units, "ν is missing");
@@ -105,7 +109,7 @@ impl<T: Real> Layer<T> {
             inputs,
             units,
             inhibitory,
-            rows,
+            targets,
             matrix,
             w_ei: weights.w_ei.clone(),
             b: weights.b.clone(),
@@ -121,6 +125,7 @@ impl<T: Real> Layer<T> {
 
     /// The stacked `matrix` and the rest, as named weights.
     fn split(&self, matrix: &[T], w_ei: Vec<T>, b: Vec<T>, nu: Vec<T>) -> LayerWeights<T> {
+        let matrix = transposed(matrix, self.targets);
         let (w_ee, rest) = matrix.split_at(self.units * self.inputs);
         let (w_ie, u_ie) = rest.split_at(self.inhibitory * self.inputs);
         LayerWeights {
@@ -144,45 +149,44 @@ impl<T: Real> Layer<T> {
 
     /// Puts back what [`velocity`](Self::velocity) gave.
     pub fn set_velocity(&mut self, velocity: &LayerWeights<T>) {
-        let LayerWeights { w_ee, w_ie, u_ie, w_ei, b, .. } = velocity;
-        let matrix = [&w_ee[..], w_ie, u_ie].concat();
+        let matrix = stack(velocity);
         assert_eq!(matrix.len(), self.matrix.len(), "a velocity of another layer");
-        self.velocity = Some(Box::new(Velocity { matrix, w_ei: w_ei.clone(), b: b.clone() }));
+        let (w_ei, b) = (velocity.w_ei.clone(), velocity.b.clone());
+        self.velocity = Some(Box::new(Velocity { matrix, w_ei, b }));
     }
 
     /// Computes the activity for the inputs `h`, \[size, inputs\].
     pub fn forward(&mut self, h: &[T], size: usize) {
         self.resize(size);
-        let Self { inputs, units, inhibitory, rows, .. } = *self;
-        let matrix = View::new(&self.matrix, rows, inputs);
+        let Self { inputs, units, inhibitory, targets, .. } = *self;
+        let matrix = View::new(&self.matrix, inputs, targets);
         let h = View::new(h, size, inputs);
-        product(h, matrix.t(), &mut self.batch.drive, rows, Into::Replace);
+        product(h, matrix, &mut self.batch.drive, targets, Into::Replace);
         if inhibitory > 0 {
-            let r = View::strided(&self.batch.drive[units..], size, inhibitory, rows);
+            let r = View::strided(&self.batch.drive[units..], size, inhibitory, targets);
             let w_ei = View::new(&self.w_ei, units, inhibitory);
             product(r, w_ei.t(), &mut self.batch.inhibition, units, Into::Replace);
         }
-        pulp::Arch::new().dispatch(|| passes::forward(self));
+        vectorized(ForwardPass(self));
     }
 
     /// Turns `batch.error` into `batch.delta`, and writes `∂L/∂h` to `below`.
     ///
     /// `lambda` weighs the local loss.
     pub fn backward(&mut self, lambda: T, below: Option<&mut [T]>) {
-        let Self { inputs, units, inhibitory, rows, .. } = *self;
+        let Self { inputs, units, inhibitory, targets, .. } = *self;
         let size = self.batch.size;
-        pulp::Arch::new().dispatch(|| passes::backward(self, lambda));
+        vectorized(BackwardPass(self, lambda));
         if inhibitory > 0 {
             let error = View::new(&self.batch.inhibition, size, units);
             let w_ei = View::new(&self.w_ei, units, inhibitory);
-            product(error, w_ei, &mut self.batch.delta[units..], rows, Into::Replace);
+            product(error, w_ei, &mut self.batch.delta[units..], targets, Into::Replace);
         }
         if let Some(below) = below {
-            // Nothing of the task error passes through inhibition that learns locally.
-            let through = if self.circuit.learns_locally() { units } else { units + inhibitory };
-            let delta = View::strided(&self.batch.delta, size, through, rows);
-            let matrix = View::new(&self.matrix[..through * inputs], through, inputs);
-            product(delta, matrix, below, inputs, Into::Replace);
+            let through = self.through();
+            let delta = View::strided(&self.batch.delta, size, through, targets);
+            let matrix = View::strided(&self.matrix, inputs, through, targets);
+            product(delta, matrix.t(), below, inputs, Into::Replace);
         }
     }
 
@@ -191,38 +195,46 @@ impl<T: Real> Layer<T> {
         self.inhibitory > 0 && self.circuit != Circuit::InhibitoryNorm
     }
 
-    /// Moves the weights along the gradient of the last batch, with inputs `h`.
+    /// Moves the weights along the gradient of the last batch, with inputs `h`, and keeps them in
+    /// Dale's bounds.
     pub fn update(&mut self, h: &[T], rule: &LearningRule) {
         if rule.is_plain() {
             self.descend(h, rule);
         } else {
             self.descend_with_momentum(h, rule);
         }
-        pulp::Arch::new().dispatch(|| self.rectify_weights());
+        rectify(&mut self.w_ei, self.inhibitory.max(1), self.inhibitory);
     }
 
     /// `p ← p − lr·g`, without ever storing g: δ is scaled, and the product adds to the weights.
     fn descend(&mut self, h: &[T], rule: &LearningRule) {
-        let Self { inputs, units, inhibitory, rows, .. } = *self;
+        let Self { inputs, units, inhibitory, targets, .. } = *self;
         let size = self.batch.size;
         let rates = self.rates(rule).map(|rate| -rate);
         let delta = &mut self.batch.delta;
-        pulp::Arch::new().dispatch(|| passes::scale_blocks(delta, [units, rows], rates));
-        passes::add_column_sums(&self.batch.delta, rows, &mut self.b);
-        let h = View::new(h, size, inputs);
-        let delta = View::new(&self.batch.delta, size, rows);
-        product(delta.t(), h, &mut self.matrix, inputs, Into::Add);
+        vectorized(|| passes::scale_blocks(delta, [units, targets], rates));
+        passes::add_column_sums(&self.batch.delta, targets, &mut self.b);
+        let delta = View::new(&self.batch.delta, size, targets);
+        // Block by block, so that the weights are still in the cache when they are rectified.
+        let inputs_per_block = (CACHED_VALUES / targets).max(1);
+        for (block, matrix) in self.matrix.chunks_mut(inputs_per_block * targets).enumerate() {
+            let h = &h[block * inputs_per_block..];
+            let h = View::strided(h, size, matrix.len() / targets, inputs);
+            product(h.t(), delta, matrix, targets, Into::Add);
+            rectify(matrix, targets, units + inhibitory);
+        }
         if self.trains_w_ei() {
             let rate = -T::of(rule.rates.lr_w_ei);
             self.batch.inhibition.iter_mut().for_each(|g| *g = *g * rate);
             let error = View::new(&self.batch.inhibition, size, units);
-            let r = View::strided(&self.batch.drive[units..], size, inhibitory, rows);
+            let r = View::strided(&self.batch.drive[units..], size, inhibitory, targets);
             product(error.t(), r, &mut self.w_ei, inhibitory, Into::Add);
         }
     }
 
     /// `v ← μ v + g; p ← p − lr·v`, then weight decay of what is not inhibitory.
     fn descend_with_momentum(&mut self, h: &[T], rule: &LearningRule) {
+        let Self { units, inhibitory, targets, .. } = *self;
         let mut velocity = self.velocity.take().unwrap_or_else(|| {
             Box::new(Velocity {
                 matrix: vec![T::zero(); self.matrix.len()],
@@ -230,13 +242,11 @@ impl<T: Real> Layer<T> {
                 b: vec![T::zero(); self.b.len()],
             })
         });
-        let excitatory = self.units * self.inputs;
-        let [momentum, inhibitory] = [rule.momentum, rule.inhibitory_momentum].map(T::of);
+        let momenta = [rule.momentum, rule.inhibitory_momentum].map(T::of);
         let scale = |values: &mut [T], by: T| values.iter_mut().for_each(|v| *v = *v * by);
-        scale(&mut velocity.matrix[..excitatory], momentum);
-        scale(&mut velocity.matrix[excitatory..], inhibitory);
-        scale(&mut velocity.w_ei, inhibitory);
-        scale(&mut velocity.b, momentum);
+        passes::scale_blocks(&mut velocity.matrix, [units, targets], momenta);
+        scale(&mut velocity.w_ei, momenta[1]);
+        scale(&mut velocity.b, momenta[0]);
         self.add_gradients(h, &mut velocity.matrix, &mut velocity.w_ei, &mut velocity.b);
 
         let [rate, rate_ie] = self.rates(rule);
@@ -248,28 +258,32 @@ impl<T: Real> Layer<T> {
                 *w = *w - decay * *w;
             }
         };
-        let (w_ee, rest) = self.matrix.split_at_mut(excitatory);
-        descend(w_ee, &velocity.matrix, rate, decay);
-        descend(rest, &velocity.matrix[excitatory..], rate_ie, T::zero());
+        let weights = self.matrix.chunks_exact_mut(targets);
+        for (weights, velocity) in weights.zip(velocity.matrix.chunks_exact(targets)) {
+            let (w_ee, rest) = weights.split_at_mut(units);
+            descend(w_ee, velocity, rate, decay);
+            descend(rest, &velocity[units..], rate_ie, T::zero());
+        }
         descend(&mut self.w_ei, &velocity.w_ei, rate_ei, T::zero());
         descend(&mut self.b, &velocity.b, rate, decay);
+        rectify(&mut self.matrix, targets, units + inhibitory);
         self.velocity = Some(velocity);
     }
 
-    /// The learning rates of the first `units` rows of the matrix and of the rest.
+    /// The learning rates of the first `units` targets of the matrix and of the rest.
     fn rates(&self, rule: &LearningRule) -> [T; 2] {
         [T::of(rule.rates.lr), T::of(rule.rates.lr_w_ie)]
     }
 
     fn add_gradients(&self, h: &[T], matrix: &mut [T], w_ei: &mut [T], b: &mut [T]) {
-        let Self { inputs, units, inhibitory, rows, .. } = *self;
+        let Self { inputs, units, inhibitory, targets, .. } = *self;
         let size = self.batch.size;
-        let delta = View::new(&self.batch.delta, size, rows);
-        product(delta.t(), View::new(h, size, inputs), matrix, inputs, Into::Add);
-        passes::add_column_sums(&self.batch.delta, rows, b);
+        let delta = View::new(&self.batch.delta, size, targets);
+        product(View::new(h, size, inputs).t(), delta, matrix, targets, Into::Add);
+        passes::add_column_sums(&self.batch.delta, targets, b);
         if self.trains_w_ei() {
             let error = View::new(&self.batch.inhibition, size, units);
-            let r = View::strided(&self.batch.drive[units..], size, inhibitory, rows);
+            let r = View::strided(&self.batch.drive[units..], size, inhibitory, targets);
             product(error.t(), r, w_ei, inhibitory, Into::Add);
         }
     }
@@ -283,37 +297,91 @@ impl<T: Real> Layer<T> {
         self.split(&matrix, w_ei, b, Vec::new())
     }
 
-    /// Dale's principle: `W_EE, W_IE, W_EI ← max(0, ·)`. A weight that is not a number stays so.
-    #[inline(always)]
-    fn rectify_weights(&mut self) {
-        let signed = (self.units + self.inhibitory) * self.inputs;
-        for values in [&mut self.matrix[..signed], &mut self.w_ei[..]] {
-            for w in values {
-                *w = if *w < T::zero() { T::zero() } else { *w };
-            }
-        }
+    /// Floating-point operations of the products of one step; `below`: with those of `∂L/∂h`.
+    pub fn operations(&self, size: usize, below: bool) -> usize {
+        let Self { inputs, units, inhibitory, targets, .. } = *self;
+        let through = self.through();
+        let forward_and_update = 2 * targets * inputs;
+        let inhibition = (2 + usize::from(self.trains_w_ei())) * units * inhibitory;
+        2 * size * (forward_and_update + inhibition + if below { through * inputs } else { 0 })
+    }
+
+    /// Rows of the matrix through which the task error passes: none of inhibition that learns
+    /// locally.
+    fn through(&self) -> usize {
+        if self.circuit.learns_locally() { self.units } else { self.units + self.inhibitory }
     }
 
     fn resize(&mut self, size: usize) {
         if self.batch.size == size {
             return;
         }
-        let Self { units, inhibitory, rows, .. } = *self;
+        let Self { units, inhibitory, targets, .. } = *self;
         let batch = &mut self.batch;
         batch.size = size;
         let inhibition = if inhibitory > 0 { units } else { 0 };
         let normalized = if self.normalization == Normalization::None { 0 } else { units };
         for (buffer, width) in [
-            (&mut batch.drive, rows),
+            (&mut batch.drive, targets),
             (&mut batch.inhibition, inhibition),
             (&mut batch.z, units),
             (&mut batch.normalized, normalized),
             (&mut batch.activity, units),
             (&mut batch.s, 1),
             (&mut batch.error, units),
-            (&mut batch.delta, rows),
+            (&mut batch.delta, targets),
         ] {
             buffer.resize(size * width, T::zero());
         }
     }
+}
+
+/// Runs code with the widest vector instructions that this machine has.
+fn vectorized<R>(code: impl pulp::NullaryFnOnce<Output = R>) -> R {
+    pulp::Arch::new().dispatch(code)
+}
+
+/// [`passes::forward`], inlined wherever it is called: a closure of its size would not be.
+struct ForwardPass<'a, T>(&'a mut Layer<T>);
+
+impl<T: Real> pulp::NullaryFnOnce for ForwardPass<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        passes::forward(self.0);
+    }
+}
+
+/// [`passes::backward`] with its λ, inlined like [`ForwardPass`].
+struct BackwardPass<'a, T>(&'a mut Layer<T>, T);
+
+impl<T: Real> pulp::NullaryFnOnce for BackwardPass<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        passes::backward(self.0, self.1);
+    }
+}
+
+/// Dale's principle: the first `signed` of every `columns` values become `max(0, ·)`. A weight
+/// that is not a number stays so.
+fn rectify<T: Real>(values: &mut [T], columns: usize, signed: usize) {
+    vectorized(|| {
+        for row in values.chunks_exact_mut(columns) {
+            row[..signed].iter_mut().for_each(|w| *w = passes::rectified(*w));
+        }
+    });
+}
+
+/// `[W_EE; W_IE; U_IE]ᵀ`, \[inputs, units + inhibitory (+ units)\].
+fn stack<T: Real>(weights: &LayerWeights<T>) -> Vec<T> {
+    let LayerWeights { w_ee, w_ie, u_ie, inputs, .. } = weights;
+    transposed(&[&w_ee[..], w_ie, u_ie].concat(), *inputs)
+}
+
+/// The transpose of a matrix with this many columns.
+fn transposed<T: Real>(matrix: &[T], columns: usize) -> Vec<T> {
+    (0..columns).flat_map(|c| matrix.iter().skip(c).step_by(columns).copied()).collect()
 }

@@ -63,7 +63,7 @@ pub(super) fn measure<T: Real>(layer: &Layer<T>, h: &[T]) -> LayerMeasurement {
 /// Mean over units of `(z − LN(e))²` for one sample.
 fn squared_difference_to_ln<T: Real>(layer: &Layer<T>, sample: usize) -> f64 {
     let units = layer.units;
-    let drive = &layer.batch.drive[sample * layer.rows..][..units];
+    let drive = &layer.batch.drive[sample * layer.targets..][..units];
     let e: Vec<T> = drive.iter().zip(&layer.b).map(|(&e, &b)| e + b).collect();
     let z = &layer.batch.z[sample * units..][..units];
     let (mean, variance) = moments(&e);
@@ -120,7 +120,7 @@ fn cosine(inner: f64, a: f64, b: f64) -> f64 {
 /// The largest eigenvalue of the covariance of δ, the error that arrives at GradNorm.
 ///
 /// With δ centred over the batch, `δᵀδ/size` and `δδᵀ/size` share their largest eigenvalue; the
-/// latter has only as many rows as the batch.
+/// latter has only as many targets as the batch.
 fn error_eigenvalue<T: Real>(layer: &Layer<T>) -> Option<f64> {
     let (units, size) = (layer.units, layer.batch.size);
     let batch = &layer.batch;

@@ -147,6 +147,14 @@ impl<T: Real> Engine<T> {
         }
     }
 
+    /// Floating-point operations of the matrix products of one training step on `batch` samples,
+    /// a multiplication and an addition counted as two.
+    pub fn operations_per_step(&self, batch: usize) -> f64 {
+        let [first, second, readout] = &self.layers;
+        let below = second.operations(batch, true) + readout.operations(batch, true);
+        (first.operations(batch, false) + below) as f64
+    }
+
     /// `z` of hidden layer `layer`, before normalization and ReLU, \[size, units\].
     pub fn z(&self, layer: usize) -> &[T] {
         &self.layers[layer].batch.z

@@ -4,6 +4,7 @@
 //! gain, and a sweep has runs enough for every core.
 
 use super::lanes::Real;
+use faer::{Accum, MatMut, MatRef, Par, linalg::matmul::matmul};
 
 /// A matrix inside a slice: its values, and the distance from one row and one column to the next.
 #[derive(Clone, Copy)]
@@ -26,6 +27,20 @@ impl<'a, T> View<'a, T> {
         assert!(rows == 0 || (rows - 1) * row_stride + columns <= values.len());
         assert!(columns <= row_stride);
         Self { values, rows, columns, row_stride, column_stride: 1 }
+    }
+
+    fn reference(self) -> MatRef<'a, T> {
+        let Self { values, rows, columns, row_stride, column_stride } = self;
+        // SAFETY: the constructors check that the last row ends inside the slice.
+        unsafe {
+            MatRef::from_raw_parts(
+                values.as_ptr(),
+                rows,
+                columns,
+                row_stride as isize,
+                column_stride as isize,
+            )
+        }
     }
 
     /// The transpose.
@@ -63,31 +78,13 @@ pub(super) fn product<T: Real>(
         return;
     }
     assert!(n <= out_stride && (m - 1) * out_stride + n <= out.len());
-    // SAFETY: the three matrices lie inside their slices (checked here and in `View`), `out` is
-    // borrowed mutably and so overlaps neither input, and T is f32 or f64, which gemm supports.
-    unsafe {
-        gemm::gemm(
-            m,
-            n,
-            k,
-            out.as_mut_ptr(),
-            1,
-            out_stride as isize,
-            into == Into::Add,
-            a.values.as_ptr(),
-            a.column_stride as isize,
-            a.row_stride as isize,
-            b.values.as_ptr(),
-            b.column_stride as isize,
-            b.row_stride as isize,
-            T::one(),
-            T::one(),
-            false,
-            false,
-            false,
-            gemm::Parallelism::None,
-        );
-    }
+    let accumulate = match into {
+        Into::Replace => Accum::Replace,
+        Into::Add => Accum::Add,
+    };
+    // Computed as outᵀ = bᵀ aᵀ: faer is fastest when the columns of what it writes have no gaps.
+    let out = MatMut::from_column_major_slice_with_stride_mut(out, n, m, out_stride);
+    matmul(out, accumulate, b.t().reference(), a.t().reference(), T::one(), Par::Seq);
 }
 
 #[cfg(test)]
