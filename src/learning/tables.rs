@@ -1,20 +1,9 @@
 //! Records as polars tables, for figures, for the reader, and for files.
 
-use super::{Measurement, Outcome, Record, Run};
+use super::{Measurement, Outcome, Record};
 use crate::Result;
+use crate::sweep::run_id;
 use polars::prelude::{DataFrame, df};
-use sha2::{Digest, Sha256};
-
-impl Run {
-    /// A name made of everything that decides the outcome: 16 hexadecimal digits. The same run
-    /// on the same `data` (a description of it) has the same name everywhere.
-    pub fn id(&self, data: &str) -> String {
-        let mut hash = Sha256::new();
-        // Debug prints every number exactly and cannot fail.
-        hash.update(format!("{self:?} on {data}"));
-        hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
-    }
-}
 
 /// One row a run that is over: how it was set up, and its final test accuracy (a fraction;
 /// chance for a run that diverged). Interrupted runs are left out: they have no final accuracy.
@@ -31,7 +20,7 @@ pub fn runs_table(records: &[Record]) -> Result<DataFrame> {
     };
     let (outcome, diverged): (Vec<_>, Vec<_>) = records.iter().map(outcome).unzip();
     Ok(df!(
-        "id" => records.iter().map(|r| r.run.id(&r.data)).collect::<Vec<_>>(),
+        "id" => records.iter().map(|r| run_id(&r.run)).collect::<Vec<_>>(),
         "condition" => records.iter().map(|r| r.run.condition.name()).collect::<Vec<_>>(),
         "config" => records.iter().map(|r| r.run.configuration.map(|c| c as i32)).collect::<Vec<_>>(),
         "width" => records.iter().map(|r| r.run.width as i32).collect::<Vec<_>>(),
@@ -58,7 +47,7 @@ pub fn runs_table(records: &[Record]) -> Result<DataFrame> {
 pub fn epochs_table(records: &[Record]) -> Result<DataFrame> {
     let rows: Vec<_> = records.iter().flat_map(|r| r.epochs.iter().map(move |e| (r, e))).collect();
     Ok(df!(
-        "id" => rows.iter().map(|(r, _)| r.run.id(&r.data)).collect::<Vec<_>>(),
+        "id" => rows.iter().map(|(r, _)| run_id(&r.run)).collect::<Vec<_>>(),
         "condition" => rows.iter().map(|(r, _)| r.run.condition.name()).collect::<Vec<_>>(),
         "config" => rows.iter().map(|(r, _)| r.run.configuration.map(|c| c as i32)).collect::<Vec<_>>(),
         "epsilon" => rows.iter().map(|(r, _)| r.run.epsilon).collect::<Vec<_>>(),
@@ -82,7 +71,7 @@ pub fn measurements_table(records: &[Record]) -> Result<DataFrame> {
     let maybe =
         |f: fn(&Measurement) -> Option<f64>| rows.iter().map(|(_, m)| f(m)).collect::<Vec<_>>();
     Ok(df!(
-        "id" => rows.iter().map(|(r, _)| r.run.id(&r.data)).collect::<Vec<_>>(),
+        "id" => rows.iter().map(|(r, _)| run_id(&r.run)).collect::<Vec<_>>(),
         "condition" => rows.iter().map(|(r, _)| r.run.condition.name()).collect::<Vec<_>>(),
         "config" => rows.iter().map(|(r, _)| r.run.configuration.map(|c| c as i32)).collect::<Vec<_>>(),
         "epsilon" => rows.iter().map(|(r, _)| r.run.epsilon).collect::<Vec<_>>(),
@@ -105,7 +94,7 @@ mod tests {
     use super::*;
     use crate::dataset::FashionMnist;
     use crate::figures::rows;
-    use crate::learning::{Measure, train};
+    use crate::learning::{Measure, Run, train};
     use crate::{Condition, configuration::configuration};
 
     fn records() -> Vec<Record> {
@@ -136,14 +125,5 @@ mod tests {
         let runs = rows::runs(&runs_table(&records).unwrap()).unwrap();
         assert_eq!(runs.len(), 1);
         assert_eq!((runs[0].outcome, runs[0].test_accuracy), (rows::Outcome::Diverged, 0.1));
-    }
-
-    #[test]
-    fn a_name_depends_on_the_run_and_the_data() {
-        let run = Run::new(Condition::ELn, &configuration(13).unwrap());
-        assert_eq!(run.id("full"), run.clone().id("full"));
-        assert_eq!(run.id("full").len(), 16);
-        assert_ne!(run.id("full"), run.id("subset"));
-        assert_ne!(run.id("full"), run.clone().seed(1).id("full"));
     }
 }

@@ -4,7 +4,7 @@ use super::Planned;
 use crate::{
     Result,
     dataset::{FashionMnist, Source},
-    learning::{Measurement, Outcome, Record},
+    learning::{Outcome, Record},
 };
 use polars::prelude::{DataFrame, df};
 
@@ -94,50 +94,5 @@ pub(super) fn run_row(
         "features" => [provenance.features.as_str()],
         "revision" => [provenance.revision.as_str()],
         "schema" => [SCHEMA],
-    )?)
-}
-
-/// One row for each finished epoch.
-pub(super) fn epoch_rows(planned: &Planned, record: &Record) -> Result<DataFrame> {
-    let epochs = &record.epochs;
-    let number = |f: fn(&crate::learning::Epoch) -> f64| epochs.iter().map(f).collect::<Vec<_>>();
-    let Planned { id, run } = planned;
-    let rows = epochs.len();
-    Ok(df!(
-        "id" => vec![id.as_str(); rows],
-        "condition" => vec![run.condition.name(); rows],
-        "config" => vec![run.configuration.map(|index| index as i32); rows],
-        "epsilon" => vec![run.epsilon; rows],
-        "seed" => vec![run.seed as i64; rows],
-        "epoch" => epochs.iter().map(|e| e.epoch as i32).collect::<Vec<_>>(),
-        "train_loss" => number(|e| e.train_loss),
-        "test_loss" => number(|e| e.test_loss),
-        "test_accuracy" => number(|e| e.test_accuracy),
-    )?)
-}
-
-/// One row for each measurement of a hidden layer.
-pub(super) fn measurement_rows(planned: &Planned, record: &Record) -> Result<DataFrame> {
-    let measured = &record.measurements;
-    let number = |f: fn(&Measurement) -> f64| measured.iter().map(f).collect::<Vec<_>>();
-    let maybe = |f: fn(&Measurement) -> Option<f64>| measured.iter().map(f).collect::<Vec<_>>();
-    let Planned { id, run } = planned;
-    let rows = measured.len();
-    Ok(df!(
-        "id" => vec![id.as_str(); rows],
-        "condition" => vec![run.condition.name(); rows],
-        "config" => vec![run.configuration.map(|index| index as i32); rows],
-        "epsilon" => vec![run.epsilon; rows],
-        "seed" => vec![run.seed as i64; rows],
-        "epoch" => measured.iter().map(|m| m.epoch as i32).collect::<Vec<_>>(),
-        "step" => measured.iter().map(|m| m.step as i64).collect::<Vec<_>>(),
-        "layer" => measured.iter().map(|m| m.layer as i32).collect::<Vec<_>>(),
-        "mean" => number(|m| m.values.mean),
-        "variance" => number(|m| m.values.variance),
-        "output_alignment" => number(|m| m.values.output_alignment),
-        "gradient_alignment" => number(|m| m.values.gradient_alignment),
-        "inorm_loss" => number(|m| m.values.inorm_loss),
-        "ln_mse" => maybe(|m| m.values.ln_mse),
-        "error_eigenvalue" => maybe(|m| m.values.error_eigenvalue),
     )?)
 }

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     Error, Result,
     dataset::FashionMnist,
-    learning::{Checkpoint, Record},
+    learning::{Checkpoint, Record, epochs_table, measurements_table},
 };
 use polars::prelude::{DataFrame, ParquetReader, ParquetWriter, SerReader};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -235,8 +235,8 @@ impl Store {
         wall_seconds: f64,
     ) -> Result<()> {
         let tables = [
-            rows::measurement_rows(planned, record)?,
-            rows::epoch_rows(planned, record)?,
+            measurements_table(std::slice::from_ref(record))?,
+            epochs_table(std::slice::from_ref(record))?,
             rows::run_row(planned, record, data, provenance, wall_seconds)?,
         ];
         for (name, mut table) in TABLES.into_iter().zip(tables) {
