@@ -1,6 +1,7 @@
 //! Figure 1: the excitatory-inhibitory network, and the task: images whose luminosity is shifted.
 
 use super::drawing::{Drawing, Frame, Picture, Stroke};
+use super::histogram::{self, Bins};
 use super::{axes, schematic, style};
 use crate::dataset::{CLASSES, Images, Luminosity, PIXELS, SIDE, shift};
 use crate::notebook::Figure;
@@ -66,6 +67,56 @@ pub fn luminosity_shift(images: &Images, epsilons: &[f64], seed: u64) -> Result<
     let alt = "One FashionMNIST image of each class: as it is, and with its luminosity shifted by \
                one constant Δ, drawn between −ε and ε for each image.";
     Figure::new(drawing, alt, facts)
+}
+
+/// How bright images are: histograms of the mean pixel of each image, as it is shown once at each
+/// of `epsilons` under `seed`.
+///
+/// # Errors
+/// If an ε is outside [0, 1].
+pub fn brightness(images: &Images, epsilons: &[f64], seed: u64) -> Result<Figure> {
+    let bins = Bins::new(0.0, 1.0, 50);
+    let mut rows = Vec::new();
+    for &epsilon in epsilons {
+        let mut luminosity = Luminosity::new(epsilon, seed, Purpose::TestLuminosity, 1)?;
+        let mut shown = vec![0.0; PIXELS];
+        let mean = |k| {
+            luminosity.fill(images, k..k + 1, &mut shown);
+            shown.iter().map(|pixel| f64::from(*pixel)).sum::<f64>() / PIXELS as f64
+        };
+        rows.push((epsilon, (0..images.len()).map(mean).collect::<Vec<f64>>()));
+    }
+    let height = 112.0 * rows.len() as f64;
+    let mut drawing = Drawing::new(style::WIDTH, height + 30.0);
+    let counts: Vec<_> = rows.iter().map(|(_, means)| bins.counts(means)).collect();
+    let most = counts.iter().flatten().copied().max().unwrap_or(1) as f64;
+    let mut facts = Vec::new();
+    for (k, ((epsilon, means), counts)) in rows.iter().zip(&counts).enumerate() {
+        let last = k + 1 == rows.len();
+        let top = 112.0 * k as f64;
+        let bottom = if last { height + 26.0 } else { top + 112.0 };
+        let outer = Frame::new(4.0, top, 692.0, bottom);
+        let title = if last { "mean pixel of an image (0 black, 1 white)" } else { "" };
+        let x = axes::Axis::number(title, 0.0, 1.0).without_grid();
+        let y = axes::Axis::number("images", 0.0, most * 1.1).at_most(3);
+        let panel = axes::Panel::fit(outer, x, y);
+        panel.draw(&mut drawing);
+        panel.heading(&mut drawing, 4.0, "", &style::epsilon_label(*epsilon));
+        histogram::draw(&mut drawing, &panel, bins, counts, style::epsilon(*epsilon).color);
+        facts.push(spread(*epsilon, means));
+    }
+    let alt = format!("Histograms of the mean pixel of {} images, one for each ε.", images.len());
+    Figure::new(drawing, alt, facts)
+}
+
+fn spread(epsilon: f64, means: &[f64]) -> String {
+    let n = means.len() as f64;
+    let mean = means.iter().sum::<f64>() / n;
+    let variance = means.iter().map(|m| (m - mean).powi(2)).sum::<f64>() / n;
+    format!(
+        "ε = {epsilon}: mean {mean:.2}, standard deviation between images {:.2}",
+        variance.sqrt()
+    )
 }
 
 fn one_of_each_class(images: &Images) -> Result<Vec<&[u8]>> {
@@ -142,6 +193,22 @@ mod tests {
     #[test]
     fn the_network_is_drawn() {
         check("fig1_network", &network().unwrap());
+    }
+
+    #[test]
+    fn brightness_spreads_with_epsilon() {
+        let data = FashionMnist::subset().unwrap();
+        let figure = brightness(&data.test, &[0.0, 0.25, 0.5, 0.75], 0).unwrap();
+        check("fig1_brightness", &figure);
+        // numpy, from the same file: 0.2850, 0.1253.
+        assert!(figure.text().contains("ε = 0: mean 0.28, standard deviation between images 0.13"));
+    }
+
+    #[test]
+    fn the_spread_is_the_standard_deviation() {
+        assert!(
+            spread(0.5, &[0.2, 0.4]).ends_with("mean 0.30, standard deviation between images 0.10")
+        );
     }
 
     #[test]

@@ -6,10 +6,12 @@
 
 mod figure;
 mod progress;
+mod stored;
 mod table;
 
 pub use figure::Figure;
 pub use progress::train_all;
+pub use stored::{count_runs, results_folder, stored_results};
 pub use table::Table;
 
 /// Hands one value in several formats to the kernel, in one write so that nothing comes between.

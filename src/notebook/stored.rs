@@ -1,0 +1,90 @@
+//! The results that come with the project.
+
+use crate::figures::rows::{self, Outcome};
+use crate::learning::{epochs_table, measurements_table, runs_table};
+use crate::sweep::Tables;
+use crate::{Condition, Result};
+use polars::prelude::{Column, DataFrame, IntoColumn, NamedFrom, Series};
+use std::path::{Path, PathBuf};
+
+/// The folder of this project that holds the results of the sweep.
+pub fn results_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("data/results")
+}
+
+/// The stored results of the sweep, or tables without rows if there are none yet. They may hold
+/// any part of the sweep: whoever shows them says how many runs there are.
+///
+/// # Errors
+/// If the files are damaged.
+pub fn stored_results() -> Result<Tables> {
+    let folder = results_folder();
+    if folder.join("runs.parquet").is_file() {
+        return Tables::read(&folder);
+    }
+    Ok(Tables {
+        runs: runs_table(&[])?,
+        epochs: epochs_table(&[])?,
+        measurements: measurements_table(&[])?,
+    })
+}
+
+/// How many runs of each of `conditions` a table of runs holds: a row a condition, a column an
+/// ε, and how many of all these diverged.
+///
+/// # Errors
+/// If the table lacks a column.
+pub fn count_runs(runs: &DataFrame, conditions: &[Condition]) -> Result<DataFrame> {
+    let runs = rows::runs(runs)?;
+    let count = |keep: &dyn Fn(&rows::Run, Condition) -> bool| -> Vec<u32> {
+        let of = |c| runs.iter().filter(|run| run.condition == c && keep(run, c)).count() as u32;
+        conditions.iter().map(|condition| of(*condition)).collect()
+    };
+    let column = |name: String, counts: Vec<u32>| -> Column {
+        Series::new(name.into(), counts).into_column()
+    };
+    let names: Vec<_> = conditions.iter().map(|condition| condition.name()).collect();
+    let mut columns = vec![Series::new("condition".into(), names).into_column()];
+    for epsilon in [0.0, 0.25, 0.5, 0.75] {
+        let here = count(&|run, _| run.epsilon == epsilon);
+        columns.push(column(format!("ε = {epsilon}"), here));
+    }
+    let diverged = count(&|run, _| run.outcome == Outcome::Diverged);
+    columns.push(column("diverged".to_owned(), diverged));
+    Ok(DataFrame::new(conditions.len(), columns)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::FashionMnist;
+    use crate::learning::{Run, train};
+    use crate::{Error, configuration::configuration};
+
+    #[test]
+    fn runs_are_counted_by_condition_and_epsilon() {
+        let mut data = FashionMnist::subset().unwrap();
+        (data.train, data.test) = (data.train.first(32), data.test.first(10));
+        let run = Run::new(Condition::ELn, &configuration(13).unwrap()).epochs(1);
+        let records = [run.clone(), run.clone().seed(1), run.epsilon(0.25)]
+            .map(|run| train(&run, &data, &mut ()).unwrap().1);
+        let table = runs_table(&records).unwrap();
+        let counts = count_runs(&table, &[Condition::ENone, Condition::ELn]).unwrap();
+        let at = |name: &str| counts.column(name).unwrap().u32().unwrap().get(1);
+        assert_eq!((at("ε = 0"), at("ε = 0.25"), at("ε = 0.75")), (Some(0), Some(1), Some(2)));
+        assert_eq!(counts.shape(), (2, 6));
+    }
+
+    #[test]
+    fn what_is_stored_can_be_read_by_figures() {
+        let stored = stored_results().unwrap();
+        rows::runs(&stored.runs).unwrap();
+        rows::epochs(&stored.epochs).unwrap();
+        rows::measurements(&stored.measurements).unwrap();
+        let broken = Tables::read(Path::new("no such folder")).map(|_| ());
+        assert!(matches!(
+            broken,
+            Err(Error::Io { .. } | Error::Malformed { .. } | Error::Table(_))
+        ));
+    }
+}
