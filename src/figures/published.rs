@@ -21,6 +21,8 @@ pub struct Published {
     pub median: f64,
     /// Third quartile.
     pub q3: f64,
+    /// The least and the greatest, runs at chance left out, where they were published.
+    pub range: Option<[f64; 2]>,
     /// The figures that show it.
     pub figures: String,
 }
@@ -61,7 +63,9 @@ pub fn table(conditions: &[Condition]) -> Result<DataFrame> {
 fn parse(line: &str) -> Published {
     let broken = || panic!("data/published.csv: bad row '{line}'");
     let fields: Vec<_> = line.split(',').collect();
-    let [condition, epsilon, runs, at_chance, _, q1, median, q3, _, figures] = fields[..] else {
+    let [condition, epsilon, runs, at_chance, least, q1, median, q3, greatest, figures] =
+        fields[..]
+    else {
         return broken();
     };
     let percent =
@@ -74,6 +78,7 @@ fn parse(line: &str) -> Published {
         q1: percent(q1),
         median: percent(median),
         q3: percent(q3),
+        range: (!least.is_empty()).then(|| [percent(least), percent(greatest)]),
         figures: figures.to_owned(),
     }
 }
@@ -92,6 +97,9 @@ mod tests {
         assert!((row.median - 0.8514).abs() < 1e-12 && row.at_chance == Some(0));
         assert_eq!(find(Condition::INormNone, 0.75).unwrap().at_chance, Some(9));
         assert_eq!(find(Condition::INormCenter, 0.0).unwrap().at_chance, None);
+        let [least, greatest] = row.range.unwrap();
+        assert!((least - 0.8358).abs() < 1e-12 && (greatest - 0.8584).abs() < 1e-12);
+        assert_eq!(find(Condition::INormCenter, 0.0).unwrap().range, None);
         assert_eq!(find(Condition::ELn, 0.25), None);
         assert_eq!(rows().len(), 18);
         assert!(rows().iter().all(|r| r.q1 <= r.median && r.median <= r.q3 && r.runs == 30));

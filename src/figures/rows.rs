@@ -229,7 +229,7 @@ impl<'a> Columns<'a> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
     use polars::prelude::*;
 

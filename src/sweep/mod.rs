@@ -11,6 +11,8 @@ mod merge;
 mod plan;
 mod rows;
 mod store;
+mod submit;
+mod table;
 mod work;
 
 pub use claim::{Claim, Holder};
@@ -18,4 +20,6 @@ pub use merge::{Merged, Tables, merge};
 pub use plan::{Planned, Profile, Selection, run_id};
 pub use rows::{Provenance, SCHEMA, data_source};
 pub use store::{Progress, Store};
+pub use submit::{Script, Submission};
+pub use table::{comparison, outside_published};
 pub use work::{Event, Shard, Summary, Worker, cost};

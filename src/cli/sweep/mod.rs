@@ -3,6 +3,8 @@
 mod plan;
 mod progress;
 mod run;
+mod submit;
+mod table;
 
 use super::Outcome;
 use clap::{Args, Subcommand};
@@ -20,6 +22,10 @@ pub enum Sweep {
     Status(Place),
     /// Add what is done to three tables: runs, epochs, measurements.
     Merge(Merge),
+    /// Print the results beside what was published.
+    Table(table::ShowTable),
+    /// Hand the planned runs that are not done to a cluster.
+    Submit(submit::Submit),
 }
 
 /// Where a sweep lives.
@@ -48,6 +54,8 @@ pub fn run(command: Sweep) -> Outcome {
         Sweep::Run(options) => run::run(&options),
         Sweep::Status(place) => status(&place),
         Sweep::Merge(options) => merge_stores(options),
+        Sweep::Table(options) => table::run(&options),
+        Sweep::Submit(options) => submit::run(&options),
     }
 }
 

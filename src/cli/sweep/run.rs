@@ -89,11 +89,14 @@ impl RunSweep {
 fn conclude(summary: &Summary) -> Outcome {
     let Summary { filed, diverged, put_aside, broken, left } = summary;
     eprintln!("{filed} runs filed ({diverged} diverged), {left} left ({put_aside} put aside)");
-    if broken.is_empty() {
-        return Ok(());
+    if !broken.is_empty() {
+        let (count, ids) = (broken.len(), broken.join(", "));
+        return Err(Failure::new(format!("{count} runs broke down: {ids}; all others went on")));
     }
-    let (count, ids) = (broken.len(), broken.join(", "));
-    Err(Failure::new(format!("{count} runs broke down: {ids}; all others went on")))
+    if *put_aside > 0 {
+        return Err(Failure::new("told to stop; the same command goes on where it left"));
+    }
+    Ok(())
 }
 
 /// The first signal asks to put runs aside, which happens at the end of their epoch; the second

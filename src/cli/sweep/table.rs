@@ -1,0 +1,91 @@
+//! `inorm sweep table`.
+
+use super::super::Outcome;
+use clap::Args;
+use inorm::{
+    notebook::Table,
+    polars::prelude::DataFrame,
+    sweep::{Store, Tables, comparison, outside_published},
+};
+use std::path::{Path, PathBuf};
+
+/// Accuracies further than this outside the published range are listed.
+const MARGIN: f64 = 0.01;
+
+/// Which results to show.
+#[derive(Args)]
+pub struct ShowTable {
+    /// The folder with the merged tables.
+    #[arg(long, value_name = "DIR", default_value = "data/results", conflicts_with = "store")]
+    results: PathBuf,
+    /// The folder of a sweep, without merging it first.
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
+}
+
+/// Prints the sweep beside what was published.
+pub fn run(options: &ShowTable) -> Outcome {
+    let runs = match &options.store {
+        Some(folder) => of_store(folder)?,
+        None => Some(Tables::read(&options.results)?.runs),
+    };
+    let Some(runs) = runs else {
+        println!("no run is done yet");
+        return Ok(());
+    };
+    println!("{}\n", comparison_table(comparison(&runs)?).text());
+    let outside = outside_published(&runs, MARGIN)?;
+    println!("{}", outside_table(outside).text());
+    Ok(())
+}
+
+fn of_store(folder: &Path) -> Outcome<Option<DataFrame>> {
+    Ok(Tables::of_store(&Store::open(folder)?)?.map(|tables| tables.runs))
+}
+
+fn comparison_table(frame: DataFrame) -> Table {
+    let caption = "Test accuracy by ε and condition, beside what was published; p against e_ln at \
+                   the same ε, all runs in";
+    let rows = frame.height();
+    let percent = ["q1", "median", "q3", "published_q1", "published_median", "published_q3"];
+    let mut table = Table::new(frame, caption).rows(rows.max(2)).columns(&[
+        "epsilon",
+        "condition",
+        "n",
+        "at_chance",
+        "q1",
+        "median",
+        "q3",
+        "published_n",
+        "published_at_chance",
+        "published_q1",
+        "published_median",
+        "published_q3",
+        "u",
+        "p",
+        "p_holm",
+        "stars",
+        "delta",
+    ]);
+    for column in percent {
+        table = table.percent(column);
+    }
+    table
+        .heading("epsilon", "ε")
+        .heading("published_n", "published n")
+        .heading("published_at_chance", "at chance")
+        .heading("u", "U")
+        .heading("p_holm", "p (Holm)")
+        .heading("delta", "Cliff's δ")
+}
+
+fn outside_table(frame: DataFrame) -> Table {
+    let caption =
+        format!("{} runs are more than a point outside the published range", frame.height());
+    let rows = frame.height().max(2);
+    let mut table = Table::new(frame, caption).rows(rows).heading("epsilon", "ε");
+    for column in ["test_accuracy", "published_least", "published_greatest"] {
+        table = table.percent(column);
+    }
+    table
+}

@@ -1,0 +1,170 @@
+//! A sweep as job arrays of a cluster: the scripts, as text.
+
+use std::{fmt::Write, path::PathBuf};
+
+/// Slurm's job arrays have indices below its `MaxArraySize`, which is 1001 unless configured.
+const BLOCK: usize = 1000;
+
+/// What to submit: some rows of a store's plan, one task each, and a merge after them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Submission {
+    /// The `inorm` program, where the nodes find it.
+    pub program: PathBuf,
+    /// The store, where the nodes find it.
+    pub store: PathBuf,
+    /// The rows of the plan, ascending.
+    pub rows: Vec<usize>,
+    /// So many tasks at a time.
+    pub at_once: usize,
+    /// Time limit of a task, as Slurm writes it.
+    pub time: String,
+    /// Seconds before the limit at which a task is told to put its run aside.
+    pub warning: u32,
+    /// Further arguments of `inorm sweep run`.
+    pub run_arguments: Vec<String>,
+    /// The folder that the tables are merged into.
+    pub into: PathBuf,
+}
+
+/// One job: its name, and the script for `sbatch`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Script {
+    /// A file name.
+    pub name: String,
+    /// What `sbatch` reads.
+    pub text: String,
+}
+
+impl Submission {
+    /// The job arrays: one for each thousand rows of the plan that has any to do.
+    ///
+    /// A task that is warned puts its run aside and asks to be queued again; one that is
+    /// preempted is queued again by Slurm.
+    pub fn arrays(&self) -> Vec<Script> {
+        let blocks = self.rows.chunk_by(|a, b| a / BLOCK == b / BLOCK);
+        blocks.map(|rows| self.array(rows[0] / BLOCK, rows)).collect()
+    }
+
+    fn array(&self, block: usize, rows: &[usize]) -> Script {
+        let first = block * BLOCK;
+        let indices: Vec<usize> = rows.iter().map(|row| row - first).collect();
+        let (indices, at_once) = (ranges(&indices), self.at_once.max(1));
+        let row = match first {
+            0 => "\"$SLURM_ARRAY_TASK_ID\"".to_owned(),
+            _ => format!("$((SLURM_ARRAY_TASK_ID + {first}))"),
+        };
+        let mut command = format!("{} sweep run --store {}", self.program(), self.store());
+        let _ = write!(command, " --jobs 1 --row {row}");
+        for argument in &self.run_arguments {
+            let _ = write!(command, " {}", quoted(argument));
+        }
+        let Self { time, warning, .. } = self;
+        let text = format!(
+            "#!/bin/sh\n\
+             #SBATCH --job-name=inorm-sweep\n\
+             #SBATCH --array={indices}%{at_once}\n\
+             #SBATCH --cpus-per-task=1\n\
+             #SBATCH --time={time}\n\
+             #SBATCH --signal=B:USR1@{warning}\n\
+             #SBATCH --requeue\n\
+             #SBATCH --open-mode=append\n\
+             \n\
+             # The warning reaches this shell, which passes it on: the run is put aside at the end\n\
+             # of its epoch, and the task queued again to go on with it.\n\
+             warned=\n\
+             trap 'warned=yes; kill -USR1 \"$worker\"' USR1\n\
+             {command} &\n\
+             worker=$!\n\
+             wait \"$worker\"\n\
+             code=$?\n\
+             if [ -n \"$warned\" ]; then\n    \
+                 wait \"$worker\"\n    \
+                 code=$?\n    \
+                 [ \"$code\" -eq 0 ] || \
+             scontrol requeue \"${{SLURM_ARRAY_JOB_ID}}_${{SLURM_ARRAY_TASK_ID}}\"\n\
+             fi\n\
+             exit \"$code\"\n"
+        );
+        Script { name: format!("array-{first}.sh"), text }
+    }
+
+    /// The job that merges what is done. It is to depend on the end of the arrays, not on their
+    /// success: a task that fails must not keep the results of the others out of the tables.
+    pub fn merge(&self) -> Script {
+        let into = quoted(&self.into.to_string_lossy());
+        let text = format!(
+            "#!/bin/sh\n\
+             #SBATCH --job-name=inorm-merge\n\
+             #SBATCH --cpus-per-task=1\n\
+             exec {} sweep merge --store {} --into {into}\n",
+            self.program(),
+            self.store()
+        );
+        Script { name: "merge.sh".to_owned(), text }
+    }
+
+    fn program(&self) -> String {
+        quoted(&self.program.to_string_lossy())
+    }
+
+    fn store(&self) -> String {
+        quoted(&self.store.to_string_lossy())
+    }
+}
+
+/// A word that a POSIX shell reads back as `text`.
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-=:,+".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// `0-2,5,7-8` for ascending numbers.
+fn ranges(numbers: &[usize]) -> String {
+    let runs = numbers.chunk_by(|a, b| a + 1 == *b);
+    let texts = runs.map(|run| match run {
+        [single] => single.to_string(),
+        [first, .., last] => format!("{first}-{last}"),
+        [] => String::new(),
+    });
+    texts.collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn submission(rows: Vec<usize>) -> Submission {
+        Submission {
+            program: "/opt/inorm".into(),
+            store: "/shared/a sweep".into(),
+            rows,
+            at_once: 64,
+            time: "04:00:00".into(),
+            warning: 120,
+            run_arguments: vec!["--subset".into()],
+            into: "/shared/results".into(),
+        }
+    }
+
+    #[test]
+    fn rows_become_arrays_of_at_most_a_thousand() {
+        let arrays = submission(vec![0, 1, 2, 5, 999, 1000, 1001, 1200]).arrays();
+        assert_eq!(arrays.len(), 2);
+        assert!(arrays[0].text.contains("#SBATCH --array=0-2,5,999%64\n"), "{}", arrays[0].text);
+        assert!(arrays[0].text.contains("--row \"$SLURM_ARRAY_TASK_ID\" --subset &"));
+        assert!(arrays[1].text.contains("#SBATCH --array=0-1,200%64\n"), "{}", arrays[1].text);
+        assert!(arrays[1].text.contains("--row $((SLURM_ARRAY_TASK_ID + 1000)) --subset &"));
+        assert!(submission(vec![]).arrays().is_empty());
+    }
+
+    #[test]
+    fn paths_are_quoted_for_the_shell() {
+        let text = &submission(vec![0]).arrays()[0].text;
+        assert!(text.contains("/opt/inorm sweep run --store '/shared/a sweep' "), "{text}");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted(""), "''");
+    }
+}
