@@ -1,6 +1,7 @@
 //! One layer: its weights stacked into one matrix, and the buffers of one batch.
 
 use super::{
+    OwnGradNorm,
     lanes::Real,
     passes,
     product::{Into, View, product},
@@ -21,6 +22,8 @@ pub(super) struct Layer<T> {
     pub circuit: Circuit,
     pub normalization: Normalization,
     pub grad_norm: GradNorm,
+    /// What happens to the error instead, if somebody wrote that.
+    pub own_grad_norm: Option<OwnGradNorm<T>>,
     /// Whether the activity is `relu(z)` (hidden layers) or `z` (the read-out).
     pub rectified: bool,
     pub inputs: usize,
@@ -105,6 +108,7 @@ impl<T: Real> Layer<T> {
             circuit,
             normalization,
             grad_norm,
+            own_grad_norm: None,
             rectified,
             inputs,
             units,

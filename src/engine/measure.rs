@@ -85,7 +85,7 @@ fn gradient_alignment<T: Real>(layer: &Layer<T>, reference: &[T], h: &[T]) -> f6
     let (units, size) = (layer.units, layer.batch.size);
     let z = &layer.batch.z;
     let open = |v: &T| if *v > T::zero() { T::one() } else { T::zero() };
-    let lateral = layer.grad_norm == GradNorm::Lateral;
+    let lateral = layer.grad_norm == GradNorm::Lateral && layer.own_grad_norm.is_none();
     let mut ours: Vec<T> = z.iter().map(open).collect();
     let mut wanted: Vec<T> =
         if lateral { ours.clone() } else { reference.iter().map(open).collect() };
@@ -93,7 +93,10 @@ fn gradient_alignment<T: Real>(layer: &Layer<T>, reference: &[T], h: &[T]) -> f6
         let at = sample * units..(sample + 1) * units;
         let (z, s) = (&z[at.clone()], layer.batch.s[sample]);
         let (ours, wanted) = (&mut ours[at.clone()], &mut wanted[at.clone()]);
-        grad_norm(layer.grad_norm, z, &layer.nu, ours);
+        match layer.own_grad_norm {
+            Some(own) => own(ours, z),
+            None => grad_norm(layer.grad_norm, z, &layer.nu, ours),
+        }
         if lateral {
             grad_norm(GradNorm::Center, z, &[], wanted);
         } else {

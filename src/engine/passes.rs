@@ -105,8 +105,10 @@ pub(super) fn backward<T: Real>(layer: &mut Layer<T>, lambda: T) {
             delta.copy_from_slice(&error[at.clone()]);
         }
         normalization_backward(normalization, z, normalized, delta);
-        if layer.grad_norm != GradNorm::None {
-            grad_norm(layer.grad_norm, z, &layer.nu, delta);
+        match layer.own_grad_norm {
+            Some(own) => own(delta, z),
+            None if layer.grad_norm == GradNorm::None => {}
+            None => grad_norm(layer.grad_norm, z, &layer.nu, delta),
         }
         if inhibitory == 0 {
             continue;

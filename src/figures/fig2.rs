@@ -1,7 +1,7 @@
 //! Figure 2: LayerNorm improves perceptual invariance in excitatory-inhibitory networks.
 
 use super::boxes::{self, BoxStatistics};
-use super::drawing::{Drawing, Frame};
+use super::drawing::{Drawing, Frame, Label};
 use super::groups::Sample;
 use super::legend::{Legend, Swatch};
 use super::rows::{self, Run};
@@ -40,6 +40,7 @@ pub fn figure(runs: &DataFrame, live: Option<&DataFrame>) -> Result<Figure> {
     let panel = scatter::draw(&mut drawing, left, &pairs, &live_pairs, versus);
     panel.heading(&mut drawing, 4.0, "a", "with and without LayerNorm");
     let mut facts = scatter::facts(&pairs, versus);
+    facts.extend(scatter::facts(&live_pairs, versus).iter().map(|fact| format!("live, {fact}")));
     facts.extend(best(&mut drawing, Frame::new(436.0, 32.0, 694.0, 420.0), &runs));
     let alt = format!(
         "a: test accuracy of EI networks with LayerNorm (x) against the same without (y), {} pairs. \
@@ -68,6 +69,10 @@ fn best(drawing: &mut Drawing, outer: Frame, runs: &[Run]) -> Vec<String> {
     );
     panel.draw(drawing);
     panel.heading(drawing, outer.left, "b", "with LayerNorm");
+    if values().next().is_none() {
+        let label = Label::new("no stored runs yet", panel.frame.center(), style::SMALL);
+        drawing.text(label.middle().color(style::QUIET));
+    }
     let mut legend = Legend::default();
     for (k, condition) in conditions.into_iter().enumerate() {
         let color = style::condition(condition).color;
@@ -101,6 +106,17 @@ mod tests {
         check("fig2", &figure);
         let text = figure.text();
         assert!(text.contains("120 pairs") && text.contains("best: E-only + LN: median"), "{text}");
+    }
+
+    #[test]
+    fn live_runs_alone() {
+        let live = rows::tests::runs_table(&[
+            (Condition::EiLn, 0, 0.75, Some(0.80)),
+            (Condition::EiNone, 0, 0.75, Some(0.77)),
+        ]);
+        let figure = figure(&live.head(Some(0)), Some(&live)).unwrap();
+        check("fig2_live", &figure);
+        assert!(figure.text().contains("live, ε = 0.75"), "{}", figure.text());
     }
 
     #[test]

@@ -49,6 +49,7 @@ impl Sample {
         };
         match BoxStatistics::of(&self.values) {
             None => format!("{place}{label}: no finished run{gone}"),
+            Some(b) if b.count == 1 => format!("{place}{label}: {:.1} %{gone}", b.median * 100.0),
             Some(b) => format!(
                 "{place}{label}: median {:.1} %, quartiles {:.1} and {:.1} %, n = {}{gone}",
                 b.median * 100.0,
@@ -101,7 +102,10 @@ impl Groups {
 
     /// What the boxes say, in numbers.
     pub fn facts(&self) -> Vec<String> {
-        self.references.iter().chain(&self.samples).map(Sample::fact).collect()
+        let there = |sample: &&Sample| sample.count() > 0;
+        let stored = self.references.iter().chain(&self.samples).filter(there).map(Sample::fact);
+        let live = self.live.iter().filter(there).map(|s| format!("live, {}", s.fact()));
+        stored.chain(live).collect()
     }
 
     /// Swatches for the conditions and whatever else is in the chart.

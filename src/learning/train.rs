@@ -6,7 +6,7 @@ use super::{
 use crate::{
     Error, Result,
     dataset::{FashionMnist, Images, Luminosity, PIXELS},
-    engine::{Engine, EngineState},
+    engine::{Engine, EngineState, OwnGradNorm},
     layers::{NetworkWeights, initial_weights},
     randomness::Purpose,
 };
@@ -102,6 +102,14 @@ impl<'d> Trainer<'d> {
             data: data.describe(),
         };
         Ok(Self::with(Engine::new(weights, run.rule), record, data))
+    }
+
+    /// The same run with a GradNorm of one's own in both hidden layers, instead of the
+    /// condition's.
+    #[must_use]
+    pub fn with_grad_norm(mut self, own: OwnGradNorm<f32>) -> Self {
+        self.engine.set_grad_norm(own);
+        self
     }
 
     /// Takes up a run that was put aside.
@@ -362,6 +370,26 @@ mod tests {
         let (_, record) = train(&run, &data, &mut ()).unwrap();
         assert!(matches!(record.outcome, Outcome::Diverged { step } if step > 1), "{record:?}");
         assert_eq!(record.test_accuracy(), Some(0.1));
+    }
+
+    #[test]
+    fn a_grad_norm_of_ones_own_acts_where_the_paper_s_acts() {
+        fn center(delta: &mut [f32], _: &[f32]) {
+            let mean = delta.iter().sum::<f32>() / delta.len() as f32;
+            delta.iter_mut().for_each(|d| *d -= mean);
+        }
+        let data = small();
+        let run = short(Condition::INormNone);
+        let mut own = Trainer::new(&run, &data).unwrap().with_grad_norm(center);
+        own.finish(&mut ());
+        let (paper, _) = train(&short(Condition::INormCenter), &data, &mut ()).unwrap();
+        let (none, _) = train(&run, &data, &mut ()).unwrap();
+        let own = own.weights();
+        let apart = |other: &NetworkWeights<f32>| -> f32 {
+            let weights = own.hidden[0].w_ee.iter().zip(&other.hidden[0].w_ee);
+            weights.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+        };
+        assert!(100.0 * apart(&paper) < apart(&none), "{} {}", apart(&paper), apart(&none));
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod stored;
 mod table;
 
 pub use figure::Figure;
-pub use progress::train_all;
+pub use progress::{train_all, train_own};
 pub use stored::{count_runs, results_folder, stored_results};
 pub use table::Table;
 

@@ -2,7 +2,8 @@
 
 use crate::Result;
 use crate::dataset::FashionMnist;
-use crate::learning::{self, Observer, Outcome, Record, Run};
+use crate::engine::OwnGradNorm;
+use crate::learning::{self, Observer, Outcome, Record, Run, Trainer};
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::sync::Mutex;
@@ -26,6 +27,18 @@ pub fn train_all(runs: &[Run], data: &FashionMnist) -> Result<Vec<Record>> {
         }
     }
     Ok(records)
+}
+
+/// Trains `run` with a GradNorm of one's own instead of the condition's, and prints a line an
+/// epoch.
+///
+/// # Errors
+/// If the run's numbers make no sense.
+pub fn train_own(run: &Run, data: &FashionMnist, own: OwnGradNorm<f32>) -> Result<Record> {
+    let board = Mutex::new(Progress::new(run.epochs as usize));
+    let mut trainer = Trainer::new(run, data)?.with_grad_norm(own);
+    trainer.finish(&mut Reporter { name: "yours", board: &board });
+    Ok(trainer.into_record())
 }
 
 /// What tells the runs apart: the condition, and whatever else is not the same for all.
