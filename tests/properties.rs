@@ -1,0 +1,213 @@
+//! What must hold for every network, whatever its weights and its inputs.
+
+use inorm::{
+    Condition,
+    condition::{GradNorm, Normalization},
+    configuration::LearningRates,
+    dataset::{FashionMnist, Luminosity, PIXELS},
+    dfdx::prelude::*,
+    engine::Engine,
+    grad_norm::grad_norm,
+    layers::{
+        LayerWeights, NetworkWeights, drive, initial_weights_of,
+        moments::{deviation, layer_norm, layer_norm_backward},
+    },
+    learning::LearningRule,
+    networks::INormNetwork,
+    randomness::{Purpose, stream},
+    shapes::Batch,
+};
+use proptest::prelude::*;
+use rand::{Rng, seq::SliceRandom};
+
+const SHAPE: [usize; 3] = [30, 20, 10];
+const SIZE: usize = 6;
+const UNITS: usize = 12;
+type Samples = Const<SIZE>;
+type Errors = Tensor<(Samples, Const<UNITS>), f64, AutoDevice>;
+
+fn tensor(values: &[f64]) -> Errors {
+    AutoDevice::default().tensor_from_vec(values.to_vec(), Default::default())
+}
+
+fn random_values(seed: u64, count: usize, low: f64, high: f64) -> Vec<f64> {
+    let mut rng = stream(seed, Purpose::Weights, 77);
+    (0..count).map(|_| rng.gen_range(low..high)).collect()
+}
+
+fn rule(lr: f64) -> LearningRule {
+    LearningRule::paper(LearningRates { lr, lr_w_ie: 0.8, lr_w_ei: 0.01 })
+}
+
+fn conditions() -> impl Strategy<Value = Condition> {
+    proptest::sample::select(&Condition::ALL[..])
+}
+
+/// A batch of images and labels.
+fn batch(seed: u64) -> (Vec<f64>, Vec<u8>) {
+    let x = random_values(seed, SIZE * SHAPE[0], 0.0, 1.0);
+    let labels = random_values(seed + 1, SIZE, 0.0, 10.0);
+    (x, labels.into_iter().map(|label| label as u8).collect())
+}
+
+fn network(condition: Condition, seed: u64) -> NetworkWeights<f64> {
+    initial_weights_of(condition, SHAPE, seed).unwrap()
+}
+
+fn gradients(weights: &NetworkWeights<f64>, x: &[f64], labels: &[u8]) -> NetworkWeights<f64> {
+    let mut engine = Engine::new(weights, rule(0.01));
+    engine.forward(x);
+    engine.backward(labels);
+    engine.gradients(x)
+}
+
+fn largest_difference(a: &NetworkWeights<f64>, b: &NetworkWeights<f64>) -> f64 {
+    let all = |w: &NetworkWeights<f64>| -> Vec<f64> {
+        let layers = w.layers().into_iter();
+        layers.flat_map(|l| l.named().map(|(_, values)| values.to_vec()).concat()).collect()
+    };
+    let (a, b) = (all(a), all(b));
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(&b).fold(0.0, |m, (a, b)| f64::max(m, (a - b).abs()))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn weights_stay_within_dales_bounds(
+        condition in conditions(), seed in 0..1000_u64, lr in 0.0..0.5_f64, momentum in 0.0..0.9_f64,
+    ) {
+        let mut rule = rule(lr);
+        // Both updates: in place, and with velocities.
+        rule.momentum = if seed % 2 == 0 { 0.0 } else { momentum };
+        let weights = network(condition, seed).convert(|w| w as f32);
+        let mut engine = Engine::new(&weights, rule);
+        for step in 0..20 {
+            let (x, labels) = batch(seed + step);
+            engine.step(&x.iter().map(|&x| x as f32).collect::<Vec<_>>(), &labels);
+        }
+        for layer in engine.weights().layers() {
+            for (name, values) in layer.named().into_iter().take(3) {
+                prop_assert!(values.iter().all(|&w| w >= 0.0 || w.is_nan()), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_jacobian_of_layer_norm_removes_what_is_common_and_what_stretches(seed in 0..1000_u64) {
+        let z = tensor(&random_values(seed, SIZE * UNITS, -2.0, 3.0));
+        let ones = tensor(&[1.0; SIZE * UNITS]);
+        let common = layer_norm_backward(&ones, &z).as_vec();
+        prop_assert!(common.iter().all(|d| d.abs() < 1e-12), "{common:?}");
+        // With mean(ẑ²) = 1 − ε/σ², what is left of ẑ is ẑ·ε/σ³: zero but for the ε in the root.
+        let stretch = layer_norm_backward(&layer_norm(&z), &z).as_vec();
+        let expected = layer_norm(&z) * 1e-5 / deviation(&z).powi(3);
+        let expected = expected.as_vec();
+        prop_assert!(stretch.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-12));
+    }
+
+    #[test]
+    fn uniform_lateral_inhibition_is_centring(seed in 0..1000_u64) {
+        let delta = tensor(&random_values(seed, SIZE * UNITS, -1.0, 1.0));
+        let nu = AutoDevice::default().tensor([1.0 / UNITS as f64; UNITS]);
+        let lateral = grad_norm(GradNorm::Lateral, &delta, &delta, &nu).as_vec();
+        let centre = grad_norm(GradNorm::Center, &delta, &delta, &nu).as_vec();
+        prop_assert!(lateral.iter().zip(&centre).all(|(a, b)| (a - b).abs() < 1e-14));
+    }
+
+    #[test]
+    fn the_order_of_a_batch_does_not_matter(condition in conditions(), seed in 0..1000_u64) {
+        let weights = network(condition, seed);
+        let (x, labels) = batch(seed);
+        let mut order: Vec<usize> = (0..SIZE).collect();
+        order.shuffle(&mut stream(seed, Purpose::Weights, 78));
+        let row = |i: &usize| x[i * SHAPE[0]..(i + 1) * SHAPE[0]].to_vec();
+        let shuffled: Vec<f64> = order.iter().flat_map(row).collect();
+        let shuffled_labels: Vec<u8> = order.iter().map(|&i| labels[i]).collect();
+        let difference = largest_difference(
+            &gradients(&weights, &x, &labels),
+            &gradients(&weights, &shuffled, &shuffled_labels),
+        );
+        prop_assert!(difference < 1e-12, "{difference}");
+    }
+
+    #[test]
+    fn permuting_the_units_of_a_layer_permutes_everything(
+        condition in conditions(), seed in 0..1000_u64,
+    ) {
+        let weights = network(condition, seed);
+        let (x, labels) = batch(seed);
+        let mut order: Vec<usize> = (0..SHAPE[1]).collect();
+        order.shuffle(&mut stream(seed, Purpose::Weights, 79));
+        let permuted = permute_first_layer(&weights, &order);
+        let logits = Engine::new(&weights, rule(0.01)).forward(&x).to_vec();
+        let others = Engine::new(&permuted, rule(0.01)).forward(&x).to_vec();
+        let scale = logits.iter().fold(1.0, |m: f64, l| m.max(l.abs()));
+        prop_assert!(logits.iter().zip(&others).all(|(a, b)| (a - b).abs() < 1e-11 * scale));
+        let expected = permute_first_layer(&gradients(&weights, &x, &labels), &order);
+        let difference = largest_difference(&gradients(&permuted, &x, &labels), &expected);
+        prop_assert!(difference < 1e-9, "{difference}");
+    }
+}
+
+/// The network with the units of its first hidden layer in another order.
+fn permute_first_layer(weights: &NetworkWeights<f64>, order: &[usize]) -> NetworkWeights<f64> {
+    let mut permuted = weights.clone();
+    let rows = |values: &[f64], columns: usize| -> Vec<f64> {
+        let rows = order.iter().filter(|_| !values.is_empty());
+        rows.flat_map(|&row| values[row * columns..(row + 1) * columns].to_vec()).collect()
+    };
+    let columns = |values: &[f64]| -> Vec<f64> {
+        let rows = values.chunks_exact(order.len());
+        rows.flat_map(|row| order.iter().map(|&c| row[c]).collect::<Vec<_>>()).collect()
+    };
+    let first = &weights.hidden[0];
+    permuted.hidden[0] = LayerWeights {
+        w_ee: rows(&first.w_ee, first.inputs),
+        w_ei: rows(&first.w_ei, first.inhibitory),
+        b: rows(&first.b, 1),
+        nu: rows(&first.nu, 1),
+        // The units of divisive inhibition are not those of the layer: only their mean counts.
+        ..first.clone()
+    };
+    let second = &weights.hidden[1];
+    permuted.hidden[1] = LayerWeights {
+        w_ee: columns(&second.w_ee),
+        w_ie: columns(&second.w_ie),
+        u_ie: columns(&second.u_ie),
+        ..second.clone()
+    };
+    permuted
+}
+
+/// On real images, in single precision, for the width of the paper's configuration 13.
+#[test]
+fn i_norm_is_layer_norm_at_initialization() {
+    type Images = Batch<Const<100>, PIXELS>;
+    let device = AutoDevice::default();
+    let data = FashionMnist::subset().unwrap();
+    let mut pixels = vec![0.0; 100 * PIXELS];
+    let mut luminosity = Luminosity::new(0.75, 0, Purpose::TestLuminosity, 0).unwrap();
+    luminosity.fill(&data.test, 0..100, &mut pixels);
+    let x: Images = device.tensor_from_vec(pixels, Default::default());
+    let network = INormNetwork::<234, 23>::new(Condition::INormFull, 0, &device).unwrap();
+    let pass = network.forward(&x);
+    let first = drive(&x, &network.first.w_ee);
+    let second = drive(&pass.z[0].clone().relu(), &network.second.w_ee);
+    for (z, e) in pass.z.iter().zip([first, second]) {
+        let largest = |x: Batch<_, 234>| x.abs().as_vec().into_iter().fold(0.0, f32::max);
+        let normalized = layer_norm(&e);
+        // The measure of the fixtures: the largest error over the largest value.
+        let error = largest(z.clone() - normalized.clone()) / largest(normalized);
+        assert!(error < 1e-5, "{error}");
+    }
+}
+
+#[test]
+fn every_normalization_is_used_by_some_condition() {
+    use Normalization::{DivisiveNorm, LayerNorm, LayerNormForwardOnly, MeanNorm, None};
+    for normalization in [None, LayerNorm, LayerNormForwardOnly, MeanNorm, DivisiveNorm] {
+        assert!(Condition::ALL.iter().any(|c| c.normalization() == normalization));
+    }
+}
