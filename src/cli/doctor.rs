@@ -1,10 +1,10 @@
 //! `inorm doctor`: what this machine has of what is needed, and how to get the rest.
 
 use super::{Checkout, Failure, Outcome, lab};
-use crate::kernel::{Cache, EVCXR_VERSION, Recipe, Seed, compiler_version, evcxr};
+use crate::kernel::{Cache, Compiler, EVCXR_VERSION, Recipe, Seed, evcxr};
 use inorm::dataset::{FashionMnist, Source};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 /// The oldest compiler that the Rust kernel builds with.
@@ -65,32 +65,32 @@ pub fn run() -> Outcome {
 
 fn rust() -> Finding {
     let advice = "install Rust 1.95 or later from https://rustup.rs";
-    let Ok(text) = compiler_version() else { return Missing(advice.to_owned()) };
-    let release = text.lines().find_map(|line| line.strip_prefix("release: ")).unwrap_or("");
-    match version(release) {
-        Some(version) if version >= OLDEST_RUST => Present(release.to_owned()),
-        _ => Missing(format!("{release} is too old; {advice}, or `rustup update`")),
+    let Ok(compiler) = Compiler::find() else { return Missing(advice.to_owned()) };
+    match version(compiler.release()) {
+        Some(version) if version >= OLDEST_RUST => Present(compiler.release().to_owned()),
+        _ => Missing(format!("{} is too old; {advice}, or `rustup update`", compiler.release())),
     }
 }
 
 /// Notebook cells are linked against the shared standard library, which some packages leave out.
 fn standard_library() -> Finding {
-    let advice = "no shared libstd beside the compiler; use a toolchain from https://rustup.rs";
-    let found = sysroot().into_iter().flat_map(|root| {
-        let host = host().unwrap_or_default();
-        [root.join("lib"), root.join("lib/rustlib").join(host).join("lib")]
-    });
-    let found = found.flat_map(|directory| fs::read_dir(directory).into_iter().flatten().flatten());
-    let names = found.map(|entry| entry.file_name().to_string_lossy().into_owned());
-    match names.into_iter().find(|name| name.starts_with("libstd-") && !name.ends_with(".rlib")) {
+    let Ok(compiler) = Compiler::find() else { return Missing("needs the compiler first".into()) };
+    let files = fs::read_dir(&compiler.libraries).into_iter().flatten().flatten();
+    let mut names = files.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let is_shared = |name: &String| name.starts_with("libstd-") && !name.ends_with(".rlib");
+    match names.find(is_shared) {
         Some(name) => Present(name),
-        None => Missing(advice.to_owned()),
+        None => Missing(format!(
+            "no shared libstd in {}; use a toolchain from https://rustup.rs",
+            compiler.libraries.display()
+        )),
     }
 }
 
 fn rust_sources() -> Finding {
-    let library = sysroot().map(|root| root.join("lib/rustlib/src/rust/library"));
-    match library.filter(|library| library.is_dir()) {
+    let compiler = Compiler::find().ok();
+    let sources = compiler.map(|compiler| compiler.sysroot.join("lib/rustlib/src/rust/library"));
+    match sources.filter(|sources| sources.is_dir()) {
         Some(_) => Present("there, so completion knows the standard library".to_owned()),
         None => Later(
             "not there; notebooks run, but their variables' types may not be found: \
@@ -179,15 +179,6 @@ fn data() -> Finding {
         Ok(Source::Subset) => Later("only the built-in subset; `inorm data fetch` gets all".into()),
         Err(error) => Missing(error.to_string()),
     }
-}
-
-fn sysroot() -> Option<PathBuf> {
-    first_line(Command::new("rustc").args(["--print", "sysroot"])).map(PathBuf::from)
-}
-
-fn host() -> Option<String> {
-    let text = compiler_version().ok()?;
-    text.lines().find_map(|line| line.strip_prefix("host: ")).map(str::to_owned)
 }
 
 fn first_line(command: &mut Command) -> Option<String> {

@@ -49,7 +49,8 @@ impl Backend {
         let file = running.join("backend.json");
         write_private(&file, &info)?;
         let mut command = recipe.backend(program, tree, folder);
-        command.arg("--control_file").arg(&file).stdin(Stdio::null()).stderr(Stdio::piped());
+        command.arg("--control_file").arg(&file);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         // It binds these very ports now.
         drop(listeners);
         let mut process =

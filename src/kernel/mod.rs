@@ -2,6 +2,7 @@
 
 mod backend;
 mod cache;
+mod compiler;
 pub mod evcxr;
 mod parent;
 mod recipe;
@@ -10,7 +11,8 @@ mod seed;
 mod tree;
 
 pub use cache::{Cache, Lock};
-pub use recipe::{EVCXR_VERSION, Recipe, compiler_version, write_if_different};
+pub use compiler::Compiler;
+pub use recipe::{EVCXR_VERSION, Recipe, write_if_different};
 pub use running::undertaker;
 pub use seed::Seed;
 

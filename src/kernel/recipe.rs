@@ -1,9 +1,10 @@
 //! How the code of notebooks is compiled, and the directory that belongs to one way of doing it.
 
 use super::cache::Cache;
+use super::compiler::Compiler;
 use crate::cli::{Failure, Outcome};
 use sha2::{Digest, Sha256};
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -29,6 +30,10 @@ pub const ENVIRONMENT: [(&str, &str); 8] = [
     ("POLARS_FMT_MAX_COLS", "20"),
 ];
 
+/// Where the system looks for shared libraries.
+const LIBRARY_PATH: &str =
+    if cfg!(target_os = "macos") { "DYLD_FALLBACK_LIBRARY_PATH" } else { "LD_LIBRARY_PATH" };
+
 /// Variables of the reader's shell that would make cargo build something else.
 pub const REMOVED_VARIABLES: [&str; 6] = [
     "CARGO_ENCODED_RUSTFLAGS",
@@ -42,30 +47,82 @@ pub const REMOVED_VARIABLES: [&str; 6] = [
 /// A cell that panics has failed, and says so.
 const EVCXR_CONFIGURATION: &str = "[evcxr]\npreserve_vars_on_panic = false\n";
 
+/// Where the notebooks' time goes: arithmetic, and drawing. The other libraries, foremost polars,
+/// handle tables of a few rows: compiling them without optimization halves the set-up.
+const OPTIMIZED: [&str; 39] = [
+    "inorm",
+    "dfdx",
+    "gemm",
+    "gemm-common",
+    "gemm-f32",
+    "gemm-f64",
+    "pulp",
+    "faer",
+    "faer-traits",
+    "nano-gemm",
+    "nano-gemm-core",
+    "nano-gemm-f32",
+    "nano-gemm-f64",
+    "private-gemm-x86",
+    "rand",
+    "rand_core",
+    "rand_chacha",
+    "rand_distr",
+    "num-traits",
+    "num-complex",
+    "statrs",
+    "sha2",
+    "plotters",
+    "plotters-bitmap",
+    "ab_glyph",
+    "ab_glyph_rasterizer",
+    "ttf-parser",
+    "owned_ttf_parser",
+    "image",
+    "png",
+    "fdeflate",
+    "flate2",
+    "miniz_oxide",
+    "adler2",
+    "simd-adler32",
+    "crc32fast",
+    "base64",
+    "bytemuck",
+    "half",
+];
+
 /// Read by cargo because it lies above the directories that it works in.
-const CARGO_CONFIGURATION: &str = "";
+fn cargo_configuration() -> String {
+    let mut text = "[profile.dev.package.\"*\"]\nopt-level = 0\n".to_owned();
+    for name in OPTIMIZED {
+        text += &format!("[profile.dev.package.{name}]\nopt-level = 3\n");
+    }
+    text
+}
 
 /// One way of compiling: a compiler, a kernel, the settings above. What was compiled in one way
 /// is of no use in another, so each has a directory.
 #[derive(Clone, Debug)]
 pub struct Recipe {
     home: PathBuf,
+    compiler: Compiler,
 }
 
 impl Recipe {
     /// The recipe that holds on this machine now; its directory is made and filled in.
     pub fn current(cache: &Cache) -> Outcome<Self> {
+        let compiler = Compiler::find()?;
         let mut digest = Sha256::new();
-        digest.update(compiler_version()?);
+        digest.update(&compiler.version);
         digest.update(EVCXR_VERSION);
-        digest.update(CARGO_CONFIGURATION);
+        digest.update(cargo_configuration());
         for (name, value) in ENVIRONMENT {
             digest.update(format!("{name}={value};"));
         }
         let home = cache.join("kernels").join(short(&digest.finalize()));
-        write_if_different(&home.join(".cargo/config.toml"), CARGO_CONFIGURATION)?;
+        write_if_different(&home.join(".cargo/config.toml"), &cargo_configuration())?;
         write_if_different(&home.join("evcxr/evcxr.toml"), EVCXR_CONFIGURATION)?;
-        Ok(Self { home })
+        Ok(Self { home, compiler })
     }
 
     /// Compiled libraries to start from, one directory for each clone of the repository.
@@ -90,13 +147,9 @@ impl Recipe {
         for variable in REMOVED_VARIABLES {
             command.env_remove(variable);
         }
-        for variable in ["LD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"] {
-            if let Some(paths) = std::env::var_os(variable) {
-                command.env(variable, without_this_library(&paths));
-            }
-        }
         command
             .envs(ENVIRONMENT)
+            .env(LIBRARY_PATH, self.library_path(tree))
             .env("EVCXR_TMPDIR", tree)
             .env("EVCXR_CONFIG_DIR", self.home.join("evcxr"))
             // It looks for a kernelspec of its own to bring up to date: let it find none.
@@ -104,29 +157,19 @@ impl Recipe {
             .current_dir(folder);
         command
     }
-}
 
-/// `cargo run` lets a program find the libraries beside it. A cell must not find them: it would
-/// be linked with one build of this library and run with another.
-fn without_this_library(paths: &OsStr) -> OsString {
-    let name = format!("{}inorm{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
-    let others = std::env::split_paths(paths).filter(|directory| !directory.join(&name).exists());
-    std::env::join_paths(others).unwrap_or_default()
-}
-
-/// What `rustc -vV` says.
-pub fn compiler_version() -> Outcome<String> {
-    let output = Command::new("rustc").arg("-vV").output().map_err(|error| {
-        Failure::new(format!(
-            "cannot run rustc: {error}; install Rust 1.95 or later from https://rustup.rs"
-        ))
-    })?;
-    match output.status.success() {
-        true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
-        false => Err(Failure::new(format!(
-            "`rustc -vV` failed: {}; repair the Rust toolchain, `rustup update` may do it",
-            String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ")
-        ))),
+    /// Where a compiled cell finds this library and the standard library. The linker writes a
+    /// path into it that is relative to a directory one level below the one that it runs in. And
+    /// `cargo run` names the libraries beside this program, which a cell must not find: it would
+    /// be linked with one build of this library and run with another.
+    fn library_path(&self, tree: &Path) -> OsString {
+        let name = format!("{}inorm{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+        let inherited = std::env::var_os(LIBRARY_PATH).unwrap_or_default();
+        let others =
+            std::env::split_paths(&inherited).filter(|directory| !directory.join(&name).exists());
+        let deps = tree.join("target").join(&self.compiler.host).join("debug/deps");
+        let all = [deps, self.compiler.libraries.clone()].into_iter().chain(others);
+        std::env::join_paths(all).unwrap_or_default()
     }
 }
 

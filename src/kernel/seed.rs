@@ -154,7 +154,7 @@ fn sources(tree: &Path, checkout: &Checkout) -> Outcome<Vec<PathBuf>> {
     Ok(sources)
 }
 
-/// `target/<platform>/debug/deps/inorm-*.d`
+/// `target/<platform>/debug/deps/inorm.d`, with a digest in its name where there is no shared library
 fn dependency_lists(target: &Path) -> Vec<PathBuf> {
     let platforms = fs::read_dir(target).into_iter().flatten().flatten();
     platforms
@@ -163,7 +163,7 @@ fn dependency_lists(target: &Path) -> Vec<PathBuf> {
         .flat_map(|files| files.flatten().map(|file| file.path()))
         .filter(|path| {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            name.starts_with("inorm-") && name.ends_with(".d")
+            name == "inorm.d" || (name.starts_with("inorm-") && name.ends_with(".d"))
         })
         .collect()
 }

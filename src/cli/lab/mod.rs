@@ -128,12 +128,12 @@ fn prepare_seed(checkout: &Checkout, cache: &Cache, program: &Path) -> Outcome {
         false => "compiling, once; about 6 minutes on two cores",
     };
     let step = Step::begin(NAME, expected);
-    let mut listen = step.listener();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::new(format!("cannot start: {error}")))?;
-    runtime.block_on(seed.grow(checkout, &recipe, program, move |line| listen(&line)))?;
+    let grown = runtime.block_on(seed.grow(checkout, &recipe, program, step.listener()));
+    grown.inspect_err(|_| step.show_last_words())?;
     step.end();
     Ok(())
 }

@@ -5,7 +5,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, IsTerminal, Read};
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How often a step that takes long says so where nothing can be overwritten.
@@ -19,6 +19,7 @@ pub struct Step {
     begun: Instant,
     spinner: ProgressBar,
     said: Arc<Mutex<Instant>>,
+    last: Arc<Mutex<VecDeque<String>>>,
 }
 
 impl Step {
@@ -33,7 +34,8 @@ impl Step {
         } else {
             ProgressBar::hidden()
         };
-        Self { begun: Instant::now(), spinner, said: Arc::new(Mutex::new(Instant::now())) }
+        let said = Arc::new(Mutex::new(Instant::now()));
+        Self { begun: Instant::now(), spinner, said, last: Arc::default() }
     }
 
     /// Says that a step has nothing to do.
@@ -41,16 +43,30 @@ impl Step {
         println!("{name}: {what}");
     }
 
-    /// Takes note of what is happening, for whoever watches.
-    pub fn listener(&self) -> impl FnMut(&str) + Send + 'static {
-        let (spinner, said, begun) = (self.spinner.clone(), Arc::clone(&self.said), self.begun);
+    /// Takes note of what is happening, for whoever watches, and in case the step fails.
+    pub fn listener(&self) -> impl FnMut(String) + Send + 'static {
+        let (spinner, begun) = (self.spinner.clone(), self.begun);
+        let (said, last) = (Arc::clone(&self.said), Arc::clone(&self.last));
         move |line| {
             spinner.set_message(line.trim().to_owned());
-            let mut said = said.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut said = lock(&said);
             if spinner.is_hidden() && said.elapsed() >= SIGN_OF_LIFE {
                 println!("  {} {}", elapsed(begun), line.trim());
                 *said = Instant::now();
             }
+            let mut last = lock(&last);
+            last.push_back(line);
+            if last.len() > LAST_LINES {
+                last.pop_front();
+            }
+        }
+    }
+
+    /// Shows what happened last, after which the step failed.
+    pub fn show_last_words(&self) {
+        self.spinner.finish_and_clear();
+        for line in lock(&self.last).iter() {
+            eprintln!("  {line}");
         }
     }
 
@@ -63,7 +79,6 @@ impl Step {
             .stderr(Stdio::piped())
             .spawn()
             .map_err(|error| Failure::new(format!("cannot run {program}: {error}; {next}")))?;
-        let last = Arc::new(Mutex::new(VecDeque::new()));
         let outputs = [
             child.stdout.take().map(|output| Box::new(output) as Box<dyn Read + Send>),
             child.stderr.take().map(|output| Box::new(output) as Box<dyn Read + Send>),
@@ -72,8 +87,10 @@ impl Step {
             .into_iter()
             .flatten()
             .map(|output| {
-                let (mut listen, last) = (self.listener(), Arc::clone(&last));
-                std::thread::spawn(move || read_lines(output, &mut listen, &last))
+                let listen = self.listener();
+                std::thread::spawn(move || {
+                    BufReader::new(output).lines().map_while(Result::ok).for_each(listen);
+                })
             })
             .collect();
         let status = child
@@ -85,10 +102,7 @@ impl Step {
         if status.success() {
             return Ok(());
         }
-        self.spinner.finish_and_clear();
-        for line in last.lock().unwrap_or_else(std::sync::PoisonError::into_inner).iter() {
-            eprintln!("  {line}");
-        }
+        self.show_last_words();
         Err(Failure::new(format!("{program} failed ({status}), its last words are above; {next}")))
     }
 
@@ -99,19 +113,8 @@ impl Step {
     }
 }
 
-fn read_lines(
-    output: Box<dyn Read + Send>,
-    listen: &mut impl FnMut(&str),
-    last: &Mutex<VecDeque<String>>,
-) {
-    for line in BufReader::new(output).lines().map_while(Result::ok) {
-        listen(&line);
-        let mut last = last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        last.push_back(line);
-        if last.len() > LAST_LINES {
-            last.pop_front();
-        }
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn elapsed(begun: Instant) -> String {
