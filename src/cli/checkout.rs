@@ -1,6 +1,8 @@
 //! Where the repository is, and the places in it that commands read and write.
 
 use super::{Failure, Outcome};
+use crate::kernel::short;
+use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
 /// The repository that a command works on.
@@ -41,6 +43,11 @@ impl Checkout {
     /// The top of the repository.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// A name that no other clone on this machine has.
+    pub fn name(&self) -> String {
+        short(&Sha256::digest(self.root.as_os_str().as_encoded_bytes()))
     }
 
     /// The notebooks of the book.

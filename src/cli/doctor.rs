@@ -152,7 +152,7 @@ fn rust_kernel(cache: &Cache) -> Finding {
 
 fn seed(checkout: &Checkout, cache: &Cache) -> Finding {
     match Recipe::current(cache).map(|recipe| Seed::of(checkout, &recipe)) {
-        Ok(seed) if seed.is_fresh() => Present(format!("in {}", seed.tree().display())),
+        Ok(seed) if seed.is_fresh() => Present(format!("in {}", seed.directory().display())),
         Ok(_) => Later("`inorm lab` compiles them, 1 to 6 minutes".into()),
         Err(failure) => Missing(failure.to_string()),
     }

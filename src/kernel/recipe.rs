@@ -92,8 +92,15 @@ const OPTIMIZED: [&str; 39] = [
 ];
 
 /// Read by cargo because it lies above the directories that it works in.
+///
+/// The first table is what the Rust kernel wants for itself. It writes that into a manifest, but
+/// cargo reads profiles from the manifest of a workspace only (see [`workspace`](super::workspace)).
 fn cargo_configuration() -> String {
-    let mut text = "[profile.dev.package.\"*\"]\nopt-level = 0\n".to_owned();
+    let mut text = "[profile.dev]\n\
+        strip = \"debuginfo\"\nrpath = true\nlto = false\ncodegen-units = 16\n\
+        panic = \"unwind\"\nincremental = true\n\
+        [profile.dev.package.\"*\"]\nopt-level = 0\n"
+        .to_owned();
     for name in OPTIMIZED {
         text += &format!("[profile.dev.package.{name}]\nopt-level = 3\n");
     }
@@ -137,7 +144,7 @@ impl Recipe {
 
     /// The lock that guards the lists of seeds and of running kernels.
     pub fn lock(&self, name: &str) -> PathBuf {
-        self.home.join(format!("{name}.lock"))
+        self.home.join("locks").join(name)
     }
 
     /// A command that runs the Rust kernel in `tree`, a directory of its own, for a notebook in

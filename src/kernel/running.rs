@@ -54,7 +54,7 @@ impl Running {
 }
 
 fn start_undertaker(directory: &Path) -> io::Result<ChildStdin> {
-    let mut child = Command::new(std::env::current_exe()?)
+    let mut child = Command::new(this_program()?)
         .arg("undertaker")
         .arg(directory)
         .process_group(0)
@@ -63,6 +63,14 @@ fn start_undertaker(directory: &Path) -> io::Result<ChildStdin> {
         .stderr(Stdio::null())
         .spawn()?;
     child.stdin.take().ok_or_else(|| io::ErrorKind::BrokenPipe.into())
+}
+
+/// This program, even if another build has taken its place meanwhile.
+pub fn this_program() -> io::Result<PathBuf> {
+    match cfg!(target_os = "linux") {
+        true => Ok(PathBuf::from("/proc/self/exe")),
+        false => std::env::current_exe(),
+    }
 }
 
 /// What the second process does: learns the process groups on its standard input, and when that

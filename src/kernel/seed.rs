@@ -7,12 +7,12 @@
 
 use super::backend::Backend;
 use super::cache::Lock;
-use super::recipe::{DEPENDENCY, Recipe, short};
+use super::recipe::{DEPENDENCY, Recipe};
 use super::running::Running;
 use super::tree;
+use super::workspace::Workspace;
 use crate::cli::{Checkout, Failure, Outcome};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -37,13 +37,24 @@ struct Label {
 impl Seed {
     /// Where the seed of this clone is or will be.
     pub fn of(checkout: &Checkout, recipe: &Recipe) -> Self {
-        let name = short(&Sha256::digest(checkout.root().as_os_str().as_encoded_bytes()));
-        Self { directory: recipe.seeds().join(name) }
+        Self { directory: recipe.seeds().join(checkout.name()) }
     }
 
-    /// The build results to start from.
-    pub fn tree(&self) -> PathBuf {
-        self.directory.join("tree")
+    /// Whether there is one, fresh or not.
+    pub fn exists(&self) -> bool {
+        self.directory.is_dir()
+    }
+
+    /// Where it is.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Makes `directory` a workspace that starts from this seed.
+    pub fn plant(&self, directory: &Path) -> Outcome<Workspace> {
+        tree::clone(&self.directory, directory)
+            .map_err(|error| Failure::io("copy the compiled libraries to", directory, &error))?;
+        Ok(Workspace::at(directory))
     }
 
     /// Whether it is there, and nothing that was compiled into it has changed since.
@@ -82,14 +93,11 @@ impl Seed {
         }
         let mut running = Running::new(recipe)?;
         let growing = running.join("seed");
-        let tree = growing.join("tree");
-        let base = self.nearest(recipe);
-        let failure = |error| Failure::io("prepare", &growing, &error);
-        match &base {
-            Some(base) => tree::clone(&base.tree(), &tree).map_err(failure)?,
-            None => fs::create_dir_all(&tree).map_err(failure)?,
+        if let Some(base) = self.nearest(recipe) {
+            base.plant(&growing)?;
         }
-        fs::copy(checkout.root().join("Cargo.lock"), tree.join("Cargo.lock")).map_err(failure)?;
+        let workspace = Workspace::prepare(&growing, checkout)?;
+        let tree = workspace.tree();
         let begun = SystemTime::now();
         let folder = checkout.notebooks();
         let mut backend =
@@ -106,12 +114,13 @@ impl Seed {
             begun,
             sources: sources(&tree, checkout)?,
         };
-        self.replace_by(&growing, &label).map_err(failure)
+        self.replace_by(&growing, &label)
+            .map_err(|error| Failure::io("put in place", &self.directory, &error))
     }
 
     /// A seed of this recipe to start from.
     fn nearest(&self, recipe: &Recipe) -> Option<Seed> {
-        if self.tree().is_dir() {
+        if self.exists() {
             return Some(Self { directory: self.directory.clone() });
         }
         let seeds = fs::read_dir(recipe.seeds()).ok()?.flatten();

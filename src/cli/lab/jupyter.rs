@@ -57,6 +57,9 @@ pub fn execute(checkout: &Checkout, notebooks: &[PathBuf], into: Option<&PathBuf
 /// Python with everything that Jupyter would keep in the home directory kept in the environment.
 fn python(checkout: &Checkout) -> Command {
     let state = checkout.environment().join("var/jupyter");
+    // IPython complains if it has to make the directory above its own. If it cannot be made, that
+    // complaint is the right one.
+    let _ = std::fs::create_dir_all(&state);
     let mut command = Command::new(checkout.python());
     command
         .env("JUPYTER_CONFIG_DIR", state.join("config"))

@@ -1,7 +1,7 @@
 //! How JupyterLab learns of the kernel.
 
 use crate::cli::{Checkout, Failure, Outcome};
-use crate::kernel::write_if_different;
+use crate::kernel::{this_program, write_if_different};
 use std::fs;
 use std::path::Path;
 
@@ -50,8 +50,7 @@ pub fn write(checkout: &Checkout) -> Outcome {
 /// Only if it differs, and in one step: kernels may be running it.
 fn copy_program(to: &Path) -> Outcome {
     let failure = |error| Failure::io("write", to, &error);
-    let this = std::env::current_exe()
-        .and_then(fs::canonicalize)
+    let this = this_program()
         .map_err(|error| Failure::new(format!("cannot find this program: {error}")))?;
     let stamp =
         |path: &Path| fs::metadata(path).and_then(|file| Ok((file.len(), file.modified()?)));

@@ -89,8 +89,9 @@ fn all_notebooks(folder: &Path) -> Outcome<Vec<PathBuf>> {
 /// interrupted set-up goes on where it was.
 fn prepare(checkout: &Checkout) -> Outcome {
     let cache = Cache::find()?;
-    let _alone = Lock::take(&cache.join("set-up.lock"), || {
-        println!("another set-up is running; waiting for it to end");
+    let name = checkout.name();
+    let _alone = Lock::take(&cache.join(format!("locks/clone-{name}")), || {
+        println!("another set-up of this clone is running; waiting for it to end");
     })?;
     python::prepare(checkout)?;
     let program = prepare_evcxr(&cache)?;
@@ -104,6 +105,12 @@ fn prepare_evcxr(cache: &Cache) -> Outcome<PathBuf> {
     let name = format!("Rust kernel evcxr_jupyter {EVCXR_VERSION}");
     if let Some(program) = evcxr::find(cache) {
         Step::ready(&name, "ready");
+        return Ok(program);
+    }
+    let _alone = Lock::take(&cache.join("locks/evcxr"), || {
+        println!("{name}: another set-up compiles it; waiting for it to end");
+    })?;
+    if let Some(program) = evcxr::find(cache) {
         return Ok(program);
     }
     let step = Step::begin(&name, "compiling, once; about 13 minutes on two cores");
