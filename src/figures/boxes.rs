@@ -3,8 +3,30 @@
 
 use super::axes::{self, Panel};
 use super::drawing::{Color, Drawing, Frame, Marker, Point, Stroke};
-use super::style;
+use super::style::{self, Look};
 pub use crate::measure::statistics::{BoxStatistics, median, quantile};
+
+/// Draws `values` as a box, or one by one if a box would say more than there is.
+pub fn draw_sample(
+    drawing: &mut Drawing,
+    panel: &Panel,
+    x: f64,
+    width: f64,
+    values: &[f64],
+    look: Look,
+) {
+    /// Fewer have no quartiles worth drawing.
+    const FEW: usize = 5;
+    match BoxStatistics::of(values) {
+        Some(b) if b.count >= FEW => draw(drawing, panel, x, width, &b, look.color),
+        _ => {
+            for &value in values.iter().filter(|value| value.is_finite()) {
+                let edge = style::edge(look.color);
+                drawing.marker(panel.at(x, value), look.marker, 4.5, look.color, edge);
+            }
+        }
+    }
+}
 
 /// Draws one box `width` wide around `x` (in the panel's unit).
 pub fn draw(
@@ -49,4 +71,26 @@ pub fn draw_count(drawing: &mut Drawing, at: Point, count: usize) {
     let color = if count == 0 { style::QUIET } else { style::INK };
     let label = axes::number(&count.to_string(), at).middle().color(color);
     drawing.text(if count == 0 { label } else { label.bold() });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::figures::axes::Axis;
+    use crate::figures::drawing::Mark;
+
+    #[test]
+    fn few_values_are_points_and_more_are_a_box() {
+        let frame = Frame::new(0.0, 0.0, 100.0, 100.0);
+        let panel = Panel::fit(frame, Axis::names("", &["a".into()]), Axis::number("", 0.0, 10.0));
+        let look = style::epsilon(0.0);
+        let discs = |values: &[f64]| {
+            let mut drawing = Drawing::new(100.0, 100.0);
+            draw_sample(&mut drawing, &panel, 0.0, 0.5, values, look);
+            drawing.marks.iter().filter(|mark| matches!(mark, Mark::Disc(..))).count()
+        };
+        assert_eq!(discs(&[1.0, 2.0]), 2 * 2);
+        assert_eq!(discs(&[1.0, 2.0, 3.0, 4.0, 5.0]), 0);
+        assert_eq!(discs(&[1.0, 2.0, 3.0, 4.0, 30.0]), 2, "one outlier: an edge and a fill");
+    }
 }

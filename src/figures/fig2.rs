@@ -1,6 +1,6 @@
 //! Figure 2: LayerNorm improves perceptual invariance in excitatory-inhibitory networks.
 
-use super::boxes::{self, BoxStatistics};
+use super::boxes;
 use super::drawing::{Drawing, Frame, Label};
 use super::groups::Sample;
 use super::legend::{Legend, Swatch};
@@ -78,10 +78,9 @@ fn best(drawing: &mut Drawing, outer: Frame, runs: &[Run]) -> Vec<String> {
         let color = style::condition(condition).color;
         legend = legend.entry(Swatch::Patch(boxes::box_fill(color)), condition.label());
         for (group, sample) in [&top[k], &all[k]].into_iter().enumerate() {
-            if let Some(b) = BoxStatistics::of(&sample.values) {
-                let x = group as f64 + (k as f64 - 0.5) * 0.42;
-                boxes::draw(drawing, &panel, x, 0.3, &b, color);
-            }
+            let x = group as f64 + (k as f64 - 0.5) * 0.42;
+            let look = style::condition(condition);
+            boxes::draw_sample(drawing, &panel, x, 0.3, &sample.values, look);
         }
     }
     legend.draw(drawing, Frame::new(outer.left, outer.bottom - 22.0, outer.right, outer.bottom));

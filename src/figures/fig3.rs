@@ -1,7 +1,7 @@
 //! Figure 3: inhibitory populations learn to implement LayerNorm.
 
 use super::axes::{self, Axis, Panel};
-use super::boxes::{self, BoxStatistics};
+use super::boxes;
 use super::drawing::{Dash, Drawing, Frame, Label, Stroke};
 use super::legend::{Legend, Swatch};
 use super::rows::{self, Measurement, Run};
@@ -182,12 +182,9 @@ fn draw(
         for (k, condition) in CONDITIONS.into_iter().enumerate() {
             let values = values(condition, layer);
             let placed: Vec<_> = values.iter().copied().map(place).collect();
-            let (Some(b), Some(median)) = (BoxStatistics::of(&placed), boxes::median(&values))
-            else {
-                continue;
-            };
+            let Some(median) = boxes::median(&values) else { continue };
             let x = layer as f64 + (k as f64 - 1.0) * 0.28;
-            boxes::draw(drawing, &panel, x, 0.2, &b, style::condition(condition).color);
+            boxes::draw_sample(drawing, &panel, x, 0.2, &placed, style::condition(condition));
             facts.push(format!(
                 "{} of z, hidden layer {}, {}: median {median:.3}, n = {}",
                 moment.name(),

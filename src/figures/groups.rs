@@ -162,9 +162,7 @@ impl Groups {
             let (sample, live_sample) =
                 (&self.samples[group * count + k], &self.live[group * count + k]);
             let look = style::condition(sample.condition);
-            if let Some(b) = BoxStatistics::of(&sample.values) {
-                boxes::draw(drawing, panel, x, width * 0.62, &b, look.color);
-            }
+            boxes::draw_sample(drawing, panel, x, width * 0.62, &sample.values, look);
             if let Some(p) = published_of(sample) {
                 let y = |value| panel.at(x, value).1;
                 let at = panel.at(x + width * 0.42, p.median).0;
@@ -187,9 +185,7 @@ impl Groups {
     }
 }
 
-/// The published distribution, unless most of its runs were at chance: its median is then of the
-/// diverged runs, which we count instead.
+/// The published distribution, unless it is that of guessing.
 fn published_of(sample: &Sample) -> Option<&'static published::Published> {
-    const CHANCE: f64 = 0.11;
-    published::find(sample.condition, sample.epsilon?).filter(|p| p.q1 > CHANCE)
+    published::find(sample.condition, sample.epsilon?).filter(|p| !p.is_at_chance())
 }

@@ -21,6 +21,13 @@ struct Line {
     published: Option<&'static Published>,
 }
 
+impl Line {
+    /// The published distribution, unless it is that of guessing.
+    fn drawn(&self) -> Option<&'static Published> {
+        self.published.filter(|p| !p.is_at_chance())
+    }
+}
+
 const ROW: f64 = 48.0;
 /// More points than this are drawn small.
 const FEW: usize = 5;
@@ -39,7 +46,7 @@ pub fn accuracy_points(runs: &DataFrame) -> Result<Figure> {
         return Err(Error::invalid("runs table", "a table without rows", "at least one run"));
     }
     let several = epsilons(runs.iter().map(|r| r.epsilon)).len() > 1;
-    let published = lines.iter().filter_map(|l| l.published);
+    let published = lines.iter().filter_map(Line::drawn);
     let values = lines.iter().flat_map(|l| l.values.iter().copied());
     let (low, high) = axes::range(values.chain(published.flat_map(|p| [p.q1, p.q3])), 0.04);
 
@@ -93,7 +100,7 @@ fn legend(lines: &[Line], epochs: i64) -> Legend {
     }
     let ours = format!("ours, {epochs} epoch{}", if epochs == 1 { "" } else { "s" });
     let mut legend = Legend::default().entry(Swatch::Points(looks), ours);
-    if lines.iter().any(|l| l.published.is_some()) {
+    if lines.iter().any(|l| l.drawn().is_some()) {
         legend = legend.entry(Swatch::Published, "published median and quartiles, 50 epochs");
     }
     legend
@@ -101,7 +108,7 @@ fn legend(lines: &[Line], epochs: i64) -> Legend {
 
 fn draw(drawing: &mut Drawing, panel: &Panel, row: f64, line: &Line) {
     let (above, below) = if line.published.is_some() { (0.14, -0.22) } else { (0.0, 0.0) };
-    if let Some(p) = line.published {
+    if let Some(p) = line.drawn() {
         let at = |value| panel.at(value, row + below);
         drawing.line([at(p.q1), at(p.q3)], Stroke::new(style::PUBLISHED, 3.5));
         drawing.marker(at(p.median), Marker::Diamond, 4.0, style::WHITE, style::INK);

@@ -27,6 +27,15 @@ pub struct Published {
     pub figures: String,
 }
 
+impl Published {
+    /// Whether its quartiles are those of guessing: then they say how many runs diverged, not how
+    /// well the others did, and no figure draws them.
+    pub fn is_at_chance(&self) -> bool {
+        const CHANCE: f64 = 0.11;
+        self.q1 <= CHANCE
+    }
+}
+
 const TABLE: &str = include_str!("../../data/published.csv");
 
 /// All published distributions.
@@ -61,30 +70,26 @@ pub fn table(conditions: &[Condition]) -> Result<DataFrame> {
 }
 
 fn parse(line: &str) -> Published {
-    let broken = || panic!("data/published.csv: bad row '{line}'");
     let fields: Vec<_> = line.split(',').collect();
     let [condition, epsilon, runs, at_chance, least, q1, median, q3, greatest, figures] =
         fields[..]
     else {
-        return broken();
+        panic!("data/published.csv: '{line}' has no ten fields");
     };
-    let percent =
-        |field: &str| field.parse::<f64>().map_or_else(|_| broken_number(line), |p| p / 100.0);
+    let number = |field: &str| -> f64 {
+        field.parse().unwrap_or_else(|_| panic!("data/published.csv: no number in '{line}'"))
+    };
     Published {
         condition: condition.parse().unwrap_or_else(|_| panic!("data/published.csv: '{line}'")),
-        epsilon: percent(epsilon) * 100.0,
-        runs: runs.parse().unwrap_or_else(|_| panic!("data/published.csv: '{line}'")),
+        epsilon: number(epsilon),
+        runs: number(runs) as usize,
         at_chance: at_chance.parse().ok(),
-        q1: percent(q1),
-        median: percent(median),
-        q3: percent(q3),
-        range: (!least.is_empty()).then(|| [percent(least), percent(greatest)]),
+        q1: number(q1) / 100.0,
+        median: number(median) / 100.0,
+        q3: number(q3) / 100.0,
+        range: (!least.is_empty()).then(|| [number(least) / 100.0, number(greatest) / 100.0]),
         figures: figures.to_owned(),
     }
-}
-
-fn broken_number(line: &str) -> f64 {
-    panic!("data/published.csv: bad number in '{line}'")
 }
 
 #[cfg(test)]
@@ -102,6 +107,10 @@ mod tests {
         assert_eq!(find(Condition::INormCenter, 0.0).unwrap().range, None);
         assert_eq!(find(Condition::ELn, 0.25), None);
         assert_eq!(rows().len(), 18);
+        let at_chance = rows().iter().filter(|row| row.is_at_chance());
+        assert!(
+            at_chance.map(|row| (row.condition, row.epsilon)).eq([(Condition::INormScale, 0.75)])
+        );
         assert!(rows().iter().all(|r| r.q1 <= r.median && r.median <= r.q3 && r.runs == 30));
         assert_eq!(table(&[Condition::ELn, Condition::ENone]).unwrap().height(), 2);
     }
