@@ -1,8 +1,99 @@
-//! Inhibitory normalization of error signals.
+//! Networks of excitatory and inhibitory units that learn to see under changing light, and what
+//! inhibition has to do to the *error signal* for normalization to help them.
+//!
+//! This crate backs a book of Rust notebooks that reproduces "Inhibitory normalization of error
+//! signals improves learning in neural circuits" (Eyono, Levenstein, Ghosh, Cornford, Richards;
+//! arXiv 2603.17676). In short: LayerNorm helps networks to classify clothes whose luminosity is
+//! shifted at random. Inhibition that learns to normalize activity in the same way (I-Norm) does
+//! not help, until the back-propagated errors are normalized as well (GradNorm); centring them is
+//! what counts, and plain lateral inhibition can do it.
+//!
+//! # Five types
+//!
+//! | type | what it is |
+//! | --- | --- |
+//! | [`Condition`] | which of the sixteen networks: populations, normalization, GradNorm |
+//! | [`Run`](learning::Run) | one experiment as a value: condition, width, learning rule, ε, seed, epochs |
+//! | [`FashionMnist`](dataset::FashionMnist) | the images |
+//! | [`Network`](networks::Network) | a network with its sizes in its type, and its learning rule written out |
+//! | [`Record`](learning::Record) | what came of a run: losses, accuracies, measurements, outcome |
+//!
+//! # A first experiment
+//!
+//! ```
+//! use inorm::{Condition, configuration::configuration, dataset::FashionMnist};
+//! use inorm::learning::{Run, train};
+//!
+//! # fn main() -> inorm::Result<()> {
+//! let data = FashionMnist::subset()?; // 2,560 real images; `load` finds the full set
+//! let run = Run::new(Condition::INormFull, &configuration(13)?).epsilon(0.25).epochs(2);
+//! let (weights, record) = train(&run, &data, &mut ())?;
+//! assert!(record.test_accuracy().unwrap() > 0.4); // chance is 0.1
+//! assert!(weights.hidden[0].w_ee.iter().all(|&w| w >= 0.0)); // Dale's principle
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Sizes are part of a network's type, so a wrong wiring does not compile:
+//!
+//! ```
+//! use inorm::{Condition, dfdx::prelude::*, networks::INormNetwork};
+//! let device = Cpu::default();
+//! let network = INormNetwork::<40, 4>::new(Condition::INormFull, 0, &device).unwrap();
+//! let images: Tensor<Rank2<8, 784>, f32, _> = device.ones();
+//! let logits = network.forward(&images).logits;
+//! assert_eq!(logits.array().len(), 8);
+//! ```
+//! ```compile_fail
+//! # use inorm::{Condition, dfdx::prelude::*, networks::INormNetwork};
+//! # let device = Cpu::default();
+//! # let network = INormNetwork::<40, 4>::new(Condition::INormFull, 0, &device).unwrap();
+//! let too_small: Tensor<Rank2<8, 400>, f32, _> = device.ones();
+//! network.forward(&too_small); // expected 784 inputs, found 400
+//! ```
+//!
+//! # Where to find what
+//!
+//! | what | module | notebook |
+//! | --- | --- | --- |
+//! | the images, and the luminosity shift (Fig. 1) | [`dataset`] | `01` |
+//! | the layers, each with its learning rule | [`layers`], [`grad_norm`] | `03`, `05` |
+//! | the networks (Figs. 2 to 7) | [`condition`], [`networks`] | `02` to `07` |
+//! | learning: the rule, runs, training | [`learning`], [`configuration`] | all |
+//! | the engine that trains them fast | [`engine`] | – |
+//! | moments, alignments, spectra; statistics | [`engine::LayerMeasurement`], [`measure`] | `03` to `07` |
+//! | many runs, and the table of their results | [`sweep`] | – |
+//! | charts, one module a figure | [`figures`] | all |
+//! | what a cell shows | [`notebook`] | all |
+//! | proof against the authors' numbers | `parity` | – |
+//! | where we differ, and why | [`deviations`] | at the end of each |
+//!
+//! # Glossary
+//!
+//! A layer maps pre-synaptic activity h ≥ 0 to z. Indices are *post, pre*: `W_IE` is E → I.
+//!
+//! | symbol | field | shape | sign | meaning |
+//! | --- | --- | --- | --- | --- |
+//! | `W_EE` | `w_ee` | `[EXC, IN]` | ≥ 0 | excitatory to excitatory |
+//! | `W_IE` | `w_ie` | `[INH, IN]` | ≥ 0 | excitatory to subtractive inhibitory |
+//! | `W_EI` | `w_ei` | `[EXC, INH]` | ≥ 0 | subtractive inhibitory to excitatory |
+//! | `U_IE` | `u_ie` | `[EXC, IN]` | any | excitatory to divisive inhibitory |
+//! | `b` | `b` | `[EXC]` | any | bias |
+//! | ν | `nu` | `[EXC]` | ≥ 0, sum 1 | fixed weights of lateral inhibition |
+//! | h | `h` | `[B, IN]` | ≥ 0 | input of a layer |
+//! | z | `z` | `[B, EXC]` | any | activity before normalization and ReLU |
+//! | s | `s` | `[B]` | > 0 | divisive inhibition, one number a sample |
+//! | δ | `delta` | `[B, EXC]` | any | error, `∂L/∂z` |
+//! | ε | `epsilon` | – | 0 to 1 | range of the luminosity shift |
+//! | λ | `lambda` | – | ≥ 0 | weight of the local I-Norm loss |
+//!
+//! `U_EI`, from divisive inhibitory to excitatory units, is a fixed uniform average: a mean, never
+//! a matrix.
 
 pub mod condition;
 pub mod configuration;
 pub mod dataset;
+pub mod deviations;
 pub mod engine;
 mod error;
 pub mod figures;
