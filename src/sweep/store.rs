@@ -327,7 +327,7 @@ pub(super) fn read_table(path: &Path) -> Result<DataFrame> {
         Error::malformed(
             path,
             "is cut short or damaged",
-            "a whole Parquet file; `inorm sweep run` makes this part again",
+            "a whole Parquet file; delete it, and the command that made it makes it again",
         )
     })
 }
@@ -337,14 +337,10 @@ pub(super) fn read_table(path: &Path) -> Result<DataFrame> {
 /// # Errors
 /// If it cannot be written whole; then what was there before still is.
 pub(super) fn write_table(path: &Path, table: &mut DataFrame) -> Result<()> {
-    write_atomically(path, |file| {
-        ParquetWriter::new(file).finish(table).map(drop).map_err(|e| match e {
-            polars::error::PolarsError::IO { error, .. } => {
-                io::Error::new(error.kind(), error.to_string())
-            }
-            other => io::Error::other(other.to_string()),
-        })
-    })
+    // In memory first: polars hides what the operating system says when a disk is full.
+    let mut bytes = Vec::new();
+    ParquetWriter::new(&mut bytes).finish(table)?;
+    write_atomically(path, |file| file.write_all(&bytes))
 }
 
 /// Writes a file that appears whole or not at all.
