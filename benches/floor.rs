@@ -4,7 +4,8 @@
 //! products, and both against the rate of a 512³ product measured in the same moments. Machines
 //! drift, so step and product take turns and only their ratio is to be trusted.
 //!
-//! `cargo bench --bench floor [-- WIDTH… CONDITION…]`
+//! `cargo bench --bench floor [-- WIDTH… CONDITION…]`; with `--once WIDTH` it prints the
+//! milliseconds of a step of `inorm_full` and nothing else, for `benches/peers/compare.py`.
 
 use faer::{Accum, MatMut, MatRef, Par, linalg::matmul::matmul};
 use inorm::{
@@ -20,6 +21,12 @@ const ROUNDS: usize = 15;
 fn main() {
     let widths: Vec<usize> =
         std::env::args().filter_map(|argument| argument.parse().ok()).collect();
+    if std::env::args().any(|argument| argument == "--once") {
+        let mut problem = Problem::new(Condition::INormFull, widths[0]);
+        time(20, || problem.step());
+        println!("{}", 1e3 * time(300, || problem.step()));
+        return;
+    }
     let widths = if widths.is_empty() { vec![178, 234, 488] } else { widths };
     println!("batch {BATCH}, one thread; medians of {ROUNDS} alternating rounds");
     println!(
@@ -60,35 +67,46 @@ struct Row {
     over_floor: f64,
 }
 
+/// A network and a batch.
+struct Problem {
+    engine: Engine<f32>,
+    x: Vec<f32>,
+    labels: Vec<u8>,
+}
+
+impl Problem {
+    fn new(condition: Condition, width: usize) -> Self {
+        let weights = initial_weights(condition, width, 0).expect("a network");
+        let rule = LearningRule::paper(configuration(13).expect("a configuration").rates);
+        Self {
+            engine: Engine::new(&weights.convert(|w| w as f32), rule),
+            x: (0..BATCH * 784).map(|i| (i * 7919 % 1000) as f32 / 1000.0).collect(),
+            labels: (0..BATCH as u8).map(|i| i % 10).collect(),
+        }
+    }
+
+    fn step(&mut self) {
+        self.engine.step(&self.x, &self.labels);
+    }
+
+    fn measured_step(&mut self) {
+        self.engine.forward(&self.x);
+        self.engine.backward(&self.labels);
+        std::hint::black_box(self.engine.measure(&self.x));
+        self.engine.update(&self.x);
+    }
+}
+
 fn measure(condition: Condition, width: usize) -> Row {
-    let weights = initial_weights(condition, width, 0).expect("a network");
-    let rule = LearningRule::paper(configuration(13).expect("a configuration").rates);
-    let mut engine = Engine::new(&weights.convert(|w| w as f32), rule);
-    let x: Vec<f32> = (0..BATCH * 784).map(|i| (i * 7919 % 1000) as f32 / 1000.0).collect();
-    let labels: Vec<u8> = (0..BATCH as u8).map(|i| i % 10).collect();
+    let mut problem = Problem::new(condition, width);
+    let operations = problem.engine.operations_per_step(BATCH);
     let (a, b) = (vec![0.5_f32; SIDE * SIDE], vec![0.25_f32; SIDE * SIDE]);
     let mut c = vec![0.0_f32; SIDE * SIDE];
-    let operations = engine.operations_per_step(BATCH);
-
     let (mut steps, mut measured, mut rates, mut ratios) = (vec![], vec![], vec![], vec![]);
     for _ in 0..ROUNDS {
-        let step = time(if std::env::var("NOM").is_ok() { 200 } else { 40 }, || {
-            engine.step(&x, &labels);
-        });
+        let step = time(40, || problem.step());
         let product = time(4, || square_product(&a, &b, &mut c));
-        if std::env::var("NOM").is_ok() {
-            measured.push(0.0);
-            rates.push(1.0);
-            ratios.push(0.0);
-            steps.push(step);
-            continue;
-        }
-        measured.push(time(5, || {
-            engine.forward(&x);
-            engine.backward(&labels);
-            std::hint::black_box(engine.measure(&x));
-            engine.update(&x);
-        }));
+        measured.push(time(5, || problem.measured_step()));
         let rate = 2.0 * (SIDE * SIDE * SIDE) as f64 / product;
         ratios.push(step / (operations / rate));
         rates.push(rate / 1e9);

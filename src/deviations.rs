@@ -1,7 +1,7 @@
 //! Where the paper, its code and this crate differ, and why. Documentation only.
 //!
 //! What a learning rule is was read off the authors' code, which produced the published numbers;
-//! [`parity`](crate) holds ours against it to 1e-7.
+//! `parity` holds ours against it to 1e-7.
 //!
 //! # The authors' runs and ours
 //!

@@ -4,12 +4,18 @@
 //! other. Here the values go round-robin to sixteen partial sums, always the same ones: the
 //! result does not depend on the machine's vector width.
 
-use num_traits::Float;
-use std::ops::AddAssign;
+use num_traits::{Float, NumAssignOps};
 
 /// The precision that the engine computes in: `f32` for speed, `f64` for proof.
 pub trait Real:
-    Float + faer::traits::ComplexField + AddAssign + std::fmt::Debug + Default + Send + Sync + 'static
+    Float
+    + faer::traits::ComplexField
+    + NumAssignOps
+    + std::fmt::Debug
+    + Default
+    + Send
+    + Sync
+    + 'static
 {
     /// The nearest value to `x`.
     fn of(x: f64) -> Self;
@@ -78,7 +84,7 @@ fn fold<T: Real>(mut lanes: [T; LANES]) -> T {
     let mut width = LANES / 2;
     while width > 0 {
         for i in 0..width {
-            lanes[i] = lanes[i] + lanes[i + width];
+            lanes[i] += lanes[i + width];
         }
         width /= 2;
     }

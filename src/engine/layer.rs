@@ -229,7 +229,7 @@ impl<T: Real> Layer<T> {
         }
         if self.trains_w_ei() {
             let rate = -T::of(rule.rates.lr_w_ei);
-            self.batch.inhibition.iter_mut().for_each(|g| *g = *g * rate);
+            self.batch.inhibition.iter_mut().for_each(|g| *g *= rate);
             let error = View::new(&self.batch.inhibition, size, units);
             let r = View::strided(&self.batch.drive[units..], size, inhibitory, targets);
             product(error.t(), r, &mut self.w_ei, inhibitory, Into::Add);
@@ -247,7 +247,7 @@ impl<T: Real> Layer<T> {
             })
         });
         let momenta = [rule.momentum, rule.inhibitory_momentum].map(T::of);
-        let scale = |values: &mut [T], by: T| values.iter_mut().for_each(|v| *v = *v * by);
+        let scale = |values: &mut [T], by: T| values.iter_mut().for_each(|v| *v *= by);
         passes::scale_blocks(&mut velocity.matrix, [units, targets], momenta);
         scale(&mut velocity.w_ei, momenta[1]);
         scale(&mut velocity.b, momenta[0]);
@@ -258,8 +258,8 @@ impl<T: Real> Layer<T> {
         let decay = rate * T::of(rule.weight_decay);
         let descend = |weights: &mut [T], velocity: &[T], rate: T, decay: T| {
             for (w, &v) in weights.iter_mut().zip(velocity) {
-                *w = *w - rate * v;
-                *w = *w - decay * *w;
+                *w -= rate * v;
+                *w -= decay * *w;
             }
         };
         let weights = self.matrix.chunks_exact_mut(targets);

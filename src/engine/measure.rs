@@ -103,7 +103,7 @@ fn gradient_alignment<T: Real>(layer: &Layer<T>, reference: &[T], h: &[T]) -> f6
             let inverse = T::one() / deviation(moments(z).1);
             layer_norm_backward(&reference[at], inverse, wanted);
         }
-        ours.iter_mut().chain(wanted).for_each(|d| *d = *d / s);
+        ours.iter_mut().chain(wanted).for_each(|d| *d /= s);
     }
     let gram = |a: &[T], b: &[T], width: usize| {
         let mut out = vec![T::zero(); size * size];

@@ -26,13 +26,13 @@ pub(super) fn forward<T: Real>(layer: &mut Layer<T>) {
             *z = e + b;
         }
         if inhibitory > 0 {
-            z.iter_mut().zip(&inhibition[at.clone()]).for_each(|(z, &i)| *z = *z - i);
+            z.iter_mut().zip(&inhibition[at.clone()]).for_each(|(z, &i)| *z -= i);
         }
         s[sample] = T::one();
         if divides {
             s[sample] = root(sum_of_squares(&drive[units + inhibitory..]), units);
             let inverse = T::one() / s[sample];
-            z.iter_mut().for_each(|z| *z = *z * inverse);
+            z.iter_mut().for_each(|z| *z *= inverse);
         }
         let activity = &mut activity[at.clone()];
         let z = if normalization == Normalization::None {
@@ -121,7 +121,7 @@ pub(super) fn backward<T: Real>(layer: &mut Layer<T>, lambda: T) {
             }
             Circuit::InhibitoryNorm => {
                 let inverse = T::one() / s[sample];
-                delta.iter_mut().for_each(|d| *d = *d * inverse);
+                delta.iter_mut().for_each(|d| *d *= inverse);
                 let q = &drive[sample * targets + units + inhibitory..][..units];
                 let u_delta = &mut inhibitory_delta[inhibitory..];
                 normalizing_error(z, local, inverse, inhibition, q, u_delta);
@@ -151,7 +151,7 @@ fn normalization_backward<T: Real>(
         }
         Normalization::MeanNorm => {
             let mean = sum(delta) / n;
-            delta.iter_mut().for_each(|d| *d = *d - mean);
+            delta.iter_mut().for_each(|d| *d -= mean);
         }
         Normalization::DivisiveNorm => {
             let (mean, variance) = moments(z);
@@ -186,19 +186,19 @@ pub(super) fn grad_norm<T: Real>(mode: GradNorm, z: &[T], nu: &[T], delta: &mut 
         }
         GradNorm::Center => {
             let mean = sum(delta) / n;
-            delta.iter_mut().for_each(|d| *d = *d - mean);
+            delta.iter_mut().for_each(|d| *d -= mean);
         }
         GradNorm::Lateral => {
             let inhibition = dot(delta, nu);
-            delta.iter_mut().for_each(|d| *d = *d - inhibition);
+            delta.iter_mut().for_each(|d| *d -= inhibition);
         }
         GradNorm::Scale => {
             let inverse = T::one() / deviation(moments(z).1);
-            delta.iter_mut().for_each(|d| *d = *d * inverse);
+            delta.iter_mut().for_each(|d| *d *= inverse);
         }
         GradNorm::Decorrelate => {
             let correlation = dot(delta, z) / n;
-            delta.iter_mut().zip(z).for_each(|(d, &z)| *d = *d - z * correlation);
+            delta.iter_mut().zip(z).for_each(|(d, &z)| *d -= z * correlation);
         }
     }
 }
@@ -232,8 +232,8 @@ fn normalizing_error<T: Real>(
 pub(super) fn scale_blocks<T: Real>(delta: &mut [T], [units, targets]: [usize; 2], rates: [T; 2]) {
     for row in delta.chunks_exact_mut(targets) {
         let (excitatory, inhibitory) = row.split_at_mut(units);
-        excitatory.iter_mut().for_each(|d| *d = *d * rates[0]);
-        inhibitory.iter_mut().for_each(|d| *d = *d * rates[1]);
+        excitatory.iter_mut().for_each(|d| *d *= rates[0]);
+        inhibitory.iter_mut().for_each(|d| *d *= rates[1]);
     }
 }
 

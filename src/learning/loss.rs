@@ -18,7 +18,7 @@ pub fn smoothed_cross_entropy<T: Real>(
     error: &mut [T],
 ) -> f64 {
     assert_eq!(logits.len(), error.len());
-    assert!(!labels.is_empty() && logits.len() % labels.len() == 0);
+    assert!(!labels.is_empty() && logits.len().is_multiple_of(labels.len()));
     let classes = logits.len() / labels.len();
     let everywhere = smoothing / classes as f64;
     let per_sample = 1.0 / labels.len() as f64;

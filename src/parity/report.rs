@@ -201,8 +201,8 @@ impl Errors<'_> {
         let difference = largest(&mut ours.iter().zip(theirs).map(|(a, b)| (a.double() - b).abs()));
         let error = difference / (self.floor + largest(&mut theirs.iter().map(|b| b.abs())));
         let entry = self.largest.entry(name.to_owned()).or_insert((-1.0, String::new()));
-        // Written so that an error that is not a number is the largest.
-        if !(error <= entry.0) {
+        // An error that is not a number is the largest.
+        if error.is_nan() || error > entry.0 {
             *entry = (error, key.to_owned());
         }
         Ok(())
