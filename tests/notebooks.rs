@@ -94,6 +94,49 @@ fn texts(notebook: &Value) -> Vec<String> {
     cells.iter().map(|cell| outputs(cell).iter().map(text).collect::<String>()).collect()
 }
 
+/// A model, data, and a training that differentiates: by dfdx, whose tensors are numbered by a
+/// counter that must be one for all cells, and by the typed networks.
+const MODEL: &str = "
+use inorm::{Condition, configuration::configuration, dataset::FashionMnist, learning::Run};
+use inorm::{dfdx::prelude::*, networks::INormNetwork};
+let device = AutoDevice::seed_from_u64(3);
+let first: Tensor<Rank2<4, 8>, f32, AutoDevice> = device.sample_normal();
+let second: Tensor<Rank2<8, 2>, f32, AutoDevice> = device.sample_normal();
+let network = INormNetwork::<234, 23>::new(Condition::INormFull, 5, &device)?;
+";
+const DATA: &str = "
+let inputs: Tensor<Rank2<16, 4>, f32, AutoDevice> = device.sample_uniform();
+let wanted: Tensor<Rank2<16, 2>, f32, AutoDevice> = device.sample_uniform();
+let data = FashionMnist::subset()?;
+";
+const TRAINING: &str = "
+let (mut one, mut two) = (first.clone(), second.clone());
+for _ in 0..5 {
+    let hidden = inputs.clone().traced(Gradients::leaky()).matmul(one.clone()).relu();
+    let loss = (hidden.matmul(two.clone()) - wanted.clone()).square().mean();
+    println!(\"{:e}\", loss.array());
+    let gradients = loss.backward();
+    one = one.clone() - gradients.get(&one) * 0.05;
+    two = two.clone() - gradients.get(&two) * 0.05;
+}
+let run = Run::new(Condition::INormFull, &configuration(13)?).epochs(2).seed(5);
+let (_trained, record) = network.clone().train(&run, &data, &mut ())?;
+for epoch in &record.epochs {
+    println!(\"{:?}\", epoch.test_accuracy);
+}
+";
+
+#[test]
+#[ignore = "needs `inorm lab --prepare`"]
+fn training_across_cells_equals_training_in_one_cell() {
+    let across = execute(&[MODEL, DATA, TRAINING]).printed();
+    let in_one = execute(&[&[MODEL, DATA, TRAINING].concat()]).printed();
+    assert_eq!(across.lines().count(), 7, "{across}");
+    assert_eq!(across, in_one);
+    let losses: Vec<f32> = across.lines().take(5).map(|line| line.parse().unwrap()).collect();
+    assert!(losses.is_sorted_by(|earlier, later| later < earlier), "no descent: {losses:?}");
+}
+
 #[test]
 #[ignore = "needs `inorm lab --prepare`"]
 fn a_cell_that_panics_or_fails_is_an_error_and_leaves_the_notebook_alone() {
