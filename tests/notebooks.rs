@@ -207,7 +207,7 @@ fn a_kernel_whose_client_is_killed_ends_and_removes_its_directory() {
         .spawn()
         .unwrap();
     let new = || running().into_iter().find(|directory| !before.contains(directory));
-    let directory = wait_for("a kernel to start", || new());
+    let directory = wait_for("a kernel to start", new);
     let process = Path::new("/proc").join(directory.file_name().unwrap());
     // Long enough for the cell to be inside its loop.
     std::thread::sleep(Duration::from_secs(15));
