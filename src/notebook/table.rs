@@ -1,7 +1,8 @@
 //! A polars table as a reader wants to see it: aligned, with units and sensible digits.
 
 use crate::figures::render::escape;
-use polars::prelude::{AnyValue, Column, DataFrame};
+use crate::{Error, Result};
+use polars::prelude::{AnyValue, Column, DataFrame, IntoColumn, NamedFrom, Series};
 use std::collections::BTreeMap;
 
 /// A table with a caption. As the last expression of a notebook cell it shows itself, as
@@ -35,6 +36,39 @@ impl Table {
             decimals: None,
             rows: ROWS,
         }
+    }
+
+    /// A table without columns yet, to be filled by [`texts`](Self::texts) and
+    /// [`numbers`](Self::numbers): what these compile once, a cell need not.
+    pub fn empty(caption: &str) -> Self {
+        Self::new(DataFrame::empty(), caption)
+    }
+
+    /// Adds a column of texts.
+    ///
+    /// # Errors
+    /// If it is of another length than the columns before.
+    pub fn texts<T: AsRef<str>>(self, name: &str, values: &[T]) -> Result<Self> {
+        let values: Vec<&str> = values.iter().map(AsRef::as_ref).collect();
+        self.with(Series::new(name.into(), values).into_column())
+    }
+
+    /// Adds a column of numbers.
+    ///
+    /// # Errors
+    /// If it is of another length than the columns before.
+    pub fn numbers(self, name: &str, values: &[f64]) -> Result<Self> {
+        self.with(Series::new(name.into(), values).into_column())
+    }
+
+    fn with(mut self, column: Column) -> Result<Self> {
+        if self.frame.width() > 0 && self.frame.height() != column.len() {
+            let what = format!("table column {}", column.name());
+            let found = format!("{} values", column.len());
+            return Err(Error::invalid(what, found, format!("{}", self.frame.height())));
+        }
+        self.frame.with_column(column)?;
+        Ok(self)
     }
 
     /// Shows these columns and no others, in this order; names without a column are ignored.
@@ -167,6 +201,7 @@ impl Table {
         let factor = if percent { 100.0 } else { 1.0 };
         let numbers = || values.iter().filter_map(|v| v.extract::<f64>()).map(|x| x * factor);
         let format = match self.decimals {
+            Some(_) if numbers().all(|x| x.fract() == 0.0) => Digits::Decimals(0),
             Some(decimals) => Digits::Decimals(decimals),
             None if percent => Digits::Decimals(1),
             None => Digits::of(numbers()),
@@ -278,6 +313,18 @@ mod tests {
              e_ln       0.75               79.9        0.00981     0\n\
              a<b        0.50                  –        0.00112    12"
         );
+    }
+
+    #[test]
+    fn columns_can_be_added_one_by_one() {
+        let table = Table::empty("Two").texts("name", &["a", "b"]).unwrap();
+        let wrong = table.clone().numbers("n", &[1.0]).unwrap_err().to_string();
+        assert_eq!(wrong, "table column n: 1 values is not valid; expected 2");
+        let table = table.numbers("n", &[1.0, 0.5]).unwrap();
+        let fine = table.clone().numbers("k", &[10.0, 7.0]).unwrap().decimals(2).text();
+        assert_eq!(fine.lines().last(), Some("b     0.50   7"));
+        let text = table.text();
+        assert_eq!(text, "Two\nname    n\n────  ───\na     1.0\nb     0.5");
     }
 
     #[test]
