@@ -5,6 +5,7 @@ mod data;
 mod doctor;
 mod download;
 mod failure;
+mod figure;
 mod lab;
 mod parity;
 mod sweep;
@@ -38,6 +39,8 @@ pub enum Command {
     /// Train many networks, once each, on one machine or a cluster.
     #[command(subcommand)]
     Sweep(sweep::Sweep),
+    /// Draw a figure of the paper from stored results.
+    Figure(figure::Figure),
     /// Compare with what the authors' code computes.
     Parity(parity::Parity),
     /// Say what is missing on this machine, and how to get it.
@@ -77,6 +80,7 @@ pub fn run(command: Command) -> Outcome {
         Command::Lab(options) => lab::run(options),
         Command::Data(command) => data::run(command),
         Command::Train(options) => train::run(&options),
+        Command::Figure(options) => figure::run(&options),
         Command::Parity(options) => parity::run(&options),
         Command::Sweep(command) => sweep::run(command),
         Command::Doctor => doctor::run(),

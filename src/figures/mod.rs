@@ -5,6 +5,8 @@
 //! | [`learning_curves`] | test accuracy over epochs |
 //! | [`accuracy_points`] | final test accuracy beside the published distribution |
 //! | [`alignment_curves`] | agreement with LayerNorm over epochs |
+//! | [`fig1`] … [`fig7`] | one module for each figure of the paper |
+//! | [`catalogue`] | all of them by number |
 //!
 //! A chart is built as a [`drawing::Drawing`], a list of marks in units of the size shown, and
 //! becomes a PNG or an SVG file in `render`, the only place that knows plotters.
@@ -12,6 +14,7 @@
 mod alignment;
 pub mod axes;
 pub mod boxes;
+pub mod catalogue;
 #[cfg(test)]
 mod checks;
 mod curves;
