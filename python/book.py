@@ -12,7 +12,11 @@ import sys
 from pathlib import Path
 
 import nbformat
+from latex2mathml.converter import convert
 from nbconvert import HTMLExporter
+
+CODE = re.compile(r"(```.*?```|`[^`]*`)", re.S)
+FORMULA = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+?)\$", re.S)
 
 STYLE = """
 <style>
@@ -87,9 +91,34 @@ def sections(notebook, page):
     return parts
 
 
-def described(notebook):
-    """Puts each picture's words where a web page keeps them."""
+class Formulas:
+    """TeX as MathML, which a browser shows without a script and without a network.
+
+    The renderer of prose would strip it, so that it waits outside, with a mark in its place.
+    """
+
+    def __init__(self):
+        self.waiting = []
+
+    def taken_out(self, source: str) -> str:
+        def mark(match) -> str:
+            display = "block" if match.group(1) else "inline"
+            tex = match.group(1) or match.group(2)
+            self.waiting.append(convert(tex, display=display))
+            return f"\u2983{len(self.waiting) - 1}\u2984"
+
+        parts = CODE.split(source)
+        return "".join(part if CODE.fullmatch(part) else FORMULA.sub(mark, part) for part in parts)
+
+    def put_back(self, page: str) -> str:
+        return re.sub("\u2983(\\d+)\u2984", lambda match: self.waiting[int(match.group(1))], page)
+
+
+def prepared(notebook, formulas: Formulas):
+    """Puts formulas and the words of each picture where a web page keeps them."""
     for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = formulas.taken_out(cell.source)
         for output in cell.get("outputs", []):
             if "image/png" in output.get("data", {}):
                 words = " ".join(output.data.get("text/plain", "").split())
@@ -108,7 +137,10 @@ def render(paths, into: Path) -> None:
     found = []
     for path, notebook, (name, title) in zip(paths, notebooks, pages):
         found += sections(notebook, name)
-        page, _ = exporter.from_notebook_node(described(notebook), {"metadata": {"name": title}})
+        formulas = Formulas()
+        resources = {"metadata": {"name": title}}
+        page, _ = exporter.from_notebook_node(prepared(notebook, formulas), resources)
+        page = formulas.put_back(page)
         for target, place in places.items():
             page = page.replace(f'href="{target}"', f'href="{place}"')
         head, body = STYLE + "</head>", navigation(pages, name)

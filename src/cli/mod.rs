@@ -31,6 +31,8 @@ struct CommandLine {
 pub enum Command {
     /// Open the notebooks in JupyterLab, after setting up what they need.
     Lab(lab::Lab),
+    /// Render the notebooks as a book of web pages.
+    Book(lab::book::Book),
     /// Fetch FashionMNIST, or say where it is.
     #[command(subcommand)]
     Data(data::Data),
@@ -78,6 +80,7 @@ pub fn run(command: Command) -> Outcome {
     }
     match command {
         Command::Lab(options) => lab::run(options),
+        Command::Book(options) => lab::book::run(options),
         Command::Data(command) => data::run(command),
         Command::Train(options) => train::run(&options),
         Command::Figure(options) => figure::run(&options),

@@ -55,7 +55,7 @@ pub fn execute(checkout: &Checkout, notebooks: &[PathBuf], into: Option<&PathBuf
 }
 
 /// Python with everything that Jupyter would keep in the home directory kept in the environment.
-fn python(checkout: &Checkout) -> Command {
+pub fn python(checkout: &Checkout) -> Command {
     let state = checkout.environment().join("var/jupyter");
     // IPython complains if it has to make the directory above its own. If it cannot be made, that
     // complaint is the right one.

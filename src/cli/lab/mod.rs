@@ -1,5 +1,6 @@
 //! `inorm lab`: everything that a reader needs, then JupyterLab.
 
+pub mod book;
 mod jupyter;
 mod kernelspec;
 pub mod python;
