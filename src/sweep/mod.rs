@@ -1,7 +1,7 @@
 //! The sweep: many runs as data, computed in any order, on any number of machines, and put
 //! aside and taken up again at any moment.
 //!
-//! `plan` writes down which runs there shall be, each with an id that is the hash of everything
+//! A [`Selection`] says which runs there shall be, each with an id that is the hash of everything
 //! that decides its result. A [`Worker`] takes runs of a plan that nobody has done or is doing,
 //! trains them and files each under its id in a [`Store`]; any number of workers may share one.
 //! [`merge`] makes three tables of everything that is filed: runs, epochs, measurements.

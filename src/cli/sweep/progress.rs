@@ -18,8 +18,12 @@ pub struct Telling<'a> {
     state: Mutex<State>,
 }
 
+/// So long nothing is said about runs that go on as they should.
+const QUIET: Duration = Duration::from_secs(60);
+
 struct State {
     begun: Instant,
+    spoken: Instant,
     left_at_start: f64,
     /// Finished share of the runs that are being trained here.
     shares: HashMap<String, f64>,
@@ -28,8 +32,9 @@ struct State {
 impl<'a> Telling<'a> {
     /// Tells about `plan` from now on.
     pub fn new(store: &'a Store, plan: &'a [Planned]) -> Self {
+        let now = Instant::now();
         let state =
-            State { begun: Instant::now(), left_at_start: f64::NAN, shares: HashMap::new() };
+            State { begun: now, spoken: now, left_at_start: f64::NAN, shares: HashMap::new() };
         let telling = Self { store, plan, state: Mutex::new(state) };
         telling.with(|state| state.left_at_start = telling.cost_left(state));
         telling
@@ -47,6 +52,7 @@ impl<'a> Telling<'a> {
             Event::Epoch(planned, record) => {
                 let share = record.epochs.len() as f64 / f64::from(planned.run.epochs);
                 self.with(|state| state.shares.insert(planned.id.clone(), share));
+                self.tell_now_and_then(planned, record);
             }
             Event::Filed(planned, record, wall) => {
                 self.forget(planned);
@@ -61,6 +67,20 @@ impl<'a> Telling<'a> {
                 self.forget(planned);
                 eprintln!("{planned}: broke down: {reason}");
             }
+        }
+    }
+
+    fn tell_now_and_then(&self, planned: &Planned, record: &Record) {
+        let due = self.with(|state| {
+            let due = state.spoken.elapsed() > QUIET;
+            if due {
+                state.spoken = Instant::now();
+            }
+            due
+        });
+        if due {
+            let (epoch, epochs) = (record.epochs.len(), planned.run.epochs);
+            eprintln!("{planned}: epoch {epoch}/{epochs}; {}", self.outlook());
         }
     }
 
