@@ -31,7 +31,9 @@ const TEN: &[&str] = &[
 fn an_array_with_a_crash_a_resubmission_a_requeue_and_the_merge() {
     let Some(cluster) = Cluster::start() else { return };
     crash_and_resubmission(&cluster);
-    requeue(&cluster);
+    taken_back(&cluster, &["scontrol", "requeue"]);
+    // The warning before the time limit: it goes to the script, which passes it on.
+    taken_back(&cluster, &["scancel", "--batch", "--signal=USR1"]);
 }
 
 /// The program, but its first task for row 3 is killed, as by a node that runs out of memory.
@@ -87,8 +89,8 @@ fn submit_nothing(sweep: &Sweep) -> String {
     sweep.succeeds(&["submit", "--engine", "slurm"])
 }
 
-/// A task that Slurm takes back while it runs goes on from its checkpoint.
-fn requeue(cluster: &Cluster) {
+/// A task that is taken back by this command while it runs goes on from its checkpoint.
+fn taken_back(cluster: &Cluster, command: &[&str]) {
     let long = &["--conditions", "inorm_full", "--configs", "3", "--epsilons", "0.75"];
     let long = &[long, &["--epochs", "60"][..]].concat();
     let sweep = Sweep::planned(long);
@@ -103,7 +105,7 @@ fn requeue(cluster: &Cluster) {
     });
     let job = cluster.says("squeue", &["--noheader", "--array", "--states=R", "--format=%A"]);
     let job = job.trim();
-    cluster.says("scontrol", &["requeue", job]);
+    cluster.says(command[0], &[&command[1..], &[job]].concat());
     let state = || cluster.says("squeue", &["--noheader", "--format=%T", "--jobs", job]);
     cluster.wait_for(Duration::from_secs(60), "the task in the queue again", || {
         state().contains("PENDING")
