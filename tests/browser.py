@@ -171,6 +171,8 @@ def main() -> None:
     folder = checkout / f"browser-test-{os.getpid()}"
     folder.mkdir()
     lab = None
+    # Whoever ends the test early leaves nothing behind either.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))
     try:
         for notebook in notebooks:
             shutil.copy(notebook, folder)

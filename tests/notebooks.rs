@@ -123,7 +123,7 @@ let run = Run::new(Condition::INormFull, &configuration(13)?).epochs(2).seed(5);
 let (_trained, record) = network.clone().train(&run, &data, &mut ())?;
 for epoch in &record.epochs {
     println!(\"{:?}\", epoch.test_accuracy);
-}
+};
 ";
 
 #[test]
