@@ -14,6 +14,9 @@ const SIGN_OF_LIFE: Duration = Duration::from_secs(30);
 /// How many of a command's last lines are shown if it fails.
 const LAST_LINES: usize = 15;
 
+/// How much of a command's line is shown while it runs.
+const LINE_WIDTH: usize = 90;
+
 /// A step that has begun.
 pub struct Step {
     begun: Instant,
@@ -47,11 +50,12 @@ impl Step {
     pub fn listener(&self) -> impl FnMut(String) + Send + 'static {
         let (spinner, begun) = (self.spinner.clone(), self.begun);
         let (said, last) = (Arc::clone(&self.said), Arc::clone(&self.last));
-        move |line| {
-            spinner.set_message(line.trim().to_owned());
+        move |line: String| {
+            let start: String = line.trim().chars().take(LINE_WIDTH).collect();
+            spinner.set_message(start.clone());
             let mut said = lock(&said);
             if spinner.is_hidden() && said.elapsed() >= SIGN_OF_LIFE {
-                println!("  {} {}", elapsed(begun), line.trim());
+                println!("  {} {start}", elapsed(begun));
                 *said = Instant::now();
             }
             let mut last = lock(&last);
