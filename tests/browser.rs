@@ -1,19 +1,17 @@
-//! The book as a reader sees it: JupyterLab in a browser, every notebook run from the menu.
+//! The book as a reader sees it: JupyterLab in a browser, notebooks run from the menu.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
+
+/// The first chapter, and the one that trains most. Every chapter is executed without a browser
+/// by the notebooks' own tests; here it is the display that is tested, and they show all of it.
+const OPENED: [&str; 2] = ["00_start_here.ipynb", "05_grad_norm.ipynb"];
 
 #[test]
 #[ignore = "needs `inorm lab --prepare`, python/requirements-test.txt and Chromium"]
-fn tables_and_figures_of_all_notebooks_are_visible() {
+fn tables_and_figures_are_visible() {
     let clone = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let entries = std::fs::read_dir(clone.join("notebooks")).unwrap();
-    let mut notebooks: Vec<PathBuf> = entries
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "ipynb"))
-        .collect();
-    notebooks.sort();
-    assert!(!notebooks.is_empty());
+    let notebooks = OPENED.map(|name| clone.join("notebooks").join(name));
     let status = Command::new(clone.join(".venv/bin/python"))
         .arg(clone.join("tests/browser.py"))
         .args([Path::new(env!("CARGO_BIN_EXE_inorm")), clone])
