@@ -162,13 +162,14 @@ impl Cluster {
         }
     }
 
-    fn logs(&self) -> String {
+    /// The end of what its daemons have logged.
+    pub fn logs(&self) -> String {
         let end = |path: &Path| {
             let text = fs::read_to_string(path).unwrap_or_default();
-            let lines: Vec<_> = text.lines().rev().take(15).collect();
+            let lines: Vec<_> = text.lines().rev().take(60).collect();
             lines.into_iter().rev().collect::<Vec<_>>().join("\n")
         };
-        let names = ["munge.log", "munged.err", "slurmctld.log", "slurmctld.err", "slurmd.log"];
+        let names = ["munged.err", "slurmctld.log", "slurmd.log"];
         names.map(|name| format!("--- {name}\n{}\n", end(&self.path(name)))).concat()
     }
 }
