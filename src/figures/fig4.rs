@@ -53,7 +53,7 @@ pub(super) fn compare(
     let heading = format!("{} against LayerNorm", versus.y.label());
     panel.heading(&mut drawing, 4.0, "a", &heading);
     let mut facts = scatter::facts(&pairs, versus);
-    facts.extend(scatter::facts(&live_pairs, versus).iter().map(|fact| format!("live, {fact}")));
+    facts.extend(scatter::live_facts(&live_pairs, versus));
     let histogram = |which, name: &str| {
         let values = alignment::of_runs(&measurements, versus.y, Some(WIDEST), which);
         (format!("{name}, ε = {WIDEST}"), versus.y, values)

@@ -61,6 +61,9 @@ impl Sample {
     }
 }
 
+/// Room for one box and the published values beside it, at most.
+const WIDEST: f64 = 72.0;
+
 /// A chart of boxes: a group an ε, a box a condition.
 #[derive(Debug, Clone)]
 pub struct Groups {
@@ -152,11 +155,15 @@ impl Groups {
     fn draw_group(&self, drawing: &mut Drawing, panel: &Panel, group: usize) {
         let center = group as f64;
         if let Some(median) = self.references.get(group).and_then(|s| boxes::median(&s.values)) {
-            let ends = [panel.at(center - 0.46, median), panel.at(center + 0.46, median)];
+            let unit = panel.at(1.0, median).0 - panel.at(0.0, median).0;
+            let half = 0.46_f64.min((self.conditions.len() as f64 * WIDEST / 2.0 + 8.0) / unit);
+            let ends = [panel.at(center - half, median), panel.at(center + half, median)];
             drawing.line(ends, Stroke::new(style::INK, 1.4).dash(Dash::Dashed));
         }
         let count = self.conditions.len();
-        let width = 0.86 / count as f64;
+        // A lonely group stays together instead of filling the chart.
+        let unit = panel.at(1.0, panel.y.low).0 - panel.at(0.0, panel.y.low).0;
+        let width = (0.86 / count as f64).min(WIDEST / unit);
         for k in 0..count {
             let x = center + (k as f64 - (count as f64 - 1.0) / 2.0) * width;
             let (sample, live_sample) =

@@ -140,6 +140,18 @@ pub fn facts(pairs: &[Pair], versus: Versus) -> Vec<String> {
     facts
 }
 
+/// What was trained live, in numbers: each pair by itself, since a few settle nothing.
+pub fn live_facts(pairs: &[Pair], versus: Versus) -> Vec<String> {
+    let write = |value: Option<f64>| {
+        value.map_or("diverged".into(), |v: f64| format!("{:.1} %", v * 100.0))
+    };
+    let (x, y) = (versus.x.label(), versus.y.label());
+    let fact = |p: &Pair| {
+        format!("live, ε = {}: {} for {x}, {} for {y}", p.epsilon, write(p.x), write(p.y))
+    };
+    pairs.iter().map(fact).collect()
+}
+
 type Cross = (&'static published::Published, &'static published::Published);
 
 fn crosses(pairs: &[Pair], live: &[Pair], versus: Versus) -> Vec<Cross> {
