@@ -129,7 +129,7 @@ pub fn alignment_curves(measurements: &DataFrame, which: Alignment) -> Result<Fi
         })
         .collect();
     let panels = required(group(&points, |point| *point), "measurements")?;
-    let y = axis_of(&panels, |low, high| Axis::number(which.title(), low.min(0.0), 1.02), 0.1);
+    let y = axis_of(&panels, |low, _| Axis::number(which.title(), low.min(0.0), 1.02), 0.1);
     let alt = format!(
         "{} with LayerNorm at the end of each epoch for {}, {runs}.",
         which.title().trim_end_matches(" (cosine)"),

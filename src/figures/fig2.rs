@@ -1,14 +1,15 @@
 //! Figure 2: LayerNorm improves perceptual invariance in excitatory-inhibitory networks.
 
 use super::boxes;
-use super::drawing::{Drawing, Frame, Label};
+use super::drawing::{Drawing, Frame, Label, Stroke};
 use super::groups::Sample;
 use super::legend::{Legend, Swatch};
 use super::rows::{self, Run};
-use super::scatter::{self, Versus};
+use super::scatter::{Comparison, Versus};
 use super::{axes, style};
 use crate::Condition;
 use crate::Result;
+use crate::measure::statistics::stars;
 use crate::notebook::Figure;
 use polars::prelude::DataFrame;
 
@@ -29,23 +30,14 @@ pub fn figure(runs: &DataFrame, live: Option<&DataFrame>) -> Result<Figure> {
     let runs = rows::runs(runs)?;
     let live = live.map(rows::runs).transpose()?.unwrap_or_default();
     let versus = Versus { x: Condition::EiLn, y: Condition::EiNone };
-    let (pairs, live_pairs) = (scatter::pairs(&runs, versus), scatter::pairs(&live, versus));
-    if pairs.is_empty() && live_pairs.is_empty() {
-        return Err(scatter::nothing(versus));
-    }
+    let comparison = Comparison::of(&runs, &live, versus)?;
     let mut drawing = Drawing::new(style::WIDTH, 430.0);
-    let legend = scatter::legend(&pairs, &live_pairs, versus);
-    legend.draw(&mut drawing, Frame::new(0.0, 6.0, style::WIDTH, 30.0));
-    let left = Frame::new(4.0, 32.0, 404.0, 420.0);
-    let panel = scatter::draw(&mut drawing, left, &pairs, &live_pairs, versus);
-    panel.heading(&mut drawing, 4.0, "a", "with and without LayerNorm");
-    let mut facts = scatter::facts(&pairs, versus);
-    facts.extend(scatter::live_facts(&live_pairs, versus));
+    let mut facts = comparison.draw(&mut drawing, "with and without LayerNorm");
     facts.extend(best(&mut drawing, Frame::new(436.0, 32.0, 694.0, 420.0), &runs));
     let alt = format!(
         "a: test accuracy of EI networks with LayerNorm (x) against the same without (y), {} pairs. \
          b: the {BEST} best runs and all runs with LayerNorm, EI beside E-only.",
-        pairs.len()
+        comparison.count()
     );
     Figure::new(drawing, alt, facts)
 }
@@ -59,7 +51,7 @@ fn best(drawing: &mut Drawing, outer: Frame, runs: &[Run]) -> Vec<String> {
         sample
     });
     let values = || all.iter().flat_map(|s| s.values.iter().copied());
-    let (low, high) = axes::range(values(), 0.04);
+    let (low, high) = axes::range(values(), 0.1);
     let names = [format!("{BEST} best"), "all runs".to_owned()];
     let x = axes::Axis::names("", &names);
     let panel = axes::Panel::fit(
@@ -83,10 +75,29 @@ fn best(drawing: &mut Drawing, outer: Frame, runs: &[Run]) -> Vec<String> {
             boxes::draw_sample(drawing, &panel, x, 0.3, &sample.values, look);
         }
     }
+    let mut tests = Vec::new();
+    for (group, ([ei, e], which)) in [(&top, "best"), (&all, "all")].into_iter().enumerate() {
+        if let Some(p) = ei.p_against(e) {
+            bracket(drawing, &panel, group as f64, [ei, e], stars(p));
+            tests.push(format!("{which}: EI against E-only {} (p = {p:.2e})", stars(p)));
+        }
+    }
     legend.draw(drawing, Frame::new(outer.left, outer.bottom - 22.0, outer.right, outer.bottom));
     let name = |name: &'static str| move |sample: &Sample| format!("{name}: {}", sample.fact());
     let best = top.iter().filter(|s| !s.values.is_empty()).map(name("best"));
-    best.chain(all.iter().filter(|s| s.count() > 0).map(name("all"))).collect()
+    let all = all.iter().filter(|s| s.count() > 0).map(name("all"));
+    best.chain(all).chain(tests).collect()
+}
+
+/// Joins the two boxes of a group by a line above them, and writes how unlike they are.
+fn bracket(drawing: &mut Drawing, panel: &axes::Panel, x: f64, pair: [&Sample; 2], stars: &str) {
+    let highest = pair.iter().flat_map(|s| s.values.iter().copied()).fold(0.0, f64::max);
+    let ((left, top), (right, _)) = (panel.at(x - 0.21, highest), panel.at(x + 0.21, highest));
+    let (foot, bar) = (top - 7.0, top - 11.0);
+    let line = [(left, foot), (left, bar), (right, bar), (right, foot)];
+    drawing.line(line, Stroke::new(style::INK, 1.0));
+    let label = Label::new(stars, ((left + right) / 2.0, bar - 9.0), style::SMALL);
+    drawing.text(label.middle());
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::alignment;
 use super::curves::Alignment;
 use super::drawing::{Drawing, Frame};
 use super::rows;
-use super::scatter::{self, Versus};
+use super::scatter::{Comparison, Versus};
 use super::style;
 use crate::notebook::Figure;
 use crate::{Condition, Result};
@@ -41,19 +41,10 @@ pub(super) fn compare(
     let runs = rows::runs(runs)?;
     let live = live.map(rows::runs).transpose()?.unwrap_or_default();
     let measurements = rows::measurements(measurements)?;
-    let (pairs, live_pairs) = (scatter::pairs(&runs, versus), scatter::pairs(&live, versus));
-    if pairs.is_empty() && live_pairs.is_empty() {
-        return Err(scatter::nothing(versus));
-    }
+    let comparison = Comparison::of(&runs, &live, versus)?;
     let mut drawing = Drawing::new(style::WIDTH, 430.0);
-    let legend = scatter::legend(&pairs, &live_pairs, versus);
-    legend.draw(&mut drawing, Frame::new(0.0, 6.0, style::WIDTH, 30.0));
-    let left = Frame::new(4.0, 32.0, 404.0, 420.0);
-    let panel = scatter::draw(&mut drawing, left, &pairs, &live_pairs, versus);
-    let heading = format!("{} against LayerNorm", versus.y.label());
-    panel.heading(&mut drawing, 4.0, "a", &heading);
-    let mut facts = scatter::facts(&pairs, versus);
-    facts.extend(scatter::live_facts(&live_pairs, versus));
+    let mut facts =
+        comparison.draw(&mut drawing, &format!("{} against LayerNorm", versus.y.label()));
     let histogram = |which, name: &str| {
         let values = alignment::of_runs(&measurements, versus.y, Some(WIDEST), which);
         (format!("{name}, ε = {WIDEST}"), versus.y, values)
@@ -67,7 +58,7 @@ pub(super) fn compare(
          gradients of {} with LayerNorm.",
         versus.x.label(),
         versus.y.label(),
-        pairs.len(),
+        comparison.count(),
         versus.y.label()
     );
     Figure::new(drawing, alt, facts)

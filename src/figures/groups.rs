@@ -8,6 +8,10 @@ use super::rows::{Outcome, Run};
 use super::scatter::epsilons;
 use super::{published, style};
 use crate::Condition;
+use crate::measure::statistics::{mann_whitney, stars};
+
+/// The accuracy of guessing one of ten classes.
+const CHANCE: f64 = 0.1;
 
 /// The runs of one condition at one ε.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +41,23 @@ impl Sample {
     /// Runs, finished or not.
     pub fn count(&self) -> usize {
         self.values.len() + self.diverged
+    }
+
+    /// The p of a Mann–Whitney test against `other`, diverged runs at chance in both; `None` if
+    /// there are too few to say anything.
+    pub fn p_against(&self, other: &Self) -> Option<f64> {
+        /// Of five and five, the most unlike give p = 0.008; of four and four, 0.03.
+        const FEW: usize = 5;
+        if self.count().min(other.count()) < FEW {
+            return None;
+        }
+        mann_whitney(&self.accuracies(), &other.accuracies()).ok().map(|test| test.p)
+    }
+
+    /// Of all runs, those that diverged at chance.
+    fn accuracies(&self) -> Vec<f64> {
+        let gone = std::iter::repeat_n(CHANCE, self.diverged);
+        self.values.iter().copied().chain(gone).collect()
     }
 
     /// What the box says, in numbers.
@@ -106,9 +127,23 @@ impl Groups {
     /// What the boxes say, in numbers.
     pub fn facts(&self) -> Vec<String> {
         let there = |sample: &&Sample| sample.count() > 0;
-        let stored = self.references.iter().chain(&self.samples).filter(there).map(Sample::fact);
+        let test = |sample: &Sample| match (self.reference, self.p_of(sample)) {
+            (Some(reference), Some(p)) => {
+                format!(", {} against {} (p = {p:.2e})", stars(p), reference.label())
+            }
+            _ => String::new(),
+        };
+        let stored = self.references.iter().chain(&self.samples).filter(there);
+        let stored = stored.map(|sample| format!("{}{}", sample.fact(), test(sample)));
         let live = self.live.iter().filter(there).map(|s| format!("live, {}", s.fact()));
         stored.chain(live).collect()
+    }
+
+    /// The test of a stored sample against the reference at its ε.
+    fn p_of(&self, sample: &Sample) -> Option<f64> {
+        let at_its_epsilon = |r: &&Sample| r.epsilon == sample.epsilon;
+        let reference = self.references.iter().find(at_its_epsilon)?;
+        (sample.condition != reference.condition).then(|| sample.p_against(reference))?
     }
 
     /// Swatches for the conditions and whatever else is in the chart.
@@ -134,7 +169,8 @@ impl Groups {
     /// Draws the panel into `outer`, with the counts of diverged runs in a row under the axis.
     pub fn draw(&self, drawing: &mut Drawing, outer: Frame) -> Panel {
         let names: Vec<_> = self.epsilons.iter().map(|e| style::epsilon_label(*e)).collect();
-        let (low, high) = axes::range(self.all_values(), 0.04);
+        // Room for the stars above the highest box.
+        let (low, high) = axes::range(self.all_values(), 0.07);
         let mut x = Axis::names("", &names);
         // The names go below the counts.
         x.ticks.clear();
@@ -175,6 +211,10 @@ impl Groups {
                 let at = panel.at(x + width * 0.42, p.median).0;
                 boxes::draw_published(drawing, at, y(p.q1), y(p.median), y(p.q3));
             }
+            if let Some(p) = self.p_of(sample) {
+                let (x, top) = panel.at(x, values_of(sample).fold(panel.y.low, f64::max));
+                drawing.text(Label::new(stars(p), (x, top - 12.0), style::SMALL).middle());
+            }
             if sample.count() > 0 {
                 let at = (panel.at(x, panel.y.low).0, panel.frame.bottom + 13.0);
                 boxes::draw_count(drawing, at, sample.diverged);
@@ -186,10 +226,14 @@ impl Groups {
     }
 
     fn all_values(&self) -> impl Iterator<Item = f64> + '_ {
-        let samples = self.samples.iter().chain(&self.references).chain(&self.live);
-        let published = self.samples.iter().filter_map(published_of).flat_map(|p| [p.q1, p.q3]);
-        samples.flat_map(|s| s.values.iter().copied()).chain(published)
+        self.samples.iter().chain(&self.references).chain(&self.live).flat_map(values_of)
     }
+}
+
+/// What is drawn of a sample.
+fn values_of(sample: &Sample) -> impl Iterator<Item = f64> + '_ {
+    let published = published_of(sample).into_iter().flat_map(|p| [p.q1, p.q3]);
+    sample.values.iter().copied().chain(published)
 }
 
 /// The published distribution, unless it is that of guessing.

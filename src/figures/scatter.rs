@@ -5,7 +5,7 @@ use super::drawing::{Color, Dash, Drawing, Frame, Label, Marker, Point, Stroke};
 use super::legend::{Legend, Swatch, live};
 use super::rows::{Outcome, Run};
 use super::{boxes, published, style};
-use crate::{Condition, Error};
+use crate::{Condition, Error, Result};
 use std::collections::BTreeMap;
 
 /// What is compared with what.
@@ -29,7 +29,7 @@ pub struct Pair {
 }
 
 /// Joins runs of the two conditions by configuration, ε, seed and length.
-pub fn pairs(runs: &[Run], versus: Versus) -> Vec<Pair> {
+fn pairs(runs: &[Run], versus: Versus) -> Vec<Pair> {
     let mut joined: BTreeMap<_, [Option<&Run>; 2]> = BTreeMap::new();
     for run in runs {
         let key = ((run.epsilon * 1e6) as i64, run.config, run.seed, run.epochs);
@@ -44,6 +44,48 @@ pub fn pairs(runs: &[Run], versus: Versus) -> Vec<Pair> {
     both.map(|(x, y)| Pair { epsilon: x.epsilon, x: value(x), y: value(y) }).collect()
 }
 
+/// Stored pairs of two conditions, and live ones to draw on top.
+#[derive(Debug)]
+pub struct Comparison {
+    versus: Versus,
+    stored: Vec<Pair>,
+    live: Vec<Pair>,
+}
+
+impl Comparison {
+    /// Of all `runs`.
+    ///
+    /// # Errors
+    /// If no configuration was trained under both conditions.
+    pub fn of(runs: &[Run], live: &[Run], versus: Versus) -> Result<Self> {
+        let (stored, live) = (pairs(runs, versus), pairs(live, versus));
+        if stored.is_empty() && live.is_empty() {
+            let (x, y) = (versus.x.label(), versus.y.label());
+            let found = format!("no configuration trained both as {x} and as {y}");
+            let expected = "at least one such pair (inorm sweep makes them)";
+            return Err(Error::invalid("runs table", found, expected));
+        }
+        Ok(Self { versus, stored, live })
+    }
+
+    /// How many stored pairs there are.
+    pub fn count(&self) -> usize {
+        self.stored.len()
+    }
+
+    /// Draws panel a of a figure, at its left, with a legend above; says what it shows.
+    pub fn draw(&self, drawing: &mut Drawing, heading: &str) -> Vec<String> {
+        let Self { versus, stored, live } = self;
+        let across = Frame::new(0.0, 6.0, style::WIDTH, 30.0);
+        legend(stored, live, *versus).draw(drawing, across);
+        let panel = draw(drawing, Frame::new(4.0, 32.0, 404.0, 420.0), stored, live, *versus);
+        panel.heading(drawing, 4.0, "a", heading);
+        let mut facts = facts(stored, *versus);
+        facts.extend(live_facts(live, *versus));
+        facts
+    }
+}
+
 /// The values of ε that occur, ascending.
 pub fn epsilons(values: impl IntoIterator<Item = f64>) -> Vec<f64> {
     let mut values: Vec<f64> = values.into_iter().collect();
@@ -52,15 +94,8 @@ pub fn epsilons(values: impl IntoIterator<Item = f64>) -> Vec<f64> {
     values
 }
 
-/// Why there is no scatter plot.
-pub fn nothing(versus: Versus) -> Error {
-    let (x, y) = (versus.x.label(), versus.y.label());
-    let found = format!("no configuration trained both as {x} and as {y}");
-    Error::invalid("runs table", found, "at least one such pair (inorm sweep makes them)")
-}
-
 /// The legend that belongs to a scatter plot.
-pub fn legend(pairs: &[Pair], live: &[Pair], versus: Versus) -> Legend {
+fn legend(pairs: &[Pair], live: &[Pair], versus: Versus) -> Legend {
     let mut legend = Legend::default();
     for epsilon in epsilons(pairs.iter().chain(live).map(|p| p.epsilon)) {
         let look = style::epsilon(epsilon);
@@ -77,7 +112,7 @@ pub fn legend(pairs: &[Pair], live: &[Pair], versus: Versus) -> Legend {
 
 /// Draws the panel into `outer`: square, with equal axes. Diverged runs stand beside the axis
 /// that has no number for them.
-pub fn draw(
+fn draw(
     drawing: &mut Drawing,
     outer: Frame,
     pairs: &[Pair],
@@ -117,7 +152,7 @@ pub fn draw(
 }
 
 /// What the scatter plot says, in numbers.
-pub fn facts(pairs: &[Pair], versus: Versus) -> Vec<String> {
+fn facts(pairs: &[Pair], versus: Versus) -> Vec<String> {
     let mut facts = Vec::new();
     for epsilon in epsilons(pairs.iter().map(|p| p.epsilon)) {
         let here: Vec<_> = pairs.iter().filter(|p| p.epsilon == epsilon).collect();
@@ -141,7 +176,7 @@ pub fn facts(pairs: &[Pair], versus: Versus) -> Vec<String> {
 }
 
 /// What was trained live, in numbers: each pair by itself, since a few settle nothing.
-pub fn live_facts(pairs: &[Pair], versus: Versus) -> Vec<String> {
+fn live_facts(pairs: &[Pair], versus: Versus) -> Vec<String> {
     let write = |value: Option<f64>| {
         value.map_or("diverged".into(), |v: f64| format!("{:.1} %", v * 100.0))
     };
