@@ -2,8 +2,9 @@
 
 Usage: execute.py [--into FOLDER] NOTEBOOK...
 
-A notebook is replaced only if every cell of it succeeded. A cell fails when it ends in an error,
-panics, or writes to standard error; one that is tagged `raises-exception` must end in an error.
+Two are executed at a time. A notebook is replaced only if every cell of it succeeded. A cell
+fails when it ends in an error, panics, or writes to standard error; one that is tagged
+`raises-exception` must end in an error.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import os
 import re
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -169,22 +171,30 @@ def write(notebook, path: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def problem_of(path: Path, into: Path | None) -> str | None:
+    """Executes one notebook; what went wrong, in one line."""
+    try:
+        execute(path, into or path.parent)
+    except Failed as problem:
+        return str(problem)
+    except (OSError, nbformat.reader.NotJSONError, nbformat.ValidationError) as problem:
+        first = str(problem).splitlines()[0]
+        return f"{path}: not a notebook that can be read: {first}"
+    return None
+
+
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--into", type=Path, help="write the results there, not in place")
     parser.add_argument("notebooks", type=Path, nargs="+")
     arguments = parser.parse_args()
-    for path in arguments.notebooks:
-        try:
-            execute(path, arguments.into or path.parent)
-        except Failed as problem:
-            print(problem, file=sys.stderr)
-            return 1
-        except (OSError, nbformat.reader.NotJSONError, nbformat.ValidationError) as problem:
-            first = str(problem).splitlines()[0]
-            print(f"{path}: not a notebook that can be read: {first}", file=sys.stderr)
-            return 1
-    return 0
+    # Each notebook mostly waits for a compiler on one core. More would fight for memory.
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        outcomes = pool.map(lambda path: problem_of(path, arguments.into), arguments.notebooks)
+        problems = [problem for problem in outcomes if problem]
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":
