@@ -1,6 +1,6 @@
 //! Who is working on a run: one file a run, made by exactly one worker.
 
-use super::store::{draft_of, write_atomically};
+use super::files::{draft_of, write_atomically};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::{

@@ -2,7 +2,7 @@
 
 use super::{
     SCHEMA, Store,
-    store::{read_table, write_table},
+    files::{read_table, write_table},
 };
 use crate::{Condition, Error, Result};
 use polars::prelude::{BooleanChunked, DataFrame, IdxCa, IdxSize, NewChunkedArray};

@@ -7,6 +7,7 @@
 //! [`merge`] makes three tables of everything that is filed: runs, epochs, measurements.
 
 mod claim;
+mod files;
 mod merge;
 mod plan;
 mod rows;

@@ -14,6 +14,7 @@
 
 use super::{
     Claim, Holder, Planned, Provenance, claim,
+    files::{DRAFT, is_whole, write_atomically, write_table},
     rows::{self, DataIdentity},
 };
 use crate::{
@@ -21,22 +22,17 @@ use crate::{
     dataset::FashionMnist,
     learning::{Checkpoint, Record, epochs_table, measurements_table},
 };
-use polars::prelude::{DataFrame, ParquetReader, ParquetWriter, SerReader};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
     collections::HashSet,
     fs::{self, File},
-    io::{self, BufWriter, ErrorKind, Read, Seek, SeekFrom, Write},
+    io::{self, Write},
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
 /// The three kinds of parts. A run's row is written last: with it the run is done.
 pub(super) const TABLES: [&str; 3] = ["measurements", "epochs", "runs"];
-
-/// Part of the name of every file that is being written.
-const DRAFT: &str = ".draft-";
 
 /// Nobody takes so long to write a file.
 const ABANDONED: Duration = Duration::from_secs(600);
@@ -302,71 +298,4 @@ fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
     let text = fs::read(path).map_err(|e| Error::io("read", path, e))?;
     serde_json::from_slice(&text)
         .map_err(|e| Error::malformed(path, e.to_string(), "a file written by this program"))
-}
-
-/// Whether a Parquet file is there and ends as one does. A cut one is as good as none.
-fn is_whole(path: &Path) -> Result<bool> {
-    let mut file = match File::open(path) {
-        Ok(file) => file,
-        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(false),
-        Err(e) => return Err(Error::io("read", path, e)),
-    };
-    let mut end = [0; 4];
-    let read = file.seek(SeekFrom::End(-4)).and_then(|_| file.read_exact(&mut end));
-    Ok(read.is_ok() && end == *b"PAR1")
-}
-
-/// Reads a table.
-///
-/// # Errors
-/// If the file is not a whole Parquet file.
-pub(super) fn read_table(path: &Path) -> Result<DataFrame> {
-    let file = File::open(path).map_err(|e| Error::io("read", path, e))?;
-    let table = if is_whole(path)? { ParquetReader::new(file).finish().ok() } else { None };
-    table.ok_or_else(|| {
-        Error::malformed(
-            path,
-            "is cut short or damaged",
-            "a whole Parquet file; delete it, and the command that made it makes it again",
-        )
-    })
-}
-
-/// Writes a table.
-///
-/// # Errors
-/// If it cannot be written whole; then what was there before still is.
-pub(super) fn write_table(path: &Path, table: &mut DataFrame) -> Result<()> {
-    // In memory first: polars hides what the operating system says when a disk is full.
-    let mut bytes = Vec::new();
-    ParquetWriter::new(&mut bytes).finish(table)?;
-    write_atomically(path, |file| file.write_all(&bytes))
-}
-
-/// Writes a file that appears whole or not at all.
-pub(super) fn write_atomically(
-    path: &Path,
-    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
-) -> Result<()> {
-    let draft = draft_of(path);
-    let written = File::create(&draft).and_then(|file| {
-        let mut file = BufWriter::new(file);
-        write(&mut file)?;
-        file.flush()?;
-        file.get_ref().sync_all()
-    });
-    written.and_then(|()| fs::rename(&draft, path)).map_err(|e| {
-        let _ = fs::remove_file(&draft);
-        Error::io("write", path, e)
-    })
-}
-
-/// A name beside `path` that nobody else uses.
-pub(super) fn draft_of(path: &Path) -> PathBuf {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    let host = claim::host_name();
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!("{DRAFT}{host}-{}-{number}", std::process::id()));
-    path.with_file_name(name)
 }
