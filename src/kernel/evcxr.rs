@@ -26,11 +26,23 @@ pub fn install_command(cache: &Cache) -> Command {
         .args(["install", "--locked", "--root"])
         .arg(root(cache))
         .arg(format!("evcxr_jupyter@{EVCXR_VERSION}"))
-        // Where cargo builds it does not matter, but what the reader set for this project does
-        // not apply to it.
-        .env_remove("CARGO_TARGET_DIR")
+        // A place that stays: without it cargo starts from nothing after an interruption.
+        .env("CARGO_TARGET_DIR", build(cache))
+        // What the reader set for this project does not apply to it.
         .env_remove("RUSTFLAGS");
     command
+}
+
+/// Removes what building it has left behind, which is large.
+pub fn clean_up(cache: &Cache) {
+    let build = build(cache);
+    if let Err(error) = fs::remove_dir_all(&build) {
+        println!("  {} can be deleted ({error})", build.display());
+    }
+}
+
+fn build(cache: &Cache) -> PathBuf {
+    root(cache).join("build")
 }
 
 /// Where a command that needs the program finds it, or what to do.

@@ -117,8 +117,9 @@ fn prepare_evcxr(cache: &Cache) -> Outcome<PathBuf> {
     let step = Step::begin(&name, "compiling, once; about 13 minutes on two cores");
     step.run(
         &mut evcxr::install_command(cache),
-        "check the network and the disk (2 GB), then run the command again",
+        "check the network and the disk (2 GB), then run the command again: it goes on from there",
     )?;
+    evcxr::clean_up(cache);
     step.end();
     evcxr::require(cache)
 }
