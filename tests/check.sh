@@ -28,6 +28,7 @@ check cargo test --locked --release
 if [[ ${1:-all} == library ]]; then
     exit
 fi
+check python3 tests/licences.py
 check cargo run --locked --release --quiet -- lab --prepare
 check .venv/bin/python -m pip install --quiet --disable-pip-version-check \
     --requirement python/requirements-test.txt
