@@ -10,11 +10,13 @@ import json
 import re
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import nbformat
 from latex2mathml.converter import convert
 from nbconvert import HTMLExporter
 
+SAFE = "!$&'()*+,/:;=?@[]~"
 CODE = re.compile(r"(```.*?```|`[^`]*`)", re.S)
 FORMULA = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+?)\$", re.S)
 
@@ -26,7 +28,7 @@ STYLE = """
   nav.book a { color: #0050a0; } nav.book a[aria-current] { color: #222; font-weight: bold; text-decoration: none; }
   .jp-InputPrompt, .jp-OutputPrompt { display: none !important; }
   .jp-RenderedImage img { max-width: 700px; width: 100%; height: auto; }
-  .jp-OutputArea-output, .jp-RenderedHTMLCommon { overflow-x: auto; }
+  .jp-OutputArea-output, .jp-RenderedHTMLCommon, .jp-InputArea-editor, .highlight pre { overflow-x: auto; }
   .jp-RenderedHTMLCommon table { margin: 0 0 1rem; }
   #found a { display: block; margin-top: 1rem; font-weight: bold; } mark { background: #f0e442; }
 </style>
@@ -48,7 +50,7 @@ function search() {
   document.getElementById("count").textContent = wanted.length ? hits.length + " sections" : "";
   for (const hit of hits.slice(0, 50)) {
     const link = document.createElement("a"), line = document.createElement("p");
-    link.href = hit.page; link.textContent = hit.title;
+    link.href = hit.page + hit.anchor; link.textContent = hit.title;
     const at = hit.text.toLowerCase().indexOf(wanted[0]), from = Math.max(0, at - 80);
     const mark = document.createElement("mark");
     mark.textContent = hit.text.slice(at, at + wanted[0].length);
@@ -75,6 +77,13 @@ def navigation(pages, current) -> str:
     return '<nav class="book" aria-label="Chapters">' + "".join(links) + "</nav>"
 
 
+def plain(prose: str) -> str:
+    """What is left of Markdown when one reads it aloud, but for its formulas."""
+    prose = re.sub(r"\$\$.+?\$\$|\$[^$\n]+\$", "…", prose, flags=re.S)
+    prose = re.sub(r"\]\([^)]*\)|<[^>]+>|```\w*|[*`\[|]|(?m:^[>-] ?)|-{3,}", " ", prose)
+    return " ".join(prose.split())
+
+
 def sections(notebook, page):
     """The prose and code of a notebook, cut at its headings, for the search."""
     title, parts = title_of(notebook), []
@@ -84,10 +93,13 @@ def sections(notebook, page):
         for piece in pieces:
             if cell.cell_type == "markdown" and piece.startswith("#"):
                 title = f"{chapter}: {piece.lstrip('# ')}" if parts else chapter
-                parts.append({"page": page, "title": title, "text": piece.lstrip("# ")})
+                # As the renderer of prose names its headings.
+                anchor = "#" + quote(plain(piece.lstrip("# ")).replace(" ", "-"), safe=SAFE)
+                heading = {"page": page, "anchor": anchor, "title": plain(title)}
+                parts.append(heading | {"text": plain(piece.lstrip("# "))})
             elif piece.strip():
-                text = " ".join(re.sub(r"<[^>]+>|```\w*|[*`]", "", piece).split())
-                parts[-1]["text"] += " " + text
+                prose = cell.cell_type == "markdown"
+                parts[-1]["text"] += " " + (plain(piece) if prose else " ".join(piece.split()))
     return parts
 
 

@@ -21,3 +21,24 @@ fn tables_and_figures_are_visible() {
         .unwrap();
     assert!(status.success());
 }
+
+#[test]
+#[ignore = "needs `inorm lab --prepare`, python/requirements-test.txt and Chromium"]
+fn the_rendered_book_fits_its_screens_and_its_links_lead_somewhere() {
+    let clone = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = tempfile::tempdir().unwrap();
+    let book = Command::new(env!("CARGO_BIN_EXE_inorm"))
+        .args(["book", "--into"])
+        .arg(folder.path())
+        .current_dir(clone)
+        .status()
+        .unwrap();
+    assert!(book.success());
+    let looked = Command::new(clone.join(".venv/bin/python"))
+        .arg(clone.join("tests/book.py"))
+        .arg(folder.path())
+        .arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join("book"))
+        .status()
+        .unwrap();
+    assert!(looked.success());
+}
