@@ -55,6 +55,9 @@ pub enum Command {
         /// The clone that it belongs to; the one around the working directory if not given.
         #[arg(long, value_name = "DIR")]
         checkout: Option<PathBuf>,
+        /// Say on standard error what happens, message by message.
+        #[arg(long)]
+        verbose: bool,
     },
     /// Clear up after a kernel; a kernel starts this.
     #[command(hide = true)]
@@ -87,9 +90,10 @@ pub fn run(command: Command) -> Outcome {
         Command::Parity(options) => parity::run(&options),
         Command::Sweep(command) => sweep::run(command),
         Command::Doctor => doctor::run(),
-        Command::Kernel { connection_file, checkout } => {
+        Command::Kernel { connection_file, checkout, verbose } => {
             let checkout = checkout.map_or_else(Checkout::find, Checkout::at)?;
-            kernel::serve(&checkout, &connection_file)
+            let log = if verbose { kernel::Log::Verbose } else { kernel::Log::Quiet };
+            kernel::serve(checkout, &connection_file, log)
         }
         Command::Undertaker { directory } => kernel::undertaker(&directory),
     }

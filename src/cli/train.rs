@@ -121,7 +121,7 @@ impl Progress {
 }
 
 impl Observer for Progress {
-    fn step(&mut self, done: u64, total: u64) -> ControlFlow<()> {
+    fn step(&mut self, done: u64, total: u64, _: f64) -> ControlFlow<()> {
         if let Some(bar) = &self.bar {
             bar.set_length(total);
             bar.set_position(done);

@@ -17,6 +17,11 @@ pub const EVCXR_VERSION: &str = "0.22.0";
 pub const DEPENDENCY: &str =
     r#":dep inorm = { path = "..", default-features = false, features = ["cpu"] }"#;
 
+/// The same line for a notebook in any folder: the kernel knows the library by its full path.
+pub fn dependency(root: &Path) -> String {
+    DEPENDENCY.replace("\"..\"", &format!("{root:?}"))
+}
+
 /// Cells train networks: they and the library are compiled as for a release. The rest keeps
 /// several notebooks on one machine from fighting for its cores, and shows tables whole.
 pub const ENVIRONMENT: [(&str, &str); 8] = [
@@ -44,8 +49,8 @@ pub const REMOVED_VARIABLES: [&str; 6] = [
     "RUST_BACKTRACE",
 ];
 
-/// A cell that panics has failed, and says so.
-const EVCXR_CONFIGURATION: &str = "[evcxr]\npreserve_vars_on_panic = false\n";
+/// Nothing of the reader's own settings applies, and none of its own defaults is changed.
+const EVCXR_CONFIGURATION: &str = "[evcxr]\npreserve_vars_on_panic = true\n";
 
 /// Where the notebooks' time goes: arithmetic, and drawing. The other libraries, foremost polars,
 /// handle tables of a few rows: compiling them without optimization halves the set-up.
@@ -128,7 +133,7 @@ impl Recipe {
         }
         let home = cache.join("kernels").join(short(&digest.finalize()));
         write_if_different(&home.join(".cargo/config.toml"), &cargo_configuration())?;
-        write_if_different(&home.join("evcxr/evcxr.toml"), EVCXR_CONFIGURATION)?;
+        write_if_different(&home.join("configuration/evcxr.toml"), EVCXR_CONFIGURATION)?;
         Ok(Self { home, compiler })
     }
 
@@ -140,6 +145,11 @@ impl Recipe {
     /// The directories of the kernels that run.
     pub fn running(&self) -> PathBuf {
         self.home.join("running")
+    }
+
+    /// Where it is noted how long the last kernel took to load the library, in seconds.
+    pub fn preparation(&self) -> PathBuf {
+        self.home.join("preparation-seconds")
     }
 
     /// The lock that guards the lists of seeds and of running kernels.
@@ -158,7 +168,7 @@ impl Recipe {
             .envs(ENVIRONMENT)
             .env(LIBRARY_PATH, self.library_path(tree))
             .env("EVCXR_TMPDIR", tree)
-            .env("EVCXR_CONFIG_DIR", self.home.join("evcxr"))
+            .env("EVCXR_CONFIG_DIR", self.home.join("configuration"))
             // It looks for a kernelspec of its own to bring up to date: let it find none.
             .env("JUPYTER_PATH", self.home.join("no-kernelspecs"))
             .current_dir(folder);

@@ -8,18 +8,20 @@
 use super::cache::Lock;
 use super::recipe::Recipe;
 use crate::cli::{Failure, Outcome};
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, BufRead, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// A directory that exists as long as the process that made it.
 #[derive(Debug)]
 pub struct Running {
     directory: PathBuf,
-    undertaker: ChildStdin,
+    undertaker: Mutex<ChildStdin>,
     // Held as a sign of life.
     _alive: File,
 }
@@ -33,10 +35,11 @@ impl Running {
         remove_dead(&all);
         let directory = all.join(std::process::id().to_string());
         let failure = |error| Failure::io("make", &directory, &error);
-        fs::create_dir_all(&directory).map_err(failure)?;
+        // What is in it is code that will be run, and a key: for the owner alone.
+        DirBuilder::new().recursive(true).mode(0o700).create(&directory).map_err(failure)?;
         let alive = File::create(directory.join("alive")).map_err(failure)?;
         alive.lock().map_err(failure)?;
-        let undertaker = start_undertaker(&directory).map_err(failure)?;
+        let undertaker = Mutex::new(start_undertaker(&directory).map_err(failure)?);
         Ok(Self { directory, undertaker, _alive: alive })
     }
 
@@ -46,9 +49,10 @@ impl Running {
     }
 
     /// Starts a command whose whole process group will not outlive this process.
-    pub fn spawn(&mut self, command: &mut Command) -> io::Result<Child> {
+    pub fn spawn(&self, command: &mut Command) -> io::Result<Child> {
         let child = command.process_group(0).spawn()?;
-        writeln!(self.undertaker, "{}", child.id())?;
+        let mut undertaker = self.undertaker.lock().unwrap_or_else(PoisonError::into_inner);
+        writeln!(undertaker, "{}", child.id())?;
         Ok(child)
     }
 }

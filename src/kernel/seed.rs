@@ -91,7 +91,7 @@ impl Seed {
         if self.is_fresh() {
             return Ok(());
         }
-        let mut running = Running::new(recipe)?;
+        let running = Running::new(recipe)?;
         let growing = running.join("seed");
         if let Some(base) = self.nearest(recipe) {
             base.plant(&growing)?;
@@ -101,7 +101,7 @@ impl Seed {
         let begun = SystemTime::now();
         let folder = checkout.notebooks();
         let mut backend =
-            Backend::start(recipe, &mut running, program, &tree, &folder, log).await?;
+            Backend::start(recipe, &running, program, &tree, &folder, &[], log).await?;
         let result = async {
             backend.execute(DEPENDENCY).await?;
             backend.execute("let inorm_is_ready = true;").await

@@ -8,6 +8,7 @@ use crate::{
     dataset::{FashionMnist, Images, Luminosity, PIXELS},
     engine::{Engine, EngineState, OwnGradNorm},
     layers::{NetworkWeights, initial_weights},
+    notebook::interrupted,
     randomness::Purpose,
 };
 use serde::{Deserialize, Serialize};
@@ -18,9 +19,9 @@ const EVALUATION_BATCH: usize = 500;
 
 /// Watches a run, and may stop it. `()` watches nothing.
 pub trait Observer {
-    /// After a training step: `done` of `total` steps of the run.
-    fn step(&mut self, done: u64, total: u64) -> ControlFlow<()> {
-        let _ = (done, total);
+    /// After a training step: `done` of `total` steps of the run, and the loss of its images.
+    fn step(&mut self, done: u64, total: u64, loss: f64) -> ControlFlow<()> {
+        let _ = (done, total, loss);
         ControlFlow::Continue(())
     }
 
@@ -149,7 +150,8 @@ impl<'d> Trainer<'d> {
         steps as u64 * u64::from(self.record.run.epochs)
     }
 
-    /// Trains to the end of the run, or until it diverges or is told to stop.
+    /// Trains to the end of the run, or until it diverges or is told to stop: by the observer, or
+    /// by a reader who interrupts the cell of a notebook.
     pub fn finish(&mut self, observer: &mut dyn Observer) {
         while self.record.outcome == Outcome::Running {
             self.epoch(observer);
@@ -195,7 +197,8 @@ impl<'d> Trainer<'d> {
                 break;
             }
             total += loss * range.len() as f64;
-            if observer.step(self.record.steps, self.total_steps()).is_break() {
+            let stop = observer.step(self.record.steps, self.total_steps(), loss).is_break();
+            if stop || interrupted() {
                 ended = Some(Outcome::Interrupted);
                 break;
             }

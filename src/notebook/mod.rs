@@ -5,11 +5,13 @@
 //! same content in several formats: the notebook picks the best that it may show.
 
 mod figure;
+mod kernel;
 mod progress;
 mod stored;
 mod table;
 
 pub use figure::Figure;
+pub use kernel::{attach, interrupted};
 pub use progress::{train_all, train_own};
 pub use stored::{count_runs, results_folder, stored_results};
 pub use table::Table;

@@ -228,7 +228,7 @@ struct Heart<'c> {
 }
 
 impl Observer for Heart<'_> {
-    fn step(&mut self, _: u64, _: u64) -> ControlFlow<()> {
+    fn step(&mut self, _: u64, _: u64, _: f64) -> ControlFlow<()> {
         if self.last.elapsed() > HEARTBEAT {
             self.claim.touch();
             self.last = Instant::now();

@@ -1,0 +1,184 @@
+//! What can be told of a cell's code without compiling it.
+
+use serde_json::{Value, json};
+
+/// A part of the code.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Part {
+    /// A character of the program itself.
+    Code(char),
+    /// Inside of a text or a comment.
+    Quoted,
+    /// A text or a comment that nothing ends.
+    Unended,
+}
+
+/// The content of an `is_complete_reply`: whether brackets, texts and comments are closed.
+pub fn is_complete(code: &str) -> Value {
+    let mut open = Vec::new();
+    for (_, part) in parts(code) {
+        match part {
+            Part::Unended => return incomplete(),
+            Part::Code(bracket @ ('(' | '[' | '{')) => open.push(bracket),
+            Part::Code(bracket @ (')' | ']' | '}')) => {
+                let opening = match bracket {
+                    ')' => '(',
+                    ']' => '[',
+                    _ => '{',
+                };
+                if open.pop() != Some(opening) {
+                    return json!({"status": "invalid"});
+                }
+            }
+            Part::Code(_) | Part::Quoted => {}
+        }
+    }
+    match open.is_empty() {
+        true => json!({"status": "complete"}),
+        false => incomplete(),
+    }
+}
+
+fn incomplete() -> Value {
+    json!({"status": "incomplete", "indent": "    "})
+}
+
+/// The lines, counted from 1, that have a question mark at the end of an expression.
+pub fn lines_with_question_marks(code: &str) -> Vec<usize> {
+    let mut lines: Vec<usize> = parts(code)
+        .filter(|(_, part)| *part == Part::Code('?'))
+        .map(|(at, _)| code[..at].matches('\n').count() + 1)
+        .collect();
+    lines.dedup();
+    lines
+}
+
+/// Whether a line of the code is the command `name` of the backend.
+pub fn has_command(code: &str, name: &str) -> bool {
+    code.lines().any(|line| line.split_whitespace().next() == Some(name))
+}
+
+fn parts(code: &str) -> impl Iterator<Item = (usize, Part)> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let rest = code.get(at..)?;
+        let first = rest.chars().next()?;
+        let here = at;
+        let quoted = quoted_length(rest, code[..at].chars().next_back());
+        at += quoted.unwrap_or(Some(first.len_utf8())).unwrap_or(rest.len());
+        Some((
+            here,
+            match quoted {
+                None => Part::Code(first),
+                Some(Some(_)) => Part::Quoted,
+                Some(None) => Part::Unended,
+            },
+        ))
+    })
+}
+
+/// How long the text or comment is that begins here: `None` if none does, `Some(None)` if it has
+/// no end.
+fn quoted_length(rest: &str, before: Option<char>) -> Option<Option<usize>> {
+    let in_a_word = before.is_some_and(|c| c.is_alphanumeric() || c == '_');
+    if rest.starts_with("//") {
+        return Some(Some(rest.find('\n').unwrap_or(rest.len())));
+    }
+    if rest.starts_with("/*") {
+        return Some(block_comment(rest));
+    }
+    if rest.starts_with('"') {
+        return Some(text(rest));
+    }
+    if !in_a_word && let Some(after) = rest.strip_prefix('r').or(rest.strip_prefix("br")) {
+        let hashes = after.len() - after.trim_start_matches('#').len();
+        if after[hashes..].starts_with('"') {
+            let end = format!("\"{}", "#".repeat(hashes));
+            let start = rest.len() - after.len() + hashes + 1;
+            return Some(rest[start..].find(&end).map(|found| start + found + end.len()));
+        }
+    }
+    character(rest).map(Some)
+}
+
+fn text(rest: &str) -> Option<usize> {
+    let mut escaped = false;
+    for (at, c) in rest.char_indices().skip(1) {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => return Some(at + 1),
+            _ => {}
+        }
+    }
+    None
+}
+
+fn block_comment(rest: &str) -> Option<usize> {
+    let (mut depth, mut at) = (0, 0);
+    while let Some(pair) = rest.as_bytes().get(at..at + 2) {
+        match pair {
+            b"/*" => (depth, at) = (depth + 1, at + 2),
+            b"*/" if depth == 1 => return Some(at + 2),
+            b"*/" => (depth, at) = (depth - 1, at + 2),
+            _ => at += 1,
+        }
+    }
+    None
+}
+
+/// `'a'` and `'\n'` are characters, `'a` is a lifetime.
+fn character(rest: &str) -> Option<usize> {
+    let inside = rest.strip_prefix('\'')?;
+    if inside.starts_with('\\') {
+        let end = inside.char_indices().skip(2).find(|(_, c)| *c == '\'')?;
+        return Some(1 + end.0 + 1);
+    }
+    let first = inside.chars().next()?;
+    inside[first.len_utf8()..].starts_with('\'').then(|| first.len_utf8() + 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(code: &str) -> String {
+        is_complete(code)["status"].as_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn code_is_complete_when_everything_is_closed() {
+        for code in [
+            "",
+            "let x = [1, (2)];",
+            "'('",
+            "\"(\"",
+            "r#\"\"(\"#",
+            "// (",
+            "/* ( /* */ */",
+            "fn f<'a>(x: &'a str) -> &'a str { x }",
+            "'\\''",
+            "for _ in 0..2 {}",
+            "br\"{\"",
+        ] {
+            assert_eq!(status(code), "complete", "{code}");
+        }
+        for code in ["fn f() {", "vec![1,", "\"abc", "/* a", "r#\"a\"", "let x = (\n1"] {
+            assert_eq!(status(code), "incomplete", "{code}");
+        }
+        assert_eq!(status("let x = 1)"), "invalid");
+        assert_eq!(status("(]"), "invalid");
+    }
+
+    #[test]
+    fn question_marks_are_found_where_they_are_operators() {
+        let code = "let a = f()?; // why?\nprintln!(\"?\");\nlet b = g()?\n    .h()?;";
+        assert_eq!(lines_with_question_marks(code), [1, 3, 4]);
+    }
+
+    #[test]
+    fn commands_begin_a_line() {
+        assert!(has_command("  :clear", ":clear") && has_command("1;\n:dep x", ":dep"));
+        assert!(!has_command("let x: clear = 1;", ":clear"));
+    }
+}

@@ -1,0 +1,88 @@
+//! Printed text. The backend sends a message a line; many lines at once become one message.
+
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// A reader does not notice that a line comes this much later.
+const PATIENCE: Duration = Duration::from_millis(15);
+
+/// What went wrong is written last: it may turn out to be the cell's error, and then it is not
+/// shown twice.
+const PATIENCE_WITH_ERRORS: Duration = Duration::from_millis(80);
+
+/// A message of this size is sent on at once.
+const BYTES: usize = 64 * 1024;
+
+/// Text of one stream that has not been sent on yet.
+#[derive(Debug, Default)]
+pub struct Stream {
+    name: String,
+    text: String,
+    since: Option<Instant>,
+}
+
+/// The name of a stream, and what was written to it.
+pub type Written = (String, String);
+
+impl Stream {
+    /// Adds text; returns what has to be sent on first.
+    #[must_use]
+    pub fn push(&mut self, name: &str, text: &str) -> Option<Written> {
+        let before = match self.name == name && self.text.len() < BYTES {
+            true => None,
+            false => self.take(),
+        };
+        name.clone_into(&mut self.name);
+        self.text += text;
+        self.since.get_or_insert_with(Instant::now);
+        before
+    }
+
+    /// When the text has to be sent on.
+    pub fn deadline(&self) -> Option<Instant> {
+        let patience = match self.name.as_str() {
+            "stderr" => PATIENCE_WITH_ERRORS,
+            _ => PATIENCE,
+        };
+        self.since.map(|since| since + patience)
+    }
+
+    /// The text, if there is any.
+    #[must_use]
+    pub fn take(&mut self) -> Option<Written> {
+        self.since = None;
+        let text = std::mem::take(&mut self.text);
+        (!text.is_empty()).then(|| (self.name.clone(), text))
+    }
+
+    /// Takes the text if it was written to this stream.
+    #[must_use]
+    pub fn take_of(&mut self, name: &str) -> Option<String> {
+        (self.name == name).then(|| self.take()).flatten().map(|(_, text)| text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_joined_until_the_stream_changes() {
+        let mut stream = Stream::default();
+        assert_eq!(stream.push("stdout", "a\n"), None);
+        assert_eq!(stream.push("stdout", "b\n"), None);
+        let stdout = ("stdout".to_owned(), "a\nb\n".to_owned());
+        assert_eq!(stream.push("stderr", "c\n"), Some(stdout));
+        assert_eq!(stream.take_of("stdout"), None);
+        assert_eq!(stream.take_of("stderr").as_deref(), Some("c\n"));
+        assert!(stream.take().is_none() && stream.deadline().is_none());
+    }
+
+    #[test]
+    fn a_long_text_is_sent_in_pieces() {
+        let mut stream = Stream::default();
+        let line = "x".repeat(BYTES);
+        assert_eq!(stream.push("stdout", &line), None);
+        assert_eq!(stream.push("stdout", "y").map(|(_, text)| text), Some(line));
+    }
+}

@@ -1,0 +1,237 @@
+//! What goes wrong in a cell, in words that begin with what it was and where.
+
+use super::display::{Failing, Place};
+use super::source;
+use serde_json::{Value, json};
+
+const RED: &str = "\x1b[31m";
+const PLAIN: &str = "\x1b[0m";
+
+/// An error as clients show it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trouble {
+    name: String,
+    value: String,
+    traceback: Vec<String>,
+}
+
+impl Trouble {
+    fn new(name: &str, value: String, explanation: Vec<String>) -> Self {
+        let first = format!("{RED}{value}{PLAIN}");
+        let traceback = std::iter::once(first).chain(explanation).collect();
+        Self { name: name.to_owned(), value, traceback }
+    }
+
+    /// The fields of an `error` message, and of the reply.
+    pub fn content(&self) -> Value {
+        json!({"ename": self.name, "evalue": self.value, "traceback": self.traceback})
+    }
+
+    /// What the backend says of code that does not compile, as one error.
+    pub fn compilation(errors: &[Value], count: u32) -> Self {
+        let text = |error: &Value| error["evalue"].as_str().unwrap_or_default().trim().to_owned();
+        let lines = |error: &Value| -> Vec<String> {
+            let lines = error["traceback"].as_array().into_iter().flatten();
+            lines.filter_map(Value::as_str).map(|line| in_cell(line, count)).collect()
+        };
+        let mut value = errors.first().map(text).unwrap_or_default();
+        if let Some(line) = errors.first().and_then(line_of_error) {
+            value += &format!(" (line {line} of the cell)");
+        }
+        if errors.len() > 1 {
+            value += &format!(", and {} more", errors.len() - 1);
+        }
+        Self { name: "Error".to_owned(), value, traceback: errors.iter().flat_map(lines).collect() }
+    }
+
+    /// A cell that panicked, or whose `?` met an error.
+    pub fn failed(how: Failing, message: &str, place: Option<&Place>, code: Code) -> Self {
+        let message = message.trim();
+        match how {
+            Failing::Panic => {
+                let line = place.and_then(|place| code.line(place));
+                let r#where = match (line, place) {
+                    (Some(line), _) => format!("line {line} of the cell"),
+                    (None, Some(place)) => format!("{}, line {}", place.file, place.line),
+                    (None, None) => "the cell".to_owned(),
+                };
+                let quoted = line.map(|line| code.quote(line)).into_iter().collect();
+                Self::new("Panic", format!("{message} (panic in {})", r#where), quoted)
+            }
+            Failing::Error => {
+                let lines = source::lines_with_question_marks(code.written);
+                let r#where = match &lines[..] {
+                    [] => "the cell".to_owned(),
+                    [line] => format!("line {line} of the cell"),
+                    [others @ .., last] => {
+                        let others: Vec<String> = others.iter().map(usize::to_string).collect();
+                        format!("line {} or {last} of the cell", others.join(", "))
+                    }
+                };
+                let quoted = lines.iter().map(|line| code.quote(*line)).collect();
+                Self::new("Error", format!("{message} (returned by ? in {})", r#where), quoted)
+            }
+        }
+    }
+
+    /// A cell that was told to stop, and did.
+    pub fn stopped() -> Self {
+        let value = "interrupted; what was finished is kept, and so is every variable";
+        Self::new("Interrupted", value.to_owned(), Vec::new())
+    }
+
+    /// A cell that was told to stop before it had begun.
+    pub fn not_begun() -> Self {
+        let value = "interrupted before the cell had begun; nothing was lost";
+        Self::new("Interrupted", value.to_owned(), Vec::new())
+    }
+
+    /// A cell that had to be ended by force.
+    pub fn killed(lost: &[String]) -> Self {
+        let value = match lost {
+            [] => "interrupted by force, because nothing in the cell reacted".to_owned(),
+            names => format!(
+                "interrupted by force, because nothing in the cell reacted; lost: {}",
+                names.join(", ")
+            ),
+        };
+        let advice = "Run the cells that define these variables again. In a loop of your own, \
+                      `inorm::notebook::interrupted()` tells when to stop and keep them.";
+        let advice = (!lost.is_empty()).then(|| advice.to_owned());
+        Self::new("Interrupted", value, advice.into_iter().collect())
+    }
+
+    /// The program that runs the cells has ended, but the backend has started it again.
+    pub fn ended(how: &str, lost: &[String]) -> Self {
+        let said = how.replace("Subprocess terminated with status: ", "the program ended with ");
+        let mut value = said.trim().to_owned();
+        if !lost.is_empty() {
+            value += &format!("; lost: {}", lost.join(", "));
+        }
+        Self::new("Ended", value, Vec::new())
+    }
+
+    /// The backend itself is gone, or does not come up.
+    pub fn backend(how: &str, restarting: bool) -> Self {
+        let explanation = match restarting {
+            true => vec![
+                "A new one is being prepared. All variables and definitions are lost: run the \
+                 cells above again."
+                    .to_owned(),
+            ],
+            false => Vec::new(),
+        };
+        Self::new("Backend", how.to_owned(), explanation)
+    }
+}
+
+/// The code of a cell, as written and as it was compiled.
+#[derive(Clone, Copy)]
+pub struct Code<'c> {
+    /// What the reader wrote.
+    pub written: &'c str,
+    /// What the backend made of it, if that is known.
+    pub compiled: &'c str,
+}
+
+impl Code<'_> {
+    /// The line of the cell that a line of the compiled code comes from. Other lines are before
+    /// and after those of the cell, but none is changed except that the last expression may be
+    /// put into something.
+    fn line(self, place: &Place) -> Option<usize> {
+        if !place.file.ends_with("src/lib.rs") || place.file.contains("/inorm") {
+            return None;
+        }
+        let compiled: Vec<&str> = self.compiled.lines().map(str::trim).collect();
+        let wanted = *compiled.get(place.line.checked_sub(1)?)?;
+        let is_it = |line: &&str| *line == wanted;
+        let nth = compiled[..place.line].iter().filter(|line| is_it(line)).count();
+        let written = || self.written.lines().map(str::trim).enumerate();
+        let same: Vec<usize> =
+            written().filter(|(_, line)| is_it(line)).map(|(index, _)| index + 1).collect();
+        let inside = || {
+            let parts = written().filter(|(_, line)| line.len() > 2 && wanted.contains(line));
+            parts.max_by_key(|(_, line)| line.len()).map(|(index, _)| index + 1)
+        };
+        same.get(nth - 1).or(same.last()).copied().or_else(inside)
+    }
+
+    fn quote(self, line: usize) -> String {
+        let text = self.written.lines().nth(line - 1).unwrap_or_default();
+        format!("{line:>4} │ {text}")
+    }
+}
+
+/// The names of the variables that compiled code takes over from earlier cells.
+pub fn variables(compiled: &str) -> Vec<String> {
+    let names = compiled.lines().filter_map(|line| {
+        let (_, after) = line.split_once(".take_variable::<")?;
+        let (_, name) = after.rsplit_once("stringify!(")?;
+        Some(name.split(')').next()?.to_owned())
+    });
+    names.filter(|name| name != "inorm_is_ready").collect()
+}
+
+/// The backend numbers its cells in its own way.
+fn in_cell(line: &str, count: u32) -> String {
+    let Some((before, after)) = line.split_once("command_") else { return line.to_owned() };
+    let rest = after.trim_start_matches(|c: char| c.is_ascii_digit());
+    match rest.len() < after.len() {
+        true => format!("{before}cell {count}{rest}"),
+        false => line.to_owned(),
+    }
+}
+
+/// `[command_2:1:5]` in a traceback.
+fn line_of_error(error: &Value) -> Option<usize> {
+    error["traceback"].as_array()?.iter().find_map(|line| {
+        let (_, after) = line.as_str()?.split_once("command_")?;
+        after.split(':').nth(1)?.trim().parse().ok()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_the_compiler_says_where_and_keeps_its_carets() {
+        let carets = ["Error: mismatched types", "  ╭─[ command_7:2:5 ]", "  │ ^^^"];
+        let error = json!({"evalue": "mismatched types", "traceback": carets});
+        let trouble = Trouble::compilation(&[error.clone(), error], 3);
+        assert_eq!(trouble.value, "mismatched types (line 2 of the cell), and 1 more");
+        assert_eq!(trouble.traceback[1], "  ╭─[ cell 3:2:5 ]");
+        assert_eq!(trouble.traceback[2], "  │ ^^^");
+    }
+
+    #[test]
+    fn a_panic_is_placed_in_the_cell() {
+        let written = "let x = 1;\npanic!(\"a\");\npanic!(\"a\");";
+        let compiled = "fn run() {\nlet x = 1;\npanic!(\"a\");\npanic!(\"a\");\n}";
+        let code = Code { written, compiled };
+        let place = |line| Place { file: "src/lib.rs".into(), line };
+        let value = |line| Trouble::failed(Failing::Panic, "a", Some(&place(line)), code).value;
+        assert_eq!(value(3), "a (panic in line 2 of the cell)");
+        assert_eq!(value(4), "a (panic in line 3 of the cell)");
+        let elsewhere = Place { file: "/rust/vec.rs".into(), line: 9 };
+        let trouble = Trouble::failed(Failing::Panic, "b", Some(&elsewhere), code);
+        assert_eq!(trouble.value, "b (panic in /rust/vec.rs, line 9)");
+    }
+
+    #[test]
+    fn a_question_mark_is_placed_as_well_as_can_be() {
+        let value = |written| {
+            let code = Code { written, compiled: "" };
+            Trouble::failed(Failing::Error, "no\n", None, code).value
+        };
+        assert_eq!(value("1;\nf()?;"), "no (returned by ? in line 2 of the cell)");
+        assert_eq!(value("f()?;\nf()?;"), "no (returned by ? in line 1 or 2 of the cell)");
+    }
+
+    #[test]
+    fn the_variables_that_were_lost_are_known_by_name() {
+        let compiled = "let mut a = evcxr_variable_store.take_variable::<Vec<u8>>(stringify!(a));\n\
+                        let b = evcxr_variable_store.take_variable::<String>(stringify!(b));";
+        assert_eq!(variables(compiled), ["a", "b"]);
+    }
+}
