@@ -25,9 +25,6 @@ pub const MARK: &str = "INORM_KERNEL";
 /// The variable that names the file whose existence asks long calls to return.
 pub const INTERRUPT: &str = "INORM_INTERRUPT";
 
-/// The variable with which a person asks for backtraces.
-pub const BACKTRACE: &str = "INORM_BACKTRACE";
-
 /// What a line asks for.
 #[derive(Debug, Deserialize, PartialEq)]
 #[serde(tag = "do", rename_all = "snake_case")]
