@@ -7,6 +7,7 @@
 //! [`merge`] makes three tables of everything that is filed: runs, epochs, measurements.
 
 mod claim;
+mod claims;
 mod files;
 mod merge;
 mod plan;
@@ -17,6 +18,7 @@ mod table;
 mod work;
 
 pub use claim::{Claim, Holder};
+pub use claims::{CLAIMS, Claim as PaperClaim, Evidence, claims_markdown, evidence};
 pub use merge::{Merged, Tables, merge};
 pub use plan::{Planned, Profile, Selection, run_id};
 pub use rows::{Provenance, SCHEMA, data_source};

@@ -13,7 +13,7 @@ use polars::prelude::{DataFrame, df};
 /// What every condition is compared with: the paper's tests are against E-only with LayerNorm.
 const REFERENCE: Condition = Condition::ELn;
 /// λ of all runs but the appendix's.
-const LAMBDA: f64 = 0.01;
+pub(super) const LAMBDA: f64 = 0.01;
 /// Guessing one of ten classes; also what a diverged run counts as.
 const CHANCE: f64 = 0.1;
 

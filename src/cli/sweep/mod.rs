@@ -24,6 +24,8 @@ pub enum Sweep {
     Merge(Merge),
     /// Print the results beside what was published.
     Table(table::ShowTable),
+    /// Print the paper's claims beside the results, as the README states them.
+    Claims(table::ShowTable),
     /// Hand the planned runs that are not done to a cluster.
     Submit(submit::Submit),
 }
@@ -55,6 +57,7 @@ pub fn run(command: Sweep) -> Outcome {
         Sweep::Status(place) => status(&place),
         Sweep::Merge(options) => merge_stores(options),
         Sweep::Table(options) => table::run(&options),
+        Sweep::Claims(options) => table::claims(&options),
         Sweep::Submit(options) => submit::run(&options),
     }
 }

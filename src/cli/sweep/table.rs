@@ -5,7 +5,7 @@ use clap::Args;
 use inorm::{
     notebook::Table,
     polars::prelude::DataFrame,
-    sweep::{Store, Tables, comparison, outside_published},
+    sweep::{Store, Tables, claims_markdown, comparison, outside_published},
 };
 use std::path::{Path, PathBuf};
 
@@ -25,18 +25,33 @@ pub struct ShowTable {
 
 /// Prints the sweep beside what was published.
 pub fn run(options: &ShowTable) -> Outcome {
-    let runs = match &options.store {
-        Some(folder) => of_store(folder)?,
-        None => Some(Tables::read(&options.results)?.runs),
-    };
-    let Some(runs) = runs else {
-        println!("no run is done yet");
-        return Ok(());
-    };
+    let Some(runs) = options.runs()? else { return Ok(()) };
     println!("{}\n", comparison_table(comparison(&runs)?).text());
     let outside = outside_published(&runs, MARGIN)?;
     println!("{}", outside_table(outside).text());
     Ok(())
+}
+
+/// Prints the paper's claims beside the results.
+pub fn claims(options: &ShowTable) -> Outcome {
+    if let Some(runs) = options.runs()? {
+        print!("{}", claims_markdown(&runs)?);
+    }
+    Ok(())
+}
+
+impl ShowTable {
+    /// The runs; says so if there are none.
+    fn runs(&self) -> Outcome<Option<DataFrame>> {
+        let runs = match &self.store {
+            Some(folder) => of_store(folder)?,
+            None => Some(Tables::read(&self.results)?.runs),
+        };
+        if runs.is_none() {
+            println!("no run is done yet");
+        }
+        Ok(runs)
+    }
 }
 
 fn of_store(folder: &Path) -> Outcome<Option<DataFrame>> {
