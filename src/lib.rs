@@ -61,6 +61,7 @@
 //! | the networks (Figs. 2 to 7) | [`condition`], [`networks`] | `02` to `07` |
 //! | learning: the rule, runs, training | [`learning`], [`configuration`] | all |
 //! | the engine that trains them fast | [`engine`] | – |
+//! | many networks trained together, also on a GPU | [`ensemble`] | – |
 //! | moments, alignments, spectra; statistics | [`engine::LayerMeasurement`], [`measure`] | `03` to `07` |
 //! | many runs, and the table of their results | [`sweep`] | – |
 //! | charts, one module a figure | [`figures`] | all |
@@ -95,6 +96,7 @@ pub mod configuration;
 pub mod dataset;
 pub mod deviations;
 pub mod engine;
+pub mod ensemble;
 mod error;
 pub mod figures;
 pub mod grad_norm;

@@ -62,6 +62,11 @@ impl Images {
         &self.pixels[index * PIXELS..(index + 1) * PIXELS]
     }
 
+    /// All images, one after the other.
+    pub(crate) fn pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+
     /// The labels of all images, 0 to 9 (see [`CLASSES`]).
     pub fn labels(&self) -> &[u8] {
         &self.labels

@@ -1,13 +1,14 @@
 //! One layer: its weights stacked into one matrix, and the buffers of one batch.
 
 use super::{
-    OwnGradNorm,
     lanes::Real,
+    measure::Seen,
     passes,
     product::{Into, View, product},
+    samples::{Form, Samples, descend, rectify, vectorized},
 };
 use crate::{
-    condition::{Circuit, Condition, GradNorm, Normalization},
+    condition::{Condition, GradNorm, Normalization},
     layers::LayerWeights,
     learning::LearningRule,
 };
@@ -19,18 +20,7 @@ use crate::{
 /// products then run over it without rearranging it first.
 #[derive(Clone)]
 pub(super) struct Layer<T> {
-    pub circuit: Circuit,
-    pub normalization: Normalization,
-    pub grad_norm: GradNorm,
-    /// What happens to the error instead, if somebody wrote that.
-    pub own_grad_norm: Option<OwnGradNorm<T>>,
-    /// Whether the activity is `relu(z)` (hidden layers) or `z` (the read-out).
-    pub rectified: bool,
-    pub inputs: usize,
-    pub units: usize,
-    pub inhibitory: usize,
-    /// Columns of `matrix`: units + inhibitory + (units, if it divides).
-    pub targets: usize,
+    pub form: Form<T>,
     /// `[W_EE; W_IE; U_IE]ᵀ`, \[inputs, targets\].
     pub matrix: Vec<T>,
     /// \[units, inhibitory\]
@@ -40,9 +30,6 @@ pub(super) struct Layer<T> {
     velocity: Option<Box<Velocity<T>>>,
     pub batch: Batch<T>,
 }
-
-/// Values that the processor keeps close at hand while it goes on to the next thing.
-const CACHED_VALUES: usize = 64 * 1024;
 
 /// What momentum remembers: one velocity for each weight.
 #[derive(Clone)]
@@ -76,45 +63,18 @@ pub(super) struct Batch<T> {
 
 impl<T: Real> Layer<T> {
     pub fn hidden(condition: Condition, weights: &LayerWeights<T>) -> Self {
-        Self::new(
-            weights,
-            condition.circuit(),
-            condition.normalization(),
-            condition.grad_norm(),
-            true,
-        )
+        Self::new(weights, Form::hidden(condition, sizes(weights)))
     }
 
     pub fn readout(weights: &LayerWeights<T>) -> Self {
-        let circuit = Circuit::ExcitatoryInhibitory;
-        Self::new(weights, circuit, Normalization::None, GradNorm::None, false)
+        Self::new(weights, Form::readout(sizes(weights)))
     }
 
-    fn new(
-        weights: &LayerWeights<T>,
-        circuit: Circuit,
-        normalization: Normalization,
-        grad_norm: GradNorm,
-        rectified: bool,
-    ) -> Self {
-        let LayerWeights { inputs, excitatory: units, inhibitory, .. } = *weights;
-        let matrix = stack(weights);
-        let targets = units + inhibitory + if circuit.divides() { units } else { 0 };
-        assert_eq!(matrix.len(), targets * inputs, "weights do not fit their circuit");
-        assert_eq!(weights.w_ei.len(), units * inhibitory);
-        assert_eq!(weights.b.len(), units);
-        assert!(grad_norm != GradNorm::Lateral || weights.nu.len() == units, "ν is missing");
+    fn new(weights: &LayerWeights<T>, form: Form<T>) -> Self {
+        check(weights, &form);
         Self {
-            circuit,
-            normalization,
-            grad_norm,
-            own_grad_norm: None,
-            rectified,
-            inputs,
-            units,
-            inhibitory,
-            targets,
-            matrix,
+            form,
+            matrix: stack(weights),
             w_ei: weights.w_ei.clone(),
             b: weights.b.clone(),
             nu: weights.nu.clone(),
@@ -129,20 +89,7 @@ impl<T: Real> Layer<T> {
 
     /// The stacked `matrix` and the rest, as named weights.
     fn split(&self, matrix: &[T], w_ei: Vec<T>, b: Vec<T>, nu: Vec<T>) -> LayerWeights<T> {
-        let matrix = transposed(matrix, self.targets);
-        let (w_ee, rest) = matrix.split_at(self.units * self.inputs);
-        let (w_ie, u_ie) = rest.split_at(self.inhibitory * self.inputs);
-        LayerWeights {
-            inputs: self.inputs,
-            excitatory: self.units,
-            inhibitory: self.inhibitory,
-            w_ee: w_ee.to_vec(),
-            w_ie: w_ie.to_vec(),
-            w_ei,
-            u_ie: u_ie.to_vec(),
-            b,
-            nu,
-        }
+        unstack(&self.form, matrix, self.form.targets(), w_ei, b, nu)
     }
 
     /// What momentum remembers, as named weights; `None` before the first step with momentum.
@@ -162,41 +109,63 @@ impl<T: Real> Layer<T> {
     /// Computes the activity for the inputs `h`, \[size, inputs\].
     pub fn forward(&mut self, h: &[T], size: usize) {
         self.resize(size);
-        let Self { inputs, units, inhibitory, targets, .. } = *self;
+        let (inputs, targets) = (self.form.inputs, self.form.targets());
         let matrix = View::new(&self.matrix, inputs, targets);
         let h = View::new(h, size, inputs);
         product(h, matrix, &mut self.batch.drive, targets, Into::Replace);
-        if inhibitory > 0 {
-            let r = View::strided(&self.batch.drive[units..], size, inhibitory, targets);
-            let w_ei = View::new(&self.w_ei, units, inhibitory);
-            product(r, w_ei.t(), &mut self.batch.inhibition, units, Into::Replace);
-        }
-        vectorized(ForwardPass(self));
+        self.samples().forward();
     }
 
     /// Turns `batch.error` into `batch.delta`, and writes `∂L/∂h` to `below`.
     ///
     /// `lambda` weighs the local loss.
     pub fn backward(&mut self, lambda: T, below: Option<&mut [T]>) {
-        let Self { inputs, units, inhibitory, targets, .. } = *self;
-        let size = self.batch.size;
-        vectorized(BackwardPass(self, lambda));
-        if inhibitory > 0 {
-            let error = View::new(&self.batch.inhibition, size, units);
-            let w_ei = View::new(&self.w_ei, units, inhibitory);
-            product(error, w_ei, &mut self.batch.delta[units..], targets, Into::Replace);
-        }
+        self.samples().backward(lambda);
         if let Some(below) = below {
-            let through = self.through();
-            let delta = View::strided(&self.batch.delta, size, through, targets);
+            let (inputs, targets) = (self.form.inputs, self.form.targets());
+            let through = self.form.through();
+            let delta = View::strided(&self.batch.delta, self.batch.size, through, targets);
             let matrix = View::strided(&self.matrix, inputs, through, targets);
             product(delta, matrix.t(), below, inputs, Into::Replace);
         }
     }
 
-    /// Whether `W_EI` learns: everywhere but in I-Norm, where it is frozen.
-    fn trains_w_ei(&self) -> bool {
-        self.inhibitory > 0 && self.circuit != Circuit::InhibitoryNorm
+    /// The batch, for the passes.
+    fn samples(&mut self) -> Samples<'_, T> {
+        let batch = &mut self.batch;
+        Samples {
+            form: self.form,
+            size: batch.size,
+            stride: self.form.targets(),
+            w_ei: &self.w_ei,
+            b: &self.b,
+            nu: &self.nu,
+            drive: &batch.drive,
+            inhibition: &mut batch.inhibition,
+            z: &mut batch.z,
+            normalized: &mut batch.normalized,
+            activity: &mut batch.activity,
+            s: &mut batch.s,
+            error: &batch.error,
+            delta: &mut batch.delta,
+        }
+    }
+
+    /// The batch, for measurements.
+    pub fn seen(&self) -> Seen<'_, T> {
+        let batch = &self.batch;
+        Seen {
+            form: self.form,
+            size: batch.size,
+            stride: self.form.targets(),
+            b: &self.b,
+            nu: &self.nu,
+            drive: &batch.drive,
+            z: &batch.z,
+            normalized: &batch.normalized,
+            s: &batch.s,
+            error: &batch.error,
+        }
     }
 
     /// Moves the weights along the gradient of the last batch, with inputs `h`, and keeps them in
@@ -207,38 +176,31 @@ impl<T: Real> Layer<T> {
         } else {
             self.descend_with_momentum(h, rule);
         }
-        rectify(&mut self.w_ei, self.inhibitory.max(1), self.inhibitory);
     }
 
     /// `p ← p − lr·g`, without ever storing g: δ is scaled, and the product adds to the weights.
     fn descend(&mut self, h: &[T], rule: &LearningRule) {
-        let Self { inputs, units, inhibitory, targets, .. } = *self;
-        let size = self.batch.size;
+        let Form { inputs, units, inhibitory, .. } = self.form;
+        let (size, targets) = (self.batch.size, self.form.targets());
         let rates = self.rates(rule).map(|rate| -rate);
         let delta = &mut self.batch.delta;
-        vectorized(|| passes::scale_blocks(delta, [units, targets], rates));
+        vectorized(|| passes::scale_blocks(delta, targets, [units, targets], rates));
         passes::add_column_sums(&self.batch.delta, targets, &mut self.b);
         let delta = View::new(&self.batch.delta, size, targets);
-        // Block by block, so that the weights are still in the cache when they are rectified.
-        let inputs_per_block = (CACHED_VALUES / targets).max(1);
-        for (block, matrix) in self.matrix.chunks_mut(inputs_per_block * targets).enumerate() {
-            let h = &h[block * inputs_per_block..];
-            let h = View::strided(h, size, matrix.len() / targets, inputs);
-            product(h.t(), delta, matrix, targets, Into::Add);
-            rectify(matrix, targets, units + inhibitory);
-        }
-        if self.trains_w_ei() {
+        let signed = [0..self.form.signed()];
+        descend(&mut self.matrix, [inputs, targets], (h, size), delta, &signed);
+        if self.form.trains_w_ei() {
             let rate = -T::of(rule.rates.lr_w_ei);
             self.batch.inhibition.iter_mut().for_each(|g| *g *= rate);
-            let error = View::new(&self.batch.inhibition, size, units);
+            let error = &self.batch.inhibition;
             let r = View::strided(&self.batch.drive[units..], size, inhibitory, targets);
-            product(error.t(), r, &mut self.w_ei, inhibitory, Into::Add);
+            descend(&mut self.w_ei, [units, inhibitory], (error, size), r, &[0..inhibitory]);
         }
     }
 
     /// `v ← μ v + g; p ← p − lr·v`, then weight decay of what is not inhibitory.
     fn descend_with_momentum(&mut self, h: &[T], rule: &LearningRule) {
-        let Self { units, inhibitory, targets, .. } = *self;
+        let (units, targets) = (self.form.units, self.form.targets());
         let mut velocity = self.velocity.take().unwrap_or_else(|| {
             Box::new(Velocity {
                 matrix: vec![T::zero(); self.matrix.len()],
@@ -248,7 +210,7 @@ impl<T: Real> Layer<T> {
         });
         let momenta = [rule.momentum, rule.inhibitory_momentum].map(T::of);
         let scale = |values: &mut [T], by: T| values.iter_mut().for_each(|v| *v *= by);
-        passes::scale_blocks(&mut velocity.matrix, [units, targets], momenta);
+        passes::scale_blocks(&mut velocity.matrix, targets, [units, targets], momenta);
         scale(&mut velocity.w_ei, momenta[1]);
         scale(&mut velocity.b, momenta[0]);
         self.add_gradients(h, &mut velocity.matrix, &mut velocity.w_ei, &mut velocity.b);
@@ -270,7 +232,9 @@ impl<T: Real> Layer<T> {
         }
         descend(&mut self.w_ei, &velocity.w_ei, rate_ei, T::zero());
         descend(&mut self.b, &velocity.b, rate, decay);
-        rectify(&mut self.matrix, targets, units + inhibitory);
+        rectify(&mut self.matrix, targets, &[0..self.form.signed()]);
+        let inhibitory = self.form.inhibitory;
+        rectify(&mut self.w_ei, inhibitory.max(1), &[0..inhibitory]);
         self.velocity = Some(velocity);
     }
 
@@ -280,12 +244,12 @@ impl<T: Real> Layer<T> {
     }
 
     fn add_gradients(&self, h: &[T], matrix: &mut [T], w_ei: &mut [T], b: &mut [T]) {
-        let Self { inputs, units, inhibitory, targets, .. } = *self;
-        let size = self.batch.size;
+        let Form { inputs, units, inhibitory, .. } = self.form;
+        let (size, targets) = (self.batch.size, self.form.targets());
         let delta = View::new(&self.batch.delta, size, targets);
         product(View::new(h, size, inputs).t(), delta, matrix, targets, Into::Add);
         passes::add_column_sums(&self.batch.delta, targets, b);
-        if self.trains_w_ei() {
+        if self.form.trains_w_ei() {
             let error = View::new(&self.batch.inhibition, size, units);
             let r = View::strided(&self.batch.drive[units..], size, inhibitory, targets);
             product(error.t(), r, w_ei, inhibitory, Into::Add);
@@ -303,28 +267,23 @@ impl<T: Real> Layer<T> {
 
     /// Floating-point operations of the products of one step; `below`: with those of `∂L/∂h`.
     pub fn operations(&self, size: usize, below: bool) -> usize {
-        let Self { inputs, units, inhibitory, targets, .. } = *self;
-        let through = self.through();
-        let forward_and_update = 2 * targets * inputs;
-        let inhibition = (2 + usize::from(self.trains_w_ei())) * units * inhibitory;
+        let Form { inputs, units, inhibitory, .. } = self.form;
+        let forward_and_update = 2 * self.form.targets() * inputs;
+        let inhibition = (2 + usize::from(self.form.trains_w_ei())) * units * inhibitory;
+        let through = self.form.through();
         2 * size * (forward_and_update + inhibition + if below { through * inputs } else { 0 })
-    }
-
-    /// Rows of the matrix through which the task error passes: none of inhibition that learns
-    /// locally.
-    fn through(&self) -> usize {
-        if self.circuit.learns_locally() { self.units } else { self.units + self.inhibitory }
     }
 
     fn resize(&mut self, size: usize) {
         if self.batch.size == size {
             return;
         }
-        let Self { units, inhibitory, targets, .. } = *self;
+        let Form { units, inhibitory, .. } = self.form;
+        let targets = self.form.targets();
         let batch = &mut self.batch;
         batch.size = size;
         let inhibition = if inhibitory > 0 { units } else { 0 };
-        let normalized = if self.normalization == Normalization::None { 0 } else { units };
+        let normalized = if self.form.normalization == Normalization::None { 0 } else { units };
         for (buffer, width) in [
             (&mut batch.drive, targets),
             (&mut batch.inhibition, inhibition),
@@ -340,49 +299,52 @@ impl<T: Real> Layer<T> {
     }
 }
 
-/// Runs code with the widest vector instructions that this machine has.
-fn vectorized<R>(code: impl pulp::NullaryFnOnce<Output = R>) -> R {
-    pulp::Arch::new().dispatch(code)
+fn sizes<T>(weights: &LayerWeights<T>) -> [usize; 3] {
+    [weights.inputs, weights.excitatory, weights.inhibitory]
 }
 
-/// [`passes::forward`], inlined wherever it is called: a closure of its size would not be.
-struct ForwardPass<'a, T>(&'a mut Layer<T>);
-
-impl<T: Real> pulp::NullaryFnOnce for ForwardPass<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call(self) {
-        passes::forward(self.0);
-    }
-}
-
-/// [`passes::backward`] with its λ, inlined like [`ForwardPass`].
-struct BackwardPass<'a, T>(&'a mut Layer<T>, T);
-
-impl<T: Real> pulp::NullaryFnOnce for BackwardPass<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call(self) {
-        passes::backward(self.0, self.1);
-    }
-}
-
-/// Dale's principle: the first `signed` of every `columns` values become `max(0, ·)`. A weight
-/// that is not a number stays so.
-fn rectify<T: Real>(values: &mut [T], columns: usize, signed: usize) {
-    vectorized(|| {
-        for row in values.chunks_exact_mut(columns) {
-            row[..signed].iter_mut().for_each(|w| *w = passes::rectified(*w));
-        }
-    });
+/// Makes sure that weights are those of a layer of this form.
+pub(crate) fn check<T>(weights: &LayerWeights<T>, form: &Form<T>) {
+    let LayerWeights { w_ee, w_ie, u_ie, .. } = weights;
+    let values = w_ee.len() + w_ie.len() + u_ie.len();
+    assert_eq!(values, form.targets() * form.inputs, "weights do not fit their circuit");
+    assert_eq!(weights.w_ei.len(), form.units * form.inhibitory);
+    assert_eq!(weights.b.len(), form.units);
+    let lateral = form.grad_norm == GradNorm::Lateral;
+    assert!(!lateral || weights.nu.len() == form.units, "ν is missing");
 }
 
 /// `[W_EE; W_IE; U_IE]ᵀ`, \[inputs, units + inhibitory (+ units)\].
-fn stack<T: Real>(weights: &LayerWeights<T>) -> Vec<T> {
+pub(crate) fn stack<T: Real>(weights: &LayerWeights<T>) -> Vec<T> {
     let LayerWeights { w_ee, w_ie, u_ie, inputs, .. } = weights;
     transposed(&[&w_ee[..], w_ie, u_ie].concat(), *inputs)
+}
+
+/// The inverse of [`stack`]; a row of `matrix` starts every `stride` values.
+pub(crate) fn unstack<T: Real>(
+    form: &Form<T>,
+    matrix: &[T],
+    stride: usize,
+    w_ei: Vec<T>,
+    b: Vec<T>,
+    nu: Vec<T>,
+) -> LayerWeights<T> {
+    let Form { inputs, units, inhibitory, .. } = *form;
+    let rows = |from: usize, count: usize| -> Vec<T> {
+        let row = |row| matrix[row..].iter().step_by(stride).take(inputs).copied();
+        (from..from + count).flat_map(row).collect()
+    };
+    LayerWeights {
+        inputs,
+        excitatory: units,
+        inhibitory,
+        w_ee: rows(0, units),
+        w_ie: rows(units, inhibitory),
+        w_ei,
+        u_ie: rows(form.signed(), form.targets() - form.signed()),
+        b,
+        nu,
+    }
 }
 
 /// The transpose of a matrix with this many columns.

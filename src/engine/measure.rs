@@ -3,9 +3,9 @@
 
 use super::{
     lanes::{Real, dot, moments},
-    layer::Layer,
     passes::{deviation, grad_norm, layer_norm_backward},
     product::{Into, View, product},
+    samples::Form,
 };
 use crate::condition::{GradNorm, Normalization};
 use faer::{Mat, Side};
@@ -32,27 +32,42 @@ pub struct LayerMeasurement {
     pub error_eigenvalue: Option<f64>,
 }
 
+/// What a hidden layer made of a batch: those parts of [`Samples`](super::samples::Samples) that
+/// measurements look at.
+pub(crate) struct Seen<'a, T> {
+    pub form: Form<T>,
+    pub size: usize,
+    pub stride: usize,
+    pub b: &'a [T],
+    pub nu: &'a [T],
+    pub drive: &'a [T],
+    pub z: &'a [T],
+    pub normalized: &'a [T],
+    pub s: &'a [T],
+    pub error: &'a [T],
+}
+
 /// Measures a hidden layer with inputs `h`, \[size, inputs\].
-pub(super) fn measure<T: Real>(layer: &Layer<T>, h: &[T]) -> LayerMeasurement {
-    let size = layer.batch.size as f64;
+pub(crate) fn measure<T: Real>(layer: &Seen<'_, T>, h: &[T]) -> LayerMeasurement {
+    let size = layer.size as f64;
     let mut total = [0.0; 4];
-    let mut reference = Vec::with_capacity(layer.batch.z.len());
-    for (sample, z) in layer.batch.z.chunks_exact(layer.units).enumerate() {
+    let mut reference = Vec::with_capacity(layer.z.len());
+    for (sample, z) in layer.z.chunks_exact(layer.form.units).enumerate() {
         let (mean, variance) = moments(z);
         let inverse = T::one() / deviation(variance);
         reference.extend(z.iter().map(|&z| (z - mean) * inverse));
         let (mean, variance) = (mean.double(), variance.double());
         let loss = mean * mean
-            + if layer.circuit.divides() { (variance - 1.0) * (variance - 1.0) } else { 0.0 };
+            + if layer.form.circuit.divides() { (variance - 1.0) * (variance - 1.0) } else { 0.0 };
         let values = [mean, variance, loss, squared_difference_to_ln(layer, sample)];
         total.iter_mut().zip(values).for_each(|(t, v)| *t += v / size);
     }
     let [mean, variance, inorm_loss, ln_mse] = total;
-    let ln_mse = layer.circuit.learns_locally().then_some(ln_mse);
+    let ln_mse = layer.form.circuit.learns_locally().then_some(ln_mse);
     LayerMeasurement {
         mean,
         variance,
-        output_alignment: output_alignment(&layer.batch.z, &reference),
+        output_alignment: output_alignment(layer.z, &reference),
         gradient_alignment: gradient_alignment(layer, &reference, h),
         inorm_loss,
         ln_mse,
@@ -61,11 +76,11 @@ pub(super) fn measure<T: Real>(layer: &Layer<T>, h: &[T]) -> LayerMeasurement {
 }
 
 /// Mean over units of `(z − LN(e))²` for one sample.
-fn squared_difference_to_ln<T: Real>(layer: &Layer<T>, sample: usize) -> f64 {
-    let units = layer.units;
-    let drive = &layer.batch.drive[sample * layer.targets..][..units];
-    let e: Vec<T> = drive.iter().zip(&layer.b).map(|(&e, &b)| e + b).collect();
-    let z = &layer.batch.z[sample * units..][..units];
+fn squared_difference_to_ln<T: Real>(layer: &Seen<'_, T>, sample: usize) -> f64 {
+    let units = layer.form.units;
+    let drive = &layer.drive[sample * layer.stride..][..units];
+    let e: Vec<T> = drive.iter().zip(layer.b).map(|(&e, &b)| e + b).collect();
+    let z = &layer.z[sample * units..][..units];
     let (mean, variance) = moments(&e);
     let inverse = T::one() / deviation(variance);
     let difference = |(&z, &e): (&T, &T)| (z - (e - mean) * inverse).double().powi(2);
@@ -81,21 +96,21 @@ fn output_alignment<T: Real>(z: &[T], reference: &[T]) -> f64 {
 /// The cosine of two gradients of `W_EE`, each a sum over samples of an outer product with `h`.
 ///
 /// `⟨AᵀH, BᵀH⟩ = Σ (ABᵀ ⊙ HHᵀ)`: sums over pairs of samples, so no gradient is ever formed.
-fn gradient_alignment<T: Real>(layer: &Layer<T>, reference: &[T], h: &[T]) -> f64 {
-    let (units, size) = (layer.units, layer.batch.size);
-    let z = &layer.batch.z;
+fn gradient_alignment<T: Real>(layer: &Seen<'_, T>, reference: &[T], h: &[T]) -> f64 {
+    let (form, size, z) = (&layer.form, layer.size, layer.z);
+    let units = form.units;
     let open = |v: &T| if *v > T::zero() { T::one() } else { T::zero() };
-    let lateral = layer.grad_norm == GradNorm::Lateral && layer.own_grad_norm.is_none();
+    let lateral = form.grad_norm == GradNorm::Lateral && form.own_grad_norm.is_none();
     let mut ours: Vec<T> = z.iter().map(open).collect();
     let mut wanted: Vec<T> =
         if lateral { ours.clone() } else { reference.iter().map(open).collect() };
     for sample in 0..size {
         let at = sample * units..(sample + 1) * units;
-        let (z, s) = (&z[at.clone()], layer.batch.s[sample]);
+        let (z, s) = (&z[at.clone()], layer.s[sample]);
         let (ours, wanted) = (&mut ours[at.clone()], &mut wanted[at.clone()]);
-        match layer.own_grad_norm {
+        match form.own_grad_norm {
             Some(own) => own(ours, z),
-            None => grad_norm(layer.grad_norm, z, &layer.nu, ours),
+            None => grad_norm(form.grad_norm, z, layer.nu, ours),
         }
         if lateral {
             grad_norm(GradNorm::Center, z, &[], wanted);
@@ -111,7 +126,7 @@ fn gradient_alignment<T: Real>(layer: &Layer<T>, reference: &[T], h: &[T]) -> f6
         product(a, b.t(), &mut out, size, Into::Replace);
         out
     };
-    let inputs = gram(h, h, layer.inputs);
+    let inputs = gram(h, h, form.inputs);
     let inner = |a: &[T], b: &[T]| dot(&gram(a, b, units), &inputs).double();
     cosine(inner(&ours, &wanted), inner(&ours, &ours), inner(&wanted, &wanted))
 }
@@ -124,12 +139,11 @@ fn cosine(inner: f64, a: f64, b: f64) -> f64 {
 ///
 /// With δ centred over the batch, `δᵀδ/size` and `δδᵀ/size` share their largest eigenvalue; the
 /// latter has only as many targets as the batch.
-fn error_eigenvalue<T: Real>(layer: &Layer<T>) -> Option<f64> {
-    let (units, size) = (layer.units, layer.batch.size);
-    let batch = &layer.batch;
-    let seen =
-        if layer.normalization == Normalization::None { &batch.z } else { &batch.normalized };
-    let errors = batch.error.iter().zip(seen);
+fn error_eigenvalue<T: Real>(layer: &Seen<'_, T>) -> Option<f64> {
+    let (units, size) = (layer.form.units, layer.size);
+    let none = layer.form.normalization == Normalization::None;
+    let seen = if none { layer.z } else { layer.normalized };
+    let errors = layer.error.iter().zip(seen);
     let mut delta: Vec<f64> =
         errors.map(|(e, z)| if *z > T::zero() { e.double() } else { 0.0 }).collect();
     if delta.iter().any(|d| !d.is_finite()) {

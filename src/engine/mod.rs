@@ -11,9 +11,16 @@ mod layer;
 mod measure;
 mod passes;
 mod product;
+mod samples;
 
 pub use lanes::Real;
 pub use measure::LayerMeasurement;
+// What the ensemble shares with the engine.
+pub(crate) use layer::{check, stack, unstack};
+pub(crate) use measure::{Seen, measure};
+pub(crate) use passes::{add_column_sums, scale_blocks};
+pub(crate) use product::{Into, View, product};
+pub(crate) use samples::{Form, Samples, descend, vectorized};
 
 use crate::{
     condition::Condition,
@@ -61,7 +68,7 @@ impl<T: Real> Engine<T> {
     /// GradNorm.
     pub fn set_grad_norm(&mut self, own: OwnGradNorm<T>) {
         let [first, second, _] = &mut self.layers;
-        (first.own_grad_norm, second.own_grad_norm) = (Some(own), Some(own));
+        (first.form.own_grad_norm, second.form.own_grad_norm) = (Some(own), Some(own));
     }
 
     /// The weights as they are now.
@@ -96,7 +103,7 @@ impl<T: Real> Engine<T> {
 
     /// Inputs of the first layer.
     pub fn inputs(&self) -> usize {
-        self.layers[0].inputs
+        self.layers[0].form.inputs
     }
 
     /// The read-out for a batch `x`, \[size, inputs\], activity ≥ 0: logits \[size, classes\].
@@ -175,6 +182,6 @@ impl<T: Real> Engine<T> {
     /// [`update`](Self::update); `x` is the batch.
     pub fn measure(&self, x: &[T]) -> [LayerMeasurement; 2] {
         let [first, second, _] = &self.layers;
-        [measure::measure(first, x), measure::measure(second, &first.batch.activity)]
+        [measure(&first.seen(), x), measure(&second.seen(), &first.batch.activity)]
     }
 }

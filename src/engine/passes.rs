@@ -4,7 +4,7 @@
 
 use super::{
     lanes::{Real, dot, moments, sum, sum_of_squares},
-    layer::{Batch, Layer},
+    samples::{Form, Samples},
 };
 use crate::{
     condition::{Circuit, GradNorm, Normalization},
@@ -14,22 +14,22 @@ use num_traits::Float;
 
 /// From drive and inhibition to `s`, `z`, normalized z and activity.
 #[inline(always)]
-pub(super) fn forward<T: Real>(layer: &mut Layer<T>) {
-    let Layer { units, inhibitory, targets, normalization, .. } = *layer;
-    let divides = layer.circuit.divides();
-    let Batch { size, drive, inhibition, z, normalized, activity, s, .. } = &mut layer.batch;
+pub(super) fn forward<T: Real>(samples: &mut Samples<'_, T>) {
+    let Form { units, inhibitory, circuit, normalization, rectified: rectifies, .. } = samples.form;
+    let targets = samples.form.targets();
+    let Samples { size, stride, b, drive, inhibition, z, normalized, activity, s, .. } = samples;
     for sample in 0..*size {
-        let drive = &drive[sample * targets..][..targets];
+        let drive = &drive[sample * *stride..][..targets];
         let at = sample * units..(sample + 1) * units;
         let z = &mut z[at.clone()];
-        for ((z, &e), &b) in z.iter_mut().zip(drive).zip(&layer.b) {
+        for ((z, &e), &b) in z.iter_mut().zip(drive).zip(*b) {
             *z = e + b;
         }
         if inhibitory > 0 {
             z.iter_mut().zip(&inhibition[at.clone()]).for_each(|(z, &i)| *z -= i);
         }
         s[sample] = T::one();
-        if divides {
+        if circuit.divides() {
             s[sample] = root(sum_of_squares(&drive[units + inhibitory..]), units);
             let inverse = T::one() / s[sample];
             z.iter_mut().for_each(|z| *z *= inverse);
@@ -42,7 +42,7 @@ pub(super) fn forward<T: Real>(layer: &mut Layer<T>) {
             normalize(normalization, z, normalized);
             &*normalized
         };
-        if layer.rectified {
+        if rectifies {
             activity.iter_mut().zip(z).for_each(|(a, &z)| *a = rectified(z));
         } else {
             activity.copy_from_slice(z);
@@ -87,17 +87,21 @@ fn normalize<T: Real>(normalization: Normalization, z: &[T], normalized: &mut [T
 ///
 /// What `W_IE`'s units receive is left to a matrix product of the caller.
 #[inline(always)]
-pub(super) fn backward<T: Real>(layer: &mut Layer<T>, lambda: T) {
-    let Layer { units, inhibitory, targets, circuit, normalization, rectified, .. } = *layer;
-    let Batch { size, drive, inhibition, z, normalized, s, error, delta, .. } = &mut layer.batch;
-    let local = lambda / T::of((*size * units) as f64);
-    for sample in 0..*size {
+pub(super) fn backward<T: Real>(samples: &mut Samples<'_, T>, lambda: T) {
+    let form = samples.form;
+    let Form { units, inhibitory, normalization, .. } = form;
+    let targets = form.targets();
+    let Samples { size, stride, nu, drive, inhibition, z, normalized, s, error, delta, .. } =
+        samples;
+    let (size, stride) = (*size, *stride);
+    let local = lambda / T::of((size * units) as f64);
+    for sample in 0..size {
         let at = sample * units..(sample + 1) * units;
         let z = &z[at.clone()];
         let normalized =
             if normalization == Normalization::None { z } else { &normalized[at.clone()] };
-        let (delta, inhibitory_delta) = delta[sample * targets..][..targets].split_at_mut(units);
-        if rectified {
+        let (delta, inhibitory_delta) = delta[sample * stride..][..targets].split_at_mut(units);
+        if form.rectified {
             for ((d, &error), &z) in delta.iter_mut().zip(&error[at.clone()]).zip(normalized) {
                 *d = if z > T::zero() { error } else { T::zero() };
             }
@@ -105,16 +109,16 @@ pub(super) fn backward<T: Real>(layer: &mut Layer<T>, lambda: T) {
             delta.copy_from_slice(&error[at.clone()]);
         }
         normalization_backward(normalization, z, normalized, delta);
-        match layer.own_grad_norm {
+        match form.own_grad_norm {
             Some(own) => own(delta, z),
-            None if layer.grad_norm == GradNorm::None => {}
-            None => grad_norm(layer.grad_norm, z, &layer.nu, delta),
+            None if form.grad_norm == GradNorm::None => {}
+            None => grad_norm(form.grad_norm, z, nu, delta),
         }
         if inhibitory == 0 {
             continue;
         }
         let inhibition = &mut inhibition[at];
-        match circuit {
+        match form.circuit {
             Circuit::Excitatory => {}
             Circuit::ExcitatoryInhibitory => {
                 inhibition.iter_mut().zip(&*delta).for_each(|(i, &d)| *i = -d);
@@ -122,7 +126,7 @@ pub(super) fn backward<T: Real>(layer: &mut Layer<T>, lambda: T) {
             Circuit::InhibitoryNorm => {
                 let inverse = T::one() / s[sample];
                 delta.iter_mut().for_each(|d| *d *= inverse);
-                let q = &drive[sample * targets + units + inhibitory..][..units];
+                let q = &drive[sample * stride + units + inhibitory..][..units];
                 let u_delta = &mut inhibitory_delta[inhibitory..];
                 normalizing_error(z, local, inverse, inhibition, q, u_delta);
             }
@@ -227,19 +231,25 @@ fn normalizing_error<T: Real>(
     u_delta.iter_mut().zip(q).for_each(|(u, &q)| *u = scale * q);
 }
 
-/// Scales the first `units` values of each row of `targets` by `rates[0]`, the others by `rates[1]`.
+/// Scales the first `units` values of each row by `rates[0]` and the others, up to `targets`, by
+/// `rates[1]`; a row starts every `stride` values.
 #[inline(always)]
-pub(super) fn scale_blocks<T: Real>(delta: &mut [T], [units, targets]: [usize; 2], rates: [T; 2]) {
-    for row in delta.chunks_exact_mut(targets) {
-        let (excitatory, inhibitory) = row.split_at_mut(units);
+pub(crate) fn scale_blocks<T: Real>(
+    delta: &mut [T],
+    stride: usize,
+    [units, targets]: [usize; 2],
+    rates: [T; 2],
+) {
+    for row in delta.chunks_mut(stride) {
+        let (excitatory, inhibitory) = row[..targets].split_at_mut(units);
         excitatory.iter_mut().for_each(|d| *d *= rates[0]);
         inhibitory.iter_mut().for_each(|d| *d *= rates[1]);
     }
 }
 
-/// Adds the sum of the first columns of `delta`, \[_, targets\], to `sums`.
-pub(super) fn add_column_sums<T: Real>(delta: &[T], targets: usize, sums: &mut [T]) {
-    for row in delta.chunks_exact(targets) {
+/// Adds the sum of the first columns of `delta` to `sums`; a row starts every `stride` values.
+pub(crate) fn add_column_sums<T: Real>(delta: &[T], stride: usize, sums: &mut [T]) {
+    for row in delta.chunks(stride) {
         sums.iter_mut().zip(row).for_each(|(sum, &d)| *sum += d);
     }
 }

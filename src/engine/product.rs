@@ -8,7 +8,7 @@ use faer::{Accum, MatMut, MatRef, Par, linalg::matmul::matmul};
 
 /// A matrix inside a slice: its values, and the distance from one row and one column to the next.
 #[derive(Clone, Copy)]
-pub(super) struct View<'a, T> {
+pub(crate) struct View<'a, T> {
     values: &'a [T],
     rows: usize,
     columns: usize,
@@ -57,7 +57,7 @@ impl<'a, T> View<'a, T> {
 
 /// What a product does with the values that are already there.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Into {
+pub(crate) enum Into {
     /// Replaces them.
     Replace,
     /// Adds to them.
@@ -65,7 +65,7 @@ pub(super) enum Into {
 }
 
 /// `out = a b` or `out += a b`; a row of `out` starts every `out_stride` values.
-pub(super) fn product<T: Real>(
+pub(crate) fn product<T: Real>(
     a: View<'_, T>,
     b: View<'_, T>,
     out: &mut [T],

@@ -85,6 +85,17 @@ impl Run {
         self
     }
 
+    /// Whether the hidden layers are measured at a step of this `epoch`, counted from 1, which may
+    /// be the epoch's last.
+    pub(crate) const fn measures_at(&self, last: bool, epoch: u32) -> bool {
+        match self.measure {
+            Measure::Never => false,
+            Measure::LastStep => last && epoch == self.epochs,
+            Measure::EachEpoch => last,
+            Measure::EachStep => true,
+        }
+    }
+
     /// Checks that every number makes sense.
     ///
     /// # Errors

@@ -1,8 +1,6 @@
 //! The training loop.
 
-use super::{
-    Epoch, Measure, Measurement, Outcome, Record, Run, count_correct, smoothed_cross_entropy,
-};
+use super::{Epoch, Measurement, Outcome, Record, Run, count_correct, smoothed_cross_entropy};
 use crate::{
     Error, Result,
     dataset::{FashionMnist, Images, Luminosity, PIXELS},
@@ -210,13 +208,7 @@ impl<'d> Trainer<'d> {
     /// One training step on the images of `range`, which are in the batch buffer.
     fn step(&mut self, range: std::ops::Range<usize>, epoch: u32) -> f64 {
         let images = &self.data.train;
-        let last = range.end == images.len();
-        let measure = match self.record.run.measure {
-            Measure::Never => false,
-            Measure::LastStep => last && epoch == self.record.run.epochs,
-            Measure::EachEpoch => last,
-            Measure::EachStep => true,
-        };
+        let measure = self.record.run.measures_at(range.end == images.len(), epoch);
         let (x, labels) = (&self.batch[..range.len() * PIXELS], &images.labels()[range]);
         self.engine.forward(x);
         let loss = self.engine.backward(labels);
@@ -270,7 +262,11 @@ fn evaluate(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Condition, configuration::configuration, learning::train_all};
+    use crate::{
+        Condition,
+        configuration::configuration,
+        learning::{Measure, train_all},
+    };
 
     fn small() -> FashionMnist {
         let mut data = FashionMnist::subset().unwrap();

@@ -1,0 +1,214 @@
+//! Networks trained together end where the same runs end alone.
+
+use inorm::{
+    Condition,
+    configuration::{LearningRates, configuration},
+    dataset::FashionMnist,
+    ensemble::{Companions, Cpu, arrange},
+    layers::{NetworkWeights, initial_weights},
+    learning::{Checkpoint, Measure, Measurement, Outcome, Record, Run, Trainer, train},
+};
+
+/// The largest difference between the weights of a network trained in an ensemble and alone, as a
+/// fraction of the farthest that a weight of the same matrix moved: both compute in single
+/// precision, but their products sum in another order. With learning rates at which a network is
+/// not chaotic, that is all there is.
+const TOLERANCE: f64 = 2e-2;
+
+fn small() -> FashionMnist {
+    let mut data = FashionMnist::subset().unwrap();
+    data.train = data.train.first(1_500); // 47 steps, the last of 28 images
+    data.test = data.test.first(300); // an evaluation of 250 images, and one of 50
+    data
+}
+
+fn run(condition: Condition, width: usize) -> Run {
+    let mut run = Run::new(condition, &configuration(4).unwrap()).epsilon(0.5).epochs(6);
+    run.width = width;
+    run.measure = Measure::EachEpoch;
+    run
+}
+
+/// Every condition in three widths, each width with rates, λ and smoothing of its own.
+fn runs() -> Vec<Run> {
+    let mut runs = Vec::new();
+    for (width, faster) in [(26, 0.5), (35, 1.0), (50, 2.0)] {
+        for condition in Condition::ALL {
+            let mut run = run(condition, width);
+            // Nothing normalizes the drive of the one, nothing centres the error of the other.
+            let wild = matches!(condition, Condition::ENone | Condition::INormScale);
+            let faster = if wild { 1e-2 * faster } else { faster };
+            run.rule.rates =
+                LearningRates { lr: 2e-4 * faster, lr_w_ie: 5e-3 * faster, lr_w_ei: 5e-4 * faster };
+            run.rule.lambda = 0.02 * faster;
+            run.rule.label_smoothing = 0.1 * faster;
+            runs.push(run);
+        }
+    }
+    runs.sort_by_key(arrange);
+    runs
+}
+
+fn together(runs: &[Run], data: &FashionMnist) -> (Vec<NetworkWeights<f32>>, Vec<Record>) {
+    let mut companions = Companions::new(Cpu, runs, data).unwrap();
+    while !companions.is_over() {
+        companions.epoch(&mut ()).unwrap();
+    }
+    (companions.weights().unwrap(), companions.records().to_vec())
+}
+
+/// The largest difference of two trained networks' weights against how far they moved, and where.
+fn apart(run: &Run, ours: &NetworkWeights<f32>, theirs: &NetworkWeights<f32>) -> (f64, String) {
+    let initial = initial_weights(run.condition, run.width, run.seed).unwrap();
+    let initial = initial.convert(|w| w as f32);
+    let farthest = |a: &[f32], b: &[f32]| {
+        assert_eq!(a.len(), b.len());
+        let differences = a.iter().zip(b).map(|(a, b)| f64::from((a - b).abs()));
+        differences.fold(0.0, |most: f64, d| if d <= most { most } else { d })
+    };
+    let mut worst = (0.0, String::new());
+    for layer in 0..3 {
+        let [ours, theirs, initial] = [ours, theirs, &initial].map(|w| w.layers()[layer].named());
+        for (((name, ours), (_, theirs)), (_, initial)) in ours.into_iter().zip(theirs).zip(initial)
+        {
+            let zeros = vec![0.0; theirs.len()];
+            // Some matrices are moved by rounding alone.
+            let moved = farthest(theirs, initial) + 1e-3 * farthest(theirs, &zeros) + 1e-9;
+            let relative = farthest(ours, theirs) / moved;
+            if relative.is_nan() || relative > worst.0 {
+                worst = (relative, format!("{name} of layer {layer}"));
+            }
+        }
+    }
+    worst
+}
+
+#[track_caller]
+fn assert_same(run: &Run, record: &Record, expected: &Record) {
+    assert_eq!((record.outcome, record.steps), (expected.outcome, expected.steps), "{run:?}");
+    assert_eq!(record.epochs.len(), expected.epochs.len());
+    for (ours, theirs) in record.epochs.iter().zip(&expected.epochs) {
+        assert!((ours.train_loss - theirs.train_loss).abs() < 1e-4 * theirs.train_loss, "{run:?}");
+        assert!((ours.test_loss - theirs.test_loss).abs() < 1e-3 * theirs.test_loss, "{run:?}");
+        // One of the 300 images may lie on the border of two classes.
+        assert!((ours.test_accuracy - theirs.test_accuracy).abs() < 1.5 / 300.0, "{run:?}");
+    }
+    let key = |m: &Measurement| (m.epoch, m.step, m.layer);
+    assert_eq!(record.measurements.len(), expected.measurements.len());
+    for (ours, theirs) in record.measurements.iter().zip(&expected.measurements) {
+        assert_eq!(key(ours), key(theirs));
+        let (ours, theirs) = (ours.values, theirs.values);
+        let (eigenvalue, expected) = (ours.error_eigenvalue, theirs.error_eigenvalue);
+        for (ours, theirs, scale) in [
+            (ours.mean, theirs.mean, theirs.variance.sqrt()),
+            (ours.variance, theirs.variance, theirs.variance),
+            (ours.output_alignment, theirs.output_alignment, 1.0),
+            (ours.gradient_alignment, theirs.gradient_alignment, 1.0),
+            (ours.inorm_loss, theirs.inorm_loss, theirs.inorm_loss + 1e-9),
+            (eigenvalue.unwrap(), expected.unwrap(), expected.unwrap()),
+        ] {
+            assert!((ours - theirs).abs() <= 1e-2 * scale, "{run:?} {ours} {theirs}");
+        }
+    }
+}
+
+#[test]
+fn every_network_ends_where_it_ends_alone() {
+    let data = small();
+    let runs = runs();
+    let (weights, records) = together(&runs, &data);
+    for ((run, weights), record) in runs.iter().zip(&weights).zip(&records) {
+        let (alone, expected) = train(run, &data, &mut ()).unwrap();
+        let (difference, place) = apart(run, weights, &alone);
+        println!("{:<20} {:>3} {difference:.1e} {place}", run.condition.name(), run.width);
+        assert!(difference <= TOLERANCE, "{run:?}: {place} differ by {difference}");
+        assert_same(run, record, &expected);
+    }
+}
+
+#[test]
+fn a_network_that_diverges_leaves_the_others_alone() {
+    let data = small();
+    let mut runs = Vec::new();
+    for condition in [Condition::ENone, Condition::EiLn, Condition::INormFull] {
+        for rate in [1e-3, 1e30] {
+            let mut run = run(condition, 20).epochs(2);
+            run.rule.rates = LearningRates { lr: rate, lr_w_ie: 1e-2, lr_w_ei: 1e-3 };
+            runs.push(run);
+        }
+    }
+    let (weights, records) = together(&runs, &data);
+    let mut count = 0;
+    for ((run, weights), record) in runs.iter().zip(&weights).zip(&records) {
+        let (alone, expected) = train(run, &data, &mut ()).unwrap();
+        assert_eq!(record.outcome, expected.outcome);
+        let diverged = matches!(record.outcome, Outcome::Diverged { .. });
+        count += usize::from(diverged);
+        if run.rule.rates.lr < 1.0 {
+            assert!(!diverged && apart(run, weights, &alone).0 <= TOLERANCE, "{run:?}");
+            assert_same(run, record, &expected);
+        }
+    }
+    assert!(count >= 2, "{records:?}");
+}
+
+/// Everything but the clock.
+fn timeless(records: &[Record]) -> Vec<Record> {
+    let timeless = |record: &Record| Record { training_seconds: 0.0, ..record.clone() };
+    records.iter().map(timeless).collect()
+}
+
+#[test]
+fn an_ensemble_taken_up_again_equals_one_that_was_not_put_aside_bit_for_bit() {
+    let data = small();
+    let mut runs: Vec<Run> = runs().into_iter().step_by(5).map(|run| run.epochs(3)).collect();
+    runs.iter_mut().for_each(|run| run.measure = Measure::LastStep);
+    let (weights, records) = together(&runs, &data);
+    let mut first = Companions::new(Cpu, &runs, &data).unwrap();
+    first.epoch(&mut ()).unwrap();
+    let text = serde_json::to_string(&first.checkpoints().unwrap()).unwrap();
+    let checkpoints: Vec<Checkpoint> = serde_json::from_str(&text).unwrap();
+    let mut second = Companions::resume(Cpu, checkpoints, &data).unwrap();
+    while !second.is_over() {
+        second.epoch(&mut ()).unwrap();
+    }
+    assert_eq!(second.weights().unwrap(), weights);
+    assert_eq!(timeless(second.records()), timeless(&records));
+}
+
+#[test]
+fn a_run_goes_on_alone_or_in_company() {
+    let data = small();
+    let runs: Vec<Run> = runs().into_iter().skip(16).step_by(4).take(3).collect();
+    let alone = |run: &Run| {
+        let mut trainer = Trainer::new(run, &data).unwrap();
+        trainer.epoch(&mut ());
+        trainer.checkpoint()
+    };
+    let mut companions = Companions::resume(Cpu, runs.iter().map(alone).collect(), &data).unwrap();
+    companions.epoch(&mut ()).unwrap();
+    for (run, checkpoint) in runs.iter().zip(companions.checkpoints().unwrap()) {
+        let mut trainer = Trainer::resume(checkpoint, &data);
+        trainer.finish(&mut ());
+        let (expected, _) = train(run, &data, &mut ()).unwrap();
+        assert!(apart(run, &trainer.weights(), &expected).0 <= TOLERANCE, "{run:?}");
+    }
+}
+
+#[test]
+fn runs_that_cannot_be_trained_together_are_refused() {
+    let data = small();
+    let refused = |runs: &[Run]| Companions::new(Cpu, runs, &data).err().unwrap().to_string();
+    let run = run(Condition::ELn, 12);
+    assert!(refused(&[]).contains("at least one"));
+    let other = run.clone().epsilon(0.25);
+    let message = refused(&[run.clone(), other]);
+    assert!(message.contains("ε 0.25") && message.contains("the same ε"), "{message}");
+    let mut other = run.clone();
+    other.rule.momentum = 0.5;
+    let message = refused(&[run.clone(), other]);
+    assert!(message.contains("momentum") && message.contains("alone"), "{message}");
+    let mut other = run;
+    other.width = 1;
+    assert!(refused(&[other]).contains("width"));
+}
