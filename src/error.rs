@@ -51,6 +51,9 @@ pub enum Error {
     /// Something in a table (Parquet, polars) failed.
     #[error("table: {0}")]
     Table(#[from] polars::error::PolarsError),
+    /// A GPU that is missing, or failed.
+    #[error("{0}")]
+    Device(String),
     /// A numerical routine did not converge.
     #[error("{0}")]
     Numerical(String),

@@ -139,12 +139,6 @@ impl<D: Device> Ensemble<D> {
         self.device.shift(images, shifts, range, &mut self.x)
     }
 
-    /// Makes `x`, \[size, inputs\], the batch.
-    #[cfg(feature = "cli")]
-    pub fn set_batch(&mut self, x: &[f32]) -> Result<()> {
-        self.device.write(x, &mut self.x)
-    }
-
     /// The read-out of the first `size` samples of the batch.
     pub fn forward(&mut self, size: usize) -> Result<()> {
         let [first, second, readout] = &mut self.layers;

@@ -15,6 +15,7 @@ mod rows;
 mod store;
 mod submit;
 mod table;
+mod together;
 mod work;
 
 pub use claim::{Claim, Holder};

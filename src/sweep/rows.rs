@@ -33,6 +33,13 @@ impl Provenance {
             revision: revision.into(),
         }
     }
+
+    /// This build, training ensembles on `device`.
+    #[must_use]
+    pub fn together_on(mut self, device: &str) -> Self {
+        self.features += &format!(",ensemble on {device}");
+        self
+    }
 }
 
 /// Which images, in words that mean the same on every machine.

@@ -20,7 +20,7 @@ use std::{
 };
 
 /// How often a claim is touched.
-const HEARTBEAT: Duration = Duration::from_secs(20);
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(20);
 
 /// Every n-th row of a plan, beginning with the i-th: `i/n`, i from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +53,8 @@ impl Shard {
 /// What a worker tells while it works.
 #[derive(Debug)]
 pub enum Event<'a> {
+    /// So many runs will be trained together, in so many bytes.
+    Together(usize, u64),
     /// A run begins, or goes on after the epochs it has already.
     Started(&'a Planned, usize),
     /// An epoch of a run is over.
@@ -99,10 +101,10 @@ pub struct Worker<'a> {
 }
 
 /// What the threads of a worker share.
-struct Shared {
+pub(super) struct Shared {
     identity: DataIdentity,
-    summary: Mutex<Summary>,
-    broken: Mutex<HashSet<String>>,
+    pub summary: Mutex<Summary>,
+    pub broken: Mutex<HashSet<String>>,
     failed: AtomicBool,
 }
 
@@ -113,6 +115,15 @@ impl Worker<'_> {
     /// If the store holds results of other images, or cannot be written. Divergence is an
     /// outcome, and a run that breaks down is one of the summary's `broken`.
     pub fn work(&self, plan: &[Planned]) -> Result<Summary> {
+        self.spread(plan, |shared| self.take_and_train(plan, shared))
+    }
+
+    /// Lets every thread do `work`, and sums up.
+    pub(super) fn spread(
+        &self,
+        plan: &[Planned],
+        work: impl Fn(&Shared) -> Result<()> + Sync,
+    ) -> Result<Summary> {
         let shared = Shared {
             identity: self.store.agree_on(self.data)?,
             summary: Mutex::default(),
@@ -121,7 +132,7 @@ impl Worker<'_> {
         };
         self.store.tidy()?;
         let work = || {
-            let done = self.take_and_train(plan, &shared);
+            let done = work(&shared);
             shared.failed.fetch_or(done.is_err(), Ordering::Relaxed);
             done
         };
@@ -138,12 +149,12 @@ impl Worker<'_> {
         Ok(summary)
     }
 
-    fn stopped(&self, shared: &Shared) -> bool {
+    pub(super) fn stopped(&self, shared: &Shared) -> bool {
         self.stop.load(Ordering::Relaxed) || shared.failed.load(Ordering::Relaxed)
     }
 
     /// One thread's work: the first run that can be had, until there is none.
-    fn take_and_train(&self, plan: &[Planned], shared: &Shared) -> Result<()> {
+    pub(super) fn take_and_train(&self, plan: &[Planned], shared: &Shared) -> Result<()> {
         while !self.stopped(shared) {
             let Some((planned, claim)) = self.take(plan, shared)? else { break };
             let trained = catch_unwind(AssertUnwindSafe(|| self.train(planned, &claim, shared)));
@@ -161,7 +172,7 @@ impl Worker<'_> {
     }
 
     /// The first run of the plan that is not done, not broken and not in other hands.
-    fn take<'p>(
+    pub(super) fn take<'p>(
         &self,
         plan: &'p [Planned],
         shared: &Shared,
@@ -210,13 +221,23 @@ impl Worker<'_> {
                 return Ok(());
             }
         }
-        let record = trainer.into_record();
-        self.store.file(planned, &record, &shared.identity, self.provenance, wall())?;
+        self.file(planned, &trainer.into_record(), shared, wall())
+    }
+
+    /// Files a run that is over.
+    pub(super) fn file(
+        &self,
+        planned: &Planned,
+        record: &Record,
+        shared: &Shared,
+        wall_seconds: f64,
+    ) -> Result<()> {
+        self.store.file(planned, record, &shared.identity, self.provenance, wall_seconds)?;
         let mut summary = lock(&shared.summary);
         summary.filed += 1;
         summary.diverged += usize::from(matches!(record.outcome, Outcome::Diverged { .. }));
         drop(summary);
-        (self.report)(Event::Filed(planned, &record, Duration::from_secs_f64(wall())));
+        (self.report)(Event::Filed(planned, record, Duration::from_secs_f64(wall_seconds)));
         Ok(())
     }
 }
@@ -237,11 +258,11 @@ impl Observer for Heart<'_> {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn message_of(panic: &(dyn std::any::Any + Send)) -> String {
+pub(super) fn message_of(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
     text.unwrap_or_else(|| "it panicked".to_owned())

@@ -4,3 +4,4 @@ mod cluster;
 mod faults;
 mod slurm;
 mod store;
+mod together;

@@ -43,6 +43,9 @@ impl<'a> Telling<'a> {
     /// Takes one event.
     pub fn tell(&self, event: &Event) {
         match *event {
+            Event::Together(runs, bytes) => {
+                eprintln!("{runs} runs together, in {} MB", bytes.div_ceil(1_000_000));
+            }
             Event::Started(planned, epochs) => {
                 self.begin(planned, epochs);
                 if epochs > 0 {

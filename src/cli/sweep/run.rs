@@ -5,9 +5,10 @@ use super::{
     Place,
     progress::Telling,
 };
-use clap::Args;
+use clap::{Args, ValueEnum};
 use inorm::{
     dataset::FashionMnist,
+    ensemble,
     sweep::{Planned, Provenance, Shard, Store, Summary, Worker},
 };
 use std::{
@@ -33,6 +34,16 @@ pub struct RunSweep {
     /// A checkpoint every so many epochs.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     checkpoint_epochs: u32,
+    /// Train runs of the same ε and seed together.
+    #[arg(long)]
+    ensemble: bool,
+    /// Where ensembles are trained: one of them a thread, or all on an NVIDIA GPU.
+    #[arg(long, value_enum, default_value_t, requires = "ensemble")]
+    device: Device,
+    /// Gigabytes that ensembles may take; by default half of what is free on the processor, and
+    /// nine tenths on a GPU. What does not fit is trained later.
+    #[arg(long, value_name = "GB", requires = "ensemble", value_parser = parse_memory)]
+    memory: Option<u64>,
     /// Folder with the four FashionMNIST files; `inorm data where` says which is used otherwise.
     #[arg(long, value_name = "DIR", conflicts_with = "subset")]
     data: Option<PathBuf>,
@@ -56,17 +67,75 @@ pub fn run(options: &RunSweep) -> Outcome {
     eprintln!("{}", data.describe());
     stop_on_signals();
     let telling = Telling::new(&store, &plan);
+    let provenance = Provenance::new(option_env!("INORM_REVISION").unwrap_or("unknown"));
     let jobs = options.jobs.or_else(|| std::thread::available_parallelism().ok());
     let worker = Worker {
         store: &store,
         data: &data,
-        provenance: &Provenance::new(option_env!("INORM_REVISION").unwrap_or("unknown")),
-        jobs: jobs.map_or(1, NonZeroUsize::get).min(plan.len().max(1)),
+        provenance: &match options.ensemble {
+            true => provenance.together_on(options.device.name()),
+            false => provenance,
+        },
+        jobs: match options.device {
+            Device::Cpu => jobs.map_or(1, NonZeroUsize::get).min(plan.len().max(1)),
+            Device::Cuda => 1,
+        },
         checkpoint_epochs: options.checkpoint_epochs,
         stop: &STOP,
         report: &|event| telling.tell(&event),
     };
-    conclude(&worker.work(&plan)?)
+    let summary = match (options.ensemble, options.device) {
+        (false, _) => worker.work(&plan)?,
+        (true, Device::Cpu) => {
+            let memory = options.memory.unwrap_or_else(|| free_memory() / 2);
+            worker.work_together(&plan, memory, || Ok(ensemble::Cpu))?
+        }
+        (true, Device::Cuda) => work_on_gpu(&worker, &plan, options.memory)?,
+    };
+    conclude(&summary)
+}
+
+/// What ensembles are trained on.
+#[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Device {
+    /// The processor.
+    #[default]
+    Cpu,
+    /// An NVIDIA GPU.
+    Cuda,
+}
+
+impl Device {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Cuda => "cuda",
+        }
+    }
+}
+
+#[cfg(not(feature = "cuda"))]
+fn work_on_gpu(_: &Worker, _: &[Planned], _: Option<u64>) -> Outcome<Summary> {
+    Err(Failure::new(
+        "--device cuda: this program was built without the feature 'cuda'; \
+         the section \"On a GPU\" of README.md says how to build it",
+    ))
+}
+
+/// Gigabytes as bytes.
+fn parse_memory(text: &str) -> Result<u64, String> {
+    match text.parse::<f64>() {
+        Ok(gigabytes) if gigabytes.is_finite() && gigabytes > 0.0 => Ok((gigabytes * 1e9) as u64),
+        _ => Err(format!("'{text}' is not a number of gigabytes above 0")),
+    }
+}
+
+/// Bytes that programs may take without the system running short; 4 GB where it does not say.
+fn free_memory() -> u64 {
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
+    let kilobytes = line.and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse().ok());
+    kilobytes.map_or(4_000_000_000, |kilobytes: u64| kilobytes * 1024)
 }
 
 impl RunSweep {
