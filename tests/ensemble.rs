@@ -52,7 +52,7 @@ fn runs() -> Vec<Run> {
 fn together(runs: &[Run], data: &FashionMnist) -> (Vec<NetworkWeights<f32>>, Vec<Record>) {
     let mut companions = Companions::new(Cpu, runs, data).unwrap();
     while !companions.is_over() {
-        companions.epoch(&mut ()).unwrap();
+        companions.epoch(&mut || ()).unwrap();
     }
     (companions.weights().unwrap(), companions.records().to_vec())
 }
@@ -165,12 +165,12 @@ fn an_ensemble_taken_up_again_equals_one_that_was_not_put_aside_bit_for_bit() {
     runs.iter_mut().for_each(|run| run.measure = Measure::LastStep);
     let (weights, records) = together(&runs, &data);
     let mut first = Companions::new(Cpu, &runs, &data).unwrap();
-    first.epoch(&mut ()).unwrap();
+    first.epoch(&mut || ()).unwrap();
     let text = serde_json::to_string(&first.checkpoints().unwrap()).unwrap();
     let checkpoints: Vec<Checkpoint> = serde_json::from_str(&text).unwrap();
     let mut second = Companions::resume(Cpu, checkpoints, &data).unwrap();
     while !second.is_over() {
-        second.epoch(&mut ()).unwrap();
+        second.epoch(&mut || ()).unwrap();
     }
     assert_eq!(second.weights().unwrap(), weights);
     assert_eq!(timeless(second.records()), timeless(&records));
@@ -186,7 +186,7 @@ fn a_run_goes_on_alone_or_in_company() {
         trainer.checkpoint()
     };
     let mut companions = Companions::resume(Cpu, runs.iter().map(alone).collect(), &data).unwrap();
-    companions.epoch(&mut ()).unwrap();
+    companions.epoch(&mut || ()).unwrap();
     for (run, checkpoint) in runs.iter().zip(companions.checkpoints().unwrap()) {
         let mut trainer = Trainer::resume(checkpoint, &data);
         trainer.finish(&mut ());

@@ -12,6 +12,7 @@ use crate::{
     layers::LayerWeights,
     learning::LearningRule,
 };
+use std::slice::from_ref;
 
 /// A layer of the fused engine.
 ///
@@ -187,14 +188,20 @@ impl<T: Real> Layer<T> {
         vectorized(|| passes::scale_blocks(delta, targets, [units, targets], rates));
         passes::add_column_sums(&self.batch.delta, targets, &mut self.b);
         let delta = View::new(&self.batch.delta, size, targets);
-        let signed = [0..self.form.signed()];
-        descend(&mut self.matrix, [inputs, targets], (h, size), delta, &signed);
+        let signed = 0..self.form.signed();
+        descend(&mut self.matrix, [inputs, targets], (h, size), delta, from_ref(&signed));
         if self.form.trains_w_ei() {
             let rate = -T::of(rule.rates.lr_w_ei);
             self.batch.inhibition.iter_mut().for_each(|g| *g *= rate);
             let error = &self.batch.inhibition;
             let r = View::strided(&self.batch.drive[units..], size, inhibitory, targets);
-            descend(&mut self.w_ei, [units, inhibitory], (error, size), r, &[0..inhibitory]);
+            descend(
+                &mut self.w_ei,
+                [units, inhibitory],
+                (error, size),
+                r,
+                from_ref(&(0..inhibitory)),
+            );
         }
     }
 
@@ -232,9 +239,9 @@ impl<T: Real> Layer<T> {
         }
         descend(&mut self.w_ei, &velocity.w_ei, rate_ei, T::zero());
         descend(&mut self.b, &velocity.b, rate, decay);
-        rectify(&mut self.matrix, targets, &[0..self.form.signed()]);
+        rectify(&mut self.matrix, targets, from_ref(&(0..self.form.signed())));
         let inhibitory = self.form.inhibitory;
-        rectify(&mut self.w_ei, inhibitory.max(1), &[0..inhibitory]);
+        rectify(&mut self.w_ei, inhibitory.max(1), from_ref(&(0..inhibitory)));
         self.velocity = Some(velocity);
     }
 

@@ -13,7 +13,7 @@ use crate::{
     },
     learning::{count_correct, smoothed_cross_entropy},
 };
-use std::ops::Range;
+use std::{ops::Range, slice::from_ref};
 
 /// One thread of the processor.
 #[derive(Debug, Clone, Copy, Default)]
@@ -104,7 +104,7 @@ impl Device for Cpu {
                 let matrix = &mut stack.matrix[net.matrix as usize..][..inputs * targets];
                 let signed = 0..stack.layout.forms[index].signed();
                 let (h, delta) = (&h[net.input as usize..], View::new(delta, size, targets));
-                descend(matrix, [inputs, targets], (h, size), delta, &[signed]);
+                descend(matrix, [inputs, targets], (h, size), delta, from_ref(&signed));
             }
             if stack.layout.forms[index].trains_w_ei() {
                 update_w_ei(stack, &net, size);
@@ -163,7 +163,7 @@ fn update_w_ei(stack: &mut Stack<Cpu>, net: &Net, size: usize) {
     let r = &stack.drive[net.drive as usize + units..];
     let r = View::strided(r, size, inhibitory, net.drive_stride as usize);
     let w_ei = &mut stack.w_ei[net.w_ei as usize..][..units * inhibitory];
-    descend(w_ei, [units, inhibitory], (error, size), r, &[0..inhibitory]);
+    descend(w_ei, [units, inhibitory], (error, size), r, from_ref(&(0..inhibitory)));
 }
 
 /// Network number `index`, for the engine's passes.

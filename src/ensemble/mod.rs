@@ -18,16 +18,23 @@
 //! Each network has the weights, and sees the images, of the same [`Run`](crate::learning::Run)
 //! trained alone, and ends where that ends, but for the order in which products sum.
 //!
-//! An ensemble is trained on a device: [`Cpu`], one thread of the processor.
+//! An ensemble is trained on a device: [`Cpu`], one thread of the processor; or [`Kernels`] on
+//! some [`Machine`]: with the feature `cuda`, an NVIDIA GPU.
 
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod device;
+mod kernels;
 mod net;
 mod stack;
 mod train;
 
 pub use cpu::Cpu;
+#[cfg(feature = "cuda")]
+pub use cuda::{Cuda, Gpu};
 pub use device::{Batched, Device, Memory, Operand, Plain};
+pub use kernels::{Grid, Kernel, Kernels, Machine};
 pub use net::Net;
 pub use train::{Companions, EVALUATION_BATCH, arrange};
 

@@ -143,7 +143,6 @@ impl Layout {
 pub struct Stack<D: Device> {
     pub(super) layout: Layout,
     /// The layout's nets, for kernels.
-    #[allow(dead_code)] // the kernels will
     pub(super) table: D::Buffer<Net>,
     pub(super) matrix: D::Buffer<f32>,
     pub(super) w_ei: D::Buffer<f32>,

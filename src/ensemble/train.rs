@@ -11,7 +11,7 @@ use crate::{
     dataset::{CLASSES, FashionMnist, Images, Luminosity, PIXELS},
     engine::EngineState,
     layers::{NetworkWeights, inhibitory_units, initial_weights},
-    learning::{Checkpoint, Epoch, Measurement, Observer, Outcome, Record, Run},
+    learning::{Checkpoint, Epoch, Measurement, Outcome, Record, Run},
     randomness::Purpose,
 };
 use std::{collections::HashMap, ops::Range, time::Instant};
@@ -161,14 +161,13 @@ impl<'d, D: Device> Companions<'d, D> {
     }
 
     /// Trains one epoch and evaluates. Runs that diverged before, or do so now, are over; the
-    /// others do not notice. The observer is told of steps only; if it breaks, all are
-    /// interrupted.
+    /// others do not notice. `stepped` is called after each step.
     ///
     /// The time it took is shared out evenly among the runs that were trained.
     ///
     /// # Errors
     /// If the device fails.
-    pub fn epoch(&mut self, observer: &mut dyn Observer) -> Result<()> {
+    pub fn epoch(&mut self, stepped: &mut dyn FnMut()) -> Result<()> {
         if self.is_over() {
             return Ok(());
         }
@@ -176,8 +175,7 @@ impl<'d, D: Device> Companions<'d, D> {
         let run = self.records[running[0]].run.clone();
         let epoch = self.records[running[0]].epochs.len() as u32 + 1;
         let start = Instant::now();
-        let done = self.train_epoch(&run, epoch, observer)?;
-        let interrupted = done < self.steps_per_epoch(&run) * u64::from(epoch);
+        let done = self.train_epoch(&run, epoch, stepped)?;
         let trained = self.ensemble.take_scores()?;
         let seconds = start.elapsed().as_secs_f64() / running.len() as f64;
         for &network in &running {
@@ -186,8 +184,6 @@ impl<'d, D: Device> Companions<'d, D> {
             record.steps = trained[network].diverged.unwrap_or(done);
             if let Some(step) = trained[network].diverged {
                 record.outcome = Outcome::Diverged { step };
-            } else if interrupted {
-                record.outcome = Outcome::Interrupted;
             }
         }
         let left = self.running();
@@ -217,24 +213,16 @@ impl<'d, D: Device> Companions<'d, D> {
         }
     }
 
-    fn steps_per_epoch(&self, run: &Run) -> u64 {
-        self.data.train.len().div_ceil(run.batch) as u64
-    }
-
     /// The steps done since the start of the run.
-    fn train_epoch(&mut self, run: &Run, epoch: u32, observer: &mut dyn Observer) -> Result<u64> {
+    fn train_epoch(&mut self, run: &Run, epoch: u32, stepped: &mut dyn FnMut()) -> Result<u64> {
         let count = self.data.train.len();
         let shifts = draw(run, Purpose::TrainingLuminosity, epoch, count);
         self.ensemble.device().write(&shifts, &mut self.train.shifts)?;
-        let per_epoch = self.steps_per_epoch(run);
-        let mut step = per_epoch * u64::from(epoch - 1);
+        let mut step = count.div_ceil(run.batch) as u64 * u64::from(epoch - 1);
         for from in (0..count).step_by(run.batch) {
-            let range = from..(from + run.batch).min(count);
             step += 1;
-            self.step(range, epoch, step)?;
-            if observer.step(step, per_epoch * u64::from(run.epochs)).is_break() {
-                break;
-            }
+            self.step(from..(from + run.batch).min(count), epoch, step)?;
+            stepped();
         }
         Ok(step)
     }

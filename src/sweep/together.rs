@@ -8,10 +8,9 @@ use super::{
 use crate::{
     Error, Result,
     ensemble::{Companions, Device, arrange},
-    learning::{Checkpoint, Observer, Outcome, Run},
+    learning::{Checkpoint, Outcome, Run},
 };
 use std::{
-    ops::ControlFlow,
     panic::{AssertUnwindSafe, catch_unwind},
     time::{Duration, Instant},
 };
@@ -173,7 +172,13 @@ impl Worker<'_> {
         }
         let mut saving = Saving { last: Instant::now(), took: Duration::ZERO, epochs: 0 };
         while !companions.is_over() {
-            companions.epoch(&mut Hearts { members, last: Instant::now() })?;
+            let mut touched = Instant::now();
+            companions.epoch(&mut || {
+                if touched.elapsed() > HEARTBEAT {
+                    members.iter().filter_map(|m| m.claim.as_ref()).for_each(Claim::touch);
+                    touched = Instant::now();
+                }
+            })?;
             let share = start.elapsed().as_secs_f64() / members.len() as f64;
             self.file_what_is_over(members, &companions, share, shared)?;
             saving.epochs += 1;
@@ -256,21 +261,5 @@ struct Saving {
 impl Saving {
     fn is_due(&self, epochs: u32) -> bool {
         self.epochs >= epochs.max(1) && self.last.elapsed() >= self.took * CHECKPOINT_SHARE
-    }
-}
-
-/// Keeps the claims of an ensemble fresh while it is trained.
-struct Hearts<'m, 'p> {
-    members: &'m [Member<'p>],
-    last: Instant,
-}
-
-impl Observer for Hearts<'_, '_> {
-    fn step(&mut self, _: u64, _: u64) -> ControlFlow<()> {
-        if self.last.elapsed() > HEARTBEAT {
-            self.members.iter().filter_map(|m| m.claim.as_ref()).for_each(Claim::touch);
-            self.last = Instant::now();
-        }
-        ControlFlow::Continue(())
     }
 }

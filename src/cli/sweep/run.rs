@@ -114,6 +114,16 @@ impl Device {
     }
 }
 
+#[cfg(feature = "cuda")]
+fn work_on_gpu(worker: &Worker, plan: &[Planned], memory: Option<u64>) -> Outcome<Summary> {
+    let gpu = ensemble::Gpu::new()?;
+    let memory = match memory {
+        Some(memory) => memory,
+        None => gpu.free_memory()? / 10 * 9,
+    };
+    Ok(worker.work_together(plan, memory, || Ok(ensemble::Kernels(gpu.clone())))?)
+}
+
 #[cfg(not(feature = "cuda"))]
 fn work_on_gpu(_: &Worker, _: &[Planned], _: Option<u64>) -> Outcome<Summary> {
     Err(Failure::new(

@@ -1,0 +1,114 @@
+// Everything between the large matrix products: the twin of passes.rs.
+//
+// One row of lanes a sample, one row of blocks a network. What inhibition adds to a drive, and
+// what it gets back of the error, are such small products that they are done here as well.
+#include "../grad_norm/grad_norm.cuh"
+#include "lanes.cuh"
+
+/// Where one sample's numbers of one network are.
+struct Sample {
+    int units, inhibitory;
+    const float *b, *nu, *w_ei, *error;
+    float *drive, *delta, *inhibition, *z, *normalized, *activity, *s;
+};
+
+DEVICE Sample sample_of(const Layer &a, const Net &net, int sample) {
+    long long at = net.activity + (long long)sample * net.units;
+    long long drive = net.drive + sample * net.drive_stride;
+    return {net.units,          net.inhibitory,    a.b + net.unit,    a.nu + net.unit,
+            a.w_ei + net.w_ei,  a.error + at,      a.drive + drive,   a.delta + drive,
+            a.inhibition + at,  a.z + at,          a.normalized + at, a.activity + at,
+            a.s + net.sample + sample};
+}
+
+/// From drive and inhibition to `s`, `z`, normalized z and activity.
+KERNEL(forward_pass, Layer) {
+    int sample = blockIdx.x * blockDim.y + threadIdx.y;
+    if (sample >= a.size) return;
+    const Net net = a.nets[blockIdx.y];
+    Sample x = sample_of(a, net, sample);
+    const float *r = x.drive + x.units, *q = r + x.inhibitory;
+    float s = 1.0f;
+    if (net.circuit == INHIBITORY_NORM) {
+        s = sqrtf(sum(x.units, [&](int i) { return q[i] * q[i]; }) / x.units + EPSILON);
+    }
+    if (lane() == 0) *x.s = s;
+    float inverse = 1.0f / s;
+    each(x.units, [&](int i) {
+        const float *w_ei = x.w_ei + (long long)i * x.inhibitory;
+        float inhibition = 0.0f;
+        for (int k = 0; k < x.inhibitory; k++) inhibition += r[k] * w_ei[k];
+        x.z[i] = (x.drive[i] + x.b[i] - inhibition) * inverse;
+    });
+    const float *z = x.z;
+    if (net.normalization != NO_NORM) {
+        Moments m = moments(z, x.units);
+        float shift = net.normalization == DIVISIVE_NORM ? 0.0f : m.mean;
+        float scale = net.normalization == MEAN_NORM ? 1.0f : inverse_root(m.variance);
+        each(x.units, [&](int i) { x.normalized[i] = (z[i] - shift) * scale; });
+        z = x.normalized;
+    }
+    each(x.units, [&](int i) { x.activity[i] = net.rectified ? rectified(z[i]) : z[i]; });
+}
+
+/// The exact Jacobian of the normalization, or the identity where only the forward pass has it.
+DEVICE void normalization_backward(int normalization, const Sample &x) {
+    int n = x.units;
+    if (normalization == LAYER_NORM) {
+        layer_norm_backward(x.delta, x.normalized, n, inverse_root(moments(x.z, n).variance));
+    } else if (normalization == MEAN_NORM) {
+        centre(x.delta, n);
+    } else if (normalization == DIVISIVE_NORM) {
+        Moments m = moments(x.z, n);
+        float inverse = inverse_root(m.variance);
+        float correlation = sum(n, [&](int i) { return x.delta[i] * x.normalized[i]; }) / n;
+        each(n, [&](int i) {
+            x.delta[i] = (x.delta[i] - correlation * (x.z[i] - m.mean) * inverse) * inverse;
+        });
+    }
+}
+
+/// The gradient of the local loss: ∂/∂i to `inhibition`, ∂/∂q behind the inhibitory deltas.
+DEVICE void normalizing_error(const Sample &x, float local, float inverse) {
+    Moments m = moments(x.z, x.units);
+    float push = 2.0f * local * m.mean, pull = 4.0f * local * (m.variance - 1.0f);
+    each(x.units, [&](int i) {
+        x.inhibition[i] = -(push + pull * (x.z[i] - m.mean)) * inverse;
+    });
+    float scale =
+        sum(x.units, [&](int i) { return x.inhibition[i] * x.z[i]; }) * inverse / x.units;
+    int q = x.units + x.inhibitory;
+    each(x.units, [&](int i) { x.delta[q + i] = scale * x.drive[q + i]; });
+}
+
+/// From the error of the activity to the errors of the drives and of the inhibition.
+KERNEL(backward_pass, Layer) {
+    int sample = blockIdx.x * blockDim.y + threadIdx.y;
+    if (sample >= a.size) return;
+    const Net net = a.nets[blockIdx.y];
+    Sample x = sample_of(a, net, sample);
+    const float *seen = net.normalization == NO_NORM ? x.z : x.normalized;
+    each(x.units, [&](int i) {
+        x.delta[i] = !net.rectified || seen[i] > 0.0f ? x.error[i] : 0.0f;
+    });
+    normalization_backward(net.normalization, x);
+    grad_norm(net.grad_norm, x.delta, x.z, x.nu, x.units);
+    float local = net.lambda / (float)(a.size * x.units);
+    if (net.circuit == EXCITATORY_INHIBITORY) {
+        each(x.units, [&](int i) { x.inhibition[i] = -x.delta[i]; });
+    } else if (net.circuit == INHIBITORY_NORM) {
+        float inverse = 1.0f / *x.s;
+        each(x.units, [&](int i) { x.delta[i] *= inverse; });
+        normalizing_error(x, local, inverse);
+    } else if (net.circuit == INHIBITORY_NORM_SUBTRACTIVE) {
+        float pull = -2.0f * local * (sum(x.units, [&](int i) { return x.z[i]; }) / x.units);
+        each(x.units, [&](int i) { x.inhibition[i] = pull; });
+    }
+    for (int k = 0; k < x.inhibitory; k++) {
+        const float *w_ei = x.w_ei + k;
+        float error = sum(x.units, [&](int i) {
+            return x.inhibition[i] * w_ei[(long long)i * x.inhibitory];
+        });
+        if (lane() == 0) x.delta[x.units + k] = error;
+    }
+}

@@ -1,0 +1,222 @@
+//! An NVIDIA GPU as a machine that runs the kernels; the large products are cuBLAS's.
+//!
+//! All work goes to one stream, in the order in which it is asked for. The driver's library,
+//! `libcuda.so.1`, is linked: without a driver a program with this feature does not start at all.
+
+use super::{
+    device::{Batched, Memory, Plain},
+    kernels::{Grid, Kernel, Kernels, Machine},
+};
+use crate::{Error, Result};
+use cudarc::{
+    cublas::{CudaBlas, result as blas, sys::cublasOperation_t as Operation},
+    driver::{
+        CudaDevice, CudaFunction, CudaSlice, DevicePtr, DeviceRepr, DriverError, LaunchAsync,
+        LaunchConfig, result as driver,
+    },
+    nvrtc::Ptx,
+};
+use std::{ffi::c_int, marker::PhantomData, sync::Arc};
+
+/// The compiled kernels; empty under the feature `ci-check`.
+const MODULE: &str = include_str!(concat!(env!("OUT_DIR"), "/kernels.ptx"));
+
+/// The first NVIDIA GPU.
+#[derive(Clone)]
+pub struct Gpu {
+    device: Arc<CudaDevice>,
+    blas: Arc<CudaBlas>,
+    functions: Arc<[CudaFunction]>,
+}
+
+/// Ensembles on an NVIDIA GPU.
+pub type Cuda = Kernels<Gpu>;
+
+/// Values in the memory of a GPU.
+#[derive(Debug)]
+pub struct Buffer<T> {
+    bytes: CudaSlice<u8>,
+    count: usize,
+    values: PhantomData<T>,
+}
+
+/// The arguments of a kernel, as they are.
+struct Parameters<A>(A);
+
+// SAFETY: a kernel takes its arguments byte by byte, and `Machine::launch` has its caller make
+// sure that these are what it expects.
+unsafe impl<A> DeviceRepr for Parameters<A> {}
+
+impl Gpu {
+    /// The first GPU, with the kernels on it.
+    ///
+    /// # Errors
+    /// If there is none, or its driver is too old for the kernels.
+    pub fn new() -> Result<Self> {
+        // cudarc panics where there is no device.
+        let advice = "expected an NVIDIA GPU of compute capability 8.0 or more with a driver for \
+                      CUDA 13; `nvidia-smi` lists what there is";
+        let missing = |what: String| Error::Device(format!("no GPU to train on: {what}; {advice}"));
+        driver::init().map_err(|e| missing(format!("the driver says {:?}", e.0)))?;
+        let count = driver::device::get_count().map_err(failed("count the GPUs"))?;
+        if count == 0 {
+            return Err(missing("the driver sees none".to_owned()));
+        }
+        let device = CudaDevice::new(0).map_err(failed("use the GPU"))?;
+        let names = Kernel::ALL.map(Kernel::name);
+        device.load_ptx(Ptx::from_src(MODULE), "inorm", &names).map_err(|e| {
+            Error::Device(format!("the GPU refuses the kernels: {:?}; {advice}", e.0))
+        })?;
+        let function = |kernel: Kernel| {
+            let function = device.get_func("inorm", kernel.name());
+            function.ok_or_else(|| Error::Device(format!("no kernel {}", kernel.name())))
+        };
+        let functions = Kernel::ALL.into_iter().map(function).collect::<Result<_>>()?;
+        let blas = CudaBlas::new(device.clone())
+            .map_err(|e| Error::Device(format!("cuBLAS does not start: {:?}", e.0)))?;
+        Ok(Self { device, blas: Arc::new(blas), functions })
+    }
+
+    /// Bytes of its memory that are free.
+    ///
+    /// # Errors
+    /// If the driver fails.
+    pub fn free_memory(&self) -> Result<u64> {
+        self.device.bind_to_thread().map_err(failed("use the GPU"))?;
+        driver::mem_get_info().map(|(free, _)| free as u64).map_err(failed("ask for free memory"))
+    }
+
+    /// Waits until everything that was asked for is done.
+    ///
+    /// # Errors
+    /// If any of it failed.
+    pub fn wait(&self) -> Result<()> {
+        self.device.synchronize().map_err(failed("finish its work"))
+    }
+
+    fn allocate<T>(&self, count: usize) -> Result<Buffer<T>> {
+        let size = (count * size_of::<T>()).max(1);
+        let bytes = self.device.alloc_zeros(size);
+        let bytes = bytes.map_err(failed(&format!("give {} MB", size.div_ceil(1_000_000))))?;
+        Ok(Buffer { bytes, count, values: PhantomData })
+    }
+}
+
+/// What the driver said when the GPU should have done something.
+fn failed(action: &str) -> impl Fn(DriverError) -> Error + use<> {
+    let action = action.to_owned();
+    move |error| Error::Device(format!("the GPU cannot {action}: {:?}", error.0))
+}
+
+fn bytes_of<T: Plain>(values: &[T]) -> &[u8] {
+    // SAFETY: plain values have no padding, and bytes no alignment.
+    unsafe { std::slice::from_raw_parts(values.as_ptr().cast(), size_of_val(values)) }
+}
+
+impl Memory for Gpu {
+    type Buffer<T: Plain> = Buffer<T>;
+
+    fn upload<T: Plain>(&self, values: &[T]) -> Result<Buffer<T>> {
+        let mut buffer = self.allocate(values.len())?;
+        self.write(values, &mut buffer)?;
+        Ok(buffer)
+    }
+
+    fn zeros<T: Plain>(&self, count: usize) -> Result<Buffer<T>> {
+        self.allocate(count)
+    }
+
+    fn write<T: Plain>(&self, values: &[T], buffer: &mut Buffer<T>) -> Result<()> {
+        assert!(values.len() <= buffer.count, "more values than a buffer holds");
+        if values.is_empty() {
+            return Ok(());
+        }
+        let mut part = buffer.bytes.slice_mut(..size_of_val(values));
+        self.device.htod_sync_copy_into(bytes_of(values), &mut part).map_err(failed("take values"))
+    }
+
+    fn read<T: Plain>(&self, buffer: &Buffer<T>) -> Result<Vec<T>> {
+        let mut values = vec![T::default(); buffer.count];
+        if values.is_empty() {
+            return Ok(values);
+        }
+        let size = size_of_val(&values[..]);
+        // SAFETY: any bytes are plain values, and bytes have no alignment.
+        let bytes = unsafe { std::slice::from_raw_parts_mut(values.as_mut_ptr().cast(), size) };
+        let part = buffer.bytes.slice(..size);
+        self.device.dtoh_sync_copy_into(&part, bytes).map_err(failed("give values back"))?;
+        Ok(values)
+    }
+}
+
+impl Machine for Gpu {
+    fn lanes(&self) -> u32 {
+        32
+    }
+
+    fn threads(&self) -> u32 {
+        128
+    }
+
+    fn address<T: Plain>(&self, buffer: &Buffer<T>) -> u64 {
+        *buffer.bytes.device_ptr()
+    }
+
+    unsafe fn launch<A: Copy>(&self, kernel: Kernel, grid: Grid, arguments: A) -> Result<()> {
+        let ([x, y, z], [columns, rows]) = (grid.blocks, grid.threads);
+        let shape = LaunchConfig {
+            grid_dim: (x, y, z),
+            block_dim: (columns, rows, 1),
+            shared_mem_bytes: 0,
+        };
+        let function = self.functions[kernel as usize].clone();
+        // SAFETY: the caller's.
+        let launched = unsafe { function.launch(shape, (Parameters(arguments),)) };
+        launched.map_err(failed(&format!("start {}", kernel.name())))
+    }
+
+    fn product(
+        &self,
+        products: &Batched,
+        a: &Buffer<f32>,
+        b: &Buffer<f32>,
+        out: &mut Buffer<f32>,
+    ) -> Result<()> {
+        let [m, n, k] = products.sizes.map(|size| size as c_int);
+        let (left, right, result) = (products.a, products.b, products.out);
+        let at = |buffer: &Buffer<f32>, offset: usize| {
+            (self.address(buffer) + (offset * size_of::<f32>()) as u64) as *mut f32
+        };
+        let operation = |transposed| match transposed {
+            true => Operation::CUBLAS_OP_T,
+            false => Operation::CUBLAS_OP_N,
+        };
+        self.device.bind_to_thread().map_err(failed("use the GPU"))?;
+        // cuBLAS stores column by column: to it everything is transposed, and outᵀ = bᵀ aᵀ.
+        // SAFETY: the operands lie inside their buffers, as the layouts made them, and α and β
+        // live until the call returns.
+        let started = unsafe {
+            blas::sgemm_strided_batched(
+                *self.blas.handle(),
+                operation(right.transposed),
+                operation(left.transposed),
+                n,
+                m,
+                k,
+                &1.0,
+                at(b, right.offset),
+                right.stride as c_int,
+                right.step as i64,
+                at(a, left.offset),
+                left.stride as c_int,
+                left.step as i64,
+                &0.0,
+                at(out, result.offset),
+                result.stride as c_int,
+                result.step as i64,
+                products.count as c_int,
+            )
+        };
+        started.map_err(|e| Error::Device(format!("cuBLAS refuses a product: {:?}", e.0)))
+    }
+}

@@ -1,0 +1,5 @@
+// All kernels, as one module.
+#include "../dataset/luminosity.cu"
+#include "../engine/passes.cu"
+#include "../engine/update.cu"
+#include "../learning/loss.cu"

@@ -1,0 +1,45 @@
+// GradNorm: the twin of mod.rs, and of `grad_norm` in src/engine/passes.rs.
+#pragma once
+#include "../engine/lanes.cuh"
+
+/// δ ← (δ − mean(δ) − z·mean(δ⊙z)) · inverse.
+DEVICE void layer_norm_backward(float *delta, const float *z, int n, float inverse) {
+    float mean = sum(n, [&](int i) { return delta[i]; }) / n;
+    float correlation = sum(n, [&](int i) { return delta[i] * z[i]; }) / n;
+    each(n, [&](int i) { delta[i] = (delta[i] - mean - z[i] * correlation) * inverse; });
+}
+
+/// δ ← δ − mean(δ).
+DEVICE void centre(float *delta, int n) {
+    float mean = sum(n, [&](int i) { return delta[i]; }) / n;
+    each(n, [&](int i) { delta[i] -= mean; });
+}
+
+/// What the error δ of a hidden I-Norm layer becomes, given the layer's z.
+DEVICE void grad_norm(int mode, float *delta, const float *z, const float *nu, int n) {
+    switch (mode) {
+    case FULL:
+        layer_norm_backward(delta, z, n, inverse_root(moments(z, n).variance));
+        break;
+    case CENTER:
+        centre(delta, n);
+        break;
+    case LATERAL: {
+        float inhibition = sum(n, [&](int i) { return delta[i] * nu[i]; });
+        each(n, [&](int i) { delta[i] -= inhibition; });
+        break;
+    }
+    case SCALE: {
+        float inverse = inverse_root(moments(z, n).variance);
+        each(n, [&](int i) { delta[i] *= inverse; });
+        break;
+    }
+    case DECORRELATE: {
+        float correlation = sum(n, [&](int i) { return delta[i] * z[i]; }) / n;
+        each(n, [&](int i) { delta[i] -= z[i] * correlation; });
+        break;
+    }
+    default:
+        break;
+    }
+}

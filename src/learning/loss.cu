@@ -1,0 +1,57 @@
+// Cross-entropy with label smoothing: the twin of loss.rs. One row of lanes a network; in double
+// precision, for the reason given there.
+#include "../engine/lanes.cuh"
+
+struct Loss {
+    const Net *nets;
+    const float *z;
+    float *error;
+    const unsigned char *labels;
+    double *loss;
+    unsigned *correct, *diverged;
+    int size, networks;
+    unsigned step;
+};
+
+/// What one sample costs; `hit` says whether it was classified correctly.
+DEVICE double cost_of(const float *logits, float *error, int n, int label, double smoothing,
+                      double per_sample, bool *hit) {
+    double largest = -INFINITY, total = 0.0, loss = 0.0;
+    bool best = true;
+    for (int i = 0; i < n; i++) {
+        largest = fmax(largest, (double)logits[i]);
+        float at_label = logits[label];
+        best = best && (logits[i] < at_label || (logits[i] == at_label && i >= label));
+    }
+    for (int i = 0; i < n; i++) total += exp((double)logits[i] - largest);
+    double log_sum = largest + log(total);
+    for (int i = 0; i < n; i++) {
+        double target = smoothing / n + (i == label ? 1.0 - smoothing : 0.0);
+        double log_probability = (double)logits[i] - log_sum;
+        loss -= target * log_probability;
+        error[i] = (float)((exp(log_probability) - target) * per_sample);
+    }
+    *hit = best;
+    return loss;
+}
+
+KERNEL(task_loss, Loss) {
+    int network = blockIdx.x * blockDim.y + threadIdx.y;
+    if (network >= a.networks) return;
+    const Net net = a.nets[network];
+    double loss = 0.0;
+    float correct = 0.0f;
+    for (int sample = lane(); sample < a.size; sample += lanes()) {
+        long long at = net.activity + (long long)sample * net.units;
+        bool hit;
+        loss += cost_of(a.z + at, a.error + at, net.units, a.labels[sample], net.smoothing,
+                        1.0 / a.size, &hit);
+        correct += hit ? 1.0f : 0.0f;
+    }
+    loss = sum_lanes(loss);
+    correct = sum_lanes(correct);
+    if (lane() > 0) return;
+    a.loss[network] += loss;
+    a.correct[network] += (unsigned)correct;
+    if (!isfinite(loss) && a.diverged[network] == 0) a.diverged[network] = a.step;
+}
