@@ -30,6 +30,7 @@ pub mod font;
 pub mod groups;
 pub mod histogram;
 pub mod legend;
+pub mod live;
 mod palette;
 mod points;
 mod published;

@@ -1,5 +1,6 @@
 //! A figure as a value: a picture, what it shows in words, and a file when asked.
 
+use super::{Display, Show};
 use crate::figures::drawing::Drawing;
 use crate::figures::render;
 use crate::{Error, Result};
@@ -83,8 +84,19 @@ impl Figure {
 
     /// Shows the figure in a notebook; the Rust kernel calls it for a cell's last value.
     pub fn evcxr_display(&self) {
+        super::show_all(self);
+    }
+
+    /// Shows the figure here, before the cell ends; see [`Show`].
+    pub fn show(&self) -> Display {
+        Show::show(self)
+    }
+}
+
+impl Show for Figure {
+    fn formats(&self) -> Vec<(&'static str, String)> {
         let png = base64::engine::general_purpose::STANDARD.encode(&self.png);
-        super::show(&[("image/png", &png), ("text/plain", &self.text())]);
+        vec![("image/png", png), ("text/plain", self.text())]
     }
 }
 

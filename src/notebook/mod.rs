@@ -3,22 +3,43 @@
 //! A type with a method `evcxr_display` shows itself when it is the last value of a cell. It does
 //! so on standard output, between two marker lines that the Rust kernel understands, with the
 //! same content in several formats: the notebook picks the best that it may show.
+//!
+//! A cell that shows more than its last value calls [`Show::show`]; one that takes long shows a
+//! [`Progress`]. Both change in place under this project's kernel, and become lines elsewhere.
 
+use std::io::Write;
+
+mod display;
 mod figure;
 mod kernel;
 mod progress;
 mod stored;
 mod table;
+mod training;
 
+pub use display::{Display, Show};
 pub use figure::Figure;
 pub use kernel::{attach, interrupted};
-pub use progress::{train_all, train_own};
+pub use progress::Progress;
 pub use stored::{count_runs, results_folder, stored_results};
 pub use table::Table;
+pub use training::{train_all, train_own};
+
+/// One or more whole lines in one write.
+fn print(line: &str) {
+    // A reader who closed the notebook must not stop what the cell does.
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
+}
 
 /// Hands one value in several formats to the kernel, in one write so that nothing comes between.
 fn show(formats: &[(&str, &str)]) {
     println!("{}", message(formats));
+}
+
+/// The same for a value that knows its formats.
+fn show_all(value: &impl Show) {
+    let formats = value.formats();
+    show(&formats.iter().map(|(format, text)| (*format, text.as_str())).collect::<Vec<_>>());
 }
 
 fn message(formats: &[(&str, &str)]) -> String {

@@ -1,5 +1,6 @@
 //! A polars table as a reader wants to see it: aligned, with units and sensible digits.
 
+use super::{Display, Show};
 use crate::figures::render::escape;
 use crate::{Error, Result};
 use polars::prelude::{AnyValue, Column, DataFrame, IntoColumn, NamedFrom, Series};
@@ -158,7 +159,12 @@ impl Table {
 
     /// Shows the table in a notebook; the Rust kernel calls it for a cell's last value.
     pub fn evcxr_display(&self) {
-        super::show(&[("text/html", &self.html()), ("text/plain", &self.text())]);
+        super::show_all(self);
+    }
+
+    /// Shows the table here, before the cell ends; see [`Show`].
+    pub fn show(&self) -> Display {
+        Show::show(self)
     }
 
     fn caption(&self) -> String {
@@ -216,6 +222,12 @@ impl Table {
             other => other.to_string(),
         });
         Shown { heading, numeric, cells: cells.collect() }
+    }
+}
+
+impl Show for Table {
+    fn formats(&self) -> Vec<(&'static str, String)> {
+        vec![("text/html", self.html()), ("text/plain", self.text())]
     }
 }
 

@@ -165,7 +165,7 @@ impl Cell<'_> {
     }
 
     fn obey(&self, instruction: Instruction, progress: &mut Progress) {
-        let display = |id: u64| self.mark.display_id(id);
+        let display = |id: String| self.mark.display_id(&id);
         let (kind, content) = match instruction {
             Instruction::End => {
                 progress.complete = true;

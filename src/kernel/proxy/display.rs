@@ -34,14 +34,14 @@ pub enum Instruction {
         /// The value by format.
         data: Value,
         /// What it is called.
-        id: Option<u64>,
+        id: Option<String>,
     },
     /// Show another value in its place.
     Update {
         /// The value by format.
         data: Value,
         /// What it is called.
-        id: u64,
+        id: String,
     },
     /// Remove what the cell has shown.
     Clear,
@@ -104,7 +104,7 @@ impl Mark {
     }
 
     /// A name for what has an id, one that is not used in any other session of the notebook.
-    pub fn display_id(&self, id: u64) -> String {
+    pub fn display_id(&self, id: &str) -> String {
         format!("{}-{id}", self.0)
     }
 }
@@ -117,8 +117,8 @@ mod tests {
     #[test]
     fn only_marked_lines_are_instructions() {
         let mark = Mark::new();
-        let line = format!("{} {{\"do\": \"update\", \"id\": 3, \"data\": {{}}}}\n", mark.0);
-        assert_eq!(mark.read(&line), Some(Instruction::Update { data: json!({}), id: 3 }));
+        let line = format!("{} {{\"do\": \"update\", \"id\": \"3\", \"data\": {{}}}}\n", mark.0);
+        assert_eq!(mark.read(&line), Some(Instruction::Update { data: json!({}), id: "3".into() }));
         assert_eq!(mark.read(&format!(" {line}")), None);
         assert_eq!(Mark::new().read(&line), None);
         assert_eq!(mark.read(&format!("{} {{\"do\": \"dance\"}}", mark.0)), None);

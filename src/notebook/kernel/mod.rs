@@ -40,6 +40,16 @@ fn kernel() -> Option<&'static Kernel> {
     KERNEL.get_or_init(find).as_ref()
 }
 
+/// Whether there is a kernel that shows more than lines.
+pub(super) fn is_lively() -> bool {
+    kernel().is_some()
+}
+
+/// Whether this program runs the cells of any Rust kernel.
+pub(super) fn is_notebook() -> bool {
+    is_lively() || std::env::var_os("EVCXR_IS_RUNTIME").is_some()
+}
+
 /// Makes panics and `?` errors of this session, and text without a newline. The kernel calls it
 /// before the first cell.
 #[doc(hidden)]

@@ -1,0 +1,89 @@
+//! What a training shows while it goes on.
+
+use super::axes::{self, Axis, Panel};
+use super::drawing::{Drawing, Frame, Stroke};
+use super::legend::{Legend, Swatch};
+use super::render;
+use super::style::{self, Look};
+use crate::Result;
+
+/// One network that is being trained.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trained {
+    /// How the legend calls it.
+    pub name: String,
+    /// How it looks.
+    pub look: Look,
+    /// Epochs, with fractions, and the mean training loss of the steps before.
+    pub losses: Vec<(f64, f64)>,
+    /// Test accuracy after each epoch, as a fraction.
+    pub accuracies: Vec<f64>,
+}
+
+const HEIGHT: f64 = 260.0;
+/// Room for the title of the upward axis of the second panel.
+const BETWEEN: f64 = 20.0;
+
+/// The curves so far, as a PNG file: training loss on the left, test accuracy on the right, both
+/// over all the `epochs` there will be, so that the curves grow into the panels.
+///
+/// # Errors
+/// If the picture cannot be rendered.
+pub fn picture(trained: &[Trained], epochs: u32) -> Result<Vec<u8>> {
+    let mut legend = Legend::default();
+    for one in trained {
+        legend = legend.entry(Swatch::Line(one.look), one.name.trim());
+    }
+    let top = legend.height(style::WIDTH) + 8.0;
+    let height = top + HEIGHT;
+    let mut drawing = Drawing::new(style::WIDTH, height);
+    legend.draw(&mut drawing, Frame::new(0.0, 6.0, style::WIDTH, height));
+    let middle = style::WIDTH / 2.0;
+    let losses = trained.iter().flat_map(|one| &one.losses).map(|point| point.1);
+    let (low, high) = axes::range(losses, 0.2);
+    let loss = Axis::number("Training loss", low, high);
+    let accuracies = trained.iter().flat_map(|one| one.accuracies.iter().copied());
+    let (low, high) = axes::range(accuracies, 0.1);
+    let accuracy = Axis::percent("Test accuracy (%)", low, high);
+    let x = Axis::counting("Epoch", 0, i64::from(epochs.max(1)));
+    let left = Panel::fit(Frame::new(4.0, top, middle, height - 4.0), x.clone(), loss);
+    let outer = Frame::new(middle + BETWEEN, top, style::WIDTH - 2.0, height - 4.0);
+    let right = Panel::fit(outer, x, accuracy);
+    left.draw(&mut drawing);
+    right.draw(&mut drawing);
+    for one in trained {
+        let stroke = Stroke::new(one.look.color, 2.0).dash(one.look.dash);
+        let line: Vec<_> = one.losses.iter().map(|(x, y)| left.at(*x, *y)).collect();
+        drawing.line(line, stroke);
+        let after = |(index, value): (usize, &f64)| right.at((index + 1) as f64, *value);
+        let points: Vec<_> = one.accuracies.iter().enumerate().map(after).collect();
+        drawing.line(points.clone(), stroke);
+        for at in points {
+            drawing.marker(at, one.look.marker, 4.0, one.look.color, style::WHITE);
+        }
+    }
+    render::png(&drawing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Condition;
+
+    #[test]
+    fn it_can_be_drawn_from_the_first_step_to_the_last() {
+        let mut one = Trained {
+            name: "e_ln".into(),
+            look: style::condition(Condition::ELn),
+            losses: Vec::new(),
+            accuracies: Vec::new(),
+        };
+        let empty = picture(std::slice::from_ref(&one), 2).unwrap();
+        one.losses = vec![(0.1, 2.3)];
+        picture(std::slice::from_ref(&one), 2).unwrap();
+        one.losses.extend([(0.5, 1.2), (2.0, 0.9)]);
+        one.accuracies = vec![0.7, 0.8];
+        let full = picture(&[one], 2).unwrap();
+        assert!(full.starts_with(b"\x89PNG") && full != empty);
+    }
+}

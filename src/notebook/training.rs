@@ -1,0 +1,356 @@
+//! Training in a cell: curves that grow while it goes on, and a line a network when it is over.
+
+use super::progress::{INTERVAL, bar, pace};
+use super::{Display, Show, kernel};
+use crate::Result;
+use crate::dataset::FashionMnist;
+use crate::engine::OwnGradNorm;
+use crate::figures::live::{self, Trained};
+use crate::figures::{render, style};
+use crate::learning::{self, Observer, Outcome, Record, Run, Trainer};
+use base64::Engine;
+use std::ops::ControlFlow;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Points of a loss curve, at most.
+const POINTS: u64 = 150;
+
+/// A picture takes longer to draw than a line, and changes less.
+const PICTURES: u32 = 3;
+
+/// Trains `runs`, as many at once as there are cores, and shows how it goes. The records come
+/// back in the order of the runs. A reader who interrupts it gets what was done so far.
+///
+/// # Errors
+/// If a run's numbers make no sense; nothing is trained then. A run that diverges is a record.
+pub fn train_all(runs: &[Run], data: &FashionMnist) -> Result<Vec<Record>> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let board = Board::new(names(runs), runs);
+    board.watch(|| learning::train_all(runs, data, cores, |index| board.reporter(index)))
+}
+
+/// Trains `run` with a GradNorm of one's own instead of the condition's, and shows how it goes.
+///
+/// # Errors
+/// If the run's numbers make no sense.
+pub fn train_own(run: &Run, data: &FashionMnist, own: OwnGradNorm<f32>) -> Result<Record> {
+    let board = Board::new(vec!["yours".to_owned()], std::slice::from_ref(run));
+    let mut trainer = Trainer::new(run, data)?.with_grad_norm(own);
+    let records = board.watch(|| {
+        trainer.finish(&mut board.reporter(0));
+        Ok(vec![trainer.into_record()])
+    })?;
+    Ok(records.into_iter().next().expect("there is one run"))
+}
+
+/// What tells the runs apart: the condition, and whatever else is not the same for all.
+fn names(runs: &[Run]) -> Vec<String> {
+    let differ = |f: fn(&Run) -> String| runs.windows(2).any(|pair| f(&pair[0]) != f(&pair[1]));
+    let parts: [(bool, fn(&Run) -> String); 5] = [
+        (true, |run| run.condition.to_string()),
+        (differ(|run| run.epsilon.to_string()), |run| format!("ε = {}", run.epsilon)),
+        (differ(|run| run.width.to_string()), |run| format!("width {}", run.width)),
+        (differ(|run| run.rule.lambda.to_string()), |run| format!("λ = {}", run.rule.lambda)),
+        (differ(|run| run.seed.to_string()), |run| format!("seed {}", run.seed)),
+    ];
+    let name = |run| {
+        let told = parts.iter().filter(|(told, _)| *told).map(|(_, part)| part(run));
+        told.collect::<Vec<_>>().join(", ")
+    };
+    let names: Vec<_> = runs.iter().map(name).collect();
+    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+    names.into_iter().map(|name| format!("{name:<width$}")).collect()
+}
+
+/// What is known of all runs together. Networks report to it, a thread of its own shows it.
+struct Board {
+    started: Instant,
+    epochs: u32,
+    lines: Vec<Mutex<Line>>,
+}
+
+/// What is known of one run.
+#[derive(Clone)]
+struct Line {
+    done: u64,
+    total: u64,
+    epochs: u32,
+    trained: Trained,
+}
+
+impl Board {
+    fn new(names: Vec<String>, runs: &[Run]) -> Self {
+        let line = |(name, run): (String, &Run)| {
+            let look = style::condition(run.condition);
+            let trained = Trained { name, look, losses: Vec::new(), accuracies: Vec::new() };
+            Mutex::new(Line { done: 0, total: 0, epochs: run.epochs, trained })
+        };
+        let epochs = runs.iter().map(|run| run.epochs).max().unwrap_or(1);
+        let lines = names.into_iter().zip(runs).map(line).collect();
+        Self { started: Instant::now(), epochs, lines }
+    }
+
+    fn reporter(&self, index: usize) -> Reporter<'_> {
+        Reporter { board: self, line: &self.lines[index], sum: 0.0, count: 0, reported: 0 }
+    }
+
+    /// Trains, and shows how it goes as well as the kernel can.
+    fn watch(&self, train: impl FnOnce() -> Result<Vec<Record>>) -> Result<Vec<Record>> {
+        if !kernel::is_lively() {
+            let records = train()?;
+            let diverged = |record: &&Record| matches!(record.outcome, Outcome::Diverged { .. });
+            for (line, record) in self.snapshot().iter().zip(&records).filter(|p| diverged(&p.1)) {
+                super::print(&line.summary(record));
+            }
+            return Ok(records);
+        }
+        let display = self.view(&self.snapshot(), None).show();
+        let (over, running) = channel::<()>();
+        let records = std::thread::scope(|scope| {
+            let display = &display;
+            scope.spawn(move || {
+                let mut picture = None;
+                for round in 0.. {
+                    if running.recv_timeout(INTERVAL) != Err(RecvTimeoutError::Timeout) {
+                        return;
+                    }
+                    self.renew(display, &mut picture, round % PICTURES == 0);
+                }
+            });
+            let records = train();
+            drop(over);
+            records
+        });
+        match &records {
+            Ok(records) => display.replace(self.summary(records).as_str()),
+            Err(_) => display.replace("nothing was trained"),
+        }
+        records
+    }
+
+    fn renew(&self, display: &Display, picture: &mut Option<String>, draw: bool) {
+        let lines = self.snapshot();
+        if draw {
+            let trained: Vec<_> = lines.iter().map(|line| line.trained.clone()).collect();
+            // Without a picture the text still says how far it is.
+            let png = live::picture(&trained, self.epochs).ok();
+            *picture = png.map(|png| base64::engine::general_purpose::STANDARD.encode(png));
+        }
+        display.replace(&self.view(&lines, picture.as_deref()));
+    }
+
+    fn snapshot(&self) -> Vec<Line> {
+        self.lines.iter().map(|line| lock(line).clone()).collect()
+    }
+
+    fn view(&self, lines: &[Line], picture: Option<&str>) -> View {
+        let done: u64 = lines.iter().map(|line| line.done).sum();
+        // A run that has not begun will take about as long as the others.
+        let known: Vec<f64> = lines
+            .iter()
+            .filter(|line| line.total > 0)
+            .map(|line| line.total as f64 / f64::from(line.epochs))
+            .collect();
+        let steps = known.iter().sum::<f64>() / known.len().max(1) as f64;
+        let total = lines.iter().map(|line| match line.total {
+            0 => (steps * f64::from(line.epochs)) as u64,
+            total => total,
+        });
+        let total = total.sum::<u64>();
+        let pace = pace(done, total, self.started.elapsed(), " steps");
+        let mut text = format!("{}{pace}", bar(done, total));
+        for line in lines {
+            text += &format!("\n{}", line.state());
+        }
+        View { text, picture: picture.map(str::to_owned) }
+    }
+
+    /// What stays: the same words in every run, so that a notebook can be compared.
+    fn summary(&self, records: &[Record]) -> String {
+        let lines = self.snapshot();
+        let lines = lines.iter().zip(records).map(|(line, record)| line.summary(record));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// What a reader sees meanwhile.
+struct View {
+    text: String,
+    picture: Option<String>,
+}
+
+impl Show for View {
+    fn formats(&self) -> Vec<(&'static str, String)> {
+        let text = render::escape(&self.text);
+        let html = self.picture.as_ref().map(|png| {
+            format!(
+                "<img width=\"{}\" alt=\"Training loss and test accuracy so far\" \
+                 src=\"data:image/png;base64,{png}\"><pre>{text}</pre>",
+                style::WIDTH
+            )
+        });
+        let html = html.map(|html| ("text/html", html));
+        html.into_iter().chain([("text/plain", self.text.clone())]).collect()
+    }
+}
+
+impl Line {
+    fn state(&self) -> String {
+        let name = &self.trained.name;
+        match (self.done, self.trained.accuracies.last()) {
+            (0, _) => format!("{name}  waiting"),
+            (_, None) => format!("{name}  epoch  1 of {}", self.epochs),
+            (_, Some(accuracy)) => {
+                let finished = self.trained.accuracies.len();
+                let accuracy = 100.0 * accuracy;
+                let of = self.epochs;
+                format!("{name}  epoch {finished:>2} of {of}: test accuracy {accuracy:.1} %")
+            }
+        }
+    }
+
+    fn summary(&self, record: &Record) -> String {
+        let (name, epochs) = (&self.trained.name, record.epochs.len());
+        let word = if epochs == 1 { "epoch" } else { "epochs" };
+        match (record.outcome, record.epochs.last()) {
+            (Outcome::Diverged { step }, _) => {
+                format!("{name}  diverged: its loss was no number any more at step {step}")
+            }
+            (Outcome::Interrupted, None) => {
+                format!("{name}  interrupted before its first epoch ended")
+            }
+            (outcome, last) => {
+                let accuracy = last.map_or(f64::NAN, |last| 100.0 * last.test_accuracy);
+                let early = if outcome == Outcome::Interrupted { ", interrupted" } else { "" };
+                format!("{name}  test accuracy {accuracy:.1} % after {epochs} {word}{early}")
+            }
+        }
+    }
+}
+
+/// Watches one of the runs that share a board.
+struct Reporter<'b> {
+    board: &'b Board,
+    line: &'b Mutex<Line>,
+    sum: f64,
+    count: u32,
+    reported: u64,
+}
+
+impl Observer for Reporter<'_> {
+    fn step(&mut self, done: u64, total: u64, loss: f64) -> ControlFlow<()> {
+        self.sum += loss;
+        self.count += 1;
+        if (done - self.reported) * POINTS >= total || done == total {
+            let mut line = lock(self.line);
+            (line.done, line.total) = (done, total);
+            let epoch = done as f64 / total as f64 * f64::from(line.epochs);
+            line.trained.losses.push((epoch, self.sum / f64::from(self.count)));
+            (self.sum, self.count, self.reported) = (0.0, 0, done);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn epoch(&mut self, record: &Record) -> ControlFlow<()> {
+        let Some(last) = record.epochs.last() else { return ControlFlow::Continue(()) };
+        let mut line = lock(self.line);
+        line.trained.accuracies.push(last.test_accuracy);
+        if !kernel::is_lively() {
+            // Any other kernel shows what a cell prints line by line and nothing else: it can
+            // neither overwrite a line nor show half of one. So this is always a whole one.
+            let elapsed = self.board.started.elapsed();
+            let state = line.state();
+            drop(line);
+            let lines = self.board.snapshot();
+            let done = lines.iter().map(|line| line.trained.accuracies.len()).sum();
+            let total = lines.iter().map(|line| line.epochs as usize).sum();
+            super::print(&format!("{state} {}", clock(elapsed, done, total)));
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn clock(elapsed: Duration, done: usize, total: usize) -> String {
+    let elapsed = elapsed.as_secs_f64();
+    let left = elapsed / done.max(1) as f64 * total.saturating_sub(done) as f64;
+    format!("({elapsed:.0} s, {left:.0} s left)")
+}
+
+/// What another thread left in the middle of a change still counts.
+fn lock(line: &Mutex<Line>) -> std::sync::MutexGuard<'_, Line> {
+    line.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Condition;
+    use crate::configuration::configuration;
+
+    fn run(condition: Condition) -> Run {
+        Run::new(condition, &configuration(13).unwrap())
+    }
+
+    fn small() -> FashionMnist {
+        let mut data = FashionMnist::subset().unwrap();
+        (data.train, data.test) = (data.train.first(64), data.test.first(100));
+        data
+    }
+
+    #[test]
+    fn the_time_left_is_estimated_from_the_epochs_done() {
+        assert_eq!(clock(Duration::from_secs(12), 2, 6), "(12 s, 24 s left)");
+        assert_eq!(clock(Duration::from_secs(36), 6, 6), "(36 s, 0 s left)");
+        assert_eq!(clock(Duration::from_secs(1), 0, 0), "(1 s, 0 s left)");
+    }
+
+    #[test]
+    fn runs_are_named_by_what_tells_them_apart() {
+        let one = names(&[run(Condition::ELn), run(Condition::INormFull)]);
+        assert_eq!(one, ["e_ln      ", "inorm_full"]);
+        let two = names(&[run(Condition::ELn).epsilon(0.0), run(Condition::ELn).seed(1)]);
+        assert_eq!(two, ["e_ln, ε = 0, seed 0   ", "e_ln, ε = 0.75, seed 1"]);
+    }
+
+    #[test]
+    fn records_come_back_in_order_and_a_bad_run_is_refused() {
+        let data = small();
+        let runs = [run(Condition::INormFull).epochs(1), run(Condition::ELn).epochs(1)];
+        let records = train_all(&runs, &data).unwrap();
+        let conditions: Vec<_> = records.iter().map(|record| record.run.condition).collect();
+        assert_eq!(conditions, [Condition::INormFull, Condition::ELn]);
+        assert!(records.iter().all(|r| r.outcome == Outcome::Finished && r.epochs.len() == 1));
+        assert!(train_all(&[run(Condition::ELn).epsilon(2.0)], &data).is_err());
+    }
+
+    #[test]
+    fn what_is_shown_follows_the_training_and_what_stays_has_no_clock() {
+        let data = small();
+        let runs = [run(Condition::ELn).epochs(2), run(Condition::INormFull).epochs(1)];
+        let board = Board::new(names(&runs), &runs);
+        let text = board.view(&board.snapshot(), None).text;
+        assert!(text.contains("  0 %") && text.contains("e_ln        waiting"), "{text}");
+        let mut trainer = Trainer::new(&runs[0], &data).unwrap();
+        let mut reporter = board.reporter(0);
+        trainer.epoch(&mut reporter);
+        let view = board.view(&board.snapshot(), Some("QUJD"));
+        // The second network will have half as many steps as the first.
+        assert!(view.text.starts_with("██████████░"), "{}", view.text);
+        assert!(view.text.contains("e_ln        epoch  1 of 2: test accuracy "), "{}", view.text);
+        assert!(view.formats()[0].1.contains("base64,QUJD"));
+        let line = board.snapshot().swap_remove(0);
+        assert_eq!(line.trained.losses.len(), 2);
+        let mut record = trainer.into_record();
+        let accuracy = 100.0 * record.epochs[0].test_accuracy;
+        record.outcome = Outcome::Interrupted;
+        let expected =
+            format!("e_ln        test accuracy {accuracy:.1} % after 1 epoch, interrupted");
+        assert_eq!(line.summary(&record), expected);
+        record.epochs.clear();
+        assert!(line.summary(&record).ends_with("interrupted before its first epoch ended"));
+        record.outcome = Outcome::Diverged { step: 7 };
+        assert!(line.summary(&record).ends_with("at step 7"));
+    }
+}
