@@ -32,4 +32,4 @@ check python3 tests/licences.py
 check cargo run --locked --release --quiet -- lab --prepare
 check .venv/bin/python -m pip install --quiet --disable-pip-version-check \
     --requirement python/requirements-test.txt
-check cargo test --locked --release --test notebooks --test browser -- --ignored --test-threads=1
+check cargo test --locked --release --test notebooks --test kernel --test browser -- --ignored --test-threads=1

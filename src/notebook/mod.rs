@@ -19,7 +19,7 @@ mod training;
 
 pub use display::{Display, Show};
 pub use figure::Figure;
-pub use kernel::{attach, interrupted};
+pub use kernel::{attach, clear, interrupted};
 pub use progress::Progress;
 pub use stored::{count_runs, results_folder, stored_results};
 pub use table::Table;

@@ -98,6 +98,11 @@ pub fn interrupted() -> bool {
     found
 }
 
+/// Removes what the cell has shown so far. Another kernel than this project's keeps it.
+pub fn clear() {
+    say(&json!({"do": "clear"}));
+}
+
 /// Says something to the kernel, in one write so that nothing comes between.
 pub(super) fn say(instruction: &Value) {
     if let Some(kernel) = kernel() {

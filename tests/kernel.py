@@ -1,0 +1,388 @@
+"""The kernel as its clients see it: the protocol's own test suite, and what is ours.
+
+Usage: kernel.py CHECKOUT [unittest arguments]
+
+It needs what `inorm lab --prepare` sets up.
+"""
+
+import os
+import random
+import signal
+import socket
+import sys
+import threading
+import time
+import unittest
+from pathlib import Path
+from queue import Empty
+
+import jupyter_kernel_test
+from jupyter_client.manager import KernelManager
+
+CHECKOUT = Path(sys.argv.pop(1)).resolve()
+DEPENDENCY = ':dep inorm = { path = "..", default-features = false, features = ["cpu"] }'
+# The first cell waits for the library, which takes longer where other programs run.
+PATIENCE = 300
+
+
+class Kernel:
+    """A kernel in the folder of the notebooks, with one client."""
+
+    def __init__(self):
+        self.manager = KernelManager(kernel_name="inorm")
+        self.manager.start_kernel(cwd=str(CHECKOUT / "notebooks"))
+        self.client = self.manager.client()
+        self.client.start_channels()
+        self.client.wait_for_ready(timeout=30)
+        self.process = self.manager.provisioner.pid
+
+    def end(self):
+        self.client.stop_channels()
+        self.manager.shutdown_kernel(now=True)
+
+    def run(self, code, patience=PATIENCE, **options):
+        """Executes a cell; its outputs as (type, content), and the reply's content."""
+        return self.outcome(self.client.execute(code, **options), patience)
+
+    def outcome(self, request, patience=PATIENCE):
+        outputs, until = [], time.monotonic() + patience
+        while True:
+            message = self.client.get_iopub_msg(timeout=until - time.monotonic())
+            if message["parent_header"].get("msg_id") != request:
+                continue
+            kind, content = message["msg_type"], message["content"]
+            if kind == "status" and content["execution_state"] == "idle":
+                break
+            outputs.append((kind, content))
+        while True:
+            reply = self.client.get_shell_msg(timeout=PATIENCE)
+            if reply["parent_header"]["msg_id"] == request:
+                return outputs, reply["content"]
+
+    def interrupt_after(self, seconds):
+        threading.Timer(seconds, self.manager.interrupt_kernel).start()
+
+    def backend(self):
+        """The process of the Rust kernel, if there is one at this moment."""
+        children = Path(f"/proc/{self.process}/task/{self.process}/children")
+        # A child belongs to the thread that started it.
+        lists = list(Path(f"/proc/{self.process}/task").glob("*/children")) or [children]
+        for child in " ".join(read(path) for path in lists).split():
+            if "evcxr_jupyter" in read(Path(f"/proc/{child}/cmdline")):
+                return int(child)
+        return None
+
+    def directory(self):
+        name = f"*/running/{self.process}"
+        return next(iter((cache() / "kernels").glob(name)), None)
+
+
+def read(path):
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
+
+
+def cache():
+    home = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+    return Path(os.environ.get("INORM_CACHE", home / "inorm"))
+
+
+def text(outputs, name="stdout"):
+    streams = [content for kind, content in outputs if kind == "stream"]
+    return "".join(content["text"] for content in streams if content["name"] == name)
+
+
+def kinds(outputs):
+    return [kind for kind, _ in outputs if kind not in ("status", "execute_input")]
+
+
+def wait_for(what, condition, seconds=20):
+    until = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > until:
+            raise AssertionError(f"waited in vain for {what}")
+        time.sleep(0.02)
+
+
+class Protocol(jupyter_kernel_test.KernelTests):
+    """The suite of the Jupyter project, with every optional part that a Rust kernel can have."""
+
+    kernel_name = "inorm"
+    language_name = "Rust"
+    file_extension = ".rs"
+    code_hello_world = 'println!("hello, world");'
+    code_stderr = 'eprintln!("something to know");'
+    code_generate_error = 'panic!("on purpose");'
+    code_execute_result = [
+        {"code": "6 * 7", "result": "42"},
+        {"code": '"six"', "result": '"six"'},
+    ]
+    code_display_data = [
+        {
+            "code": 'inorm::notebook::Table::empty("One").show();',
+            "mime": "text/html",
+        },
+    ]
+    code_clear_output = "inorm::notebook::clear();"
+    completion_samples = [{"text": "std::collections::HashMa", "matches": {"HashMap"}}]
+    complete_code_samples = ["let a = 1;", "fn f() -> u8 { 1 }", "'{'"]
+    incomplete_code_samples = ["fn f() {", "let a = [1,", '"text', "/* comment"]
+    invalid_code_samples = ["let a = 1)", "(]"]
+    code_history_pattern = "6 ?*"
+    supported_history_operations = ("tail", "range", "search")
+    code_inspect_sample = "std::vec::Vec::<u8>::new("
+
+    @classmethod
+    def setUpClass(cls):
+        cls.kernel = Kernel()
+        cls.km, cls.kc = cls.kernel.manager, cls.kernel.client
+        cls.kernel.run(DEPENDENCY)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.kernel.end()
+
+
+class Session(unittest.TestCase):
+    """One reader, from the page's first second to the last."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.kernel = Kernel()
+        early, after = cls.kernel.client.execute(DEPENDENCY), cls.kernel.client.execute("1 + 1")
+        cls.early = cls.kernel.outcome(early)
+        # Its status messages were skipped while the first was waited for, or are still to come.
+        while cls.kernel.client.get_shell_msg(timeout=PATIENCE)["parent_header"]["msg_id"] != after:
+            pass
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.kernel.end()
+
+    def run_cell(self, code, **options):
+        return self.kernel.run(code, **options)
+
+    def failing(self, code):
+        outputs, reply = self.run_cell(code)
+        self.assertEqual(reply["status"], "error")
+        errors = [content for kind, content in outputs if kind == "error"]
+        self.assertEqual([error["evalue"] for error in errors], [reply["evalue"]])
+        return reply["evalue"], "\n".join(reply["traceback"])
+
+    def test_an_early_cell_says_what_it_waits_for_and_then_no_more(self):
+        outputs, reply = self.early
+        self.assertEqual(reply["status"], "ok")
+        shown = kinds(outputs)
+        self.assertEqual(shown[0], "display_data")
+        self.assertEqual(shown[-1], "clear_output")
+        self.assertEqual(set(shown[1:-1]), {"update_display_data"})
+        first = outputs[[kind for kind, _ in outputs].index("display_data")][1]
+        self.assertIn("preparing the library", first["data"]["text/plain"])
+
+    def test_a_panic_says_what_and_where_and_keeps_variables(self):
+        self.run_cell("let kept = 5;")
+        value, traceback = self.failing('let a = 1;\nassert!(a > 1, "too small");')
+        self.assertEqual(value, "too small (panic in line 2 of the cell)")
+        self.assertIn('assert!(a > 1, "too small");', traceback)
+        self.assertNotIn("backtrace", traceback)
+        outputs, _ = self.run_cell("kept")
+        self.assertEqual(outputs[-1][1]["data"]["text/plain"], "5")
+
+    def test_a_panic_that_the_cell_catches_is_no_error(self):
+        code = "std::panic::catch_unwind(|| panic!()).is_err()"
+        outputs, reply = self.run_cell(code)
+        self.assertEqual((reply["status"], kinds(outputs)), ("ok", ["execute_result"]))
+
+    def test_a_question_mark_says_what_and_where(self):
+        value, _ = self.failing('let a = 1;\nlet number: u8 = "seven".parse()?;')
+        where = "(returned by ? in line 2 of the cell)"
+        self.assertEqual(value, f"invalid digit found in string {where}")
+
+    def test_an_error_of_the_compiler_keeps_its_carets(self):
+        value, traceback = self.failing('let a = 1;\nlet number: u8 = "seven";')
+        self.assertEqual(value, "mismatched types (line 2 of the cell)")
+        self.assertIn("╰", traceback)
+        self.assertIn("cell ", traceback)
+
+    def test_text_without_a_newline_appears_where_it_was_printed(self):
+        code = 'use std::io::Write;\nprint!("a"); std::io::stdout().flush()?; print!("b"); 1'
+        outputs, reply = self.run_cell(code)
+        self.assertEqual((reply["status"], text(outputs)), ("ok", "ab"))
+        self.assertEqual(kinds(outputs)[-1], "execute_result")
+
+    def test_a_hundred_thousand_lines_come_complete_and_in_order(self):
+        outputs, _ = self.run_cell('for i in 0..100_000 { println!("line {i}"); }')
+        self.assertEqual(text(outputs), "".join(f"line {i}\n" for i in range(100_000)))
+
+    def test_several_values_of_a_cell_all_appear(self):
+        table = 'inorm::notebook::Table::empty("{}").show();'
+        code = table.format("One") + ' println!("between"); ' + table.format("Two") + " 3"
+        outputs, _ = self.run_cell(code)
+        self.assertEqual(
+            kinds(outputs), ["display_data", "stream", "display_data", "execute_result"]
+        )
+
+    def test_a_progress_bar_changes_in_place_and_ends_as_a_line(self):
+        code = """let mut progress = inorm::notebook::Progress::new("steps", 20);
+        for _ in 0..20 { std::thread::sleep(std::time::Duration::from_millis(40)); progress.advance(1); }
+        progress.finish();"""
+        outputs, _ = self.run_cell(code)
+        shown = [content for kind, content in outputs if kind.endswith("display_data")]
+        self.assertEqual(len({content["transient"]["display_id"] for content in shown}), 1)
+        self.assertGreater(len(shown), 2)
+        self.assertEqual(shown[-1]["data"], {"text/plain": "steps: all 20 done"})
+
+    def test_a_training_shows_curves_and_leaves_lines(self):
+        outputs, reply = self.run_cell(
+            """use inorm::{Condition, configuration::configuration, dataset::FashionMnist};
+            use inorm::{learning::Run, notebook::train_all};
+            let data = FashionMnist::subset()?;
+            let run = Run::new(Condition::ELn, &configuration(13)?).epochs(10);
+            let records = train_all(&[run], &data)?;"""
+        )
+        self.assertEqual(reply["status"], "ok")
+        shown = [content["data"] for kind, content in outputs if kind.endswith("display_data")]
+        self.assertTrue(any("data:image/png;base64," in d.get("text/html", "") for d in shown))
+        self.assertEqual(set(shown[-1]), {"text/plain"})
+        final = shown[-1]["text/plain"]
+        self.assertRegex(final, r"^e_ln  test accuracy \d\d\.\d % after 10 epochs$")
+
+    def test_an_interrupted_training_returns_what_it_has(self):
+        self.run_cell("let before = 1;")
+        self.kernel.interrupt_after(8)
+        outputs, reply = self.run_cell(
+            """use inorm::{Condition, configuration::configuration, dataset::FashionMnist};
+            use inorm::{learning::Run, notebook::train_all};
+            let run = Run::new(Condition::ELn, &configuration(13)?).epochs(100_000);
+            let partial = train_all(&[run], &FashionMnist::subset()?)?;"""
+        )
+        self.assertEqual((reply["status"], reply["ename"]), ("error", "Interrupted"))
+        self.assertIn("every variable", reply["evalue"])
+        outputs, _ = self.run_cell("before + partial.len()")
+        self.assertEqual(outputs[-1][1]["data"]["text/plain"], "2")
+
+    def test_a_cell_that_does_not_react_is_ended_and_what_is_lost_is_said(self):
+        self.run_cell('let precious = "x".to_owned();')
+        self.kernel.interrupt_after(5)
+        value, _ = self.failing("loop { std::thread::sleep(std::time::Duration::from_secs(1)); }")
+        self.assertIn("by force", value)
+        self.assertIn("precious", value)
+        outputs, _ = self.run_cell("let a = 7; a")
+        self.assertEqual(outputs[-1][1]["data"]["text/plain"], "7")
+
+    def test_a_program_that_dies_is_said_and_replaced(self):
+        value, _ = self.failing("std::process::abort();")
+        self.assertIn("SIGABRT", value)
+        _, reply = self.run_cell("assert_eq!(1, 1);")
+        self.assertEqual(reply["status"], "ok")
+
+    def test_cells_after_an_error_are_aborted_unless_the_client_wants_them(self):
+        for stop, expected in [(True, "aborted"), (False, "ok")]:
+            failing = self.kernel.client.execute('panic!("stop");', stop_on_error=stop)
+            following = self.kernel.client.execute("1")
+            replies = {}
+            while len(replies) < 2:
+                reply = self.kernel.client.get_shell_msg(timeout=PATIENCE)
+                replies[reply["parent_header"]["msg_id"]] = reply["content"]["status"]
+            self.assertEqual(replies, {failing: "error", following: expected})
+
+    def test_counts_silence_and_expressions(self):
+        _, first = self.run_cell("1")
+        outputs, silent = self.run_cell("1", silent=True)
+        self.assertEqual(kinds(outputs), [])
+        self.assertNotIn("execute_input", [kind for kind, _ in outputs])
+        outputs, next_one = self.run_cell("1", user_expressions={"sum": "2 + 3", "bad": "nothing"})
+        self.assertEqual(silent["execution_count"], first["execution_count"])
+        self.assertEqual(next_one["execution_count"], first["execution_count"] + 1)
+        self.assertEqual(outputs[-1][1]["execution_count"], next_one["execution_count"])
+        values = next_one["user_expressions"]
+        self.assertEqual(values["sum"]["data"]["text/plain"], "5")
+        self.assertEqual(values["bad"]["status"], "error")
+
+    def test_the_kernel_answers_while_a_cell_runs(self):
+        sleeping = self.kernel.client.execute(
+            "std::thread::sleep(std::time::Duration::from_secs(4));"
+        )
+        time.sleep(0.5)
+        began = time.monotonic()
+        asked = self.kernel.client.kernel_info()
+        reply = self.kernel.client.get_shell_msg(timeout=PATIENCE)
+        self.assertEqual(reply["parent_header"]["msg_id"], asked)
+        self.assertLess(time.monotonic() - began, 3)
+        self.kernel.outcome(sleeping)
+
+    def test_a_request_that_is_not_signed_with_the_key_is_refused(self):
+        client = self.kernel.manager.client()
+        client.session.key = b"another key"
+        client.start_channels(stdin=False, hb=False, iopub=False, control=False)
+        client.kernel_info()
+        with self.assertRaises(Empty):
+            client.get_shell_msg(timeout=1)
+        client.stop_channels()
+
+    def test_nobody_else_can_listen_or_read_the_key(self):
+        directory = self.kernel.directory()
+        self.assertEqual(directory.stat().st_mode & 0o077, 0)
+        self.assertEqual((directory / "backend.json").stat().st_mode & 0o077, 0)
+        hexadecimal = "".join(f"{byte:02X}" for byte in socket.inet_aton("127.0.0.1")[::-1])
+        processes = [self.kernel.process, self.kernel.backend()]
+        sockets = {os.readlink(link) for process in processes for link in descriptors(process)}
+        listening = [
+            line.split()
+            for line in read(Path("/proc/net/tcp")).splitlines()[1:]
+            if line.split()[3] == "0A" and f"socket:[{line.split()[9]}]" in sockets
+        ]
+        self.assertGreaterEqual(len(listening), 10)
+        self.assertEqual({fields[1].split(":")[0] for fields in listening}, {hexadecimal})
+
+
+def descriptors(process):
+    return [path for path in Path(f"/proc/{process}/fd").iterdir() if path.is_symlink()]
+
+
+class Ends(unittest.TestCase):
+    """However it ends, nothing is left, and whoever still lives says what happened."""
+
+    def test_a_kernel_killed_at_any_moment_leaves_nothing(self):
+        moments = random.Random(1)
+        for _ in range(25):
+            kernel = Kernel()
+            kernel.client.execute("1")
+            time.sleep(moments.uniform(0, 3))
+            backend, directory = kernel.backend(), kernel.directory()
+            os.kill(kernel.process, signal.SIGKILL)
+            if backend:
+                wait_for("the backend to end", lambda: not Path(f"/proc/{backend}/fd").exists())
+            if directory:
+                wait_for("its directory to go", lambda: not directory.exists())
+            kernel.end()
+
+    def test_a_backend_killed_at_any_moment_is_said_and_replaced(self):
+        moments = random.Random(2)
+        kernel = Kernel()
+        for _ in range(25):
+            waiting = kernel.client.execute("1")
+            wait_for("a backend", kernel.backend, seconds=60)
+            time.sleep(moments.uniform(0, 3))
+            backend = kernel.backend()
+            if backend is None:
+                self.fail("there is no backend")
+            os.kill(backend, signal.SIGKILL)
+            _, reply = kernel.outcome(waiting)
+            if reply["status"] == "error":
+                self.assertIn("SIGKILL", reply["evalue"])
+            wait_for("it to be gone", lambda: not Path(f"/proc/{backend}/fd").exists())
+        outputs, reply = kernel.run("40 + 2")
+        while reply["status"] == "error":
+            self.assertIn("SIGKILL", reply["evalue"])
+            outputs, reply = kernel.run("40 + 2")
+        self.assertEqual(outputs[-1][1]["data"]["text/plain"], "42")
+        directory = kernel.directory()
+        kernel.end()
+        wait_for("its directory to go", lambda: not directory.exists())
+
+
+if __name__ == "__main__":
+    unittest.main()
