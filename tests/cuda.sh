@@ -71,7 +71,7 @@ environment() {
 # The dependencies are those of the other checks; only what the feature changes is compiled. In a
 # directory of its own: this library's files have the same names with and without the feature.
 share_dependencies() {
-    local from=${CARGO_TARGET_DIR:-$cache/target}/release to=$cache/target-cuda
+    local from=${CARGO_TARGET_DIR:-$cache/target}/release to=${CUDA_TARGET_DIR:-$cache/target-cuda}
     export CARGO_TARGET_DIR=$to
     if cmp --quiet Cargo.lock "$to/Cargo.lock" || [[ ! -d $from/deps ]]; then
         return
