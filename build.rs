@@ -20,7 +20,7 @@ fn main() {
         return;
     }
     SOURCES.iter().for_each(|source| println!("cargo:rerun-if-changed={source}"));
-    ["CUDA_PATH", "CUDA_ROOT", "PATH"]
+    ["CUDA_PATH", "CUDA_ROOT"]
         .iter()
         .for_each(|name| println!("cargo:rerun-if-env-changed={name}"));
     let out = env::var("OUT_DIR").expect("cargo sets it");

@@ -22,8 +22,9 @@ check() {
 check cargo fmt --check
 check cargo clippy --locked --all-targets -- --deny warnings
 RUSTDOCFLAGS="--deny warnings" check cargo doc --locked --no-deps
-check cargo check --locked --features cuda,ci-check
+check cargo check --locked --features cuda,ci-check --all-targets
 check cargo test --locked --release
+check tests/cuda.sh
 
 if [[ ${1:-all} == library ]]; then
     exit

@@ -102,6 +102,11 @@ impl Memory for Threads {
     fn read<T: Plain>(&self, buffer: &Shared<T>) -> Result<Vec<T>> {
         Ok(buffer.values().to_vec())
     }
+
+    fn copy<T: Plain>(&self, from: &Shared<T>, to: &mut Shared<T>) -> Result<()> {
+        to.0.get_mut().copy_from_slice(from.values());
+        Ok(())
+    }
 }
 
 impl Machine for Threads {
@@ -215,9 +220,9 @@ fn assert_close(run: &Run, a: &NetworkWeights<f32>, b: &NetworkWeights<f32>) {
 }
 
 /// Trains on both, and compares everything that comes out.
-fn check(lanes: u32, runs: &[Run], images: usize) {
+fn check<D: Device>(device: D, runs: &[Run], images: usize) {
     let data = small(images);
-    let (weights, records) = trained(Kernels(Threads::new(lanes)), runs, &data);
+    let (weights, records) = trained(device, runs, &data);
     let (expected_weights, expected) = trained(Cpu, runs, &data);
     for (index, run) in runs.iter().enumerate() {
         assert_close(run, &weights[index], &expected_weights[index]);
@@ -239,17 +244,27 @@ fn check(lanes: u32, runs: &[Run], images: usize) {
 
 #[test]
 fn one_lane() {
-    check(1, &runs(&[26, 41]), 70);
+    check(Kernels(Threads::new(1)), &runs(&[26, 41]), 70);
 }
 
 #[test]
 fn a_warp_of_eight_lanes() {
-    check(8, &runs(&[26]), 40);
+    check(Kernels(Threads::new(8)), &runs(&[26]), 40);
 }
 
 #[test]
 fn a_warp_of_thirty_two_lanes() {
     let mut runs = runs(&[34]);
     runs.retain(|run| matches!(run.condition, Condition::EiLn | Condition::INormFull));
-    check(32, &runs, 20);
+    check(Kernels(Threads::new(32)), &runs, 20);
+}
+
+/// `tests/gpu.sh` runs it.
+#[test]
+#[ignore = "needs an NVIDIA GPU"]
+#[cfg(feature = "cuda")]
+fn a_gpu() {
+    let gpu = inorm::ensemble::Gpu::new().unwrap();
+    check(Kernels(gpu.clone()), &runs(&[26, 41]), 70);
+    check(Kernels(gpu), &runs(&[178, 234]), 1_000);
 }

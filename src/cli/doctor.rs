@@ -42,6 +42,7 @@ pub fn run() -> Outcome {
         ("Python environment", environment(&checkout)),
         ("Kernel in JupyterLab", kernelspec(&checkout)),
         ("FashionMNIST", data()),
+        ("NVIDIA GPU", gpu()),
     ];
     let mut missing = Vec::new();
     for (name, finding) in findings {
@@ -178,6 +179,39 @@ fn data() -> Finding {
         Ok(Source::Folder(folder)) => Present(format!("in {}", folder.display())),
         Ok(Source::Subset) => Later("only the built-in subset; `inorm data fetch` gets all".into()),
         Err(error) => Missing(error.to_string()),
+    }
+}
+
+/// Asks the driver, as a program with the feature `cuda` would; but that one does not even start
+/// where the driver's library is missing.
+fn gpu() -> Finding {
+    let needed = "only the feature 'cuda' needs it, and a program with it does not start without";
+    // SAFETY: loads the driver's library, if there is one, which is made to be loaded.
+    let driver = unsafe { libc::dlopen(c"libcuda.so.1".as_ptr(), libc::RTLD_NOW) };
+    // SAFETY: looks a name up in a library that is never unloaded.
+    let find = |name: &std::ffi::CStr| unsafe { libc::dlsym(driver, name.as_ptr()) };
+    if driver.is_null() || find(c"cuInit").is_null() || find(c"cuDeviceGetCount").is_null() {
+        return Later(format!("no driver (libcuda.so.1); {needed}"));
+    }
+    type Pointer = *mut libc::c_void;
+    let mut count: libc::c_int = 0;
+    // SAFETY: NVIDIA documents these two functions with these types.
+    let answer = unsafe {
+        let start: extern "C" fn(u32) -> i32 = std::mem::transmute::<Pointer, _>(find(c"cuInit"));
+        let ask: extern "C" fn(*mut libc::c_int) -> i32 =
+            std::mem::transmute::<Pointer, _>(find(c"cuDeviceGetCount"));
+        match start(0) {
+            0 => ask(&mut count),
+            error => error,
+        }
+    };
+    match (answer, count) {
+        (0, 1..) if cfg!(feature = "cuda") => Present(format!("{count}, for sweeps in ensembles")),
+        (0, 1..) => {
+            Later(format!("{count}, but this program was built without the feature 'cuda'"))
+        }
+        (0, _) => Later("a driver, but no GPU".to_owned()),
+        (error, _) => Later(format!("a driver that answers with error {error}, and no GPU")),
     }
 }
 

@@ -14,7 +14,7 @@ pub struct Parity {
     /// Fixtures, named after their conditions.
     #[arg(required = true, value_name = "FILE.npz")]
     files: Vec<PathBuf>,
-    /// Also in single precision, through the path that trains.
+    /// Also in single precision: the engine that trains, and an ensemble.
     #[arg(long)]
     f32: bool,
     /// The condition, for files with other names.
@@ -29,13 +29,15 @@ pub struct Parity {
 /// Compares and prints a table; fails if an error is above the tolerance.
 pub fn run(options: &Parity) -> Outcome {
     let condition = options.condition.as_deref().map(str::parse::<Condition>).transpose()?;
-    let mut paths = vec![ComputePath::Typed64, ComputePath::Engine64];
-    if options.f32 {
-        paths.push(ComputePath::Engine32);
-    }
     let mut above = 0;
     for file in &options.files {
         let fixture = Fixture::read(file, condition)?;
+        let mut paths = vec![ComputePath::Typed64, ComputePath::Engine64];
+        if options.f32 {
+            paths.push(ComputePath::Engine32);
+            // An ensemble knows no momentum.
+            paths.extend(fixture.rule.is_plain().then_some(ComputePath::Ensemble32));
+        }
         let reports: Vec<Report> =
             paths.iter().map(|&path| compare(&fixture, path)).collect::<Result<_, _>>()?;
         println!("{}: {}", file.display(), fixture.condition);

@@ -38,6 +38,11 @@ impl Memory for Cpu {
     fn read<T: Plain>(&self, buffer: &Vec<T>) -> Result<Vec<T>> {
         Ok(buffer.clone())
     }
+
+    fn copy<T: Plain>(&self, from: &Vec<T>, to: &mut Vec<T>) -> Result<()> {
+        to.copy_from_slice(from);
+        Ok(())
+    }
 }
 
 impl Device for Cpu {

@@ -86,14 +86,6 @@ impl Gpu {
         driver::mem_get_info().map(|(free, _)| free as u64).map_err(failed("ask for free memory"))
     }
 
-    /// Waits until everything that was asked for is done.
-    ///
-    /// # Errors
-    /// If any of it failed.
-    pub fn wait(&self) -> Result<()> {
-        self.device.synchronize().map_err(failed("finish its work"))
-    }
-
     fn allocate<T>(&self, count: usize) -> Result<Buffer<T>> {
         let size = (count * size_of::<T>()).max(1);
         let bytes = self.device.alloc_zeros(size);
@@ -146,6 +138,10 @@ impl Memory for Gpu {
         let part = buffer.bytes.slice(..size);
         self.device.dtoh_sync_copy_into(&part, bytes).map_err(failed("give values back"))?;
         Ok(values)
+    }
+
+    fn copy<T: Plain>(&self, from: &Buffer<T>, to: &mut Buffer<T>) -> Result<()> {
+        self.device.dtod_copy(&from.bytes, &mut to.bytes).map_err(failed("copy values"))
     }
 }
 

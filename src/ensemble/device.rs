@@ -46,6 +46,12 @@ pub trait Memory {
     /// # Errors
     /// If the device fails.
     fn read<T: Plain>(&self, buffer: &Self::Buffer<T>) -> Result<Vec<T>>;
+
+    /// Makes `to` what `from`, of the same size, is.
+    ///
+    /// # Errors
+    /// If the device fails.
+    fn copy<T: Plain>(&self, from: &Self::Buffer<T>, to: &mut Self::Buffer<T>) -> Result<()>;
 }
 
 /// A matrix in a buffer, and where the next ones of a batch of products are.

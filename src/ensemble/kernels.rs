@@ -210,6 +210,10 @@ impl<M: Machine> Memory for Kernels<M> {
     fn read<T: Plain>(&self, buffer: &Self::Buffer<T>) -> Result<Vec<T>> {
         self.0.read(buffer)
     }
+
+    fn copy<T: Plain>(&self, from: &Self::Buffer<T>, to: &mut Self::Buffer<T>) -> Result<()> {
+        self.0.copy(from, to)
+    }
 }
 
 impl<M: Machine> Device for Kernels<M> {

@@ -21,6 +21,8 @@
 //! An ensemble is trained on a device: [`Cpu`], one thread of the processor; or [`Kernels`] on
 //! some [`Machine`]: with the feature `cuda`, an NVIDIA GPU.
 
+#[cfg(feature = "cli")]
+mod alone;
 mod cpu;
 #[cfg(feature = "cuda")]
 mod cuda;
@@ -30,6 +32,8 @@ mod net;
 mod stack;
 mod train;
 
+#[cfg(feature = "cli")]
+pub(crate) use alone::Alone;
 pub use cpu::Cpu;
 #[cfg(feature = "cuda")]
 pub use cuda::{Cuda, Gpu};

@@ -80,6 +80,22 @@ impl Layout {
         (4 * (weights + batch * self.capacity) + size_of_val(&self.nets[..])) as u64
     }
 
+    /// What a training step on `size` samples does at least: floating-point operations of its
+    /// products, and bytes that these read and write.
+    pub(super) fn work(&self, size: usize) -> [f64; 2] {
+        let (mut operations, mut bytes) = (0, 0);
+        for form in &self.forms {
+            let (matrix, targets) = (form.targets() * form.inputs, form.targets());
+            let below = if self.shared { 0 } else { form.through() * form.inputs };
+            let inhibition = (2 + usize::from(form.trains_w_ei())) * form.units * form.inhibitory;
+            operations += 2 * size * (2 * matrix + below + inhibition);
+            // Forward reads the matrix, the update reads and writes it; drive and delta are
+            // written once and read once.
+            bytes += 4 * (3 * matrix + below + 4 * size * targets);
+        }
+        [operations as f64, bytes as f64]
+    }
+
     /// The columns of a shared matrix that Dale's principle holds for.
     pub(super) fn signed(&self) -> Vec<Range<usize>> {
         let columns = |(net, form): (&Net, &Form<f32>)| {

@@ -129,6 +129,14 @@ impl<'d, D: Device> Companions<'d, D> {
         layers + images as u64
     }
 
+    /// What a training step does at least: floating-point operations of the matrix products, and
+    /// bytes that these read and write.
+    pub fn work_per_step(&self) -> [f64; 2] {
+        let batch = self.records[0].run.batch;
+        let works = self.ensemble.layers.iter().map(|stack| stack.layout.work(batch));
+        works.fold([0.0; 2], |[o, b], [operations, bytes]| [o + operations, b + bytes])
+    }
+
     /// What was recorded of each run so far, in the order in which they were given.
     pub fn records(&self) -> &[Record] {
         &self.records

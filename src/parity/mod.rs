@@ -7,4 +7,4 @@ mod fixture;
 mod report;
 
 pub use fixture::{FIXTURE_SHAPE, Fixture};
-pub use report::{Path as ComputePath, Quantity, Report, compare};
+pub use report::{Path as ComputePath, Quantity, Report, compare, compare_ensemble};
