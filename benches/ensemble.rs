@@ -115,7 +115,8 @@ fn product_rate<D: Device>(device: &D, side: usize) -> f64 {
 fn copy_speed<D: Device>(device: &D, count: usize) -> f64 {
     let from = device.zeros::<f32>(count).expect("room");
     let mut to = device.zeros::<f32>(count).expect("room");
-    8.0 * count as f64 / time(device, || device.copy(&from, &mut to).expect("a copy"))
+    let copy = || device.copy(&from, std::hint::black_box(&mut to)).expect("a copy");
+    8.0 * count as f64 / time(device, copy)
 }
 
 /// Seconds of a call, once the device is warm.

@@ -5,7 +5,7 @@
 #   tests/check.sh library   without the notebooks: no Python, no Rust kernel, no browser
 #
 # What is compiled stays in the cache directory, so that a second run, in another clone too, is
-# fast. No check needs a GPU.
+# fast. No check needs a GPU; that of the kernels for one needs g++.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
