@@ -72,15 +72,18 @@ environment() {
 # directory of its own: this library's files have the same names with and without the feature.
 share_dependencies() {
     local from=${CARGO_TARGET_DIR:-$cache/target}/release to=${CUDA_TARGET_DIR:-$cache/target-cuda}
+    local stamp
+    stamp=$({ rustc --version && cat Cargo.lock; } | sha256sum)
     export CARGO_TARGET_DIR=$to
-    if cmp --quiet Cargo.lock "$to/Cargo.lock" || [[ ! -d $from/deps ]]; then
+    if [[ -d $to && $(cat "$to/stamp" 2>/dev/null) == "$stamp" || ! -d $from/deps ]]; then
         return
     fi
     rm -rf "$to"
     mkdir -p "$to/release"
-    cp -a --link "$from/deps" "$from/build" "$from/.fingerprint" "$to/release/"
+    cp -a --link "$from/deps" "$to/release/"
+    cp -a "$from/build" "$from/.fingerprint" "$to/release/"
     rm -rf "$to"/release/deps/{lib,}inorm* "$to"/release/{build,.fingerprint}/inorm-*
-    cp Cargo.lock "$to/Cargo.lock"
+    echo "$stamp" >"$to/stamp"
 }
 
 install_toolkit

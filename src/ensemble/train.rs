@@ -310,3 +310,46 @@ impl InitialWeights {
         Ok(weights)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Condition, configuration::configuration, ensemble::Cpu};
+
+    #[test]
+    fn the_bytes_that_are_announced_are_those_that_are_taken() {
+        let data = FashionMnist::subset().unwrap();
+        let run = |condition| {
+            let mut run = Run::new(condition, &configuration(0).unwrap());
+            run.width = 23;
+            run
+        };
+        let runs: Vec<Run> = Condition::ALL.map(run).into();
+        let companions = Companions::new(Cpu, &runs, &data).unwrap();
+        let ensemble = &companions.ensemble;
+        let mut taken = 4 * ensemble.x.len();
+        for stack in &ensemble.layers {
+            taken += size_of_val(&stack.table[..]);
+            for buffer in [
+                &stack.matrix,
+                &stack.w_ei,
+                &stack.b,
+                &stack.nu,
+                &stack.drive,
+                &stack.inhibition,
+                &stack.z,
+                &stack.normalized,
+                &stack.activity,
+                &stack.s,
+                &stack.error,
+                &stack.delta,
+            ] {
+                taken += 4 * buffer.len();
+            }
+        }
+        for shown in [&companions.train, &companions.test] {
+            taken += shown.pixels.len() + shown.labels.len() + 4 * shown.shifts.len();
+        }
+        assert_eq!(Companions::<Cpu>::bytes(&runs, &data), taken as u64);
+    }
+}
