@@ -24,12 +24,12 @@ check cargo clippy --locked --all-targets -- --deny warnings
 RUSTDOCFLAGS="--deny warnings" check cargo doc --locked --no-deps
 check cargo check --locked --features cuda,ci-check --all-targets
 check cargo test --locked --release
-check tests/cuda.sh
 
 if [[ ${1:-all} == library ]]; then
     exit
 fi
 check python3 tests/licences.py
+check tests/cuda.sh
 check cargo run --locked --release --quiet -- lab --prepare
 check .venv/bin/python -m pip install --quiet --disable-pip-version-check \
     --requirement python/requirements-test.txt

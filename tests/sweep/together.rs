@@ -3,7 +3,11 @@
 use crate::store::Sweep;
 use inorm::sweep::{Store, Tables};
 use rand::{Rng, SeedableRng};
-use std::{collections::HashMap, process::Stdio, time::Duration};
+use std::{
+    collections::HashMap,
+    process::{Command, Stdio},
+    time::Duration,
+};
 
 /// Twelve runs: two ensembles of six.
 const SMALL: &[&str] = &[
@@ -73,6 +77,24 @@ fn an_ensemble_is_killed_at_six_moments_and_nothing_is_lost() {
     for planned in sweep.plan() {
         assert!(store.is_done(&planned.id).unwrap());
     }
+}
+
+#[test]
+fn an_ensemble_told_to_stop_is_put_aside_and_goes_on_later() {
+    let few = &["--conditions", "e_ln,inorm_full", "--configs", "3", "--epsilons", "0.75"];
+    let sweep = Sweep::planned(&[few, &["--epochs", "60"][..]].concat());
+    let one = &["run", "--subset", "--ensemble", "--jobs", "1", "--checkpoint-epochs", "1000"];
+    let worker = sweep.command(one).stderr(Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(700));
+    let pid = worker.id().to_string();
+    assert!(Command::new("kill").args(["-s", "TERM", &pid]).status().unwrap().success());
+    let output = worker.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(said.matches("put aside after epoch").count(), 2, "{said}");
+    let said = sweep.succeeds(one);
+    assert_eq!(said.matches("goes on after epoch").count(), 2, "{said}");
+    assert!(said.contains("2 runs filed"), "{said}");
 }
 
 #[test]
