@@ -33,7 +33,7 @@ pub(super) fn is_whole(path: &Path) -> Result<bool> {
 ///
 /// # Errors
 /// If the file is not a table that [`write_table`] has written, byte for byte.
-pub(super) fn read_table(path: &Path) -> Result<DataFrame> {
+pub fn read_table(path: &Path) -> Result<DataFrame> {
     let bytes = fs::read(path).map_err(|e| Error::io("read", path, e))?;
     let table =
         if is_sealed(&bytes) { ParquetReader::new(Cursor::new(bytes)).finish().ok() } else { None };
@@ -81,7 +81,7 @@ fn digest(data: &[u8], footer: &[u8]) -> [u8; 32] {
 ///
 /// # Errors
 /// If it cannot be written whole; then what was there before still is.
-pub(super) fn write_table(path: &Path, table: &mut DataFrame) -> Result<()> {
+pub fn write_table(path: &Path, table: &mut DataFrame) -> Result<()> {
     // In memory first: polars hides what the operating system says when a disk is full.
     let mut bytes = Vec::new();
     ParquetWriter::new(&mut bytes).finish(table)?;

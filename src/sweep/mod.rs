@@ -20,6 +20,7 @@ mod work;
 
 pub use claim::{Claim, Holder};
 pub use claims::{CLAIMS, Claim as PaperClaim, Evidence, claims_markdown, evidence};
+pub use files::{read_table, write_table};
 pub use merge::{Merged, Tables, merge};
 pub use plan::{Planned, Profile, Selection, run_id};
 pub use rows::{Provenance, SCHEMA, data_source};

@@ -3,8 +3,8 @@
 
 use crate::store::{Sweep, assert_same, inorm};
 use inorm::{
-    polars::prelude::{Column, ParquetReader, ParquetWriter, SerReader},
-    sweep::{Store, Tables, merge},
+    polars::prelude::Column,
+    sweep::{Store, Tables, merge, read_table, write_table},
 };
 use rand::{Rng, SeedableRng};
 use std::{
@@ -157,9 +157,9 @@ fn results_that_do_not_belong_together_are_not_mixed() {
 
     let folder = subset.folder().join("runs");
     let part = fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
-    let mut row = ParquetReader::new(File::open(&part).unwrap()).finish().unwrap();
+    let mut row = read_table(&part).unwrap();
     row.with_column(Column::new("schema".into(), [99])).unwrap();
-    ParquetWriter::new(File::create(&part).unwrap()).finish(&mut row).unwrap();
+    write_table(&part, &mut row).unwrap();
     let said = merge(&stores[..1], into.path()).unwrap_err().to_string();
     assert!(said.contains("schema 99"), "{said}");
 }
