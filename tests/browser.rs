@@ -24,6 +24,19 @@ fn tables_and_figures_are_visible() {
 
 #[test]
 #[ignore = "needs `inorm lab --prepare`, python/requirements-test.txt and Chromium"]
+fn a_reader_sees_what_moves_and_can_stop_it() {
+    let clone = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let status = Command::new(clone.join(".venv/bin/python"))
+        .arg(clone.join("tests/live.py"))
+        .args([Path::new(env!("CARGO_BIN_EXE_inorm")), clone])
+        .arg(Path::new(env!("CARGO_TARGET_TMPDIR")).join("browser"))
+        .status()
+        .unwrap();
+    assert!(status.success());
+}
+
+#[test]
+#[ignore = "needs `inorm lab --prepare`, python/requirements-test.txt and Chromium"]
 fn the_rendered_book_fits_its_screens_and_its_links_lead_somewhere() {
     let clone = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folder = tempfile::tempdir().unwrap();

@@ -250,7 +250,7 @@ class Session(unittest.TestCase):
         self.assertRegex(final, r"^e_ln  test accuracy \d\d\.\d % after 10 epochs$")
 
     def test_an_interrupted_training_returns_what_it_has(self):
-        self.run_cell("let before = 1;")
+        self.run_cell("let before = 1usize;")
         self.kernel.interrupt_after(8)
         outputs, reply = self.run_cell(
             """use inorm::{Condition, configuration::configuration, dataset::FashionMnist};

@@ -172,22 +172,36 @@ pub fn variables(compiled: &str) -> Vec<String> {
     names.filter(|name| name != "inorm_is_ready").collect()
 }
 
-/// The backend numbers its cells in its own way.
+/// `[ command_2:1:1 ]` at the head of a report: the backend numbers its cells in its own way, and
+/// the place is always the first.
 fn in_cell(line: &str, count: u32) -> String {
     let Some((before, after)) = line.split_once("command_") else { return line.to_owned() };
-    let rest = after.trim_start_matches(|c: char| c.is_ascii_digit());
+    let rest = after.trim_start_matches(|c: char| c.is_ascii_digit() || c == ':');
     match rest.len() < after.len() {
         true => format!("{before}cell {count}{rest}"),
         false => line.to_owned(),
     }
 }
 
-/// `[command_2:1:5]` in a traceback.
+/// The line of the cell under which a report draws its first mark.
 fn line_of_error(error: &Value) -> Option<usize> {
-    error["traceback"].as_array()?.iter().find_map(|line| {
-        let (_, after) = line.as_str()?.split_once("command_")?;
-        after.split(':').nth(1)?.trim().parse().ok()
-    })
+    let mut last = None;
+    for line in error["traceback"].as_array()?.iter().filter_map(Value::as_str) {
+        let line = without_colours(line);
+        let Some((margin, rest)) = line.split_once('│') else { continue };
+        match margin.trim().parse() {
+            Ok(number) => last = Some(number),
+            Err(_) if rest.contains(['─', '┬', '^']) => return last,
+            Err(_) => {}
+        }
+    }
+    last
+}
+
+fn without_colours(text: &str) -> String {
+    let mut parts = text.split("\x1b[");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |plain, part| plain + part.split_once('m').map_or(part, |(_, rest)| rest))
 }
 
 #[cfg(test)]
@@ -196,12 +210,18 @@ mod tests {
 
     #[test]
     fn an_error_of_the_compiler_says_where_and_keeps_its_carets() {
-        let carets = ["Error: mismatched types", "  ╭─[ command_7:2:5 ]", "  │ ^^^"];
+        let carets = [
+            "Error: mismatched types",
+            "   \x1b[38;5;246m╭─[\x1b[0m command_7:1:1 ]",
+            "   \x1b[38;5;246m│\x1b[0m",
+            " \x1b[38;5;246m2 │\x1b[0m let a: u8 = \"\";",
+            "   │             ─┬",
+        ];
         let error = json!({"evalue": "mismatched types", "traceback": carets});
         let trouble = Trouble::compilation(&[error.clone(), error], 3);
         assert_eq!(trouble.value, "mismatched types (line 2 of the cell), and 1 more");
-        assert_eq!(trouble.traceback[1], "  ╭─[ cell 3:2:5 ]");
-        assert_eq!(trouble.traceback[2], "  │ ^^^");
+        assert_eq!(trouble.traceback[1], "   \x1b[38;5;246m╭─[\x1b[0m cell 3 ]");
+        assert_eq!(trouble.traceback[4], carets[4]);
     }
 
     #[test]
