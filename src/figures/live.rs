@@ -58,7 +58,9 @@ pub fn picture(trained: &[Trained], epochs: u32) -> Result<Vec<u8>> {
         let after = |(index, value): (usize, &f64)| right.at((index + 1) as f64, *value);
         let points: Vec<_> = one.accuracies.iter().enumerate().map(after).collect();
         drawing.line(points.clone(), stroke);
-        for at in points {
+        // With many epochs a marker every few of them is enough to tell the curves apart.
+        let every = points.len().div_ceil(12).max(1);
+        for at in points.into_iter().step_by(every) {
             drawing.marker(at, one.look.marker, 4.0, one.look.color, style::WHITE);
         }
     }
