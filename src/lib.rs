@@ -117,3 +117,8 @@ pub use dfdx;
 pub use error::{Error, Result};
 /// The tables that results come in.
 pub use polars;
+
+/// The example of the README, compiled with the other examples.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
