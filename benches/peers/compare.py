@@ -18,6 +18,12 @@ HERE = Path(__file__).resolve().parent
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
+def on_one_core() -> None:
+    """What asks a program to use one thread is not always heard: JAX, for one, uses more."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
 def programs(width, steps):
     ours = ["cargo", "bench", "--quiet", "--bench", "floor", "--", "--once", str(width)]
     script = lambda name, *extra: [sys.executable, str(HERE / name), str(width), str(steps), *extra]
@@ -32,7 +38,14 @@ def programs(width, steps):
 def milliseconds(command):
     """What the program prints last, or None if it failed."""
     environment = {**os.environ, **ONE_THREAD}
-    result = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=HERE.parents[1])
+    result = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=HERE.parents[1],
+        preexec_fn=on_one_core,
+    )
     if result.returncode != 0:
         return None
     return float(result.stdout.split()[-1])
