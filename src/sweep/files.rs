@@ -57,7 +57,7 @@ fn footer(bytes: &[u8]) -> Option<usize> {
 
 /// Puts a checksum of the file between its data and its footer, where no reader of Parquet looks.
 /// A reader of Parquet that is given a damaged file can take wrong numbers for right ones, panic,
-/// or ask for any amount of memory; so no damaged file is given to it.
+/// or ask for a thousand times the memory; so no damaged file is given to it.
 fn sealed(bytes: &[u8]) -> Option<Vec<u8>> {
     let (data, footer) = bytes.split_at_checked(footer(bytes)?)?;
     Some([data, SEAL, &digest(data, footer), footer].concat())
