@@ -68,15 +68,7 @@ impl<'d, D: Device> Companions<'d, D> {
         let mut weights = InitialWeights::default();
         let begin = |run: &Run| {
             run.validate()?;
-            let record = Record {
-                run: run.clone(),
-                epochs: Vec::new(),
-                measurements: Vec::new(),
-                outcome: Outcome::Running,
-                training_seconds: 0.0,
-                steps: 0,
-                data: data.describe(),
-            };
+            let record = Record::begin(run, data);
             let state = EngineState { weights: weights.of(run)?, velocities: Vec::new() };
             Ok(Checkpoint { record, state })
         };

@@ -1,7 +1,10 @@
 //! One experiment as a value, and what came of it.
 
 use super::LearningRule;
-use crate::{Condition, Error, Result, configuration::Configuration, engine::LayerMeasurement};
+use crate::{
+    Condition, Error, Result, configuration::Configuration, dataset::FashionMnist,
+    engine::LayerMeasurement,
+};
 use serde::{Deserialize, Serialize};
 
 /// Everything that decides the outcome of a training run, apart from the data.
@@ -179,6 +182,19 @@ pub struct Measurement {
 }
 
 impl Record {
+    /// Of a run that has not made a step yet.
+    pub(crate) fn begin(run: &Run, data: &FashionMnist) -> Self {
+        Self {
+            run: run.clone(),
+            epochs: Vec::new(),
+            measurements: Vec::new(),
+            outcome: Outcome::Running,
+            training_seconds: 0.0,
+            steps: 0,
+            data: data.describe(),
+        }
+    }
+
     /// Accuracy on the test images after the last epoch, as a fraction; chance for a run that
     /// diverged, as the paper counts it. `None` if no epoch was finished.
     pub fn test_accuracy(&self) -> Option<f64> {

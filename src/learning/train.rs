@@ -91,15 +91,7 @@ impl<'d> Trainer<'d> {
             let expected = format!("{} with {} units", run.condition, run.width);
             return Err(Error::invalid("network", found, expected));
         }
-        let record = Record {
-            run: run.clone(),
-            epochs: Vec::new(),
-            measurements: Vec::new(),
-            outcome: Outcome::Running,
-            training_seconds: 0.0,
-            steps: 0,
-            data: data.describe(),
-        };
+        let record = Record::begin(run, data);
         Ok(Self::with(Engine::new(weights, run.rule), record, data))
     }
 
