@@ -4,7 +4,8 @@ Usage: browser.py PROGRAM CHECKOUT PICTURES NOTEBOOK...
 
 PROGRAM is the `inorm` command. Each notebook is opened, run, scrolled through, and photographed
 into the folder PICTURES. A picture or a table counts only if it is really on the screen: loaded,
-with an area, and not behind anything.
+with an area, and not behind anything. The first notebook is then run again in a kernel that was
+started again from the menu.
 """
 
 import json
@@ -16,6 +17,8 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
@@ -50,14 +53,42 @@ VISIBLE = """
 """
 
 
-def start_lab(program: str, checkout: Path) -> tuple[subprocess.Popen, str]:
-    lab = subprocess.Popen(
-        [program, "lab", "--no-browser"],
-        cwd=checkout,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+@contextmanager
+def jupyterlab(program: str, checkout: Path, height: int) -> Iterator[tuple[Page, str, Path]]:
+    """A page `height` pixels high, JupyterLab's address, and a folder for notebooks.
+
+    JupyterLab saves what it runs: notebooks belong in that folder, from which `..` is the library
+    as it is from theirs. Whoever ends the test early leaves nothing behind either.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))
+    folder = checkout / f"browser-test-{os.getpid()}"
+    folder.mkdir()
+    lab = None
+    try:
+        lab = subprocess.Popen(
+            [program, "lab", "--no-browser"],
+            cwd=checkout,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        address = wait_for_lab(lab)
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(
+                executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=ARGUMENTS
+            )
+            try:
+                yield browser.new_page(viewport={"width": 1280, "height": height}), address, folder
+            finally:
+                browser.close()
+    finally:
+        if lab:
+            os.killpg(lab.pid, signal.SIGTERM)
+            lab.wait(timeout=30)
+        shutil.rmtree(folder)
+
+
+def wait_for_lab(lab: subprocess.Popen) -> str:
     began = time.monotonic()
     for line in lab.stdout:
         if match := re.search(r"http://\S+token=\w+", line):
@@ -74,23 +105,47 @@ def start_lab(program: str, checkout: Path) -> tuple[subprocess.Popen, str]:
                 raise SystemExit("JupyterLab does not answer") from None
             time.sleep(0.1)
     print(f"JupyterLab answers {time.monotonic() - began:.1f} s after the command", flush=True)
-    return lab, address
+    return address
 
 
-def read(page: Page, address: str, folder: Path, name: str, pictures: Path) -> None:
+def open_notebook(page: Page, address: str, path: Path) -> None:
+    """Until the page shows it and its kernel is connected."""
     base, token = re.match(r"(http://[^/]+).*token=(\w+)", address).groups()
-    page.goto(f"{base}/lab/tree/{folder.name}/{name}?token={token}&reset")
+    page.goto(f"{base}/lab/tree/{path.parent.name}/{path.name}?token={token}&reset")
     page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
     shown = time.monotonic()
     wait_for_kernel(base, token)
-    print(f"{name}: kernel connected {time.monotonic() - shown:.1f} s after the page", flush=True)
-    page.screenshot(path=pictures / f"{name}-opened.png")
+    after = time.monotonic() - shown
+    print(f"{path.name}: kernel connected {after:.1f} s after the page", flush=True)
+
+
+def choose(page: Page, menu: str, entry: str) -> None:
+    page.get_by_role("menuitem", name=menu, exact=True).click()
+    page.get_by_role("menuitem", name=re.compile(f"^{entry}")).first.click()
+
+
+def restart_and_run_all(page: Page, path: Path, pictures: Path) -> None:
+    choose(page, "Run", "Restart Kernel and Run All Cells")
+    page.locator(".jp-Dialog button.jp-mod-accept").click()
+    page.wait_for_function(
+        """() => [...document.querySelectorAll('.jp-InputPrompt')]
+            .some((prompt) => prompt.innerText.includes('*'))""",
+        timeout=30_000,
+    )
     began = time.monotonic()
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_role("menuitem", name=re.compile("^Run All Cells")).first.click()
-    wait_until_executed(page, folder / name, pictures)
-    print(f"{name}: all cells ran in {time.monotonic() - began:.1f} s", flush=True)
-    check_outputs(page, folder / name, pictures)
+    wait_until_executed(page, path, pictures)
+    seconds = time.monotonic() - began
+    print(f"{path.name}: all cells ran again in {seconds:.1f} s in a new kernel", flush=True)
+
+
+def read(page: Page, address: str, path: Path, pictures: Path) -> None:
+    open_notebook(page, address, path)
+    page.screenshot(path=pictures / f"{path.name}-opened.png")
+    began = time.monotonic()
+    choose(page, "Run", "Run All Cells")
+    wait_until_executed(page, path, pictures)
+    print(f"{path.name}: all cells ran in {time.monotonic() - began:.1f} s", flush=True)
+    check_outputs(page, path, pictures)
 
 
 def wait_for_kernel(base: str, token: str) -> None:
@@ -159,37 +214,21 @@ def check_outputs(page: Page, path: Path, pictures: Path) -> None:
             f"{path.name}: {expected_images} pictures and {expected_tables} tables were sent, "
             f"{len(images)} and {len(tables)} are visible"
         )
-    if not expected_images:
-        raise SystemExit(f"{path.name}: no cell shows a picture")
+    if not expected_images + expected_tables:
+        raise SystemExit(f"{path.name}: no cell shows a picture or a table")
 
 
 def main() -> None:
     program, checkout, pictures, *notebooks = sys.argv[1:]
-    checkout, pictures = Path(checkout), Path(pictures)
+    pictures = Path(pictures)
     pictures.mkdir(parents=True, exist_ok=True)
-    # JupyterLab saves what it runs: on copies, in a folder from which `..` is the library too.
-    folder = checkout / f"browser-test-{os.getpid()}"
-    folder.mkdir()
-    lab = None
-    # Whoever ends the test early leaves nothing behind either.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))
-    try:
-        for notebook in notebooks:
-            shutil.copy(notebook, folder)
-        lab, address = start_lab(program, checkout)
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=os.environ.get("CHROMIUM", "/usr/bin/chromium"), args=ARGUMENTS
-            )
-            page = browser.new_page(viewport={"width": 1280, "height": 900})
-            for notebook in notebooks:
-                read(page, address, folder, Path(notebook).name, pictures)
-            browser.close()
-    finally:
-        if lab:
-            os.killpg(lab.pid, signal.SIGTERM)
-            lab.wait(timeout=30)
-        shutil.rmtree(folder)
+    with jupyterlab(program, Path(checkout), height=900) as (page, address, folder):
+        copies = [Path(shutil.copy(notebook, folder)) for notebook in notebooks]
+        for copy in copies:
+            read(page, address, copy, pictures)
+            if copy == copies[0]:
+                restart_and_run_all(page, copy, pictures)
+                check_outputs(page, copy, pictures)
 
 
 if __name__ == "__main__":
