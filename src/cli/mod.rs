@@ -59,6 +59,15 @@ pub enum Command {
         #[arg(long)]
         verbose: bool,
     },
+    /// List the packages that a Rust kernel should read; a kernel's cargo runs this.
+    #[command(hide = true)]
+    Packages {
+        /// The cargo that knows them all.
+        cargo: PathBuf,
+        /// What it is asked.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Clear up after a kernel; a kernel starts this.
     #[command(hide = true)]
     Undertaker {
@@ -95,6 +104,7 @@ pub fn run(command: Command) -> Outcome {
             let log = if verbose { kernel::Log::Verbose } else { kernel::Log::Quiet };
             kernel::serve(checkout, &connection_file, log)
         }
+        Command::Packages { cargo, arguments } => kernel::packages::print(&cargo, &arguments),
         Command::Undertaker { directory } => kernel::undertaker(&directory),
     }
 }

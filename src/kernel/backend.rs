@@ -1,5 +1,6 @@
 //! The Rust kernel behind ours, as seen by its only client.
 
+use super::packages::CargoHome;
 use super::proxy::wire::{self, Unread};
 use super::recipe::Recipe;
 use super::running::{self, Running};
@@ -80,7 +81,9 @@ impl Backend {
         let info = connection_info(address, &ports);
         let file = running.join("backend.json");
         write_private(&file, &info)?;
+        let cargo = CargoHome::make(&running.join("cargo"))?;
         let mut command = recipe.backend(program, tree, folder);
+        command.env("CARGO_HOME", &cargo.directory);
         command.envs(variables.iter().map(|(name, value)| (name, value)));
         command.arg("--control_file").arg(&file);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
@@ -97,6 +100,8 @@ impl Backend {
         let connected = connect(&info, &ended).await;
         let mut backend = connected.map(|c| c.serve(group, ended, events, sender))?;
         backend.wait_until_ready().await?;
+        let builds = format!(":build_env CARGO_HOME={}", cargo.original.display());
+        backend.execute(&builds).await?;
         Ok(backend)
     }
 

@@ -5,6 +5,7 @@ mod backend;
 mod cache;
 mod compiler;
 pub mod evcxr;
+pub mod packages;
 mod parent;
 pub mod proxy;
 mod recipe;

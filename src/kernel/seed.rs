@@ -50,11 +50,10 @@ impl Seed {
         &self.directory
     }
 
-    /// Makes `directory` a workspace that starts from this seed.
-    pub fn plant(&self, directory: &Path) -> Outcome<Workspace> {
+    /// Makes `directory` start from this seed.
+    pub fn plant(&self, directory: &Path) -> Outcome {
         tree::clone(&self.directory, directory)
-            .map_err(|error| Failure::io("copy the compiled libraries to", directory, &error))?;
-        Ok(Workspace::at(directory))
+            .map_err(|error| Failure::io("copy the compiled libraries to", directory, &error))
     }
 
     /// Whether it is there, and nothing that was compiled into it has changed since.
@@ -103,6 +102,7 @@ impl Seed {
         let mut backend =
             Backend::start(recipe, &running, program, &tree, &folder, &[], log).await?;
         let result = async {
+            workspace.keep_versions(checkout)?;
             backend.execute(DEPENDENCY).await?;
             backend.execute("let inorm_is_ready = true;").await
         };

@@ -4,13 +4,15 @@ use std::fs::{self, FileTimes};
 use std::io;
 use std::path::Path;
 
-/// Files up to this size are copied. The small ones are those that cargo rewrites in place
-/// (fingerprints, dependency lists); rustc and the linker put the large ones in place by
-/// renaming, so that a name in one tree can change without changing the other.
+/// Files up to this size are copied: those that cargo rewrites in place are among them.
 const COPIED_BYTES: u64 = 64 * 1024;
 
 /// Makes `to` a directory with the content of `from`: large files as further names of the same
 /// file, small ones as copies. Modification times are kept, as cargo compares them.
+///
+/// Rustc and the linker put what they made in place by renaming, so that a name in one tree can
+/// change without changing the other. Build scripts, in their directories `out`, and whoever
+/// lists dependencies write into the file that is there: those are copied whatever their size.
 pub fn clone(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
@@ -20,7 +22,9 @@ pub fn clone(from: &Path, to: &Path) -> io::Result<()> {
         if metadata.is_dir() {
             clone(&entry.path(), &destination)?;
         } else if metadata.is_file() {
-            if metadata.len() > COPIED_BYTES && fs::hard_link(entry.path(), &destination).is_ok() {
+            let rewritten = from.ends_with("out") || destination.extension() == Some("d".as_ref());
+            let shared = metadata.len() > COPIED_BYTES && !rewritten;
+            if shared && fs::hard_link(entry.path(), &destination).is_ok() {
                 continue;
             }
             copy(&entry.path(), &destination, &metadata)?;
@@ -45,6 +49,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let from = directory.path().join("from");
         fs::create_dir_all(from.join("deps")).unwrap();
+        fs::create_dir_all(from.join("build/out")).unwrap();
+        for rewritten in ["deps/large.d", "build/out/large"] {
+            fs::write(from.join(rewritten), vec![7; 100_000]).unwrap();
+        }
         fs::write(from.join("deps/large"), vec![7; 100_000]).unwrap();
         fs::write(from.join("deps/small"), b"fingerprint").unwrap();
         let old = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000);
@@ -55,7 +63,9 @@ mod tests {
         clone(&from, &to).unwrap();
         let inode = |path: &str| fs::metadata(directory.path().join(path)).unwrap().ino();
         assert_eq!(inode("from/deps/large"), inode("to/deps/large"));
-        assert_ne!(inode("from/deps/small"), inode("to/deps/small"));
+        for copied in ["deps/small", "deps/large.d", "build/out/large"] {
+            assert_ne!(inode(&format!("from/{copied}")), inode(&format!("to/{copied}")));
+        }
         assert_eq!(fs::metadata(to.join("deps/small")).unwrap().modified().unwrap(), old);
         fs::write(to.join("deps/small"), b"another").unwrap();
         assert_eq!(fs::read(from.join("deps/small")).unwrap(), b"fingerprint");

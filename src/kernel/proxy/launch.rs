@@ -24,7 +24,10 @@ const EXPECTED: Duration = Duration::from_secs(25);
 
 /// Makes the kernel infer the types of the library once, which takes seconds; a table is what
 /// most notebooks show first. The variable is the price: the kernel infers only what is kept.
-const WARM_UP: &str = "let inorm_is_ready = inorm::notebook::Table::empty(\"\").text().is_empty();";
+const WARM_UP: &str = "let inorm_is_ready = inorm::notebook::Table::empty(\"\").text();";
+
+/// Takes that variable away again.
+const READY: &str = "drop(inorm_is_ready);";
 
 const ATTACH: &str = "inorm::notebook::attach();";
 
@@ -109,9 +112,11 @@ impl Launcher {
             Backend::start(&place.recipe, running, program, &tree, &folder, &variables, listener)
                 .await?;
         self.log.note(|| "the backend answers".to_owned());
+        workspace.keep_versions(&self.checkout)?;
         self.attach(&mut backend).await?;
         self.log.note(|| "the library is loaded".to_owned());
         backend.execute(WARM_UP).await?;
+        backend.execute(READY).await?;
         self.log.note(|| "the backend is prepared".to_owned());
         place.took(begun.elapsed());
         Ok(backend)
@@ -131,10 +136,11 @@ impl Launcher {
         };
         let _ = fs::remove_dir_all(place.directory(number - 1));
         let seed = Seed::of(&self.checkout, &place.recipe);
-        match seed.exists() {
-            true => seed.plant(&place.directory(number)),
-            false => Workspace::prepare(&place.directory(number), &self.checkout),
+        let directory = place.directory(number);
+        if seed.exists() {
+            seed.plant(&directory)?;
         }
+        Workspace::prepare(&directory, &self.checkout)
     }
 }
 

@@ -169,7 +169,7 @@ pub fn variables(compiled: &str) -> Vec<String> {
         let (_, name) = after.rsplit_once("stringify!(")?;
         Some(name.split(')').next()?.to_owned())
     });
-    names.filter(|name| name != "inorm_is_ready").collect()
+    names.collect()
 }
 
 /// `[ command_2:1:1 ]` at the head of a report: the backend numbers its cells in its own way, and
