@@ -1,16 +1,21 @@
-//! How far a training step is from its arithmetic.
+//! How far a training step is from its arithmetic, as the table in the README.
 //!
-//! For each condition and width: the median time of a step, the operations of its matrix
-//! products, and both against the rate of a 512³ product measured in the same moments. Machines
-//! drift, so step and product take turns and only their ratio is to be trusted.
+//! For each condition and width: the median time of a step, and that over the time that its
+//! matrix products would take at the rate of a 512³ product measured in the same moments.
+//! Machines drift, so step and product take turns and only their ratio is to be trusted. Then how
+//! two runs at once share two cores, and how much memory a run takes.
 //!
 //! `cargo bench --bench floor [-- WIDTH… CONDITION…]`; with `--once WIDTH` it prints the
 //! milliseconds of a step of `inorm_full` and nothing else, for `benches/peers/compare.py`.
 
 use faer::{Accum, MatMut, MatRef, Par, linalg::matmul::matmul};
 use inorm::{
-    Condition, configuration::configuration, engine::Engine, layers::initial_weights,
-    learning::LearningRule,
+    Condition,
+    configuration::configuration,
+    dataset::FashionMnist,
+    engine::Engine,
+    layers::initial_weights,
+    learning::{LearningRule, Run, train},
 };
 use std::time::Instant;
 
@@ -28,28 +33,74 @@ fn main() {
         return;
     }
     let widths = if widths.is_empty() { vec![178, 234, 488] } else { widths };
-    println!("batch {BATCH}, one thread; medians of {ROUNDS} alternating rounds");
+    let memory = peak_memory();
+    let named: Vec<String> = widths.iter().map(usize::to_string).collect();
     println!(
-        "{:<20} {:>5} {:>8} {:>9} {:>9} {:>8} {:>10} {:>13}",
-        "condition", "width", "MFLOP", "ms/step", "GFLOP/s", "sgemm", "step/floor", "measured each"
+        "widths {}; batch {BATCH}, one thread, medians of {ROUNDS} rounds\n",
+        named.join(" / ")
     );
-    for &width in &widths {
-        let full = measure(Condition::INormFull, width);
-        for condition in conditions() {
-            let row = measure(condition, width);
-            let share = row.milliseconds / full.milliseconds * full.operations / row.operations;
-            println!(
-                "{:<20} {width:>5} {:>8.1} {:>9.3} {:>9.1} {:>8.1} {:>10.2} {:>13.3}   {share:.2} of inorm_full per FLOP",
-                condition.name(),
-                row.operations / 1e6,
-                row.milliseconds,
-                row.operations / row.milliseconds / 1e6,
-                row.product_rate,
-                row.over_floor,
-                row.with_measurements,
-            );
-        }
+    println!(
+        "| condition | ms a step | over the floor | per FLOP, against `inorm_full` | ms a step, measured each time |\n\
+         | --- | --- | --- | --- | --- |"
+    );
+    let full: Vec<Row> = widths.iter().map(|w| measure(Condition::INormFull, *w)).collect();
+    for condition in conditions() {
+        let rows: Vec<Row> = widths.iter().map(|width| measure(condition, *width)).collect();
+        let all = |number: &dyn Fn(usize) -> f64| {
+            let numbers: Vec<String> =
+                (0..rows.len()).map(|k| format!("{:.2}", number(k))).collect();
+            numbers.join(" / ")
+        };
+        let per_operation = |row: &Row| row.milliseconds / row.operations;
+        println!(
+            "| `{}` | {} | {} | {} | {} |",
+            condition.name(),
+            all(&|k| rows[k].milliseconds),
+            all(&|k| rows[k].over_floor),
+            all(&|k| per_operation(&rows[k]) / per_operation(&full[k])),
+            all(&|k| rows[k].with_measurements),
+        );
     }
+    let rate = full[0].product_rate;
+    println!("\nthe floor: matrix products at {rate:.0} GFLOP/s, the rate of 512³ ones");
+    let mut gains: Vec<f64> = (0..5).map(|_| gain_of_two(widths[0])).collect();
+    gains.sort_by(f64::total_cmp);
+    println!(
+        "two runs at once: {:.2} × the steps of one ({:.2} to {:.2} in {} pairs)",
+        gains[2],
+        gains[0],
+        gains[4],
+        gains.len()
+    );
+    if let Some(megabytes) = memory {
+        println!("peak memory of a run on all images: {megabytes:.0} MB");
+    }
+}
+
+/// Of an epoch, in megabytes, where the system tells; the first thing that this process does.
+fn peak_memory() -> Option<f64> {
+    let data = FashionMnist::load().expect("the data");
+    let configuration = configuration(13).expect("a configuration");
+    let run = Run::new(Condition::INormFull, &configuration).epochs(1);
+    train(&run, &data, &mut ()).expect("a run");
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse::<f64>().ok().map(|kilobytes| kilobytes / 1024.0)
+}
+
+/// How many times as many steps two threads do in the time that one takes for its own.
+fn gain_of_two(width: usize) -> f64 {
+    const STEPS: u32 = 400;
+    let mut problems = [(); 2].map(|()| Problem::new(Condition::INormFull, width));
+    let alone = time(STEPS, || problems[0].step());
+    let together = time(1, || {
+        std::thread::scope(|scope| {
+            for problem in &mut problems {
+                scope.spawn(|| time(STEPS, || problem.step()));
+            }
+        });
+    });
+    2.0 * alone * f64::from(STEPS) / together
 }
 
 /// The conditions named on the command line, or all.

@@ -303,6 +303,28 @@ class Session(unittest.TestCase):
         self.assertEqual(values["sum"]["data"]["text/plain"], "5")
         self.assertEqual(values["bad"]["status"], "error")
 
+    def test_a_cell_can_ask_the_reader(self):
+        # What the functions of the package evcxr_input do.
+        code = """println!("EVCXR_INPUT_REQUEST:your name? ");
+let mut name = String::new();
+std::io::stdin().read_line(&mut name)?;
+println!("hello, {}", name.trim());"""
+        for answer in ["Dale", "", "Ångström, ≥ 0"]:
+            asking = self.kernel.client.execute(code, allow_stdin=True)
+            question = self.kernel.client.get_stdin_msg(timeout=PATIENCE)
+            self.assertEqual(question["parent_header"]["msg_id"], asking)
+            self.assertEqual(question["content"], {"prompt": "your name? ", "password": False})
+            self.kernel.client.input(answer)
+            outputs, reply = self.kernel.outcome(asking)
+            self.assertEqual((text(outputs), reply["status"]), (f"hello, {answer}\n", "ok"))
+
+    def test_only_what_the_reader_has_defined_is_there(self):
+        self.run_cell("let mine = 5;")
+        outputs, _ = self.run_cell(":vars")
+        listed = str(outputs)
+        self.assertIn("mine", listed)
+        self.assertNotIn("inorm", listed)
+
     def test_the_kernel_answers_while_a_cell_runs(self):
         sleeping = self.kernel.client.execute(
             "std::thread::sleep(std::time::Duration::from_secs(4));"

@@ -1,7 +1,7 @@
 //! What the README states is what the repository holds.
 
 use inorm::sweep::{Tables, claims_markdown};
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
 
 #[test]
 fn the_results_are_those_in_data_results() {
@@ -26,4 +26,86 @@ fn every_file_that_it_names_exists() {
             assert!(file.exists(), "{name} names {target}, which does not exist");
         }
     }
+}
+
+/// Commands that other checks run; which ones, for the person who wonders.
+const CHECKED_ELSEWHERE: [(&str, &str); 17] = [
+    ("cargo run --release -- lab", "tests/check.sh, and in a browser tests/browser.rs"),
+    ("cargo run --release -- book", "tests/browser.rs"),
+    ("cargo run --release -- data fetch", "tests/faults_cli.rs, from a server of its own"),
+    ("cargo run --release -- sweep run", "tests/sweep"),
+    ("cargo run --release -- sweep submit --engine slurm", "tests/sweep/slurm.rs"),
+    ("tests/check.sh", "this is one of its tests"),
+    ("tests/check.sh library", "this is one of its tests"),
+    ("cargo test --release --test ensemble", "tests/check.sh"),
+    ("cargo test --release --test rules", "tests/check.sh"),
+    ("cargo test --release --test properties", "tests/check.sh"),
+    ("cargo doc --open", "tests/check.sh, without opening it"),
+    ("cargo add --path", "tests/as_library.rs, where it is asked for"),
+    ("cargo bench --bench ensemble", "compiled by tests/check.sh"),
+    ("cargo bench --bench floor", "compiled by tests/check.sh"),
+    ("cargo bench --bench throughput", "compiled by tests/check.sh"),
+    ("python benches/peers/compare.py", "by hand: it wants torch and jax"),
+    ("python3 tests/licences.py --list", "tests/check.sh, which reads the list"),
+];
+
+/// They need a GPU, or NVIDIA's compiler; tests/cuda.sh does as much as can be done without.
+const ON_A_GPU: [&str; 5] = [
+    "eval \"$(tests/cuda.sh env)\"",
+    "tests/cuda.sh",
+    "cargo build --release --features cuda",
+    "target/release/inorm sweep run --ensemble --device cuda",
+    "tests/gpu.sh",
+];
+
+#[test]
+fn every_command_that_it_names_works() {
+    let clone = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(clone.join("README.md")).unwrap();
+    // A folder that looks like the clone, for what commands write.
+    let folder = tempfile::tempdir().unwrap();
+    for part in ["data", "tests", "notebooks"] {
+        std::os::unix::fs::symlink(clone.join(part), folder.path().join(part)).unwrap();
+    }
+    let mut run = 0;
+    for command in commands(&readme) {
+        let elsewhere = CHECKED_ELSEWHERE.iter().any(|(known, _)| *known == command);
+        if elsewhere || ON_A_GPU.contains(&command.as_str()) {
+            continue;
+        }
+        let program = format!("'{}'", env!("CARGO_BIN_EXE_inorm"));
+        let line = command.replace("cargo run --release --", &program);
+        assert_ne!(line, command, "nothing says how `{command}` is checked");
+        let output = Command::new("sh").args(["-c", &line]).current_dir(folder.path()).output();
+        let output = output.unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "`{command}` failed: {said}");
+        run += 1;
+    }
+    assert!(run >= 7, "only {run} commands were found");
+}
+
+/// What the text tells a reader to type: the lines of its shell blocks, and commands within a
+/// sentence.
+fn commands(markdown: &str) -> Vec<String> {
+    let mut commands = Vec::new();
+    let mut language = None;
+    for line in markdown.lines() {
+        match (line.strip_prefix("```"), language) {
+            (Some(name), None) => language = Some(name),
+            (Some(_), Some(_)) => language = None,
+            (None, Some("sh")) => commands.push(line),
+            (None, None) => commands.extend(line.split('`').skip(1).step_by(2).filter(|code| {
+                ["cargo ", "tests/", "python"].iter().any(|start| code.starts_with(start))
+            })),
+            (None, Some(_)) => {}
+        }
+    }
+    let bare = |command: &str| command.split("  #").next().unwrap().trim().to_owned();
+    let mut bare: Vec<String> = commands.into_iter().map(bare).collect();
+    // Files of tests, not commands.
+    bare.retain(|command| !command.is_empty() && !command.ends_with(".rs"));
+    bare.sort();
+    bare.dedup();
+    bare
 }

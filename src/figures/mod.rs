@@ -5,6 +5,7 @@
 //! | [`learning_curves`] | test accuracy over epochs |
 //! | [`accuracy_points`] | final test accuracy beside the published distribution |
 //! | [`alignment_curves`] | agreement with LayerNorm over epochs |
+//! | [`lateral_mistake`] | how far lateral inhibition is from centering, by the size of a layer |
 //! | [`fig1`] … [`fig7`] | one module for each figure of the paper |
 //! | [`catalogue`] | all of them by number |
 //!
@@ -39,9 +40,11 @@ pub mod rows;
 pub mod scatter;
 pub mod schematic;
 pub mod style;
+mod theory;
 
 pub use curves::{Alignment, alignment_curves, learning_curves};
 pub use points::accuracy_points;
 pub use published::{
     Published, find as published_for, rows as published_rows, table as published_table,
 };
+pub use theory::lateral_mistake;

@@ -108,6 +108,9 @@ pub fn print(cargo: &Path, arguments: &[String]) -> Outcome {
 
 /// Leaves those of the packages that are near enough, and what connects them.
 fn shorten(metadata: &mut Value) {
+    if !metadata["resolve"].is_object() {
+        return;
+    }
     let near = near(metadata);
     let is_near = |id: &Value| id.as_str().is_some_and(|id| near.contains_key(id));
     retain(&mut metadata["packages"], |package| is_near(&package["id"]));
@@ -191,7 +194,7 @@ mod tests {
     fn what_is_far_is_left_out_with_all_that_leads_to_it() {
         let packages =
             ["notebook", "inorm", "polars", "polars-core", "arrow", "derive", "cc", "criterion"];
-        let kind = |id| if id == "derive" { "proc-macro" } else { "lib" };
+        let kind = |id: &str| if id == "derive" { "proc-macro" } else { "lib" };
         let mut metadata = json!({
             "packages": packages.iter().map(|id| package(id, kind(id))).collect::<Vec<_>>(),
             "workspace_members": ["notebook"],

@@ -20,7 +20,7 @@ use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
 
 /// What a preparation takes where nobody has measured it yet.
-const EXPECTED: Duration = Duration::from_secs(25);
+const EXPECTED: Duration = Duration::from_secs(20);
 
 /// Makes the kernel infer the types of the library once, which takes seconds; a table is what
 /// most notebooks show first. The variable is the price: the kernel infers only what is kept.
