@@ -13,6 +13,9 @@ const OLDEST_RUST: (u32, u32) = (1, 95);
 /// What the set-up needs on the disk from nothing, in gigabytes.
 const SPACE_NEEDED: u64 = 8;
 
+/// What one that is open may need beside that, in gigabytes.
+const SPACE_OF_A_NOTEBOOK: u64 = 1;
+
 /// How one thing is.
 enum Finding {
     /// It is there; what it is.
@@ -134,12 +137,23 @@ fn disk(cache: &Path) -> Finding {
     let existing = cache.ancestors().find(|directory| directory.exists()).unwrap_or(Path::new("/"));
     let gigabytes = free_bytes(existing) >> 30;
     let what = format!("{gigabytes} GB free in {}", existing.display());
-    if gigabytes >= SPACE_NEEDED || cache.join("kernels").exists() {
-        return Present(what);
+    let (user, needed) = match is_set_up(cache) {
+        true => ("a notebook", SPACE_OF_A_NOTEBOOK),
+        false => ("the set-up", SPACE_NEEDED),
+    };
+    match gigabytes >= needed {
+        true => Present(what),
+        false => Missing(format!(
+            "{what}, but {user} takes {needed} GB; free some, or set INORM_CACHE to another disk"
+        )),
     }
-    Missing(format!(
-        "{what}, but the set-up takes {SPACE_NEEDED} GB; free some, or set INORM_CACHE to another disk"
-    ))
+}
+
+/// Whether there are compiled libraries, of whatever clone.
+fn is_set_up(cache: &Path) -> bool {
+    let recipes = fs::read_dir(cache.join("kernels")).into_iter().flatten().flatten();
+    let seeds = recipes.filter_map(|recipe| fs::read_dir(recipe.path().join("seeds")).ok());
+    seeds.flatten().flatten().next().is_some()
 }
 
 fn rust_kernel(cache: &Cache) -> Finding {

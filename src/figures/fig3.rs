@@ -94,17 +94,33 @@ pub fn circuit() -> Result<Figure> {
 /// # Errors
 /// If a table lacks a column, or there is no measurement of these conditions.
 pub fn moments(runs: &DataFrame, measurements: &DataFrame, choice: Choice) -> Result<Figure> {
+    moments_of(&CONDITIONS, runs, measurements, choice)
+}
+
+/// The same for any conditions.
+///
+/// Paper: none for other conditions.
+///
+/// # Errors
+/// As [`moments`].
+pub fn moments_of(
+    conditions: &[Condition],
+    runs: &DataFrame,
+    measurements: &DataFrame,
+    choice: Choice,
+) -> Result<Figure> {
     let runs = rows::runs(runs)?;
-    let kept = chosen(&runs, choice);
+    let kept = chosen(&runs, conditions, choice);
     let rows = rows::measurements(measurements)?;
     let rows = last_steps(rows.iter().filter(|row| kept.contains(row.id.as_str())));
     if rows.is_empty() {
-        let expected = "measurements of ei_none, inorm_sub_none or inorm_none";
+        let names: Vec<_> = conditions.iter().map(|condition| condition.name()).collect();
+        let expected = format!("measurements of {}", names.join(", "));
         return Err(Error::invalid("measurements table", "no row to draw", expected));
     }
     let mut drawing = Drawing::new(style::WIDTH, 350.0);
     let mut legend = Legend::default();
-    for condition in CONDITIONS {
+    for &condition in conditions {
         let fill = boxes::box_fill(style::condition(condition).color);
         legend = legend.entry(Swatch::Patch(fill), condition.label());
     }
@@ -114,7 +130,8 @@ pub fn moments(runs: &DataFrame, measurements: &DataFrame, choice: Choice) -> Re
     for (k, moment) in [Moment::Mean, Moment::Variance].into_iter().enumerate() {
         let left = 350.0 * k as f64;
         let outer = Frame::new(left + 4.0, 32.0, left + 346.0, 346.0);
-        draw(&mut drawing, outer, &rows, moment, ["a", "b"][k], &mut facts);
+        let panel = (moment, ["a", "b"][k]);
+        draw(&mut drawing, outer, &rows, conditions, panel, &mut facts);
     }
     let which = match choice {
         Choice::Best => format!("the {BEST} best runs of each condition and ε"),
@@ -125,9 +142,9 @@ pub fn moments(runs: &DataFrame, measurements: &DataFrame, choice: Choice) -> Re
     Figure::new(drawing, alt, facts)
 }
 
-fn chosen(runs: &[Run], choice: Choice) -> HashSet<&str> {
+fn chosen<'a>(runs: &'a [Run], conditions: &[Condition], choice: Choice) -> HashSet<&'a str> {
     let mut groups: BTreeMap<_, Vec<&Run>> = BTreeMap::new();
-    for run in runs.iter().filter(|run| CONDITIONS.contains(&run.condition)) {
+    for run in runs.iter().filter(|run| conditions.contains(&run.condition)) {
         groups.entry((run.condition, (run.epsilon * 1e6) as i64)).or_default().push(run);
     }
     let take = |mut group: Vec<_>| {
@@ -154,8 +171,8 @@ fn draw(
     drawing: &mut Drawing,
     outer: Frame,
     rows: &[&Measurement],
-    moment: Moment,
-    letter: &str,
+    conditions: &[Condition],
+    (moment, letter): (Moment, &str),
     facts: &mut Vec<String>,
 ) {
     // A variance of 0.01 and one of 100 are equally far from 1: its axis is logarithmic.
@@ -179,11 +196,12 @@ fn draw(
     let ends = [panel.at(-0.5, target), panel.at(1.5, target)];
     drawing.line(ends, Stroke::new(style::INK, 1.4).dash(Dash::Dashed));
     for layer in 0..2 {
-        for (k, condition) in CONDITIONS.into_iter().enumerate() {
+        for (k, &condition) in conditions.iter().enumerate() {
             let values = values(condition, layer);
             let placed: Vec<_> = values.iter().copied().map(place).collect();
             let Some(median) = boxes::median(&values) else { continue };
-            let x = layer as f64 + (k as f64 - 1.0) * 0.28;
+            let middle = (conditions.len() as f64 - 1.0) / 2.0;
+            let x = layer as f64 + (k as f64 - middle) * 0.28;
             boxes::draw_sample(drawing, &panel, x, 0.2, &placed, style::condition(condition));
             facts.push(format!(
                 "{} of z, hidden layer {}, {}: median {median:.3}, n = {}",
@@ -219,9 +237,18 @@ mod tests {
     }
 
     #[test]
+    fn moments_of_two_other_conditions() {
+        let pair = [Condition::INormNone, Condition::INormFull];
+        let runs = sweep(&pair);
+        let figure = moments_of(&pair, &runs, &measured(&runs), Choice::All).unwrap();
+        check("fig3_pair", &figure);
+        assert!(figure.text().contains("I-Norm + GradNorm: median"), "{}", figure.text());
+    }
+
+    #[test]
     fn runs_of_other_conditions_are_not_enough() {
         let runs = sweep(&[Condition::ELn]);
         let message = moments(&runs, &measured(&runs), Choice::All).unwrap_err().to_string();
-        assert!(message.contains("inorm_sub_none"), "{message}");
+        assert!(message.contains("inorm_sub_none, inorm_none"), "{message}");
     }
 }

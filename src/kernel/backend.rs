@@ -136,7 +136,7 @@ impl Backend {
             evaluated.errors.iter().filter_map(|error| error["evalue"].as_str()).collect();
         match problems.is_empty() {
             true => Ok(()),
-            false => Err(Failure::new(problems.join("; "))),
+            false => Err(Failure::new(with_advice(problems.join("; ")))),
         }
     }
 
@@ -267,6 +267,16 @@ fn watch_over(mut process: Child, events: Sender<Event>) -> watch::Receiver<Opti
 
 fn describe(status: ExitStatus) -> String {
     format!("the Rust kernel has ended ({status}) without having been asked to")
+}
+
+/// What the compiler says has no advice for a reader.
+fn with_advice(message: String) -> String {
+    match message.contains("No space left on device") {
+        true => {
+            format!("{message}; free some space, or set INORM_CACHE to another disk, and try again")
+        }
+        false => message,
+    }
 }
 
 async fn connect(
