@@ -120,7 +120,7 @@ fn the_page_of_the_results_says_what_they_are() {
     assert!(page.contains(table.trim()), "put what `inorm sweep table` prints there:\n{table}");
     let runs = Tables::read(&results).unwrap().runs;
     let outcomes = runs.column("outcome").unwrap().str().unwrap();
-    let diverged = outcomes.into_iter().filter(|outcome| *outcome == Some("diverged")).count();
+    let diverged = outcomes.iter().filter(|outcome| *outcome == Some("diverged")).count();
     let counted = format!("{} runs, {diverged} of them diverged.", runs.height());
     assert!(page.contains(&counted), "say there: {counted}");
 }

@@ -215,6 +215,8 @@ impl Table {
         let cells = values.iter().map(|value| match value {
             AnyValue::Null => "–".to_owned(),
             AnyValue::String(text) => (*text).to_owned(),
+            // A column of one value.
+            AnyValue::StringOwned(text) => text.to_string(),
             AnyValue::Boolean(yes) => if *yes { "yes" } else { "no" }.to_owned(),
             other if column.dtype().is_float() || percent => {
                 other.extract::<f64>().map_or("–".into(), |x| format.write(x * factor))
@@ -325,6 +327,13 @@ mod tests {
              e_ln       0.75               79.9        0.00981     0\n\
              a<b        0.50                  –        0.00112    12"
         );
+    }
+
+    #[test]
+    fn a_column_of_one_text_has_no_quotes() {
+        let frame = df!("name" => ["e_ln"], "test_accuracy" => [0.5]).unwrap();
+        let text = Table::new(frame, "One").percent("test_accuracy").text();
+        assert_eq!(text.lines().last(), Some("e_ln               50.0"), "{text}");
     }
 
     #[test]

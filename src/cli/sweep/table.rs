@@ -60,7 +60,7 @@ fn of_store(folder: &Path) -> Outcome<Option<DataFrame>> {
 
 fn comparison_table(frame: DataFrame) -> Table {
     let caption = "Test accuracy by ε and condition, beside what was published; p against e_ln at \
-                   the same ε, all runs in";
+                   the same ε, diverged runs included";
     let rows = frame.height();
     let percent = ["q1", "median", "q3", "published_q1", "published_median", "published_q3"];
     let mut table = Table::new(frame, caption).rows(rows.max(2)).columns(&[
@@ -95,8 +95,10 @@ fn comparison_table(frame: DataFrame) -> Table {
 }
 
 fn outside_table(frame: DataFrame) -> Table {
-    let caption =
-        format!("{} runs are more than a point outside the published range", frame.height());
+    let caption = match frame.height() {
+        1 => "One run is more than a point outside the published range".to_owned(),
+        n => format!("{n} runs are more than a point outside the published range"),
+    };
     let rows = frame.height().max(2);
     let mut table = Table::new(frame, caption).rows(rows).heading("epsilon", "ε");
     for column in ["test_accuracy", "published_least", "published_greatest"] {
