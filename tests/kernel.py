@@ -323,7 +323,7 @@ println!("hello, {}", name.trim());"""
         outputs, _ = self.run_cell(":vars")
         listed = str(outputs)
         self.assertIn("mine", listed)
-        self.assertNotIn("inorm", listed)
+        self.assertNotIn("inorm_is_ready", listed)
 
     def test_the_kernel_answers_while_a_cell_runs(self):
         sleeping = self.kernel.client.execute(
