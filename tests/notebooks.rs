@@ -257,6 +257,15 @@ fn the_notebooks_print_what_is_committed() {
     assert!(compared > 0, "no cell of any notebook prints anything");
 }
 
+#[test]
+#[ignore = "needs `inorm lab --prepare`"]
+fn the_folded_solutions_are_right() {
+    let clone = Path::new(CLONE);
+    let script = clone.join("tests/solutions.py");
+    let status = Command::new(clone.join(".venv/bin/python")).arg(script).arg(clone).status();
+    assert!(status.unwrap().success());
+}
+
 /// Networks that train at once report in any order: their lines are compared in that of the
 /// alphabet, after all others.
 fn settled(text: &str) -> String {
