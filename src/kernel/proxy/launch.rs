@@ -26,8 +26,9 @@ const EXPECTED: Duration = Duration::from_secs(20);
 /// most notebooks show first. The variable is the price: the kernel infers only what is kept.
 const WARM_UP: &str = "let inorm_is_ready = inorm::notebook::Table::empty(\"\").text();";
 
-/// Takes that variable away again.
-const READY: &str = "drop(inorm_is_ready);";
+/// Takes that variable away again, and shows a table as a first cell would, unseen.
+const READY: &str = "drop(inorm_is_ready);\n\
+    Ok::<_, inorm::Error>(inorm::notebook::Table::empty(\"\"))?";
 
 const ATTACH: &str = "inorm::notebook::attach();";
 
