@@ -3,14 +3,15 @@
 use std::path::Path;
 use std::process::Command;
 
-fn run(suite: &str) {
+/// Runs the tests `suite` of a script of this folder.
+fn run(script: &str, suite: &str) {
     let clone = Path::new(env!("CARGO_MANIFEST_DIR"));
     let program = env!("CARGO_BIN_EXE_inorm");
     let prepared = Command::new(program).args(["lab", "--prepare"]).current_dir(clone).status();
     assert!(prepared.unwrap().success());
     let python = clone.join(".venv/bin/python");
     let mut test = Command::new(python);
-    test.arg(clone.join("tests/kernel.py")).args([clone.as_os_str(), suite.as_ref()]);
+    test.arg(clone.join("tests").join(script)).args([clone.as_os_str(), suite.as_ref()]);
     // The environment's own kernels and no others.
     test.env("JUPYTER_PATH", clone.join(".venv/share/jupyter"));
     assert!(test.status().unwrap().success());
@@ -19,17 +20,23 @@ fn run(suite: &str) {
 #[test]
 #[ignore = "needs `inorm lab --prepare` and python/requirements-test.txt"]
 fn it_passes_the_suite_of_the_protocol() {
-    run("Protocol");
+    run("kernel.py", "Protocol");
 }
 
 #[test]
 #[ignore = "needs `inorm lab --prepare` and python/requirements-test.txt"]
 fn it_does_what_a_reader_expects() {
-    run("Session");
+    run("kernel.py", "Session");
 }
 
 #[test]
 #[ignore = "needs `inorm lab --prepare` and python/requirements-test.txt"]
 fn it_leaves_nothing_however_it_ends() {
-    run("Ends");
+    run("kernel.py", "Ends");
+}
+
+#[test]
+#[ignore = "needs `inorm lab --prepare` and python/requirements-test.txt"]
+fn other_clients_than_jupyterlab_execute_cells() {
+    run("clients.py", "Clients");
 }

@@ -1,0 +1,92 @@
+"""The kernel behind the usual clients other than JupyterLab, each as its users start it.
+
+Usage: clients.py CHECKOUT [unittest arguments]
+
+It needs what `inorm lab --prepare` sets up.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+import pexpect
+
+CHECKOUT = Path(sys.argv.pop(1)).resolve()
+PROGRAMS = CHECKOUT / ".venv/bin"
+DEPENDENCY = f':dep inorm = {{ path = "{CHECKOUT}", default-features = false, features = ["cpu"] }}'
+# The first cell waits for the library, which takes longer where other programs run.
+PATIENCE = 300
+CELLS = [DEPENDENCY, "let answer = 6 * 7;", 'println!("the answer is {answer}");', "answer"]
+
+
+def notebook() -> str:
+    cells = [
+        {
+            "cell_type": "code",
+            "id": f"c{index}",
+            "metadata": {},
+            "outputs": [],
+            "execution_count": None,
+            "source": source,
+        }
+        for index, source in enumerate(CELLS)
+    ]
+    kernel = {"name": "inorm", "display_name": "Rust (inorm)", "language": "rust"}
+    metadata = {"kernelspec": kernel, "language_info": {"name": "rust"}}
+    return json.dumps({"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5})
+
+
+class Clients(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        self.given = self.folder / "given.ipynb"
+        self.given.write_text(notebook())
+
+    def assert_executed(self, path):
+        cells = json.loads(path.read_text())["cells"]
+        printed = "".join(cells[2]["outputs"][0]["text"])
+        self.assertEqual(printed, "the answer is 42\n")
+        value = cells[3]["outputs"][0]["data"]["text/plain"]
+        self.assertEqual("".join(value), "42")
+
+    def test_nbconvert(self):
+        command = [PROGRAMS / "jupyter", "nbconvert", "--to", "notebook", "--execute"]
+        command += ["--output", "executed.ipynb", self.given]
+        subprocess.run(command, check=True, timeout=PATIENCE)
+        self.assert_executed(self.folder / "executed.ipynb")
+
+    def test_papermill(self):
+        executed = self.folder / "executed.ipynb"
+        command = [PROGRAMS / "papermill", "--no-progress-bar", self.given, executed]
+        subprocess.run(command, check=True, timeout=PATIENCE)
+        self.assert_executed(executed)
+
+    def test_console(self):
+        arguments = ["console", "--kernel", "inorm", "--simple-prompt"]
+        console = pexpect.spawn(
+            str(PROGRAMS / "jupyter"),
+            arguments,
+            cwd=str(self.folder),
+            env={**os.environ, "TERM": "dumb"},
+            encoding="utf-8",
+            timeout=PATIENCE,
+        )
+        self.addCleanup(console.close, force=True)
+        for source, answer in [("let number = 6;", "In"), ("number * 7", r"Out\[2\]: 42")]:
+            console.expect(r"In \[\d+\]: ")
+            console.sendline(source)
+            if answer != "In":
+                console.expect(answer)
+        console.expect(r"In \[\d+\]: ")
+        console.sendeof()
+        console.expect(pexpect.EOF)
+
+
+if __name__ == "__main__":
+    unittest.main()
