@@ -89,7 +89,7 @@ pub fn network(drawing: &mut Drawing, frame: Frame) {
         drawing.text(axes::number(text, (x + 13.0, frame.bottom - 10.0)));
     };
     key(drawing, frame.left + 60.0, EXCITATORY, "excitatory: all outgoing weights ≥ 0 (+)");
-    key(drawing, frame.center().0 + 30.0, INHIBITORY, "inhibitory: acts with − (or ÷ in I-Norm)");
+    key(drawing, frame.center().0 + 30.0, INHIBITORY, "inhibitory: outgoing weights subtract (−)");
 }
 
 /// What the circuit drawing shows.
