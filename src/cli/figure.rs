@@ -2,7 +2,7 @@
 
 use super::{Failure, Outcome};
 use inorm::figures::catalogue;
-use inorm::notebook::{results_folder, stored_results};
+use inorm::notebook::{everything_stored, results_folder};
 use inorm::sweep::Tables;
 use std::path::PathBuf;
 
@@ -33,7 +33,7 @@ pub fn run(options: &Figure) -> Outcome {
             )));
         }
         Some(folder) => Tables::read(folder)?,
-        None => stored_results()?,
+        None => everything_stored()?,
     };
     let figure = catalogue::figure(&options.name, &stored)?;
     figure.save(&options.out)?;
@@ -43,8 +43,7 @@ pub fn run(options: &Figure) -> Outcome {
 }
 
 fn names() -> String {
-    let extra = ("eigenvalues", "the errors' largest eigenvalues, from the appendix");
-    let names = catalogue::NAMES.into_iter().chain([extra]);
-    let lines: Vec<_> = names.map(|(name, shows)| format!("  {name:<12} {shows}")).collect();
+    let lines: Vec<_> =
+        catalogue::NAMES.iter().map(|(name, shows)| format!("  {name:<12} {shows}")).collect();
     format!("Figures:\n{}", lines.join("\n"))
 }

@@ -34,20 +34,28 @@ pub fn of_runs(
     last.into_values().map(|(_, values)| values.iter().sum::<f64>() / values.len() as f64).collect()
 }
 
+/// One histogram.
+pub struct Row {
+    /// What it shows.
+    pub name: String,
+    /// Whose colour it has.
+    pub condition: Condition,
+    /// A cosine of each run.
+    pub values: Vec<f64>,
+    /// Between which values the published ones lie, where that is known.
+    pub published: Option<[f64; 2]>,
+}
+
 /// Draws one histogram a row into `outer`, all with the same axes, and says their medians.
-pub fn stack(
-    drawing: &mut Drawing,
-    outer: Frame,
-    letter: &str,
-    rows: &[(String, Condition, Vec<f64>)],
-) -> Vec<String> {
-    let everything: Vec<f64> = rows.iter().flat_map(|(_, _, values)| values.clone()).collect();
+pub fn stack(drawing: &mut Drawing, outer: Frame, letter: &str, rows: &[Row]) -> Vec<String> {
+    let everything: Vec<f64> = rows.iter().flat_map(|row| row.values.clone()).collect();
     let bins = Bins::cosine(&everything);
-    let counts: Vec<_> = rows.iter().map(|(_, _, values)| bins.counts(values)).collect();
+    let counts: Vec<_> = rows.iter().map(|row| bins.counts(&row.values)).collect();
     let most = counts.iter().flatten().copied().max().unwrap_or(0).max(4) as f64;
     let height = outer.height() / rows.len() as f64;
     let mut facts = Vec::new();
-    for (k, ((name, condition, values), counts)) in rows.iter().zip(&counts).enumerate() {
+    for (k, (row, counts)) in rows.iter().zip(&counts).enumerate() {
+        let Row { name, condition, values, published } = row;
         let last = k + 1 == rows.len();
         let frame = Frame {
             top: outer.top + height * k as f64,
@@ -56,7 +64,7 @@ pub fn stack(
         };
         let x =
             Axis::number(if last { "cosine with LayerNorm" } else { "" }, bins.low, bins.high());
-        let y = Axis::number("runs", 0.0, most * 1.12).at_most(4);
+        let y = Axis::number("runs", 0.0, most * HEADROOM).at_most(4);
         let panel = Panel::fit(frame, x.without_grid(), y);
         panel.draw(drawing);
         panel.heading(drawing, outer.left, if k == 0 { letter } else { "" }, name);
@@ -68,11 +76,42 @@ pub fn stack(
                 facts.push(format!("{name}: no runs"));
             }
             Some(median) => {
-                let (x, y) = panel.at(median, 0.0);
-                drawing.line([(x, panel.frame.top), (x, y)], Stroke::new(style::INK, 1.6));
+                mark_median(drawing, &panel, median);
                 facts.push(format!("{name}: median {median:.2}, n = {}", values.len()));
             }
         }
+        if let Some(range) = *published {
+            mark_published(drawing, &panel, range);
+            let [low, high] = range;
+            facts.push(format!("{name}: published between {low} and {high}"));
+        }
     }
     facts
+}
+
+/// How much higher a panel is than its highest bar: room for the median's number and for the
+/// published range.
+const HEADROOM: f64 = 1.5;
+
+/// A line at the median, with its value beside it.
+fn mark_median(drawing: &mut Drawing, panel: &Panel, median: f64) {
+    let (x, y) = panel.at(median, 0.0);
+    let top = panel.frame.top + 16.0;
+    drawing.line([(x, top), (x, y)], Stroke::new(style::INK, 1.6));
+    beside(drawing, panel, [x, x], top + 8.0, &format!("median {median:.2}"));
+}
+
+/// A bar over the values that were published.
+fn mark_published(drawing: &mut Drawing, panel: &Panel, range: [f64; 2]) {
+    let [left, right] = range.map(|value| panel.at(value, 0.0).0);
+    let y = panel.frame.top + 5.0;
+    drawing.line([(left, y), (right, y)], Stroke::new(style::PUBLISHED, 4.0));
+    beside(drawing, panel, [left, right], y, "published");
+}
+
+/// Text to the right of what lies in the left half of a panel, to the left of the rest.
+fn beside(drawing: &mut Drawing, panel: &Panel, [left, right]: [f64; 2], y: f64, text: &str) {
+    let label = |x| Label::new(text, (x, y), style::SMALL).color(style::QUIET);
+    let leftish = left + right < 2.0 * panel.frame.center().0;
+    drawing.text(if leftish { label(right + 5.0) } else { label(left - 5.0).end() });
 }

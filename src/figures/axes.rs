@@ -55,10 +55,14 @@ impl Axis {
         }
     }
 
-    /// Powers of ten between `low` and `high`, which are given as exponents.
-    pub fn powers_of_ten(title: &str, low: f64, high: f64) -> Self {
+    /// Powers of ten between `low` and `high`, which are given as exponents; where fewer than two
+    /// fit, plain numbers between them.
+    pub fn logarithmic(title: &str, low: f64, high: f64) -> Self {
         let exponents = low.ceil() as i64..=high.floor() as i64;
-        let ticks = exponents.map(|n| (n as f64, format!("10^{{{}}}", minus(n)))).collect();
+        let ticks = match exponents.clone().count() {
+            0 | 1 => between_powers(low, high),
+            _ => exponents.map(|n| (n as f64, power_of_ten(n as f64))).collect(),
+        };
         Self { title: title.into(), low, high, ticks, grid: true }
     }
 
@@ -88,8 +92,20 @@ impl Axis {
     }
 }
 
-fn minus(n: i64) -> String {
-    if n < 0 { format!("−{}", -n) } else { n.to_string() }
+/// 1, 2 and 5 times the powers of ten from 10^`low` to 10^`high`.
+fn between_powers(low: f64, high: f64) -> Vec<(f64, String)> {
+    let powers = (low.floor() as i32..=high.floor() as i32).map(|n| 10f64.powi(n));
+    let numbers = powers.flat_map(|power| [1.0, 2.0, 5.0].map(|m| m * power));
+    let ticks = numbers.map(|value| (value.log10(), value.to_string()));
+    ticks.filter(|(place, _)| (low..=high).contains(place)).collect()
+}
+
+/// Ten to the power of a number, to be read.
+pub fn power_of_ten(exponent: f64) -> String {
+    let sign = if exponent < 0.0 { "−" } else { "" };
+    // Two digits, so that what was computed as a logarithm reads as it was meant.
+    let digits = (exponent.abs() * 100.0).round() / 100.0;
+    format!("10^{{{sign}{digits}}}")
 }
 
 /// A round distance between ticks that gives four to seven of them.
@@ -236,9 +252,10 @@ mod tests {
         assert_eq!(texts(&Axis::counting("", 1, 4)), ["1", "2", "3", "4"]);
         assert_eq!(texts(&Axis::counting("", 1, 50)), ["10", "20", "30", "40", "50"]);
         assert_eq!(
-            texts(&Axis::powers_of_ten("", -2.0, 1.0)),
+            texts(&Axis::logarithmic("", -2.0, 1.0)),
             ["10^{−2}", "10^{−1}", "10^{0}", "10^{1}"]
         );
+        assert_eq!(texts(&Axis::logarithmic("", -0.7, 0.5)), ["0.2", "0.5", "1", "2"]);
     }
 
     #[test]

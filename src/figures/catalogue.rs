@@ -1,14 +1,14 @@
 //! The paper's figures by number, drawn from stored results.
 
 use super::drawing::{Drawing, Mark};
-use super::{fig1, fig2, fig3, fig4, fig5, fig6, fig7};
+use super::{alignment_curves, fig1, fig2, fig3, fig4, fig5, fig6, fig7, lambdas};
 use crate::dataset::FashionMnist;
 use crate::notebook::Figure;
 use crate::sweep::Tables;
-use crate::{Error, Result};
+use crate::{Condition, Error, Result};
 
 /// What can be drawn, and what it shows.
-pub const NAMES: [(&str, &str); 13] = [
+pub const NAMES: [(&str, &str); 16] = [
     ("1", "the network, and images with shifted luminosity"),
     ("1a", "the network"),
     ("1b", "images with shifted luminosity"),
@@ -22,18 +22,24 @@ pub const NAMES: [(&str, &str); 13] = [
     ("5a", "the I-Norm circuit with GradNorm"),
     ("6", "the steps of GradNorm one by one"),
     ("7", "lateral inhibition"),
+    ("eigenvalues", "the largest eigenvalue of the errors' covariance (appendix)"),
+    ("alignment", "agreement of I-Norm with LayerNorm over epochs (appendix)"),
+    ("lambda", "I-Norm by the weight of its local loss (appendix)"),
 ];
+
+/// Whose agreement with LayerNorm is followed over epochs.
+const ALIGNED: [Condition; 2] = [Condition::INormNone, Condition::INormFull];
 
 /// The seed of the shifts in Fig. 1b.
 const SEED: u64 = 0;
 const EPSILONS: [f64; 3] = [0.25, 0.5, 0.75];
 
-/// Draws the figure called `name` (one of [`NAMES`], or `eigenvalues`) from stored results.
+/// Draws the figure called `name`, one of [`NAMES`], from stored results.
 ///
 /// # Errors
 /// If there is no such figure, or the results have no run that it shows.
 pub fn figure(name: &str, stored: &Tables) -> Result<Figure> {
-    let Tables { runs, measurements, .. } = stored;
+    let Tables { runs, measurements, .. } = &stored.of_paper()?;
     let images = || fig1::luminosity_shift(&FashionMnist::load()?.test, &EPSILONS, SEED);
     let moments = |choice| fig3::moments(runs, measurements, choice);
     match name {
@@ -51,9 +57,11 @@ pub fn figure(name: &str, stored: &Tables) -> Result<Figure> {
         "6" => fig6::figure(runs, measurements, None),
         "7" => fig7::figure(runs, None),
         "eigenvalues" => fig7::eigenvalues(measurements),
+        "alignment" => alignment_curves(measurements, &ALIGNED, fig4::WIDEST),
+        "lambda" => lambdas(&stored.runs, fig4::WIDEST),
         _ => {
             let names: Vec<_> = NAMES.iter().map(|(name, _)| *name).collect();
-            let expected = format!("one of {}, eigenvalues", names.join(", "));
+            let expected = format!("one of {}", names.join(", "));
             Err(Error::invalid("figure", name, expected))
         }
     }
@@ -96,14 +104,13 @@ fn moved(mark: &Mark, down: f64) -> Mark {
 mod tests {
     use super::super::checks::{epochs, measured, sweep};
     use super::*;
-    use crate::Condition;
 
     #[test]
     fn every_name_draws_something_without_collisions() {
         let runs = sweep(&Condition::ALL);
         let measurements = measured(&runs);
         let stored = Tables { epochs: epochs(&[], &[], 0, 0), runs, measurements };
-        for name in NAMES.iter().map(|(name, _)| *name).chain(["eigenvalues"]) {
+        for (name, _) in NAMES {
             let figure = figure(name, &stored).unwrap();
             assert_eq!(figure.drawing().collisions(), Vec::<String>::new(), "{name}");
             assert!(figure.text().lines().count() > 1, "{name}");
@@ -117,7 +124,7 @@ mod tests {
         let stored = Tables { epochs: epochs(&[], &[], 0, 0), runs, measurements };
         let unknown = figure("8", &stored).unwrap_err().to_string();
         assert!(unknown.starts_with("figure: 8 is not valid; expected one of 1, 1a"), "{unknown}");
-        for name in ["2", "3", "4", "5", "6", "7", "eigenvalues"] {
+        for name in ["2", "3", "4", "5", "6", "7", "eigenvalues", "alignment", "lambda"] {
             let missing = figure(name, &stored).unwrap_err().to_string();
             assert!(missing.contains("table"), "{name}: {missing}");
         }

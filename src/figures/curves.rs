@@ -63,7 +63,12 @@ impl Curve {
 /// If the table is empty or lacks a column.
 pub fn learning_curves(epochs: &DataFrame) -> Result<Figure> {
     let rows = rows::epochs(epochs)?;
-    let panels = group(&rows, |row| (row.epsilon, row.condition, row.epoch, row.test_accuracy));
+    let panel = |epsilon: f64| {
+        let here = rows.iter().filter(|row| row.epsilon == epsilon);
+        let points = here.map(|row| (row.condition, row.epoch, row.test_accuracy));
+        (style::epsilon_label(epsilon), curves_of(points))
+    };
+    let panels = epsilons(rows.iter().map(|row| row.epsilon)).into_iter().map(panel).collect();
     let runs = count_runs(rows.iter().map(|row| row.id.as_str()));
     let panels = required(panels, "epochs")?;
     let y = axis_of(&panels, |low, high| Axis::percent("Test accuracy (%)", low, high), 0.05);
@@ -91,28 +96,46 @@ impl Alignment {
             Self::Gradient => row.gradient_alignment,
         }
     }
-
-    /// How axes call it.
-    pub const fn title(self) -> &'static str {
-        match self {
-            Self::Output => "Output alignment (cosine)",
-            Self::Gradient => "Gradient alignment (cosine)",
-        }
-    }
 }
 
-/// Alignment with LayerNorm over epochs: both hidden layers averaged, the last step of each
-/// epoch; one curve a condition, one panel an ε.
+/// Agreement of a network's outputs and gradients with LayerNorm's over epochs: both hidden layers
+/// averaged, the last step of each epoch, at one ε; a panel each, one curve a condition.
+///
+/// Paper: appendix, for I-Norm. Differs: any conditions.
 ///
 /// # Errors
-/// If the table is empty or lacks a column.
-pub fn alignment_curves(measurements: &DataFrame, which: Alignment) -> Result<Figure> {
+/// If the table lacks a column, or has no such measurement.
+pub fn alignment_curves(
+    measurements: &DataFrame,
+    conditions: &[Condition],
+    epsilon: f64,
+) -> Result<Figure> {
     let rows = rows::measurements(measurements)?;
-    let mut last: BTreeMap<(&str, i64), (i64, &Measurement, Vec<f64>)> = BTreeMap::new();
-    for row in &rows {
-        let Some(value) = which.of(row) else { continue };
+    let shown = |row: &&Measurement| row.epsilon == epsilon && conditions.contains(&row.condition);
+    let rows: Vec<&Measurement> = rows.iter().filter(shown).collect();
+    let panel = |(which, name): (Alignment, &str)| {
+        let points = at_ends_of_epochs(&rows, which);
+        (format!("{name}, {}", style::epsilon_label(epsilon)), curves_of(points))
+    };
+    let panels = [(Alignment::Output, "outputs"), (Alignment::Gradient, "gradients")].map(panel);
+    let panels = required(panels.into(), "measurements")?;
+    let title = "cosine with LayerNorm";
+    let y = axis_of(&panels, |low, _| Axis::number(title, low.min(0.0), 1.02), 0.1);
+    let runs = count_runs(rows.iter().map(|row| row.id.as_str()));
+    let alt = format!(
+        "Agreement of outputs and gradients with LayerNorm's at the end of each epoch for {}, {runs}.",
+        names(&panels).join(", ")
+    );
+    draw_panels(&panels, &y, alt, |value| format!("{value:.2}"))
+}
+
+/// One value a run and epoch: at the last measured step, the mean over hidden layers.
+fn at_ends_of_epochs(rows: &[&Measurement], which: Alignment) -> Vec<(Condition, i64, f64)> {
+    let mut last: BTreeMap<(&str, i64), (i64, Condition, Vec<f64>)> = BTreeMap::new();
+    for row in rows {
+        let Some(value) = which.of(row).filter(|value| value.is_finite()) else { continue };
         let (step, _, values) =
-            last.entry((&row.id, row.epoch)).or_insert((row.step, row, Vec::new()));
+            last.entry((&row.id, row.epoch)).or_insert((row.step, row.condition, Vec::new()));
         if row.step > *step {
             (*step, *values) = (row.step, Vec::new());
         }
@@ -120,43 +143,25 @@ pub fn alignment_curves(measurements: &DataFrame, which: Alignment) -> Result<Fi
             values.push(value);
         }
     }
-    let runs = count_runs(last.keys().map(|(id, _)| *id));
-    let points: Vec<_> = last
-        .into_values()
-        .map(|(_, row, values)| {
-            let mean = values.iter().sum::<f64>() / values.len() as f64;
-            (row.epsilon, row.condition, row.epoch, mean)
-        })
-        .collect();
-    let panels = required(group(&points, |point| *point), "measurements")?;
-    let y = axis_of(&panels, |low, _| Axis::number(which.title(), low.min(0.0), 1.02), 0.1);
-    let alt = format!(
-        "{} with LayerNorm at the end of each epoch for {}, {runs}.",
-        which.title().trim_end_matches(" (cosine)"),
-        names(&panels).join(", ")
-    );
-    draw_panels(&panels, &y, alt, |value| format!("{value:.2}"))
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    last.into_iter().map(|((_, epoch), (_, c, values))| (c, epoch, mean(&values))).collect()
 }
 
-type Panels = Vec<(f64, Vec<Curve>)>;
+/// Headings, and what stands under them.
+type Panels = Vec<(String, Vec<Curve>)>;
 
-fn group<T>(rows: &[T], point: impl Fn(&T) -> (f64, Condition, i64, f64)) -> Panels {
-    let points: Vec<_> = rows.iter().map(point).filter(|p| p.3.is_finite()).collect();
-    let panel = |epsilon: f64| {
-        let mut curves: BTreeMap<Condition, Curve> = BTreeMap::new();
-        for &(_, condition, epoch, value) in points.iter().filter(|p| p.0 == epsilon) {
-            let curve = curves
-                .entry(condition)
-                .or_insert_with(|| Curve::new(condition.label(), style::condition(condition)));
-            curve.insert(epoch, value);
-        }
-        (epsilon, curves.into_values().collect())
-    };
-    epsilons(points.iter().map(|p| p.0)).into_iter().map(panel).collect()
+/// One curve a condition.
+fn curves_of(points: impl IntoIterator<Item = (Condition, i64, f64)>) -> Vec<Curve> {
+    let mut curves: BTreeMap<Condition, Curve> = BTreeMap::new();
+    for (condition, epoch, value) in points.into_iter().filter(|point| point.2.is_finite()) {
+        let new = || Curve::new(condition.label(), style::condition(condition));
+        curves.entry(condition).or_insert_with(new).insert(epoch, value);
+    }
+    curves.into_values().collect()
 }
 
 fn required(panels: Panels, table: &str) -> Result<Panels> {
-    if panels.is_empty() {
+    if panels.iter().all(|(_, curves)| curves.is_empty()) {
         let what = format!("{table} table");
         return Err(Error::invalid(what, "a table without rows to draw", "at least one epoch"));
     }
@@ -205,19 +210,19 @@ fn draw_panels(
     // The first panel also holds the title of the axis that all share.
     let width = (style::WIDTH - AXIS_TITLE) / panels.len() as f64;
     let mut facts = Vec::new();
-    for (k, (epsilon, curves)) in panels.iter().enumerate() {
+    for (k, (heading, curves)) in panels.iter().enumerate() {
         let right = AXIS_TITLE + width * (k + 1) as f64;
         let left = if k == 0 { 0.0 } else { right - width };
         let outer = Frame::new(left + 4.0, top, right - 2.0, height - 4.0);
         let y = if k == 0 { y.clone() } else { Axis { title: String::new(), ..y.clone() } };
         let panel = Panel::fit(outer, x.clone().at_most(12 / panels.len()), y);
         panel.draw(&mut drawing);
-        panel.heading(&mut drawing, left, "", &style::epsilon_label(*epsilon));
+        panel.heading(&mut drawing, left, "", heading);
         for curve in curves {
             draw(&mut drawing, &panel, curve);
             if let Some((epoch, value)) = curve.last() {
                 let value = write(value);
-                facts.push(format!("ε = {epsilon}, {}: {value} after epoch {epoch}", curve.name));
+                facts.push(format!("{heading}, {}: {value} after epoch {epoch}", curve.name));
             }
         }
     }
@@ -243,7 +248,7 @@ fn draw(drawing: &mut Drawing, panel: &Panel, curve: &Curve) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::checks::{check, epochs};
+    use super::super::checks::{check, epochs, measured, sweep};
     use super::*;
 
     const THREE: [Condition; 3] = [Condition::ELn, Condition::INormNone, Condition::INormFull];
@@ -261,6 +266,18 @@ mod tests {
         let figure = learning_curves(&epochs(&THREE, &[0.0, 0.25, 0.5, 0.75], 8, 50)).unwrap();
         check("learning_curves_sweep", &figure);
         assert_eq!(figure.text().lines().count(), 1 + 12);
+    }
+
+    #[test]
+    fn alignment_of_two_networks_over_epochs() {
+        let pair = [Condition::INormNone, Condition::INormFull];
+        let measurements = measured(&sweep(&pair));
+        let figure = alignment_curves(&measurements, &pair, 0.75).unwrap();
+        check("alignment_curves", &figure);
+        let text = figure.text();
+        assert!(text.contains("gradients, ε = 0.75, I-Norm + GradNorm: "), "{text}");
+        let message = alignment_curves(&measurements, &[Condition::ELn], 0.75).unwrap_err();
+        assert!(message.to_string().contains("measurements table"), "{message}");
     }
 
     #[test]

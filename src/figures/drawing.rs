@@ -134,6 +134,11 @@ impl Frame {
         ((self.left + self.right) / 2.0, (self.top + self.bottom) / 2.0)
     }
 
+    /// Whether a point lies in it.
+    pub fn contains(&self, (x, y): Point) -> bool {
+        (self.left..=self.right).contains(&x) && (self.top..=self.bottom).contains(&y)
+    }
+
     /// Whether the two share more than `slack` in both directions.
     pub fn overlaps(&self, other: &Self, slack: f64) -> bool {
         let x = self.right.min(other.right) - self.left.max(other.left);

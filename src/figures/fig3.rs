@@ -186,7 +186,7 @@ fn draw(
     let (low, high) = axes::range(every, 0.2);
     let y = match moment {
         Moment::Mean => Axis::number("mean of z over units", low, high),
-        Moment::Variance => Axis::powers_of_ten("variance of z over units", low, high),
+        Moment::Variance => Axis::logarithmic("variance of z over units", low, high),
     };
     let names = ["hidden layer 1".to_owned(), "hidden layer 2".to_owned()];
     let panel = Panel::fit(outer, Axis::names("", &names), y);

@@ -1,6 +1,6 @@
 //! Figure 4: I-Norm alone does not reach LayerNorm.
 
-use super::alignment;
+use super::alignment::{self, Row};
 use super::curves::Alignment;
 use super::drawing::{Drawing, Frame};
 use super::rows;
@@ -12,6 +12,10 @@ use polars::prelude::DataFrame;
 
 /// The ε at which the paper shows alignment.
 pub(super) const WIDEST: f64 = 0.75;
+
+/// Between which values the alignments of Fig. 4b lie.
+const PUBLISHED_OUTPUTS: [f64; 2] = [0.7, 1.0];
+const PUBLISHED_GRADIENTS: [f64; 2] = [0.1, 0.3];
 
 /// a: each configuration and ε with LayerNorm (x) and with I-Norm (y). b: alignment of I-Norm's
 /// outputs and gradients with LayerNorm's at ε = 0.75.
@@ -45,12 +49,16 @@ pub(super) fn compare(
     let mut drawing = Drawing::new(style::WIDTH, 430.0);
     let mut facts =
         comparison.draw(&mut drawing, &format!("{} against LayerNorm", versus.y.label()));
-    let histogram = |which, name: &str| {
-        let values = alignment::of_runs(&measurements, versus.y, Some(WIDEST), which);
-        (format!("{name}, ε = {WIDEST}"), versus.y, values)
-    };
-    let rows =
-        [histogram(Alignment::Output, "outputs"), histogram(Alignment::Gradient, "gradients")];
+    let rows = [
+        (Alignment::Output, "outputs", PUBLISHED_OUTPUTS),
+        (Alignment::Gradient, "gradients", PUBLISHED_GRADIENTS),
+    ]
+    .map(|(which, name, published)| Row {
+        name: format!("{name}, ε = {WIDEST}"),
+        condition: versus.y,
+        values: alignment::of_runs(&measurements, versus.y, Some(WIDEST), which),
+        published: (versus.y == Condition::INormNone).then_some(published),
+    });
     let right = Frame::new(430.0, 32.0, 696.0, 416.0);
     facts.extend(alignment::stack(&mut drawing, right, "b", &rows));
     let alt = format!(

@@ -1,6 +1,6 @@
 //! Figure 6: of GradNorm's three steps, centering is what matters.
 
-use super::alignment;
+use super::alignment::{self, Row};
 use super::curves::Alignment;
 use super::drawing::{Drawing, Frame};
 use super::groups::Groups;
@@ -37,7 +37,7 @@ pub fn figure(
     let measurements = rows::measurements(measurements)?;
     let histogram = |condition: Condition| {
         let values = alignment::of_runs(&measurements, condition, None, Alignment::Gradient);
-        (condition.label().to_owned(), condition, values)
+        Row { name: condition.label().to_owned(), condition, values, published: None }
     };
     let mut drawing = Drawing::new(style::WIDTH, 760.0);
     let frame = Frame::new(4.0, 4.0, 696.0, 384.0);

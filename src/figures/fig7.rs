@@ -67,7 +67,7 @@ pub fn eigenvalues(measurements: &DataFrame) -> Result<Figure> {
     for (k, (values, counts)) in layers.iter().zip(&counts).enumerate() {
         let left = 350.0 * k as f64;
         let outer = Frame::new(left + 4.0, 4.0, left + 346.0, 286.0);
-        let x = axes::Axis::powers_of_ten("largest eigenvalue", bins.low, bins.high());
+        let x = axes::Axis::logarithmic("largest eigenvalue", bins.low, bins.high());
         let y = axes::Axis::number("runs", 0.0, most * 1.12).at_most(5);
         let panel = axes::Panel::fit(outer, x.without_grid(), y);
         panel.draw(&mut drawing);

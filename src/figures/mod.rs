@@ -5,6 +5,7 @@
 //! | [`learning_curves`] | test accuracy over epochs |
 //! | [`accuracy_points`] | final test accuracy beside the published distribution |
 //! | [`alignment_curves`] | agreement with LayerNorm over epochs |
+//! | [`lambdas`] | test accuracy by the weight of the I-Norm loss |
 //! | [`lateral_mistake`] | how far lateral inhibition is from centering, by the size of a layer |
 //! | [`fig1`] … [`fig7`] | one module for each figure of the paper |
 //! | [`catalogue`] | all of them by number |
@@ -30,6 +31,7 @@ pub mod fig7;
 pub mod font;
 pub mod groups;
 pub mod histogram;
+mod lambdas;
 pub mod legend;
 pub mod live;
 mod palette;
@@ -43,6 +45,7 @@ pub mod style;
 mod theory;
 
 pub use curves::{Alignment, alignment_curves, learning_curves};
+pub use lambdas::lambdas;
 pub use points::accuracy_points;
 pub use published::{
     Published, find as published_for, rows as published_rows, table as published_table,

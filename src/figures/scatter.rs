@@ -4,9 +4,13 @@ use super::axes::{self, Axis, Panel};
 use super::drawing::{Color, Dash, Drawing, Frame, Label, Marker, Point, Stroke};
 use super::legend::{Legend, Swatch, live};
 use super::rows::{Outcome, Run};
+use super::style::Look;
 use super::{boxes, published, style};
 use crate::{Condition, Error, Result};
 use std::collections::BTreeMap;
+
+/// With so many stored pairs these decide what range the axes show, whatever was trained live.
+const ENOUGH: usize = 8;
 
 /// What is compared with what.
 #[derive(Debug, Clone, Copy)]
@@ -119,8 +123,8 @@ fn draw(
     live_pairs: &[Pair],
     versus: Versus,
 ) -> Panel {
-    let everything = pairs.iter().chain(live_pairs);
-    let values = everything.flat_map(|p| [p.x, p.y]).flatten();
+    let framing = if pairs.len() < ENOUGH { live_pairs } else { &[] };
+    let values = pairs.iter().chain(framing).flat_map(|p| [p.x, p.y]).flatten();
     let published = crosses(pairs, live_pairs, versus);
     let values = values.chain(published.iter().flat_map(|c| [c.0.q1, c.0.q3, c.1.q1, c.1.q3]));
     let (low, high) = axes::range(values, 0.04);
@@ -144,11 +148,33 @@ fn draw(
     diverged(drawing, &panel, pairs);
     for pair in live_pairs {
         if let (Some(x), Some(y)) = (pair.x, pair.y) {
-            let look = style::epsilon(pair.epsilon);
-            live(drawing, panel.at(x, y), look.marker, look.color);
+            draw_live(drawing, &panel, style::epsilon(pair.epsilon), [x, y]);
         }
     }
     panel
+}
+
+/// A live pair. One that lies outside stands at the edge, with its two numbers and a line that
+/// points to where it is.
+fn draw_live(drawing: &mut Drawing, panel: &Panel, look: Look, [x, y]: [f64; 2]) {
+    const INSET: f64 = 16.0;
+    let Frame { left, top, right, bottom } = panel.frame;
+    let place = panel.at(x, y);
+    let shown =
+        (place.0.clamp(left + INSET, right - INSET), place.1.clamp(top + INSET, bottom - INSET));
+    if panel.frame.contains(place) {
+        return live(drawing, place, look.marker, look.color);
+    }
+    let (dx, dy) = (place.0 - shown.0, place.1 - shown.1);
+    let stretch = (INSET - 2.0) / dx.hypot(dy).max(1.0);
+    let tip = (shown.0 + dx * stretch, shown.1 + dy * stretch);
+    drawing.line([shown, tip], Stroke::new(style::INK, 2.5));
+    live(drawing, shown, look.marker, look.color);
+    let text = format!("({:.1}, {:.1})", x * 100.0, y * 100.0);
+    let at_right = shown.0 < panel.frame.center().0;
+    let beside = if at_right { shown.0 + 12.0 } else { shown.0 - 12.0 };
+    let label = Label::new(text, (beside, shown.1), style::SMALL).color(style::INK);
+    drawing.text(if at_right { label } else { label.end() });
 }
 
 /// What the scatter plot says, in numbers.

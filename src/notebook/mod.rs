@@ -21,7 +21,7 @@ pub use display::{Display, Show};
 pub use figure::Figure;
 pub use kernel::{attach, clear, interrupted};
 pub use progress::Progress;
-pub use stored::{count_runs, results_folder, stored_results};
+pub use stored::{count_runs, everything_stored, results_folder, stored_results};
 pub use table::Table;
 pub use training::{train_all, train_own};
 

@@ -12,12 +12,21 @@ pub fn results_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("data/results")
 }
 
-/// The stored results of the sweep, or tables without rows if there are none yet. They may hold
-/// any part of the sweep: whoever shows them says how many runs there are.
+/// The stored results of the paper's protocol, or tables without rows if there are none yet. They
+/// may hold any part of the sweep: whoever shows them says how many runs there are.
 ///
 /// # Errors
 /// If the files are damaged.
 pub fn stored_results() -> Result<Tables> {
+    everything_stored()?.of_paper()
+}
+
+/// The same with the runs of other protocols, foremost those with another weight λ of the I-Norm
+/// loss.
+///
+/// # Errors
+/// If the files are damaged.
+pub fn everything_stored() -> Result<Tables> {
     let folder = results_folder();
     if folder.join("runs.parquet").is_file() {
         return Tables::read(&folder);

@@ -1,6 +1,6 @@
 //! What the paper claims, as differences between conditions: published, and in stored runs.
 
-use super::table::LAMBDA;
+use super::table::{EPOCHS, LAMBDA};
 use crate::{
     Condition, Error, Result,
     figures::{
@@ -14,9 +14,6 @@ use std::{collections::BTreeMap, fmt::Write};
 
 /// The ε at which the claims are compared: the widest range of luminosity.
 const WIDEST: f64 = 0.75;
-
-/// The paper's protocol: shorter runs say nothing about it.
-const EPOCHS: i64 = 50;
 
 /// Of fewer pairs the interval of a median would say more than is known.
 const FEW: usize = 5;

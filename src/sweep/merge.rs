@@ -3,8 +3,9 @@
 use super::{
     SCHEMA, Store,
     files::{read_table, write_table},
+    table::{EPOCHS, LAMBDA},
 };
-use crate::{Condition, Error, Result};
+use crate::{Condition, Error, Result, figures::rows};
 use polars::prelude::{BooleanChunked, DataFrame, IdxCa, IdxSize, NewChunkedArray};
 use std::{
     collections::{HashMap, HashSet},
@@ -42,6 +43,25 @@ impl Tables {
             runs: read("runs")?,
             epochs: read("epochs")?,
             measurements: read("measurements")?,
+        })
+    }
+
+    /// What belongs to runs of the paper's protocol: 50 epochs, λ = 0.01. Figures show nothing else.
+    ///
+    /// # Errors
+    /// If the table of runs lacks a column.
+    pub fn of_paper(&self) -> Result<Self> {
+        let papers = |run: &rows::Run| run.epochs == EPOCHS && run.lambda == LAMBDA;
+        let runs = rows::runs(&self.runs)?.into_iter().filter(papers);
+        let ids: HashSet<String> = runs.map(|run| run.id).collect();
+        let of_these = |table: &DataFrame| -> Result<DataFrame> {
+            let keep: Vec<bool> = texts(table, "id")?.iter().map(|id| ids.contains(id)).collect();
+            Ok(table.filter(&BooleanChunked::from_slice("keep".into(), &keep))?)
+        };
+        Ok(Self {
+            runs: of_these(&self.runs)?,
+            epochs: of_these(&self.epochs)?,
+            measurements: of_these(&self.measurements)?,
         })
     }
 

@@ -14,6 +14,8 @@ use polars::prelude::{DataFrame, df};
 const REFERENCE: Condition = Condition::ELn;
 /// λ of all runs but the appendix's.
 pub(super) const LAMBDA: f64 = 0.01;
+/// How long the paper trains: shorter runs say nothing about it.
+pub(super) const EPOCHS: i64 = 50;
 /// Guessing one of ten classes; also what a diverged run counts as.
 const CHANCE: f64 = 0.1;
 

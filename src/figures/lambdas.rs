@@ -1,0 +1,115 @@
+//! The weight of the I-Norm loss (appendix).
+
+use super::axes::{self, Axis, Panel};
+use super::boxes::{self, draw_count, draw_sample};
+use super::drawing::{Dash, Drawing, Frame, Stroke};
+use super::groups::Sample;
+use super::legend::{Legend, Swatch};
+use super::rows::{self, Run};
+use super::style;
+use crate::notebook::Figure;
+use crate::{Condition, Error, Result};
+use polars::prelude::DataFrame;
+
+const CONDITION: Condition = Condition::INormNone;
+const REFERENCE: Condition = Condition::ELn;
+
+/// Test accuracy of I-Norm at one ε for each weight λ of its loss, with the median of LayerNorm.
+///
+/// Paper: appendix. Differs: diverged runs are counted under their box, and no box contains them.
+///
+/// # Errors
+/// If the table lacks a column, or has no run of I-Norm at this ε.
+pub fn lambdas(runs: &DataFrame, epsilon: f64) -> Result<Figure> {
+    let runs: Vec<Run> =
+        rows::runs(runs)?.into_iter().filter(|run| run.epsilon == epsilon).collect();
+    let samples = samples(&runs);
+    if samples.is_empty() {
+        let found = format!("no run of {} at ε = {epsilon}", CONDITION.name());
+        let expected = "some (`inorm sweep plan --profile appendix` plans them)";
+        return Err(Error::invalid("runs table", found, expected));
+    }
+    let reference = Sample::of(&runs, REFERENCE, None);
+    let mut drawing = Drawing::new(style::WIDTH, 380.0);
+    legend(&reference).draw(&mut drawing, Frame::new(0.0, 6.0, style::WIDTH, 30.0));
+    let panel = panel(&samples, &reference);
+    panel.draw(&mut drawing);
+    panel.heading(&mut drawing, 4.0, "", &style::epsilon_label(epsilon));
+    if let Some(median) = boxes::median(&reference.values) {
+        let ends = [panel.at(panel.x.low, median), panel.at(panel.x.high, median)];
+        drawing.line(ends, Stroke::new(style::INK, 1.4).dash(Dash::Dashed));
+    }
+    let below = panel.frame.bottom + 60.0;
+    drawing.text(axes::number("diverged", (panel.frame.left - 8.0, below)).end());
+    let mut facts = Vec::new();
+    for (k, (lambda, sample)) in samples.iter().enumerate() {
+        let x = k as f64;
+        draw_sample(&mut drawing, &panel, x, 0.4, &sample.values, style::condition(CONDITION));
+        draw_count(&mut drawing, (panel.at(x, panel.y.low).0, below), sample.diverged);
+        facts.push(format!("λ = {lambda:e}: {}", sample.fact()));
+    }
+    facts.extend((reference.count() > 0).then(|| reference.fact()));
+    let alt = format!(
+        "Test accuracy of I-Norm at ε = {epsilon} for {} weights λ of its local loss.",
+        samples.len()
+    );
+    Figure::new(drawing, alt, facts)
+}
+
+/// One for each λ, ascending.
+fn samples(runs: &[Run]) -> Vec<(f64, Sample)> {
+    let mut lambdas: Vec<f64> =
+        runs.iter().filter(|run| run.condition == CONDITION).map(|run| run.lambda).collect();
+    lambdas.sort_by(f64::total_cmp);
+    lambdas.dedup();
+    let of = |lambda: f64| {
+        let here: Vec<Run> = runs.iter().filter(|run| run.lambda == lambda).cloned().collect();
+        (lambda, Sample::of(&here, CONDITION, None))
+    };
+    lambdas.into_iter().map(of).collect()
+}
+
+fn legend(reference: &Sample) -> Legend {
+    let fill = boxes::box_fill(style::condition(CONDITION).color);
+    let legend = Legend::default().entry(Swatch::Patch(fill), CONDITION.label());
+    match reference.values.is_empty() {
+        true => legend,
+        false => legend.entry(Swatch::Dashes, format!("median of {}", REFERENCE.label())),
+    }
+}
+
+fn panel(samples: &[(f64, Sample)], reference: &Sample) -> Panel {
+    let values = samples.iter().flat_map(|(_, sample)| sample.values.iter().copied());
+    let (low, high) = axes::range(values.chain(boxes::median(&reference.values)), 0.05);
+    let names: Vec<String> =
+        samples.iter().map(|(lambda, _)| axes::power_of_ten(lambda.log10())).collect();
+    Panel::fit(
+        Frame::new(28.0, 32.0, 696.0, 346.0),
+        Axis::names("weight λ of the I-Norm loss", &names),
+        Axis::percent("Test accuracy (%)", low, high),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::checks::{check, sweep};
+    use super::*;
+    use polars::prelude::{IntoColumn, NamedFrom, Series};
+
+    #[test]
+    fn one_box_a_weight() {
+        let at = |lambda: f64| {
+            let mut runs = sweep(&[CONDITION]);
+            let column = Series::new("lambda".into(), vec![lambda; runs.height()]);
+            runs.replace("lambda", column.into_column()).unwrap();
+            runs
+        };
+        let tables = [1e-5, 1e-3, 1e-2, 1.0].map(at).into_iter().chain([sweep(&[REFERENCE])]);
+        let runs = tables.reduce(|all, more| all.vstack(&more).unwrap()).unwrap();
+        let figure = lambdas(&runs, 0.75).unwrap();
+        check("lambdas", &figure);
+        assert!(figure.text().contains("λ = 1e-5: I-Norm: median"), "{}", figure.text());
+        let message = lambdas(&sweep(&[REFERENCE]), 0.75).unwrap_err().to_string();
+        assert!(message.contains("no run of inorm_none at ε = 0.75"), "{message}");
+    }
+}
