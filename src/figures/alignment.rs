@@ -62,9 +62,10 @@ pub fn stack(drawing: &mut Drawing, outer: Frame, letter: &str, rows: &[Row]) ->
             bottom: outer.top + height * (k + 1) as f64,
             ..outer
         };
-        let x =
-            Axis::number(if last { "cosine with LayerNorm" } else { "" }, bins.low, bins.high());
-        let y = Axis::number("runs", 0.0, most * HEADROOM).at_most(4);
+        // A little room, so that what stands at 1 is not hidden by the edge.
+        let title = if last { "cosine with LayerNorm" } else { "" };
+        let x = Axis::number(title, bins.low, bins.high() + bins.width);
+        let y = Axis::number("runs", 0.0, most * histogram::HEADROOM).at_most(4);
         let panel = Panel::fit(frame, x.without_grid(), y);
         panel.draw(drawing);
         panel.heading(drawing, outer.left, if k == 0 { letter } else { "" }, name);
@@ -76,8 +77,9 @@ pub fn stack(drawing: &mut Drawing, outer: Frame, letter: &str, rows: &[Row]) ->
                 facts.push(format!("{name}: no runs"));
             }
             Some(median) => {
-                mark_median(drawing, &panel, median);
-                facts.push(format!("{name}: median {median:.2}, n = {}", values.len()));
+                let text = format!("median {median:.2}, n = {}", values.len());
+                histogram::mark(drawing, &panel, median, &text);
+                facts.push(format!("{name}: {text}"));
             }
         }
         if let Some(range) = *published {
@@ -89,29 +91,10 @@ pub fn stack(drawing: &mut Drawing, outer: Frame, letter: &str, rows: &[Row]) ->
     facts
 }
 
-/// How much higher a panel is than its highest bar: room for the median's number and for the
-/// published range.
-const HEADROOM: f64 = 1.5;
-
-/// A line at the median, with its value beside it.
-fn mark_median(drawing: &mut Drawing, panel: &Panel, median: f64) {
-    let (x, y) = panel.at(median, 0.0);
-    let top = panel.frame.top + 16.0;
-    drawing.line([(x, top), (x, y)], Stroke::new(style::INK, 1.6));
-    beside(drawing, panel, [x, x], top + 8.0, &format!("median {median:.2}"));
-}
-
 /// A bar over the values that were published.
 fn mark_published(drawing: &mut Drawing, panel: &Panel, range: [f64; 2]) {
     let [left, right] = range.map(|value| panel.at(value, 0.0).0);
     let y = panel.frame.top + 5.0;
     drawing.line([(left, y), (right, y)], Stroke::new(style::PUBLISHED, 4.0));
-    beside(drawing, panel, [left, right], y, "published");
-}
-
-/// Text to the right of what lies in the left half of a panel, to the left of the rest.
-fn beside(drawing: &mut Drawing, panel: &Panel, [left, right]: [f64; 2], y: f64, text: &str) {
-    let label = |x| Label::new(text, (x, y), style::SMALL).color(style::QUIET);
-    let leftish = left + right < 2.0 * panel.frame.center().0;
-    drawing.text(if leftish { label(right + 5.0) } else { label(left - 5.0).end() });
+    histogram::beside(drawing, panel, [left, right], y, "published");
 }

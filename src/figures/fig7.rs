@@ -68,7 +68,7 @@ pub fn eigenvalues(measurements: &DataFrame) -> Result<Figure> {
         let left = 350.0 * k as f64;
         let outer = Frame::new(left + 4.0, 4.0, left + 346.0, 286.0);
         let x = axes::Axis::logarithmic("largest eigenvalue", bins.low, bins.high());
-        let y = axes::Axis::number("runs", 0.0, most * 1.12).at_most(5);
+        let y = axes::Axis::number("runs", 0.0, most * histogram::HEADROOM).at_most(5);
         let panel = axes::Panel::fit(outer, x.without_grid(), y);
         panel.draw(&mut drawing);
         let name = format!("hidden layer {}", k + 1);
@@ -76,8 +76,9 @@ pub fn eigenvalues(measurements: &DataFrame) -> Result<Figure> {
         let color = style::condition(Condition::INormLateral).color;
         histogram::draw(&mut drawing, &panel, bins, counts, color);
         if let Some(median) = boxes::median(values) {
-            let n = values.len();
-            facts.push(format!("{name}: median {:.2e}, n = {n}", 10f64.powf(median)));
+            let text = format!("median {:.1e}, n = {}", 10f64.powf(median), values.len());
+            histogram::mark(&mut drawing, &panel, median, &text);
+            facts.push(format!("{name}: {text}"));
         }
     }
     let alt = "Histograms of the largest eigenvalue of the covariance of the error that reaches \

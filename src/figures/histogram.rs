@@ -1,7 +1,7 @@
 //! Histograms with bins that are the same wherever the same quantity is shown.
 
 use super::axes::Panel;
-use super::drawing::{Color, Drawing, Frame, Stroke};
+use super::drawing::{Color, Drawing, Frame, Label, Stroke};
 use super::style;
 
 /// Equally wide bins.
@@ -47,7 +47,25 @@ impl Bins {
     }
 }
 
-/// Draws the counts as bars that stand on the axis, with a line at `median`.
+/// How much higher a panel is than its highest bar: room for what is written above the bars.
+pub const HEADROOM: f64 = 1.5;
+
+/// A line through all bars at `value`, the median, with `text` beside it.
+pub fn mark(drawing: &mut Drawing, panel: &Panel, value: f64, text: &str) {
+    let (x, y) = panel.at(value, 0.0);
+    let top = panel.frame.top + 16.0;
+    drawing.line([(x, top), (x, y)], Stroke::new(style::INK, 1.6));
+    beside(drawing, panel, [x, x], top + 8.0, text);
+}
+
+/// Text to the right of what lies in the left half of a panel, to the left of the rest.
+pub fn beside(drawing: &mut Drawing, panel: &Panel, [left, right]: [f64; 2], y: f64, text: &str) {
+    let label = |x| Label::new(text, (x, y), style::SMALL).color(style::INK);
+    let leftish = left + right < 2.0 * panel.frame.center().0;
+    drawing.text(if leftish { label(right + 5.0) } else { label(left - 5.0).end() });
+}
+
+/// Draws the counts as bars that stand on the axis.
 pub fn draw(drawing: &mut Drawing, panel: &Panel, bins: Bins, counts: &[usize], color: Color) {
     for (k, &count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
         let left = bins.low + bins.width * k as f64;

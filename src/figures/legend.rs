@@ -26,6 +26,8 @@ pub enum Swatch {
 const HEIGHT: f64 = 20.0;
 const SWATCH: f64 = 28.0;
 const BETWEEN: f64 = 18.0;
+/// Left free at both ends of a row.
+const MARGIN: f64 = 16.0;
 
 /// A row of swatches with names.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -63,7 +65,7 @@ impl Legend {
         let mut rows = Vec::new();
         let (mut start, mut used) = (0, 0.0);
         for (k, (_, name)) in self.entries.iter().enumerate() {
-            if k > start && used + entry_width(name) - BETWEEN > width {
+            if k > start && used + entry_width(name) - BETWEEN > width - 2.0 * MARGIN {
                 rows.push(&self.entries[start..k]);
                 (start, used) = (k, 0.0);
             }

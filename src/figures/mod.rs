@@ -46,7 +46,7 @@ mod theory;
 
 pub use curves::{Alignment, alignment_curves, learning_curves};
 pub use lambdas::lambdas;
-pub use points::accuracy_points;
+pub use points::{accuracy_points, accuracy_points_with};
 pub use published::{
     Published, find as published_for, rows as published_rows, table as published_table,
 };

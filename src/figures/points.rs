@@ -7,15 +7,15 @@ use super::legend::{Legend, Swatch};
 use super::published::{self, Published};
 use super::rows::{self, Outcome, Run};
 use super::scatter::epsilons;
-use super::style;
+use super::style::{self, Look};
 use crate::notebook::Figure;
 use crate::{Condition, Error, Result};
 use polars::prelude::DataFrame;
 
-/// One line of the chart: a condition at one ε.
+/// One line of the chart: a condition at one ε, or a rule of the reader's own.
 struct Line {
-    condition: Condition,
-    epsilon: f64,
+    name: String,
+    look: Look,
     values: Vec<f64>,
     diverged: usize,
     published: Option<&'static Published>,
@@ -40,12 +40,27 @@ const FEW: usize = 5;
 /// # Errors
 /// If the table is empty or lacks a column.
 pub fn accuracy_points(runs: &DataFrame) -> Result<Figure> {
+    accuracy_points_with(runs, &[])
+}
+
+/// The same, with networks of the reader's own below: what they are called, and their test
+/// accuracy, a fraction; `None` for one that diverged.
+///
+/// # Errors
+/// As [`accuracy_points`].
+pub fn accuracy_points_with(runs: &DataFrame, own: &[(&str, Option<f64>)]) -> Result<Figure> {
     let runs = rows::runs(runs)?;
-    let lines = lines(&runs);
+    let mut lines = lines(&runs);
+    lines.extend(own.iter().map(|(name, accuracy)| Line {
+        name: (*name).to_owned(),
+        look: style::OWN,
+        values: accuracy.iter().copied().collect(),
+        diverged: usize::from(accuracy.is_none()),
+        published: None,
+    }));
     if lines.is_empty() {
         return Err(Error::invalid("runs table", "a table without rows", "at least one run"));
     }
-    let several = epsilons(runs.iter().map(|r| r.epsilon)).len() > 1;
     let published = lines.iter().filter_map(Line::drawn);
     let values = lines.iter().flat_map(|l| l.values.iter().copied());
     let (low, high) = axes::range(values.chain(published.flat_map(|p| [p.q1, p.q3])), 0.04);
@@ -54,22 +69,26 @@ pub fn accuracy_points(runs: &DataFrame) -> Result<Figure> {
     let mut drawing = Drawing::new(style::WIDTH, height);
     let epochs = runs.iter().map(|r| r.epochs).max().unwrap_or(0);
     legend(&lines, epochs).draw(&mut drawing, Frame::new(0.0, 6.0, style::WIDTH, height));
-    let names: Vec<_> = lines.iter().rev().map(|l| name(l, several)).collect();
+    let names: Vec<_> = lines.iter().rev().map(|l| l.name.clone()).collect();
     let x = Axis::percent("Test accuracy (%)", low, high);
-    let numbers = if lines.iter().any(|l| l.diverged > 0) { 150.0 } else { 76.0 };
+    let wordy = |l: &Line| l.diverged > 0 || l.published.is_some() != l.drawn().is_some();
+    let numbers = if lines.iter().any(wordy) { 150.0 } else { 76.0 };
     let outer = Frame::new(6.0, 4.0, style::WIDTH - numbers, height - 4.0);
     let panel = Panel::fit(outer, x, Axis::names("", &names));
     panel.draw(&mut drawing);
     for (k, line) in lines.iter().rev().enumerate() {
         draw(&mut drawing, &panel, k as f64, line);
     }
-    let alt = format!("Test accuracy after {epochs} epochs, one point a run, {} runs.", runs.len());
-    Figure::new(drawing, alt, lines.iter().map(|line| fact(line, several)).collect())
+    let count: usize = lines.iter().map(|line| line.values.len() + line.diverged).sum();
+    let alt = format!("Test accuracy after {epochs} epochs, one point a run, {count} runs.");
+    Figure::new(drawing, alt, lines.iter().map(fact).collect())
 }
 
 fn lines(runs: &[Run]) -> Vec<Line> {
     let mut lines = Vec::new();
-    for epsilon in epsilons(runs.iter().map(|r| r.epsilon)) {
+    let epsilons = epsilons(runs.iter().map(|r| r.epsilon));
+    let several = epsilons.len() > 1;
+    for epsilon in epsilons {
         for condition in Condition::ALL {
             let here: Vec<_> =
                 runs.iter().filter(|r| r.condition == condition && r.epsilon == epsilon).collect();
@@ -80,20 +99,17 @@ fn lines(runs: &[Run]) -> Vec<Line> {
             let values: Vec<_> = finished.map(|r| r.test_accuracy).collect();
             let diverged = here.len() - values.len();
             let published = published::find(condition, epsilon);
-            lines.push(Line { condition, epsilon, values, diverged, published });
+            let (name, look) = (condition.label().to_owned(), style::condition(condition));
+            let name = if several { format!("{name}, ε = {epsilon}") } else { name };
+            lines.push(Line { name, look, values, diverged, published });
         }
     }
     lines
 }
 
-fn name(line: &Line, several: bool) -> String {
-    let label = line.condition.label();
-    if several { format!("{label}, ε = {}", line.epsilon) } else { label.to_owned() }
-}
-
 fn legend(lines: &[Line], epochs: i64) -> Legend {
     let mut looks = Vec::new();
-    for look in lines.iter().map(|line| style::condition(line.condition)) {
+    for look in lines.iter().map(|line| line.look) {
         if !looks.contains(&look) {
             looks.push(look);
         }
@@ -128,13 +144,14 @@ fn draw(drawing: &mut Drawing, panel: &Panel, row: f64, line: &Line) {
     }
     if let Some(p) = line.published {
         let at = (right, panel.at(0.0, row + below).1);
-        let text = format!("{:.1} %", p.median * 100.0);
+        let chance = if p.is_at_chance() { " (diverged)" } else { "" };
+        let text = format!("{:.1} %{chance}", p.median * 100.0);
         drawing.text(Label::new(text, at, style::SMALL).color(style::QUIET));
     }
 }
 
 fn draw_values(drawing: &mut Drawing, panel: &Panel, row: f64, line: &Line) {
-    let look = style::condition(line.condition);
+    let look = line.look;
     let many = line.values.len() > FEW;
     for (k, &value) in line.values.iter().enumerate() {
         let (x, y) = panel.at(value, row);
@@ -154,7 +171,7 @@ fn draw_values(drawing: &mut Drawing, panel: &Panel, row: f64, line: &Line) {
     }
 }
 
-fn fact(line: &Line, several: bool) -> String {
+fn fact(line: &Line) -> String {
     let n = line.values.len();
     let median = BoxStatistics::of(&line.values).map(|b| format!("{:.1} %", b.median * 100.0));
     let ours = match (median, n) {
@@ -167,7 +184,7 @@ fn fact(line: &Line, several: bool) -> String {
     let published = line.published.map_or(String::new(), |p| {
         format!(" (published median of {} after 50 epochs: {:.1} %)", p.runs, p.median * 100.0)
     });
-    format!("{}: {ours}{diverged}{published}", name(line, several))
+    format!("{}: {ours}{diverged}{published}", line.name)
 }
 
 #[cfg(test)]
@@ -188,6 +205,17 @@ mod tests {
         let text = figure.text();
         let expected = "I-Norm: 77.0 % (published median of 30 after 50 epochs: 81.1 %)";
         assert!(text.contains(expected), "{text}");
+    }
+
+    #[test]
+    fn a_rule_of_ones_own_stands_below() {
+        let runs = runs_table(&[(Condition::INormScale, 13, 0.75, Some(0.77))]);
+        let own = [("yours", Some(0.75)), ("another", None)];
+        let figure = accuracy_points_with(&runs, &own).unwrap();
+        check("accuracy_own", &figure);
+        let text = figure.text();
+        assert!(text.contains("yours: 75.0 %") && text.contains("3 runs"), "{text}");
+        assert!(text.contains("another: no finished run, 1 diverged"), "{text}");
     }
 
     #[test]

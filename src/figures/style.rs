@@ -53,6 +53,9 @@ const VERMILLION: Color = Color::new(213, 94, 0);
 const PURPLE: Color = Color::new(204, 121, 167);
 const GREY: Color = Color::new(140, 140, 140);
 
+/// The look of a network of the reader's own.
+pub const OWN: Look = Look { color: VERMILLION, marker: Marker::Cross, dash: Dash::Solid };
+
 /// The look of a condition. Conditions that never meet in a figure share a colour, never both
 /// channels.
 pub fn condition(condition: Condition) -> Look {

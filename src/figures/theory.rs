@@ -42,7 +42,7 @@ pub fn lateral_mistake(units: &[usize], variances: &[f64], bounds: &[f64]) -> Re
         grid: false,
     };
     let (low, high) = axes::range(values.iter().map(|v| v.log10()), 1.0);
-    let y = Axis::logarithmic("variance of the mistake", low.floor(), high.ceil());
+    let y = Axis::logarithmic("variance of the mistake", low, high);
     let panel = Panel::fit(Frame::new(100.0, 12.0, style::WIDTH - 100.0, 316.0), x, y);
     panel.draw(&mut drawing);
     let line = |values: &[f64]| -> Vec<_> {
