@@ -3,11 +3,12 @@
 use std::{env, fs, path::Path, process::Command};
 
 /// The kernels, and everything that they include.
-const SOURCES: [&str; 7] = [
+const SOURCES: [&str; 8] = [
     "src/ensemble/kernels.cu",
     "src/dataset/luminosity.cu",
     "src/engine/lanes.cuh",
     "src/engine/passes.cu",
+    "src/engine/product.cu",
     "src/engine/update.cu",
     "src/grad_norm/grad_norm.cuh",
     "src/learning/loss.cu",

@@ -36,7 +36,10 @@ fn main() {
 fn on_gpu(count: usize, data: &FashionMnist) {
     match inorm::ensemble::Gpu::new() {
         Ok(gpu) => measure(inorm::ensemble::Kernels(gpu), &runs(count), data, 8192, 1 << 28),
-        Err(error) => println!("{error}"),
+        Err(error) => {
+            eprintln!("{error}");
+            std::process::exit(1);
+        }
     }
 }
 

@@ -61,10 +61,11 @@ print(os.path.join(os.path.dirname(manifest), "src/driver/sys.rs"))')
     ln -s "$kit/no-driver/libcuda.so.1" "$stubs/libcuda.so"
 }
 
-# The driver's own nvidia-smi, where there is one, comes first.
+# The compiler is this one, whatever else is installed; the driver's own nvidia-smi, where there is
+# one, comes before the one that stands in for it.
 environment() {
     echo "export CUDA_PATH='$toolkit' CUDA_ROOT='$toolkit'"
-    echo "export PATH=\"\$PATH:$toolkit/bin:$kit/bin\""
+    echo "export PATH=\"$toolkit/bin:\$PATH:$kit/bin\""
     echo "export LD_LIBRARY_PATH='$toolkit/lib'\"\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}\""
 }
 

@@ -10,9 +10,7 @@ fn check(path: ComputePath) {
     let mut failed = Vec::new();
     for folder in ["sweep", "momentum"] {
         for condition in Condition::ALL {
-            let file =
-                format!("{}/tests/fixtures/{folder}/{condition}.npz", env!("CARGO_MANIFEST_DIR"));
-            let fixture = Fixture::read(Path::new(&file), None).unwrap();
+            let fixture = read(folder, condition);
             let report = compare(&fixture, path).unwrap();
             assert!(report.quantities.len() >= 9, "{condition}: {:?}", report.quantities);
             let tolerance = path.tolerance(condition);
@@ -76,8 +74,9 @@ fn ensemble_on_a_gpu() {
     reports.iter().for_each(assert_below_tolerance);
 }
 
+/// From where tests run: a program that was built elsewhere finds it, too.
 fn read(folder: &str, condition: Condition) -> Fixture {
-    let file = format!("{}/tests/fixtures/{folder}/{condition}.npz", env!("CARGO_MANIFEST_DIR"));
+    let file = format!("tests/fixtures/{folder}/{condition}.npz");
     Fixture::read(Path::new(&file), None).unwrap()
 }
 

@@ -24,11 +24,14 @@ static std::vector<double> exchanged;
 #define DEVICE static inline
 #define SHARED static
 #define UNROLL
+#define UNROLL_A_FEW
 DEVICE int lane() { return (int)threadIdx.x; }
 DEVICE int lanes() { return (int)blockDim.x; }
+DEVICE int threads() { return (int)blockDim.x; }
 DEVICE void wait_for_block() {
     if (lanes() > 1) meeting->arrive_and_wait();
 }
+DEVICE float unchanging(const float *x) { return *x; }
 template <class T> DEVICE T from_lane(T x, int distance) {
     exchanged[lane()] = (double)x;
     wait_for_block();

@@ -12,12 +12,15 @@
     extern "C" __global__ void __launch_bounds__(128) name(const Arguments a)
 #define SHARED __shared__
 #define UNROLL _Pragma("unroll")
+#define UNROLL_A_FEW _Pragma("unroll 8")
 DEVICE int lane() { return threadIdx.x; }
 DEVICE int lanes() { return 32; }
+DEVICE int threads() { return 128; }
 template <class T> DEVICE T from_lane(T x, int distance) {
     return __shfl_xor_sync(0xffffffffu, x, distance);
 }
 DEVICE void wait_for_block() { __syncthreads(); }
+DEVICE float unchanging(const float *x) { return __ldg(x); }
 #else
 #include "host.hpp"
 #endif
@@ -43,8 +46,9 @@ struct Layer {
     const Net *nets;
     float *matrix, *w_ei, *b;
     const float *nu, *h;
+    float *below;
     float *drive, *inhibition, *z, *normalized, *activity, *s, *error, *delta;
-    int size, of_w_ei;
+    int size, of_w_ei, backwards;
 };
 
 /// The sum over all lanes, in all of them.

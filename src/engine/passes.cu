@@ -1,24 +1,22 @@
-// Everything between the large matrix products: the twin of passes.rs.
+// Everything between the matrix products: the twin of passes.rs.
 //
-// One row of lanes a sample, one row of blocks a network. What inhibition adds to a drive, and
-// what it gets back of the error, are such small products that they are done here as well.
+// One row of lanes a sample, one row of blocks a network.
 #include "../grad_norm/grad_norm.cuh"
 #include "lanes.cuh"
 
 /// Where one sample's numbers of one network are.
 struct Sample {
     int units, inhibitory;
-    const float *b, *nu, *w_ei, *error;
+    const float *b, *nu, *error;
     float *drive, *delta, *inhibition, *z, *normalized, *activity, *s;
 };
 
 DEVICE Sample sample_of(const Layer &a, const Net &net, int sample) {
     long long at = net.activity + (long long)sample * net.units;
     long long drive = net.drive + sample * net.drive_stride;
-    return {net.units,          net.inhibitory,    a.b + net.unit,    a.nu + net.unit,
-            a.w_ei + net.w_ei,  a.error + at,      a.drive + drive,   a.delta + drive,
-            a.inhibition + at,  a.z + at,          a.normalized + at, a.activity + at,
-            a.s + net.sample + sample};
+    return {net.units,         net.inhibitory,    a.b + net.unit,      a.nu + net.unit,
+            a.error + at,      a.drive + drive,   a.delta + drive,     a.inhibition + at,
+            a.z + at,          a.normalized + at, a.activity + at,     a.s + net.sample + sample};
 }
 
 /// From drive and inhibition to `s`, `z`, normalized z and activity.
@@ -27,7 +25,7 @@ KERNEL(forward_pass, Layer) {
     if (sample >= a.size) return;
     const Net net = a.nets[blockIdx.y];
     Sample x = sample_of(a, net, sample);
-    const float *r = x.drive + x.units, *q = r + x.inhibitory;
+    const float *q = x.drive + x.units + x.inhibitory;
     float s = 1.0f;
     if (net.circuit == INHIBITORY_NORM) {
         s = sqrtf(sum(x.units, [&](int i) { return q[i] * q[i]; }) / x.units + EPSILON);
@@ -35,9 +33,7 @@ KERNEL(forward_pass, Layer) {
     if (lane() == 0) *x.s = s;
     float inverse = 1.0f / s;
     each(x.units, [&](int i) {
-        const float *w_ei = x.w_ei + (long long)i * x.inhibitory;
-        float inhibition = 0.0f;
-        for (int k = 0; k < x.inhibitory; k++) inhibition += r[k] * w_ei[k];
+        float inhibition = x.inhibitory > 0 ? x.inhibition[i] : 0.0f;
         x.z[i] = (x.drive[i] + x.b[i] - inhibition) * inverse;
     });
     const float *z = x.z;
@@ -82,6 +78,8 @@ DEVICE void normalizing_error(const Sample &x, float local, float inverse) {
 }
 
 /// From the error of the activity to the errors of the drives and of the inhibition.
+///
+/// What `W_IE`'s units receive is left to a product.
 KERNEL(backward_pass, Layer) {
     int sample = blockIdx.x * blockDim.y + threadIdx.y;
     if (sample >= a.size) return;
@@ -103,12 +101,5 @@ KERNEL(backward_pass, Layer) {
     } else if (net.circuit == INHIBITORY_NORM_SUBTRACTIVE) {
         float pull = -2.0f * local * (sum(x.units, [&](int i) { return x.z[i]; }) / x.units);
         each(x.units, [&](int i) { x.inhibition[i] = pull; });
-    }
-    for (int k = 0; k < x.inhibitory; k++) {
-        const float *w_ei = x.w_ei + k;
-        float error = sum(x.units, [&](int i) {
-            return x.inhibition[i] * w_ei[(long long)i * x.inhibitory];
-        });
-        if (lane() == 0) x.delta[x.units + k] = error;
     }
 }

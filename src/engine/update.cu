@@ -5,8 +5,8 @@
 // is most of the work: each weight is read once and written once.
 #include "lanes.cuh"
 
-/// Rows that a thread has in its registers.
-enum { ROWS = 16 };
+/// Rows and columns that a thread has in its registers: its columns are a block's width apart.
+enum { ROWS = 16, COLUMNS = 2 };
 /// Samples that a block has at hand.
 enum { CHUNK = 32 };
 
@@ -30,20 +30,35 @@ DEVICE Update update_of(const Layer &a, const Net &net) {
             a.b + net.unit};
 }
 
+/// Moves one thread's weights of one column; `w` is the first.
+DEVICE void move_column(const Update &u, float *w, int rows, const float *sums, float rate,
+                        bool clamped) {
+    float moved[ROWS];
+    // All are on their way before the first is written.
+    UNROLL
+    for (int row = 0; row < ROWS; row++) {
+        if (row < rows) moved[row] = w[row * u.stride] - rate * sums[row];
+    }
+    UNROLL
+    for (int row = 0; row < ROWS; row++) {
+        if (row < rows) w[row * u.stride] = clamped ? rectified(moved[row]) : moved[row];
+    }
+}
+
 KERNEL(update_weights, Layer) {
     const Net net = a.nets[blockIdx.z];
     // Frozen.
     if (a.of_w_ei && net.circuit == INHIBITORY_NORM) return;
     Update u = update_of(a, net);
-    int first = blockIdx.y * ROWS;
-    int column = blockIdx.x * blockDim.x + threadIdx.x;
-    if (first >= u.rows || (int)(blockIdx.x * blockDim.x) >= u.columns) return;
-    SHARED float left[CHUNK][ROWS];
-    float sums[ROWS] = {}, bias = 0.0f;
+    int first = blockIdx.y * ROWS, from_column = blockIdx.x * threads() * COLUMNS;
+    int column = from_column + threadIdx.x;
+    if (first >= u.rows || from_column >= u.columns) return;
+    alignas(16) SHARED float left[CHUNK][ROWS];
+    float sums[COLUMNS][ROWS] = {}, bias[COLUMNS] = {};
     for (int from = 0; from < a.size; from += CHUNK) {
         int samples = a.size - from < CHUNK ? a.size - from : CHUNK;
         wait_for_block();
-        for (int i = threadIdx.x; i < samples * ROWS; i += blockDim.x) {
+        for (int i = threadIdx.x; i < samples * ROWS; i += threads()) {
             int sample = i / ROWS, row = first + i % ROWS;
             left[sample][i % ROWS] =
                 row < u.rows ? u.left[(from + sample) * u.left_stride + row] : 0.0f;
@@ -51,21 +66,23 @@ KERNEL(update_weights, Layer) {
         wait_for_block();
         if (column >= u.columns) continue;
         for (int sample = 0; sample < samples; sample++) {
-            float right = u.right[(from + sample) * u.right_stride + column];
-            bias += right;
+            const float *right = u.right + (from + sample) * u.right_stride + column;
             UNROLL
-            for (int row = 0; row < ROWS; row++) sums[row] += left[sample][row] * right;
+            for (int c = 0; c < COLUMNS; c++) {
+                float x = column + c * threads() < u.columns ? right[c * threads()] : 0.0f;
+                bias[c] += x;
+                UNROLL
+                for (int row = 0; row < ROWS; row++) sums[c][row] += left[sample][row] * x;
+            }
         }
     }
-    if (column >= u.columns) return;
-    float rate = column < u.split ? u.rate : u.other_rate;
     UNROLL
-    for (int row = 0; row < ROWS; row++) {
-        if (first + row < u.rows) {
-            float *w = u.weights + (first + row) * u.stride + column;
-            float moved = *w - rate * sums[row];
-            *w = column < u.clamped ? rectified(moved) : moved;
-        }
+    for (int c = 0; c < COLUMNS; c++) {
+        int at = column + c * threads();
+        if (at >= u.columns) return;
+        float rate = at < u.split ? u.rate : u.other_rate;
+        float *w = u.weights + first * u.stride + at;
+        move_column(u, w, u.rows - first, sums[c], rate, at < u.clamped);
+        if (u.b && first == 0 && at < u.split) u.b[at] -= rate * bias[c];
     }
-    if (u.b && first == 0 && column < u.split) u.b[column] -= rate * bias;
 }

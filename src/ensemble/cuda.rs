@@ -1,4 +1,5 @@
-//! An NVIDIA GPU as a machine that runs the kernels; the large products are cuBLAS's.
+//! An NVIDIA GPU as a machine that runs the kernels; the large products are cuBLAS's, which rounds
+//! to TF32 only if it is told to, and is not.
 //!
 //! All work goes to one stream, in the order in which it is asked for. The driver's library,
 //! `libcuda.so.1`, is linked: without a driver a program with this feature does not start at all.
@@ -16,7 +17,12 @@ use cudarc::{
     },
     nvrtc::Ptx,
 };
-use std::{ffi::c_int, marker::PhantomData, sync::Arc};
+use std::{
+    ffi::c_int,
+    marker::PhantomData,
+    mem::ManuallyDrop,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 /// The compiled kernels; empty under the feature `ci-check`.
 const MODULE: &str = include_str!(concat!(env!("OUT_DIR"), "/kernels.ptx"));
@@ -35,9 +41,21 @@ pub type Cuda = Kernels<Gpu>;
 /// Values in the memory of a GPU.
 #[derive(Debug)]
 pub struct Buffer<T> {
-    bytes: CudaSlice<u8>,
+    bytes: ManuallyDrop<CudaSlice<u8>>,
     count: usize,
     values: PhantomData<T>,
+}
+
+impl<T> Drop for Buffer<T> {
+    fn drop(&mut self) {
+        // SAFETY: nobody looks at it afterwards.
+        let bytes = unsafe { ManuallyDrop::take(&mut self.bytes) };
+        // A GPU that has failed takes no memory back, for which cudarc would panic: while the
+        // failure is on its way to whoever reports it.
+        if bytes.device().synchronize().is_err() {
+            bytes.leak();
+        }
+    }
 }
 
 /// The arguments of a kernel, as they are.
@@ -48,11 +66,18 @@ struct Parameters<A>(A);
 unsafe impl<A> DeviceRepr for Parameters<A> {}
 
 impl Gpu {
-    /// The first GPU, with the kernels on it.
+    /// The first GPU, with the kernels on it: the same one whenever a program asks.
     ///
     /// # Errors
     /// If there is none, or its driver is too old for the kernels.
     pub fn new() -> Result<Self> {
+        static FIRST: Mutex<Option<Gpu>> = Mutex::new(None);
+        let mut first = FIRST.lock().unwrap_or_else(PoisonError::into_inner);
+        let gpu = first.take().map_or_else(Self::open, Ok)?;
+        Ok(first.insert(gpu).clone())
+    }
+
+    fn open() -> Result<Self> {
         // cudarc panics where there is no device.
         let advice = "expected an NVIDIA GPU of compute capability 8.0 or more with a driver for \
                       CUDA 13; `nvidia-smi` lists what there is";
@@ -90,7 +115,7 @@ impl Gpu {
         let size = (count * size_of::<T>()).max(1);
         let bytes = self.device.alloc_zeros(size);
         let bytes = bytes.map_err(failed(&format!("give {} MB", size.div_ceil(1_000_000))))?;
-        Ok(Buffer { bytes, count, values: PhantomData })
+        Ok(Buffer { bytes: ManuallyDrop::new(bytes), count, values: PhantomData })
     }
 }
 
@@ -141,7 +166,7 @@ impl Memory for Gpu {
     }
 
     fn copy<T: Plain>(&self, from: &Buffer<T>, to: &mut Buffer<T>) -> Result<()> {
-        self.device.dtod_copy(&from.bytes, &mut to.bytes).map_err(failed("copy values"))
+        self.device.dtod_copy(&*from.bytes, &mut *to.bytes).map_err(failed("copy values"))
     }
 }
 

@@ -119,6 +119,27 @@ pub trait Device: Memory + Sized {
         x: &mut Self::Buffer<f32>,
     ) -> Result<()>;
 
+    /// From the inputs `h` of the first `size` samples to the drives.
+    fn drives(&self, stack: &mut Stack<Self>, h: &Self::Buffer<f32>, size: usize) -> Result<()> {
+        for products in stack.layout.drives(size) {
+            self.product(&products, h, &stack.matrix, &mut stack.drive)?;
+        }
+        Ok(())
+    }
+
+    /// From the errors of the drives to the error of the activity `below`.
+    fn errors(
+        &self,
+        stack: &Stack<Self>,
+        below: &mut Self::Buffer<f32>,
+        size: usize,
+    ) -> Result<()> {
+        for products in stack.layout.errors(size) {
+            self.product(&products, &stack.delta, &stack.matrix, below)?;
+        }
+        Ok(())
+    }
+
     /// From the drives of the first `size` samples to the activities.
     fn forward(&self, stack: &mut Stack<Self>, size: usize) -> Result<()>;
 

@@ -1,10 +1,10 @@
 //! Ensembles by kernels: the passes as an NVIDIA GPU runs them.
 //!
-//! The kernels stand beside their twins: `src/engine/passes.cu` and `update.cu`,
+//! The kernels stand beside their twins: `src/engine/passes.cu`, `product.cu` and `update.cu`,
 //! `src/grad_norm/grad_norm.cuh`, `src/learning/loss.cu`, `src/dataset/luminosity.cu`. Here is
-//! what they are given and how the work is shared out; a [`Machine`] runs them. There is one for
-//! GPUs behind the feature `cuda`, and one in the tests, on which each lane is a thread of the
-//! processor.
+//! what they are given and how the work is shared out; a [`Machine`] runs them, and multiplies
+//! the one large matrix. There is one for GPUs behind the feature `cuda`, and one in the tests, on
+//! which each lane is a thread of the processor.
 
 use super::{
     device::{Batched, Device, Memory, Plain, Tally},
@@ -23,6 +23,8 @@ pub enum Kernel {
     ForwardPass,
     /// From errors of activities to errors of drives.
     BackwardPass,
+    /// Products with each network's own matrices.
+    Multiply,
     /// Moves weights.
     UpdateWeights,
     /// The task loss and its gradient.
@@ -31,10 +33,11 @@ pub enum Kernel {
 
 impl Kernel {
     /// All kernels.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::ShiftImages,
         Self::ForwardPass,
         Self::BackwardPass,
+        Self::Multiply,
         Self::UpdateWeights,
         Self::TaskLoss,
     ];
@@ -45,6 +48,7 @@ impl Kernel {
             Self::ShiftImages => "shift_images",
             Self::ForwardPass => "forward_pass",
             Self::BackwardPass => "backward_pass",
+            Self::Multiply => "multiply",
             Self::UpdateWeights => "update_weights",
             Self::TaskLoss => "task_loss",
         }
@@ -65,7 +69,7 @@ pub trait Machine: Memory {
     /// Lanes of a warp, a power of two: 32 on a GPU.
     fn lanes(&self) -> u32;
 
-    /// Threads of a block, a multiple of the lanes.
+    /// Threads of a block, a multiple of the lanes and at most 128.
     fn threads(&self) -> u32;
 
     /// Where the kernels see a buffer.
@@ -107,8 +111,10 @@ struct LayerArguments {
     w_ei: u64,
     b: u64,
     nu: u64,
-    /// The inputs, for the update.
+    /// The inputs, for products and updates.
     h: u64,
+    /// The error of the inputs, for the product that computes it.
+    below: u64,
     drive: u64,
     inhibition: u64,
     z: u64,
@@ -119,8 +125,10 @@ struct LayerArguments {
     delta: u64,
     /// Samples of the batch.
     size: i32,
-    /// Whether the update is that of `W_EI`.
+    /// Whether the product or update is that of `W_EI`.
     of_w_ei: i32,
+    /// Whether the product takes errors back.
+    backwards: i32,
 }
 
 /// `Loss` in `src/learning/loss.cu`.
@@ -153,6 +161,12 @@ struct ShiftArguments {
 /// Rows of a matrix that one thread updates: `ROWS` in `src/engine/update.cu`.
 const ROWS: u32 = 16;
 
+/// Columns of a matrix that one thread updates: `COLUMNS` in `src/engine/update.cu`.
+const COLUMNS: u32 = 2;
+
+/// Samples for which one thread multiplies: `SAMPLES` in `src/engine/product.cu`.
+const SAMPLES: u32 = 32;
+
 impl<M: Machine> Kernels<M> {
     fn layer(&self, stack: &Stack<Self>, h: u64, size: usize) -> LayerArguments {
         let at = |buffer| self.0.address::<f32>(buffer);
@@ -163,6 +177,7 @@ impl<M: Machine> Kernels<M> {
             b: at(&stack.b),
             nu: at(&stack.nu),
             h,
+            below: 0,
             drive: at(&stack.drive),
             inhibition: at(&stack.inhibition),
             z: at(&stack.z),
@@ -173,6 +188,7 @@ impl<M: Machine> Kernels<M> {
             delta: at(&stack.delta),
             size: size as i32,
             of_w_ei: 0,
+            backwards: 0,
         }
     }
 
@@ -190,6 +206,34 @@ impl<M: Machine> Kernels<M> {
         // samples; they live as long as the stack, and the machine works in order.
         unsafe { self.0.launch(kernel, grid, arguments) }
     }
+
+    /// A product with each network's own matrix: the arguments say which one.
+    fn multiply(&self, stack: &Stack<Self>, arguments: LayerArguments, columns: u32) -> Result<()> {
+        if columns == 0 {
+            return Ok(());
+        }
+        let (threads, networks) = (self.0.threads(), stack.layout.nets.len() as u32);
+        let samples = arguments.size as u32;
+        let blocks = [columns.div_ceil(threads), samples.div_ceil(SAMPLES), networks];
+        let grid = Grid { blocks, threads: [threads, 1] };
+        // SAFETY: as for the passes; what lies outside the stack has the sizes that its table says.
+        unsafe { self.0.launch(Kernel::Multiply, grid, arguments) }
+    }
+
+    /// The product with `W_EI`, or the one that takes the error of the inhibition back.
+    fn multiply_by_w_ei(&self, stack: &Stack<Self>, size: usize, backwards: bool) -> Result<()> {
+        let (of_w_ei, backwards) = (1, i32::from(backwards));
+        let arguments = LayerArguments { of_w_ei, backwards, ..self.layer(stack, 0, size) };
+        let [inhibitory, units] =
+            [most(stack, |[_, inhibitory, ..]| inhibitory), most(stack, |[units, ..]| units)];
+        let columns = if backwards == 1 || inhibitory == 0 { inhibitory } else { units };
+        self.multiply(stack, arguments, columns)
+    }
+}
+
+/// The largest of one of the networks' `[units, inhibitory, targets, inputs]`.
+fn most<D: Device>(stack: &Stack<D>, of: fn([usize; 4]) -> usize) -> u32 {
+    stack.layout.nets.iter().map(|net| of(net.sizes())).max().unwrap_or(0) as u32
 }
 
 impl<M: Machine> Memory for Kernels<M> {
@@ -253,30 +297,50 @@ impl<M: Machine> Device for Kernels<M> {
         }
     }
 
+    fn drives(&self, stack: &mut Stack<Self>, h: &Self::Buffer<f32>, size: usize) -> Result<()> {
+        if let Some(products) = stack.layout.shared_drives(size) {
+            return self.product(&products, h, &stack.matrix, &mut stack.drive);
+        }
+        let arguments = self.layer(stack, self.0.address(h), size);
+        self.multiply(stack, arguments, most(stack, |[_, _, targets, _]| targets))
+    }
+
+    fn errors(
+        &self,
+        stack: &Stack<Self>,
+        below: &mut Self::Buffer<f32>,
+        size: usize,
+    ) -> Result<()> {
+        let (below, backwards) = (self.0.address(below), 1);
+        let arguments = LayerArguments { below, backwards, ..self.layer(stack, 0, size) };
+        self.multiply(stack, arguments, most(stack, |[.., inputs]| inputs))
+    }
+
     fn forward(&self, stack: &mut Stack<Self>, size: usize) -> Result<()> {
+        self.multiply_by_w_ei(stack, size, false)?;
         self.pass(Kernel::ForwardPass, stack, size)
     }
 
     fn backward(&self, stack: &mut Stack<Self>, size: usize) -> Result<()> {
-        self.pass(Kernel::BackwardPass, stack, size)
+        self.pass(Kernel::BackwardPass, stack, size)?;
+        self.multiply_by_w_ei(stack, size, true)
     }
 
     fn update(&self, stack: &mut Stack<Self>, h: &Self::Buffer<f32>, size: usize) -> Result<()> {
         let arguments = self.layer(stack, self.0.address(h), size);
-        let sizes = || stack.layout.nets.iter().map(Net::sizes);
-        let most = |of: fn([usize; 4]) -> usize| sizes().map(of).max().unwrap_or(0) as u32;
         let threads = self.0.threads();
         let networks = stack.layout.nets.len() as u32;
         let launch = |[rows, columns]: [u32; 2], of_w_ei| {
             if rows * columns == 0 {
                 return Ok(());
             }
-            let blocks = [columns.div_ceil(threads), rows.div_ceil(ROWS), networks];
+            let blocks = [columns.div_ceil(threads * COLUMNS), rows.div_ceil(ROWS), networks];
             let grid = Grid { blocks, threads: [threads, 1] };
             let arguments = LayerArguments { of_w_ei, ..arguments };
             // SAFETY: as for the passes; `h` has the inputs that the table says.
             unsafe { self.0.launch(Kernel::UpdateWeights, grid, arguments) }
         };
+        let most = |of| most(stack, of);
         launch([most(|[.., inputs]| inputs), most(|[_, _, targets, _]| targets)], 0)?;
         launch([most(|[units, ..]| units), most(|[_, inhibitory, ..]| inhibitory)], 1)
     }

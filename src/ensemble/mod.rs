@@ -10,7 +10,8 @@
 //! second layers    hₙ [B, N]  · Mₙ [N, T]   = dₙ          batched by neighbours of equal sizes
 //! read-outs        hₙ [B, N]  · Mₙ [N, 11]  = dₙ          likewise
 //! ```
-//! `Mₙ = [W_EE; W_IE; U_IE]ᵀ` of network n. Between the products each network has its own circuit,
+//! `Mₙ = [W_EE; W_IE; U_IE]ᵀ` of network n; the kernels need no neighbours, and take all products of
+//! a layer at once. Between the products each network has its own circuit,
 //! normalization, GradNorm, λ and learning rates, a row of a table that the passes read; and the
 //! update is the backward product, with Dale's clamp, as in the [engine](crate::engine).
 //! Nothing of one network reaches another: one that diverges to NaN keeps it to itself.

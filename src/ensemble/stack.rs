@@ -105,18 +105,23 @@ impl Layout {
         self.nets.iter().zip(&self.forms).map(columns).collect()
     }
 
+    /// From shared inputs of `size` samples to all networks' drives: one product.
+    pub(super) fn shared_drives(&self, size: usize) -> Option<Batched> {
+        let inputs = self.forms[0].inputs;
+        let at = |stride| Operand { offset: 0, step: 0, stride, transposed: false };
+        self.shared.then(|| Batched {
+            count: 1,
+            sizes: [size, self.columns, inputs],
+            a: at(inputs),
+            b: at(self.columns),
+            out: at(self.columns),
+        })
+    }
+
     /// From the inputs of `size` samples to their drives.
-    fn drives(&self, size: usize) -> Vec<Batched> {
-        if self.shared {
-            let inputs = self.forms[0].inputs;
-            let at = |stride| Operand { offset: 0, step: 0, stride, transposed: false };
-            return vec![Batched {
-                count: 1,
-                sizes: [size, self.columns, inputs],
-                a: at(inputs),
-                b: at(self.columns),
-                out: at(self.columns),
-            }];
+    pub(super) fn drives(&self, size: usize) -> Vec<Batched> {
+        if let Some(products) = self.shared_drives(size) {
+            return vec![products];
         }
         let products = self.groups.iter().map(|group| {
             let net = &self.nets[group.start];
@@ -139,7 +144,7 @@ impl Layout {
     }
 
     /// From the errors of the drives to the error of the activity below.
-    fn errors(&self, size: usize) -> Vec<Batched> {
+    pub(super) fn errors(&self, size: usize) -> Vec<Batched> {
         let products = self.drives(size).into_iter().zip(&self.groups).map(|(forward, group)| {
             let [size, _, inputs] = forward.sizes;
             // Only the task error passes, and it passes through the first columns.
@@ -213,9 +218,7 @@ impl<D: Device> Stack<D> {
 
     /// The activity of `size` samples with inputs `h`.
     pub(super) fn forward(&mut self, device: &D, h: &D::Buffer<f32>, size: usize) -> Result<()> {
-        for products in self.layout.drives(size) {
-            device.product(&products, h, &self.matrix, &mut self.drive)?;
-        }
+        device.drives(self, h, size)?;
         device.forward(self, size)
     }
 
@@ -227,11 +230,7 @@ impl<D: Device> Stack<D> {
         size: usize,
     ) -> Result<()> {
         device.backward(self, size)?;
-        let Some(below) = below else { return Ok(()) };
-        for products in self.layout.errors(size) {
-            device.product(&products, &self.delta, &self.matrix, below)?;
-        }
-        Ok(())
+        below.map_or(Ok(()), |below| device.errors(self, below, size))
     }
 
     /// The weights of every network.
