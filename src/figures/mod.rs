@@ -32,6 +32,7 @@ pub mod groups;
 pub mod histogram;
 pub mod legend;
 pub mod live;
+mod paint;
 mod palette;
 mod points;
 mod published;

@@ -136,7 +136,7 @@ impl Store {
                 Error::malformed(&path, format!("line {}: {problem}", number + 1), expected)
             };
             let planned: Planned = serde_json::from_str(line).map_err(|e| bad(e.to_string()))?;
-            let id = super::run_id(&planned.run);
+            let id = planned.run.id();
             if planned.id == id {
                 Ok(planned)
             } else {
