@@ -22,11 +22,12 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     sync::{
-        Mutex, PoisonError,
+        Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
     time::Instant,
 };
+use tempfile::TempDir;
 
 /// No reader needs more at once for the files here: the program ends where one asks for it.
 const LARGEST_REQUEST: usize = 64 << 20;
@@ -71,6 +72,17 @@ unsafe impl GlobalAlloc for Counted {
 #[global_allocator]
 static ALLOCATOR: Counted = Counted;
 
+/// Memory is counted for the whole program: one test at a time.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A folder in memory, where there is such a place: a disk takes milliseconds to replace a file.
+fn folder() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 /// One kind of file: what it is called, and the memory that a reader of it may take at once.
 struct Kind(&'static str, usize);
 
@@ -78,9 +90,6 @@ impl Kind {
     /// Damages `whole` in `default` ways, or as many as the environment says, and lets `read`
     /// have each; it says whether it accepts them. The seed of a panic is in its message.
     fn damage(&self, whole: &[u8], default: u64, mut read: impl FnMut(&[u8]) -> bool) {
-        // Memory is counted for the whole program, so one kind at a time.
-        static TURN: Mutex<()> = Mutex::new(());
-        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let Self(name, room) = self;
         assert!(read(whole), "{name}: the undamaged one is refused");
         let times =
@@ -132,7 +141,8 @@ fn damaged(whole: &[u8], random: &mut ChaCha8Rng) -> Vec<u8> {
 
 #[test]
 fn image_files() {
-    let folder = tempfile::tempdir().unwrap();
+    let _turn = turn();
+    let folder = folder();
     let path = folder.path().join("images");
     let mut whole = vec![0, 0, 8, 3, 0, 0, 0, 5, 0, 0, 0, 28, 0, 0, 0, 28];
     whole.extend((0..5 * 784).map(|i| i as u8));
@@ -166,7 +176,8 @@ fn small_fixture() -> Vec<u8> {
 
 #[test]
 fn fixtures() {
-    let folder = tempfile::tempdir().unwrap();
+    let _turn = turn();
+    let folder = folder();
     let path = folder.path().join("e_ln.npz");
     Kind("fixtures", 64 * MB).damage(&small_fixture(), 1_000, |bytes| {
         fs::write(&path, bytes).unwrap();
@@ -176,6 +187,7 @@ fn fixtures() {
 
 #[test]
 fn names() {
+    let _turn = turn();
     Kind("conditions", 16 * KB).damage(b"inorm_decorrelate", 2_000, |bytes| {
         String::from_utf8_lossy(bytes).parse::<Condition>().is_ok()
     });
@@ -200,7 +212,8 @@ fn store(folder: &Path) -> (Store, Planned) {
 
 #[test]
 fn plans() {
-    let folder = tempfile::tempdir().unwrap();
+    let _turn = turn();
+    let folder = folder();
     let (store, _) = store(folder.path());
     let path = folder.path().join("plan.jsonl");
     let whole = fs::read(&path).unwrap();
@@ -212,7 +225,8 @@ fn plans() {
 
 #[test]
 fn claims() {
-    let folder = tempfile::tempdir().unwrap();
+    let _turn = turn();
+    let folder = folder();
     let (store, planned) = store(folder.path());
     let claim = store.claim(&planned.id).unwrap().expect("nobody else is here");
     let path = folder.path().join("claims").join(&planned.id);
@@ -227,7 +241,8 @@ fn claims() {
 
 #[test]
 fn identities_of_the_data() {
-    let folder = tempfile::tempdir().unwrap();
+    let _turn = turn();
+    let folder = folder();
     let (store, _) = store(folder.path());
     let mut data = FashionMnist::subset().unwrap();
     (data.train, data.test) = (data.train.first(1), data.test.first(1));
@@ -252,6 +267,7 @@ fn identities_of_the_data() {
 
 #[test]
 fn checkpoints() {
+    let _turn = turn();
     let mut data = FashionMnist::subset().unwrap();
     (data.train, data.test) = (data.train.first(4), data.test.first(2));
     let mut run = Run::new(Condition::INormLateral, &configuration(3).unwrap()).epochs(2);
@@ -267,7 +283,8 @@ fn checkpoints() {
 
 #[test]
 fn tables() {
-    let folder = tempfile::tempdir().unwrap();
+    let _turn = turn();
+    let folder = folder();
     let path = folder.path().join("runs.parquet");
     let original = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/results/runs.parquet");
     let whole = fs::read(&original).unwrap();
