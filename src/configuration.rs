@@ -1,9 +1,17 @@
-//! The thirty configurations of the paper's sweep: a width and three learning rates each.
+//! The paper's sweep: thirty configurations of a width and three learning rates each, and what
+//! all of its runs have in common.
 
 use crate::{Error, Result};
 use polars::prelude::{DataFrame, df};
 use serde::{Deserialize, Serialize};
 use std::sync::OnceLock;
+
+/// The ranges of the luminosity shift that the paper compares.
+pub const EPSILONS: [f64; 4] = [0.0, 0.25, 0.5, 0.75];
+/// Passes over the training images in all of the paper's runs.
+pub const EPOCHS: u32 = 50;
+/// λ, the weight of the local I-Norm loss, in all of the paper's runs but the appendix's.
+pub const LAMBDA: f64 = 0.01;
 
 /// One row of `data/configs.csv`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -38,16 +38,6 @@ pub enum Error {
         /// What the operating system said.
         source: std::io::Error,
     },
-    /// No compiled network of this width exists.
-    #[error(
-        "width {width} has no compiled network; expected one of the configurations' widths ({available})"
-    )]
-    Width {
-        /// The width asked for.
-        width: usize,
-        /// The widths there are.
-        available: String,
-    },
     /// Something in a table (Parquet, polars) failed.
     #[error("table: {0}")]
     Table(#[from] polars::error::PolarsError),
@@ -57,6 +47,9 @@ pub enum Error {
     /// A numerical routine did not converge.
     #[error("{0}")]
     Numerical(String),
+    /// A figure could not be drawn.
+    #[error("figures: {0}")]
+    Drawing(String),
 }
 
 /// The crate's results.

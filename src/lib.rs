@@ -62,12 +62,16 @@
 //! | learning: the rule, runs, training | [`learning`], [`configuration`] | all |
 //! | the engine that trains them fast | [`engine`] | – |
 //! | many networks trained together, also on a GPU | [`ensemble`] | – |
-//! | moments, alignments, spectra; statistics | [`engine::LayerMeasurement`], [`measure`] | `03` to `07` |
-//! | many runs, and the table of their results | [`sweep`] | – |
+//! | moments, alignments, spectra; statistics | [`engine::LayerMeasurement`], [`statistics`] | `03` to `07` |
+//! | many runs, on one machine or a cluster, and the tables of their results | [`sweep`] | – |
 //! | charts, one module a figure | [`figures`] | all |
 //! | what a cell shows | [`notebook`] | all |
-//! | proof against the authors' numbers | `parity` | – |
+//! | proof against the authors' numbers (feature `cli`) | `parity` | – |
+//! | sizes in types; reproducible randomness; the one error type | [`shapes`], [`randomness`], [`Error`] | – |
 //! | where we differ, and why | [`deviations`] | at the end of each |
+//!
+//! The program `inorm`, which is the command line and the kernel of the notebooks, is made of
+//! `src/cli` and `src/kernel`. They use this library and are no part of it.
 //!
 //! # Glossary
 //!
@@ -102,13 +106,13 @@ pub mod figures;
 pub mod grad_norm;
 pub mod layers;
 pub mod learning;
-pub mod measure;
 pub mod networks;
 pub mod notebook;
 #[cfg(feature = "cli")]
 pub mod parity;
 pub mod randomness;
 pub mod shapes;
+pub mod statistics;
 pub mod sweep;
 
 pub use condition::Condition;

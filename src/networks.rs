@@ -121,15 +121,19 @@ where
     /// If the weights are of other layers or another size than this type.
     pub fn from_weights(weights: &NetworkWeights<E>, device: &D) -> Result<Self> {
         let [first, second] = &weights.hidden;
-        let found =
-            (weights.condition.circuit(), first.inputs, first.excitatory, second.excitatory);
-        if found != (First::CIRCUIT, IN, WIDTH, WIDTH) {
+        let sizes = (weights.sizes(), weights.layers().map(|layer| layer.inhibitory));
+        let expected = ([IN, WIDTH, OUTPUTS], [First::INHIBITORY, Second::INHIBITORY, 1]);
+        if (weights.condition.circuit(), sizes) != (First::CIRCUIT, expected) {
+            let words = |([inputs, width, outputs], inhibitory): ([usize; 3], [usize; 3])| {
+                format!("{inputs} → {width} → {outputs} with {inhibitory:?} inhibitory units")
+            };
             return Err(Error::invalid(
                 "network",
-                format!("{} of {} → {} → {}", weights.condition, found.1, found.2, found.3),
-                format!("{:?} layers of {IN} → {WIDTH} → {WIDTH}", First::CIRCUIT),
+                format!("{}, {}", weights.condition, words(sizes)),
+                format!("{:?} layers, {}", First::CIRCUIT, words(expected)),
             ));
         }
+        weights.validate()?;
         Ok(Self {
             condition: weights.condition,
             first: First::from_weights(first, device),

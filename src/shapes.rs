@@ -18,9 +18,6 @@ pub type Matrix<const POST: usize, const PRE: usize, E = f32, D = AutoDevice> =
 /// One value for each of `N` units: \[N\].
 pub type Vector<const N: usize, E = f32, D = AutoDevice> = Tensor<Rank1<N>, E, D>;
 
-/// One value for each sample, to be repeated over units: \[B\].
-pub type PerSample<B, E = f32, D = AutoDevice> = Tensor<(B,), E, D>;
-
 /// A device that can run the networks in precision `E`: `Cpu`, or `Cuda` with its feature.
 pub trait Backend<E: Dtype>: Device<E> {}
 

@@ -188,7 +188,7 @@ fn a_run_goes_on_alone_or_in_company() {
     let mut companions = Companions::resume(Cpu, runs.iter().map(alone).collect(), &data).unwrap();
     companions.epoch(&mut || ()).unwrap();
     for (run, checkpoint) in runs.iter().zip(companions.checkpoints().unwrap()) {
-        let mut trainer = Trainer::resume(checkpoint, &data);
+        let mut trainer = Trainer::resume(checkpoint, &data).unwrap();
         trainer.finish(&mut ());
         let (expected, _) = train(run, &data, &mut ()).unwrap();
         assert!(apart(run, &trainer.weights(), &expected).0 <= TOLERANCE, "{run:?}");

@@ -10,102 +10,22 @@ import random
 import signal
 import socket
 import sys
-import threading
 import time
 import unittest
 from pathlib import Path
 from queue import Empty
 
 import jupyter_kernel_test
-from jupyter_client.manager import KernelManager
+from kernel_client import PATIENCE, Kernel, kinds, read, text, wait_for
 
 CHECKOUT = Path(sys.argv.pop(1)).resolve()
 DEPENDENCY = ':dep inorm = { path = "..", default-features = false, features = ["cpu"] }'
-# The first cell waits for the library, which takes longer where other programs run.
-PATIENCE = 300
 # How often each side is killed; a look for something rare wants 25.
 KILLS = int(os.environ.get("INORM_KILLS", "8"))
 
 
-class Kernel:
-    """A kernel in the folder of the notebooks, with one client."""
-
-    def __init__(self):
-        self.manager = KernelManager(kernel_name="inorm")
-        self.manager.start_kernel(cwd=str(CHECKOUT / "notebooks"))
-        self.client = self.manager.client()
-        self.client.start_channels()
-        self.client.wait_for_ready(timeout=30)
-        self.process = self.manager.provisioner.pid
-
-    def end(self):
-        self.client.stop_channels()
-        self.manager.shutdown_kernel(now=True)
-
-    def run(self, code, patience=PATIENCE, **options):
-        """Executes a cell; its outputs as (type, content), and the reply's content."""
-        return self.outcome(self.client.execute(code, **options), patience)
-
-    def outcome(self, request, patience=PATIENCE):
-        outputs, until = [], time.monotonic() + patience
-        while True:
-            message = self.client.get_iopub_msg(timeout=until - time.monotonic())
-            if message["parent_header"].get("msg_id") != request:
-                continue
-            kind, content = message["msg_type"], message["content"]
-            if kind == "status" and content["execution_state"] == "idle":
-                break
-            outputs.append((kind, content))
-        while True:
-            reply = self.client.get_shell_msg(timeout=PATIENCE)
-            if reply["parent_header"]["msg_id"] == request:
-                return outputs, reply["content"]
-
-    def interrupt_after(self, seconds):
-        threading.Timer(seconds, self.manager.interrupt_kernel).start()
-
-    def backend(self):
-        """The process of the Rust kernel, if there is one at this moment."""
-        children = Path(f"/proc/{self.process}/task/{self.process}/children")
-        # A child belongs to the thread that started it.
-        lists = list(Path(f"/proc/{self.process}/task").glob("*/children")) or [children]
-        for child in " ".join(read(path) for path in lists).split():
-            if "evcxr_jupyter" in read(Path(f"/proc/{child}/cmdline")):
-                return int(child)
-        return None
-
-    def directory(self):
-        name = f"*/running/{self.process}"
-        return next(iter((cache() / "kernels").glob(name)), None)
-
-
-def read(path):
-    try:
-        return path.read_text()
-    except OSError:
-        return ""
-
-
-def cache():
-    home = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    return Path(os.environ.get("INORM_CACHE", home / "inorm"))
-
-
-def text(outputs, name="stdout"):
-    streams = [content for kind, content in outputs if kind == "stream"]
-    return "".join(content["text"] for content in streams if content["name"] == name)
-
-
-def kinds(outputs):
-    return [kind for kind, _ in outputs if kind not in ("status", "execute_input")]
-
-
-def wait_for(what, condition, seconds=20):
-    until = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > until:
-            raise AssertionError(f"waited in vain for {what}")
-        time.sleep(0.02)
+def start():
+    return Kernel(CHECKOUT / "notebooks")
 
 
 class Protocol(jupyter_kernel_test.KernelTests):
@@ -138,7 +58,7 @@ class Protocol(jupyter_kernel_test.KernelTests):
 
     @classmethod
     def setUpClass(cls):
-        cls.kernel = Kernel()
+        cls.kernel = start()
         cls.km, cls.kc = cls.kernel.manager, cls.kernel.client
         cls.kernel.run(DEPENDENCY)
 
@@ -152,7 +72,7 @@ class Session(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.kernel = Kernel()
+        cls.kernel = start()
         early, after = cls.kernel.client.execute(DEPENDENCY), cls.kernel.client.execute("1 + 1")
         cls.early = cls.kernel.outcome(early)
         # Its status messages were skipped while the first was waited for, or are still to come.
@@ -372,7 +292,7 @@ class Ends(unittest.TestCase):
     def test_a_kernel_killed_at_any_moment_leaves_nothing(self):
         moments = random.Random(1)
         for _ in range(KILLS):
-            kernel = Kernel()
+            kernel = start()
             kernel.client.execute("1")
             time.sleep(moments.uniform(0, 3))
             backend, directory = kernel.backend(), kernel.directory()
@@ -385,7 +305,7 @@ class Ends(unittest.TestCase):
 
     def test_a_backend_killed_at_any_moment_is_said_and_replaced(self):
         moments = random.Random(2)
-        kernel = Kernel()
+        kernel = start()
         for _ in range(KILLS):
             waiting = kernel.client.execute("1")
             wait_for("a backend", kernel.backend, seconds=60)

@@ -211,3 +211,26 @@ fn every_normalization_is_used_by_some_condition() {
         assert!(Condition::ALL.iter().any(|c| c.normalization() == normalization));
     }
 }
+
+#[test]
+fn weights_of_another_network_are_refused() {
+    let device = AutoDevice::default();
+    let whole = network(Condition::INormLateral, 1);
+    assert!(INormNetwork::<20, 2, 30, f64>::from_weights(&whole, &device).is_ok());
+    assert!(INormNetwork::<20, 3, 30, f64>::from_weights(&whole, &device).is_err());
+    let changes: [fn(&mut NetworkWeights<f64>); 7] = [
+        |w| w.condition = Condition::EiNone,
+        |w| w.hidden[0].inputs = 29,
+        |w| w.hidden[1].excitatory = 19,
+        |w| w.readout.inhibitory = 2,
+        |w| _ = w.hidden[0].u_ie.pop(),
+        |w| w.hidden[1].nu.clear(),
+        |w| w.readout.b.push(0.0),
+    ];
+    for (number, change) in changes.into_iter().enumerate() {
+        let mut other = whole.clone();
+        change(&mut other);
+        let refused = INormNetwork::<20, 2, 30, f64>::from_weights(&other, &device).is_err();
+        assert!(refused, "change {number}");
+    }
+}

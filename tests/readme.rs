@@ -1,4 +1,4 @@
-//! What the README states is what the repository holds.
+//! What the README and its like state is what the repository holds.
 
 use inorm::sweep::{Tables, claims_markdown};
 use std::{fs, path::Path, process::Command};
@@ -17,7 +17,9 @@ fn the_results_are_those_in_data_results() {
 #[test]
 fn every_file_that_it_names_exists() {
     let clone = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for name in ["README.md", "data/README.md", "data/results/README.md"] {
+    for name in
+        ["README.md", "data/README.md", "data/results/README.md", "tests/fixtures/README.md"]
+    {
         let path = clone.join(name);
         let text = fs::read_to_string(&path).unwrap();
         let targets = text.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
@@ -29,10 +31,10 @@ fn every_file_that_it_names_exists() {
 }
 
 /// Commands that other checks run; which ones, for the person who wonders.
-const CHECKED_ELSEWHERE: [(&str, &str); 17] = [
+const CHECKED_ELSEWHERE: &[(&str, &str)] = &[
     ("cargo run --release -- lab", "tests/check.sh, and in a browser tests/browser.rs"),
     ("cargo run --release -- book", "tests/browser.rs"),
-    ("cargo run --release -- data fetch", "tests/faults_cli.rs, from a server of its own"),
+    ("cargo run --release -- data fetch", "tests/faults, from a server of its own"),
     ("cargo run --release -- sweep run", "tests/sweep"),
     ("cargo run --release -- sweep submit --engine slurm", "tests/sweep/slurm.rs"),
     ("tests/check.sh", "this is one of its tests"),
@@ -40,8 +42,10 @@ const CHECKED_ELSEWHERE: [(&str, &str); 17] = [
     ("cargo test --release --test ensemble", "tests/check.sh"),
     ("cargo test --release --test rules", "tests/check.sh"),
     ("cargo test --release --test properties", "tests/check.sh"),
+    ("cargo test --release --test damaged", "tests/check.sh"),
     ("cargo doc --open", "tests/check.sh, without opening it"),
     ("cargo add --path", "tests/as_library.rs, where it is asked for"),
+    ("cargo deny check", "by hand: it wants cargo-deny, and the network"),
     ("cargo bench --bench ensemble", "compiled by tests/check.sh"),
     ("cargo bench --bench floor", "compiled by tests/check.sh"),
     ("cargo bench --bench throughput", "compiled by tests/check.sh"),
@@ -50,7 +54,7 @@ const CHECKED_ELSEWHERE: [(&str, &str); 17] = [
 ];
 
 /// They need a GPU, or NVIDIA's compiler; tests/cuda.sh does as much as can be done without.
-const ON_A_GPU: [&str; 5] = [
+const ON_A_GPU: &[&str] = &[
     "eval \"$(tests/cuda.sh env)\"",
     "tests/cuda.sh",
     "cargo build --release --features cuda",
@@ -108,6 +112,41 @@ fn commands(markdown: &str) -> Vec<String> {
     bare.sort();
     bare.dedup();
     bare
+}
+
+#[test]
+fn the_checksums_of_the_data_are_those_that_are_checked() {
+    let clone = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(clone.join("data/README.md")).unwrap();
+    let code = fs::read_to_string(clone.join("src/cli/data.rs")).unwrap();
+    let files: Vec<_> = code.split("name: \"").skip(1).collect();
+    assert_eq!(files.len(), 4);
+    for file in files {
+        let [name, digest] = [0, 2].map(|place| file.split('"').nth(place).unwrap());
+        let row = page.lines().find(|line| line.contains(name)).expect("a row a file");
+        assert!(digest.len() == 64 && row.contains(digest), "{name}: {digest}");
+    }
+}
+
+#[test]
+fn the_container_is_made_of_what_the_checks_use() {
+    let clone = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |name: &str| fs::read_to_string(clone.join(name)).unwrap();
+    let container: serde_json::Value =
+        serde_json::from_str(&read(".devcontainer/devcontainer.json")).unwrap();
+    let said = |key: &str| container[key].as_str().unwrap().to_owned();
+    let rust = format!("rust:{}-", env!("CARGO_PKG_RUST_VERSION"));
+    assert!(said("image").starts_with(&rust), "{}", said("image"));
+    let install = said("onCreateCommand");
+    let (_, packages) = install.split_once("--no-install-recommends ").expect("an installation");
+    let installed = read(".ci/run");
+    for package in packages.split(' ') {
+        let known = installed.lines().filter(|line| line.starts_with("need "));
+        assert!(known.flat_map(|line| line.split(' ')).any(|word| word == package), "{package}");
+    }
+    let prepare = said("postCreateCommand");
+    let (_, prepare) = prepare.split_once(" -- ").expect("a command of the program");
+    assert!(read("tests/check.sh").contains(&format!("-- {prepare}")), "{prepare}");
 }
 
 #[test]

@@ -57,9 +57,7 @@ impl From<inorm::Error> for Failure {
     /// from the command line.
     fn from(error: inorm::Error) -> Self {
         match error {
-            inorm::Error::Invalid { .. } | inorm::Error::Width { .. } => {
-                Self::Usage(error.to_string())
-            }
+            inorm::Error::Invalid { .. } => Self::Usage(error.to_string()),
             _ => Self::Failed(error.to_string()),
         }
     }

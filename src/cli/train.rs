@@ -5,7 +5,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use inorm::{
     Condition,
-    configuration::{LearningRates, configuration},
+    configuration::{EPOCHS, LAMBDA, LearningRates, configuration},
     dataset::FashionMnist,
     learning::{self, LearningRule, Measure, Observer, Record, Run, train},
 };
@@ -40,13 +40,13 @@ pub struct Train {
     #[arg(long, default_value_t = 0.75, allow_negative_numbers = true)]
     epsilon: f64,
     /// Passes over the training images.
-    #[arg(long, default_value_t = 50)]
+    #[arg(long, default_value_t = EPOCHS)]
     epochs: u32,
     /// Seed of weights and shifts.
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Weight of the local I-Norm loss.
-    #[arg(long, default_value_t = 0.01, allow_negative_numbers = true)]
+    #[arg(long, default_value_t = LAMBDA, allow_negative_numbers = true)]
     lambda: f64,
     /// Folder with the four FashionMNIST files; `inorm data where` says which is used otherwise.
     #[arg(long, value_name = "DIR")]

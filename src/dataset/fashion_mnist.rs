@@ -27,6 +27,8 @@ pub const CLASSES: [&str; 10] = [
     "Bag",
     "Ankle boot",
 ];
+/// The accuracy of guessing; also what a run that diverged counts as.
+pub const CHANCE: f64 = 1.0 / CLASSES.len() as f64;
 /// The four files: training images and labels, test images and labels. Each may end in `.gz`.
 pub const FILES: [&str; 4] = [
     "train-images-idx3-ubyte",

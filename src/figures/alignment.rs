@@ -1,13 +1,13 @@
 //! Agreement with LayerNorm at the end of training, as histograms (Figs. 4b, 5b, 6).
 
 use super::axes::{Axis, Panel};
-use super::boxes;
 use super::curves::Alignment;
 use super::drawing::{Drawing, Frame, Label, Stroke};
 use super::histogram::{self, Bins};
 use super::rows::Measurement;
 use super::style;
 use crate::Condition;
+use crate::statistics::median;
 use std::collections::BTreeMap;
 
 /// The alignment of each run of `condition`: both hidden layers averaged, at the last measured
@@ -70,7 +70,7 @@ pub fn stack(drawing: &mut Drawing, outer: Frame, letter: &str, rows: &[Row]) ->
         panel.draw(drawing);
         panel.heading(drawing, outer.left, if k == 0 { letter } else { "" }, name);
         histogram::draw(drawing, &panel, bins, counts, style::condition(*condition).color);
-        match boxes::median(values) {
+        match median(values) {
             None => {
                 let at = panel.frame.center();
                 drawing.text(Label::new("no runs", at, style::SMALL).middle().color(style::QUIET));

@@ -4,7 +4,7 @@
 use super::axes::{self, Panel};
 use super::drawing::{Color, Drawing, Frame, Marker, Point, Stroke};
 use super::style::{self, Look};
-pub use crate::measure::statistics::{BoxStatistics, median, quantile};
+use crate::statistics::BoxStatistics;
 
 /// Draws `values` as a box, or one by one if a box would say more than there is.
 pub fn draw_sample(

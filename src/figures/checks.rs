@@ -49,7 +49,7 @@ pub fn sweep(conditions: &[Condition]) -> DataFrame {
             _ => 0.0,
         };
         for config in 0..30 {
-            for epsilon in [0.0, 0.25, 0.5, 0.75] {
+            for epsilon in crate::configuration::EPSILONS {
                 let spread: f64 = random.gen_range(-0.012..0.012);
                 let accuracy = 0.884 - epsilon * (0.04 + worse) - worse * 0.5 + spread;
                 let diverged = matches!(condition, Condition::INormNone | Condition::INormScale)

@@ -1,13 +1,13 @@
 //! Curves over epochs: a line through medians, with a band when there are several runs.
 
 use super::axes::{self, Axis, Panel};
-use super::boxes::quantile;
 use super::drawing::{Drawing, Frame, Stroke};
 use super::legend::{Legend, Swatch};
 use super::rows::{self, Measurement};
 use super::scatter::epsilons;
 use super::style::{self, Look};
 use crate::notebook::Figure;
+use crate::statistics::quantile;
 use crate::{Condition, Error, Result};
 use polars::prelude::DataFrame;
 use std::collections::BTreeMap;

@@ -9,8 +9,8 @@ use super::scatter::{Comparison, Versus};
 use super::{axes, style};
 use crate::Condition;
 use crate::Result;
-use crate::measure::statistics::stars;
 use crate::notebook::Figure;
+use crate::statistics::stars;
 use polars::prelude::DataFrame;
 
 /// How many runs panel b takes of each condition.

@@ -9,6 +9,7 @@ use super::schematic::{self, Pass};
 use super::style;
 use crate::Condition;
 use crate::notebook::Figure;
+use crate::statistics::median;
 use crate::{Error, Result};
 use polars::prelude::DataFrame;
 use std::collections::{BTreeMap, HashSet};
@@ -199,7 +200,7 @@ fn draw(
         for (k, &condition) in conditions.iter().enumerate() {
             let values = values(condition, layer);
             let placed: Vec<_> = values.iter().copied().map(place).collect();
-            let Some(median) = boxes::median(&values) else { continue };
+            let Some(median) = median(&values) else { continue };
             let middle = (conditions.len() as f64 - 1.0) / 2.0;
             let x = layer as f64 + (k as f64 - middle) * 0.28;
             boxes::draw_sample(drawing, &panel, x, 0.2, &placed, style::condition(condition));

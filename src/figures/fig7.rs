@@ -4,8 +4,9 @@ use super::drawing::{Drawing, Frame};
 use super::fig6;
 use super::histogram::{self, Bins};
 use super::rows;
-use super::{axes, boxes, style};
+use super::{axes, style};
 use crate::notebook::Figure;
+use crate::statistics::median;
 use crate::{Condition, Error, Result};
 use polars::prelude::DataFrame;
 use std::collections::BTreeMap;
@@ -75,7 +76,7 @@ pub fn eigenvalues(measurements: &DataFrame) -> Result<Figure> {
         panel.heading(&mut drawing, outer.left, ["a", "b"][k], &name);
         let color = style::condition(Condition::INormLateral).color;
         histogram::draw(&mut drawing, &panel, bins, counts, color);
-        if let Some(median) = boxes::median(values) {
+        if let Some(median) = median(values) {
             let text = format!("median {:.1e}, n = {}", 10f64.powf(median), values.len());
             histogram::mark(&mut drawing, &panel, median, &text);
             facts.push(format!("{name}: {text}"));

@@ -1,6 +1,6 @@
 //! The one typeface of all figures, shipped with the crate: DejaVu Sans, regular and bold.
 
-use super::drawing::Color;
+use super::paint::Color;
 use crate::{Error, Result};
 use ab_glyph::{Font, FontRef, ScaleFont};
 use plotters::style::{FontDesc, FontFamily, FontStyle, RGBAColor, TextStyle};
@@ -48,7 +48,7 @@ impl Weight {
 pub fn register() -> Result<()> {
     for (weight, bytes) in [(Weight::Regular, REGULAR), (Weight::Bold, BOLD)] {
         plotters::style::register_font(weight.family(), FontStyle::Normal, bytes)
-            .map_err(|_| Error::Numerical("figures: the shipped font could not be read".into()))?;
+            .map_err(|_| Error::Drawing("the shipped font could not be read".into()))?;
     }
     Ok(())
 }

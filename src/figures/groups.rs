@@ -1,17 +1,15 @@
 //! Test accuracy of several conditions at each ε, as boxes side by side (Figs. 2b, 6, 7).
 
 use super::axes::{self, Axis, Panel};
-use super::boxes::{self, BoxStatistics};
+use super::boxes;
 use super::drawing::{Dash, Drawing, Frame, Label, Stroke};
 use super::legend::{Legend, Swatch, live};
 use super::rows::{Outcome, Run};
 use super::scatter::epsilons;
 use super::{published, style};
 use crate::Condition;
-use crate::measure::statistics::{mann_whitney, stars};
-
-/// The accuracy of guessing one of ten classes.
-const CHANCE: f64 = 0.1;
+use crate::dataset::CHANCE;
+use crate::statistics::{BoxStatistics, mann_whitney, median, stars};
 
 /// The runs of one condition at one ε.
 #[derive(Debug, Clone, PartialEq)]
@@ -190,7 +188,7 @@ impl Groups {
 
     fn draw_group(&self, drawing: &mut Drawing, panel: &Panel, group: usize) {
         let center = group as f64;
-        if let Some(median) = self.references.get(group).and_then(|s| boxes::median(&s.values)) {
+        if let Some(median) = self.references.get(group).and_then(|s| median(&s.values)) {
             let unit = panel.at(1.0, median).0 - panel.at(0.0, median).0;
             let half = 0.46_f64.min((self.conditions.len() as f64 * WIDEST / 2.0 + 8.0) / unit);
             let ends = [panel.at(center - half, median), panel.at(center + half, median)];

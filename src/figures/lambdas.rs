@@ -8,6 +8,7 @@ use super::legend::{Legend, Swatch};
 use super::rows::{self, Run};
 use super::style;
 use crate::notebook::Figure;
+use crate::statistics::median;
 use crate::{Condition, Error, Result};
 use polars::prelude::DataFrame;
 
@@ -35,7 +36,7 @@ pub fn lambdas(runs: &DataFrame, epsilon: f64) -> Result<Figure> {
     let panel = panel(&samples, &reference);
     panel.draw(&mut drawing);
     panel.heading(&mut drawing, 4.0, "", &style::epsilon_label(epsilon));
-    if let Some(median) = boxes::median(&reference.values) {
+    if let Some(median) = median(&reference.values) {
         let ends = [panel.at(panel.x.low, median), panel.at(panel.x.high, median)];
         drawing.line(ends, Stroke::new(style::INK, 1.4).dash(Dash::Dashed));
     }
@@ -80,7 +81,7 @@ fn legend(reference: &Sample) -> Legend {
 
 fn panel(samples: &[(f64, Sample)], reference: &Sample) -> Panel {
     let values = samples.iter().flat_map(|(_, sample)| sample.values.iter().copied());
-    let (low, high) = axes::range(values.chain(boxes::median(&reference.values)), 0.05);
+    let (low, high) = axes::range(values.chain(median(&reference.values)), 0.05);
     let names: Vec<String> =
         samples.iter().map(|(lambda, _)| axes::power_of_ten(lambda.log10())).collect();
     Panel::fit(

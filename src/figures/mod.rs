@@ -34,6 +34,7 @@ pub mod histogram;
 mod lambdas;
 pub mod legend;
 pub mod live;
+mod paint;
 mod palette;
 mod points;
 mod published;

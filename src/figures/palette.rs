@@ -22,7 +22,7 @@ pub fn encode(pixels: &[u8], width: usize) -> Result<Vec<u8>> {
     encoder.set_palette(colors.concat());
     encoder.set_compression(png::Compression::Best);
     encoder.set_filter(png::FilterType::NoFilter);
-    let refused = |e| Error::Numerical(format!("figures: the PNG could not be encoded ({e})"));
+    let refused = |e| Error::Drawing(format!("the PNG could not be encoded ({e})"));
     encoder.write_header().and_then(|mut w| w.write_image_data(&indices)).map_err(refused)?;
     Ok(bytes)
 }

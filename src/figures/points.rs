@@ -1,7 +1,6 @@
 //! Final test accuracy, a row a condition, with the published distribution beside ours.
 
 use super::axes::{self, Axis, Panel};
-use super::boxes::BoxStatistics;
 use super::drawing::{Drawing, Frame, Label, Marker, Stroke};
 use super::legend::{Legend, Swatch};
 use super::published::{self, Published};
@@ -9,6 +8,7 @@ use super::rows::{self, Outcome, Run};
 use super::scatter::epsilons;
 use super::style::{self, Look};
 use crate::notebook::Figure;
+use crate::statistics::BoxStatistics;
 use crate::{Condition, Error, Result};
 use polars::prelude::DataFrame;
 

@@ -76,7 +76,7 @@ fn fine_size(drawing: &Drawing) -> (u32, u32) {
 }
 
 fn refused(error: impl std::fmt::Display) -> Error {
-    Error::Numerical(format!("figures: plotters could not draw ({error})"))
+    Error::Drawing(format!("plotters could not draw ({error})"))
 }
 
 fn play<B: DrawingBackend>(drawing: &Drawing, backend: &mut B, target: Target) -> Result<()> {

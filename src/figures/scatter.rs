@@ -5,7 +5,8 @@ use super::drawing::{Color, Dash, Drawing, Frame, Label, Marker, Point, Stroke};
 use super::legend::{Legend, Swatch, live};
 use super::rows::{Outcome, Run};
 use super::style::Look;
-use super::{boxes, published, style};
+use super::{published, style};
+use crate::statistics::median;
 use crate::{Condition, Error, Result};
 use std::collections::BTreeMap;
 
@@ -185,7 +186,7 @@ fn facts(pairs: &[Pair], versus: Versus) -> Vec<String> {
         let finished: Vec<_> = here.iter().filter_map(|p| Some((p.x?, p.y?))).collect();
         let below = finished.iter().filter(|(x, y)| y < x).count();
         let middle = |values: Vec<f64>| {
-            boxes::median(&values).map_or("none".into(), |m| format!("{:.1} %", m * 100.0))
+            median(&values).map_or("none".into(), |m| format!("{:.1} %", m * 100.0))
         };
         let gone = here.len() - finished.len();
         let gone = if gone == 0 { String::new() } else { format!(", {gone} diverged") };

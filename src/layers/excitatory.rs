@@ -41,6 +41,8 @@ impl<const IN: usize, const EXC: usize, E: Dtype, D: Backend<E>> Layer<IN, EXC, 
 
     const CIRCUIT: Circuit = Circuit::Excitatory;
 
+    const INHIBITORY: usize = 0;
+
     fn from_weights(weights: &LayerWeights<E>, device: &D) -> Self {
         Self { w_ee: tensor(device, &weights.w_ee), b: tensor(device, &weights.b) }
     }

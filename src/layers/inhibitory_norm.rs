@@ -76,6 +76,8 @@ impl<const IN: usize, const EXC: usize, const INH: usize, E: Dtype, D: Backend<E
 
     const CIRCUIT: Circuit = Circuit::InhibitoryNorm;
 
+    const INHIBITORY: usize = INH;
+
     fn from_weights(weights: &LayerWeights<E>, device: &D) -> Self {
         const { assert!(INH > 0 && INH < EXC, "inhibition is a minority") }
         Self {

@@ -22,6 +22,9 @@ pub trait Layer<const IN: usize, const EXC: usize, E: Dtype, D: Backend<E>>: Siz
     /// Which populations the layer has.
     const CIRCUIT: Circuit;
 
+    /// How many subtractive inhibitory units it has.
+    const INHIBITORY: usize;
+
     /// The layer with these weights.
     ///
     /// # Panics

@@ -1,4 +1,15 @@
-//! The layers that the networks are made of.
+//! The layers that the networks are made of, each with its learning rule written out.
+//!
+//! | layer | activity | what its inhibition learns |
+//! | --- | --- | --- |
+//! | [`ExcitatoryLayer`] | `z = h W_EEᵀ + b` | – |
+//! | [`EiLayer`] | `z = h W_EEᵀ − (h W_IEᵀ) W_EIᵀ + b` | the task, as everything else |
+//! | [`INormLayer`] | the same divided by `s` | to normalize z |
+//! | [`INormSubtractiveLayer`] | as [`EiLayer`] | to centre z |
+//!
+//! All are [`Layer`]s: `forward` gives z and a memory, `backward` takes the error of z and that
+//! memory. [`moments`] has LayerNorm and what it is made of; [`initial_weights`] is where every
+//! network begins, as [`NetworkWeights`]: plain numbers, whatever trains them.
 
 mod excitatory;
 mod inhibitory_norm;

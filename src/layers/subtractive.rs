@@ -154,6 +154,8 @@ impl<
 
     const CIRCUIT: Circuit = L::CIRCUIT;
 
+    const INHIBITORY: usize = INH;
+
     fn from_weights(weights: &LayerWeights<E>, device: &D) -> Self {
         const { assert!(INH > 0 && INH < EXC, "inhibition is a minority") }
         Self {

@@ -1,6 +1,9 @@
 //! The weights of a network as plain numbers: what is saved, compared and handed to the engine.
 
-use crate::condition::{Circuit, Condition};
+use crate::{
+    Error, Result,
+    condition::{Circuit, Condition, GradNorm},
+};
 use serde::{Deserialize, Serialize};
 
 /// The weights of one layer, row-major, in the order *post, pre*.
@@ -55,6 +58,30 @@ impl<E: Copy> LayerWeights<E> {
             ("b", &self.b),
         ]
     }
+
+    /// Checks that these are weights from `inputs` to `units` units of a `circuit`.
+    fn validate(&self, circuit: Circuit, inputs: usize, units: usize) -> Result<()> {
+        if (self.inputs, self.excitatory) != (inputs, units) {
+            let found = format!("{} → {} units", self.inputs, self.excitatory);
+            return Err(Error::invalid("layer", found, format!("{inputs} → {units}")));
+        }
+        let inhibitory = if circuit.subtracts() { self.inhibitory } else { 0 };
+        let divisive = if circuit.divides() { units } else { 0 };
+        let expected = [
+            units.saturating_mul(inputs),
+            inhibitory.saturating_mul(inputs),
+            units.saturating_mul(inhibitory),
+            divisive.saturating_mul(inputs),
+            units,
+        ];
+        for ((name, values), expected) in self.named().into_iter().zip(expected) {
+            if values.len() != expected {
+                let found = format!("{} values", values.len());
+                return Err(Error::invalid(format!("layer: {name}"), found, expected.to_string()));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The weights of a whole network: two hidden layers and the read-out.
@@ -81,6 +108,32 @@ impl<E: Copy> NetworkWeights<E> {
     /// All three layers, from the input up.
     pub fn layers(&self) -> [&LayerWeights<E>; 3] {
         [&self.hidden[0], &self.hidden[1], &self.readout]
+    }
+
+    /// Inputs, units of each hidden layer, outputs.
+    pub fn sizes(&self) -> [usize; 3] {
+        [self.hidden[0].inputs, self.hidden[0].excitatory, self.readout.excitatory]
+    }
+
+    /// Checks that the layers fit the condition and each other.
+    ///
+    /// # Errors
+    /// Names the first that does not.
+    pub fn validate(&self) -> Result<()> {
+        let [inputs, width, outputs] = self.sizes();
+        let [first, second] = &self.hidden;
+        let circuit = self.condition.circuit();
+        first.validate(circuit, inputs, width)?;
+        second.validate(circuit, width, width)?;
+        self.readout.validate(Circuit::ExcitatoryInhibitory, width, outputs)?;
+        let lateral = self.condition.grad_norm() == GradNorm::Lateral;
+        for LayerWeights { nu, .. } in &self.hidden {
+            if nu.len() != width && (lateral || !nu.is_empty()) {
+                let found = format!("{} values", nu.len());
+                return Err(Error::invalid("layer: ν", found, width.to_string()));
+            }
+        }
+        Ok(())
     }
 }
 

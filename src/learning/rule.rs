@@ -1,6 +1,9 @@
 //! The numbers of the learning rule.
 
-use crate::{Error, Result, configuration::LearningRates};
+use crate::{
+    Error, Result,
+    configuration::{LAMBDA, LearningRates},
+};
 use serde::{Deserialize, Serialize};
 
 /// Added to variances and second moments inside the square root, everywhere.
@@ -17,7 +20,7 @@ pub struct LearningRule {
     pub inhibitory_momentum: f64,
     /// Decoupled weight decay of `W_EE` and `b`; 0 in the paper's sweeps.
     pub weight_decay: f64,
-    /// λ, the weight of the local I-Norm loss; 0.01 in the paper's sweeps.
+    /// λ, the weight of the local I-Norm loss; [`LAMBDA`] in the paper's sweeps.
     pub lambda: f64,
     /// Label smoothing of the task loss; 0.1 in the paper.
     pub label_smoothing: f64,
@@ -31,7 +34,7 @@ impl LearningRule {
             momentum: 0.0,
             inhibitory_momentum: 0.0,
             weight_decay: 0.0,
-            lambda: 0.01,
+            lambda: LAMBDA,
             label_smoothing: 0.1,
         }
     }

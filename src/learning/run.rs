@@ -2,10 +2,17 @@
 
 use super::LearningRule;
 use crate::{
-    Condition, Error, Result, configuration::Configuration, dataset::FashionMnist,
+    Condition, Error, Result,
+    configuration::{Configuration, EPOCHS},
+    dataset::{CHANCE, FashionMnist},
     engine::LayerMeasurement,
 };
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// Counts changes of what a run means. A new number gives every run a new id, so that results
+/// from before the change are never taken for results from after it.
+const PROTOCOL: u32 = 1;
 
 /// Everything that decides the outcome of a training run, apart from the data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,7 +61,7 @@ impl Run {
             rule: LearningRule::paper(configuration.rates),
             epsilon: 0.75,
             seed: 0,
-            epochs: 50,
+            epochs: EPOCHS,
             batch: 32,
             measure: Measure::LastStep,
         }
@@ -117,6 +124,36 @@ impl Run {
             return Err(Error::invalid("width", self.width, "2 to 10000 units"));
         }
         self.rule.validate()
+    }
+
+    /// The first 16 hexadecimal digits of the SHA-256 of everything that decides a run's result.
+    ///
+    /// The data are not part of it: a [`Store`](crate::sweep::Store) holds results of one data set
+    /// only.
+    pub fn id(&self) -> String {
+        let Self { condition, configuration, width, rule, epsilon, seed, epochs, batch, measure } =
+            self;
+        let LearningRule {
+            rates,
+            momentum,
+            inhibitory_momentum,
+            weight_decay,
+            lambda,
+            label_smoothing,
+        } = rule;
+        let configuration =
+            configuration.map_or_else(|| "none".to_owned(), |index| index.to_string());
+        // Rust prints the shortest decimal number that reads back as the same float.
+        let text = format!(
+            "protocol={PROTOCOL} condition={condition} config={configuration} width={width} \
+             lr={} lr_w_ie={} lr_w_ei={} momentum={momentum} \
+             inhibitory_momentum={inhibitory_momentum} weight_decay={weight_decay} lambda={lambda} \
+             label_smoothing={label_smoothing} epsilon={epsilon} seed={seed} epochs={epochs} \
+             batch={batch} measure={measure:?}",
+            rates.lr, rates.lr_w_ie, rates.lr_w_ei,
+        );
+        let digest = Sha256::digest(text);
+        digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
@@ -199,7 +236,7 @@ impl Record {
     /// diverged, as the paper counts it. `None` if no epoch was finished.
     pub fn test_accuracy(&self) -> Option<f64> {
         match self.outcome {
-            Outcome::Diverged { .. } => Some(0.1),
+            Outcome::Diverged { .. } => Some(CHANCE),
             _ => self.epochs.last().map(|epoch| epoch.test_accuracy),
         }
     }
@@ -207,5 +244,50 @@ impl Record {
     /// Mean time of a training step in milliseconds.
     pub fn milliseconds_per_step(&self) -> f64 {
         1e3 * self.training_seconds / self.steps.max(1) as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::configuration::configuration;
+
+    #[test]
+    fn an_id_never_changes() {
+        let run = Run::new(Condition::INormFull, &configuration(0).unwrap());
+        assert_eq!(run.id(), run.clone().id());
+        // Results are filed under this name: a new one would orphan them.
+        assert_eq!(run.measure(Measure::EachEpoch).id(), "0fd9aa43afe43276");
+    }
+
+    #[test]
+    fn everything_that_decides_a_result_decides_the_id() {
+        let run = Run::new(Condition::INormFull, &configuration(0).unwrap());
+        let changes: [fn(&mut Run); 15] = [
+            |r| r.condition = Condition::ELn,
+            |r| r.configuration = None,
+            |r| r.width += 1,
+            |r| r.rule.rates.lr *= 2.0,
+            |r| r.rule.rates.lr_w_ie *= 2.0,
+            |r| r.rule.rates.lr_w_ei *= 2.0,
+            |r| r.rule.momentum = 0.5,
+            |r| r.rule.inhibitory_momentum = 0.5,
+            |r| r.rule.weight_decay = 0.5,
+            |r| r.rule.lambda = 0.5,
+            |r| r.rule.label_smoothing = 0.5,
+            |r| r.epsilon = 0.5,
+            |r| r.seed = 1,
+            |r| r.epochs = 1,
+            |r| r.batch = 1,
+        ];
+        let mut ids = vec![run.id()];
+        for change in changes {
+            let mut changed = run.clone();
+            change(&mut changed);
+            ids.push(changed.id());
+        }
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), changes.len() + 1);
     }
 }

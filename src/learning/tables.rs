@@ -1,8 +1,7 @@
 //! Records as polars tables, for figures, for the reader, and for files.
 
-use super::{Measurement, Outcome, Record};
+use super::{Measurement, Outcome, Record, Run};
 use crate::Result;
-use crate::sweep::run_id;
 use polars::prelude::{DataFrame, df};
 
 /// One row a run that is over: how it was set up, and its final test accuracy (a fraction;
@@ -20,7 +19,7 @@ pub fn runs_table(records: &[Record]) -> Result<DataFrame> {
     };
     let (outcome, diverged): (Vec<_>, Vec<_>) = records.iter().map(outcome).unzip();
     Ok(df!(
-        "id" => records.iter().map(|r| run_id(&r.run)).collect::<Vec<_>>(),
+        "id" => records.iter().map(|r| r.run.id()).collect::<Vec<_>>(),
         "condition" => records.iter().map(|r| r.run.condition.name()).collect::<Vec<_>>(),
         "config" => records.iter().map(|r| r.run.configuration.map(|c| c as i32)).collect::<Vec<_>>(),
         "width" => records.iter().map(|r| r.run.width as i32).collect::<Vec<_>>(),
@@ -46,17 +45,14 @@ pub fn runs_table(records: &[Record]) -> Result<DataFrame> {
 /// Never, unless polars refuses the columns.
 pub fn epochs_table(records: &[Record]) -> Result<DataFrame> {
     let rows: Vec<_> = records.iter().flat_map(|r| r.epochs.iter().map(move |e| (r, e))).collect();
-    Ok(df!(
-        "id" => rows.iter().map(|(r, _)| run_id(&r.run)).collect::<Vec<_>>(),
-        "condition" => rows.iter().map(|(r, _)| r.run.condition.name()).collect::<Vec<_>>(),
-        "config" => rows.iter().map(|(r, _)| r.run.configuration.map(|c| c as i32)).collect::<Vec<_>>(),
-        "epsilon" => rows.iter().map(|(r, _)| r.run.epsilon).collect::<Vec<_>>(),
-        "seed" => rows.iter().map(|(r, _)| r.run.seed as i64).collect::<Vec<_>>(),
+    let runs = which(rows.iter().map(|(r, _)| &r.run))?;
+    let values = df!(
         "epoch" => rows.iter().map(|(_, e)| e.epoch as i32).collect::<Vec<_>>(),
         "train_loss" => rows.iter().map(|(_, e)| e.train_loss).collect::<Vec<_>>(),
         "test_loss" => rows.iter().map(|(_, e)| e.test_loss).collect::<Vec<_>>(),
         "test_accuracy" => rows.iter().map(|(_, e)| e.test_accuracy).collect::<Vec<_>>(),
-    )?)
+    )?;
+    Ok(runs.hstack(values.columns())?)
 }
 
 /// One row a hidden layer and measured step of each run.
@@ -70,12 +66,8 @@ pub fn measurements_table(records: &[Record]) -> Result<DataFrame> {
         |f: fn(&Measurement) -> f64| rows.iter().map(|(_, m)| Some(f(m))).collect::<Vec<_>>();
     let maybe =
         |f: fn(&Measurement) -> Option<f64>| rows.iter().map(|(_, m)| f(m)).collect::<Vec<_>>();
-    Ok(df!(
-        "id" => rows.iter().map(|(r, _)| run_id(&r.run)).collect::<Vec<_>>(),
-        "condition" => rows.iter().map(|(r, _)| r.run.condition.name()).collect::<Vec<_>>(),
-        "config" => rows.iter().map(|(r, _)| r.run.configuration.map(|c| c as i32)).collect::<Vec<_>>(),
-        "epsilon" => rows.iter().map(|(r, _)| r.run.epsilon).collect::<Vec<_>>(),
-        "seed" => rows.iter().map(|(r, _)| r.run.seed as i64).collect::<Vec<_>>(),
+    let runs = which(rows.iter().map(|(r, _)| &r.run))?;
+    let values = df!(
         "epoch" => rows.iter().map(|(_, m)| m.epoch as i32).collect::<Vec<_>>(),
         "step" => rows.iter().map(|(_, m)| m.step as i64).collect::<Vec<_>>(),
         "layer" => rows.iter().map(|(_, m)| m.layer as i32).collect::<Vec<_>>(),
@@ -86,6 +78,18 @@ pub fn measurements_table(records: &[Record]) -> Result<DataFrame> {
         "inorm_loss" => some(|m| m.values.inorm_loss),
         "ln_mse" => maybe(|m| m.values.ln_mse),
         "error_eigenvalue" => maybe(|m| m.values.error_eigenvalue),
+    )?;
+    Ok(runs.hstack(values.columns())?)
+}
+
+/// The first columns of a table whose rows are parts of runs: which run a row is of.
+fn which<'r>(runs: impl Iterator<Item = &'r Run> + Clone) -> Result<DataFrame> {
+    Ok(df!(
+        "id" => runs.clone().map(Run::id).collect::<Vec<_>>(),
+        "condition" => runs.clone().map(|r| r.condition.name()).collect::<Vec<_>>(),
+        "config" => runs.clone().map(|r| r.configuration.map(|c| c as i32)).collect::<Vec<_>>(),
+        "epsilon" => runs.clone().map(|r| r.epsilon).collect::<Vec<_>>(),
+        "seed" => runs.map(|r| r.seed as i64).collect::<Vec<_>>(),
     )?)
 }
 

@@ -1,15 +1,17 @@
 //! The training loop.
 
-use super::{Epoch, Measurement, Outcome, Record, Run, count_correct, smoothed_cross_entropy};
+use super::{
+    Checkpoint, Epoch, Measurement, Outcome, Record, Run, checkpoint::check, count_correct,
+    smoothed_cross_entropy,
+};
 use crate::{
-    Error, Result,
+    Result,
     dataset::{FashionMnist, Images, Luminosity, PIXELS},
-    engine::{Engine, EngineState, OwnGradNorm},
+    engine::{Engine, OwnGradNorm},
     layers::{NetworkWeights, initial_weights},
     notebook::interrupted,
     randomness::Purpose,
 };
-use serde::{Deserialize, Serialize};
 use std::{ops::ControlFlow, time::Instant};
 
 /// Test images are classified this many at a time.
@@ -54,16 +56,6 @@ pub struct Trainer<'d> {
     batch: Vec<f32>,
 }
 
-/// A run put aside between two epochs; taken up again it goes on bit for bit as if it had not
-/// been.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Checkpoint {
-    /// What was recorded so far.
-    pub record: Record,
-    /// The weights, and what momentum remembers.
-    pub state: EngineState<f32>,
-}
-
 impl<'d> Trainer<'d> {
     /// The start of a run.
     ///
@@ -85,12 +77,7 @@ impl<'d> Trainer<'d> {
         data: &'d FashionMnist,
     ) -> Result<Self> {
         run.validate()?;
-        let [first, _] = &weights.hidden;
-        if (weights.condition, first.excitatory) != (run.condition, run.width) {
-            let found = format!("{} with {} units", weights.condition, first.excitatory);
-            let expected = format!("{} with {} units", run.condition, run.width);
-            return Err(Error::invalid("network", found, expected));
-        }
+        check(run, weights)?;
         let record = Record::begin(run, data);
         Ok(Self::with(Engine::new(weights, run.rule), record, data))
     }
@@ -104,13 +91,17 @@ impl<'d> Trainer<'d> {
     }
 
     /// Takes up a run that was put aside.
-    pub fn resume(checkpoint: Checkpoint, data: &'d FashionMnist) -> Self {
+    ///
+    /// # Errors
+    /// As [`Checkpoint::validate`].
+    pub fn resume(checkpoint: Checkpoint, data: &'d FashionMnist) -> Result<Self> {
+        checkpoint.validate()?;
         let rule = checkpoint.record.run.rule;
-        Self::with(Engine::restore(&checkpoint.state, rule), checkpoint.record, data)
+        Ok(Self::with(Engine::restore(&checkpoint.state, rule), checkpoint.record, data))
     }
 
     fn with(engine: Engine<f32>, record: Record, data: &'d FashionMnist) -> Self {
-        let largest = record.run.batch.max(EVALUATION_BATCH);
+        let largest = record.run.batch.min(data.train.len()).max(EVALUATION_BATCH);
         Self { data, engine, record, batch: vec![0.0; largest * PIXELS] }
     }
 
@@ -308,7 +299,7 @@ mod tests {
             let checkpoint = first.checkpoint();
             let text = serde_json::to_string(&checkpoint).unwrap();
             assert_eq!(serde_json::from_str::<Checkpoint>(&text).unwrap(), checkpoint);
-            let mut second = Trainer::resume(checkpoint, &data);
+            let mut second = Trainer::resume(checkpoint, &data).unwrap();
             second.finish(&mut ());
             assert_eq!(second.weights(), weights);
             assert_eq!(timeless(second.into_record()), timeless(record));

@@ -1,5 +1,6 @@
 //! The results that come with the project.
 
+use crate::configuration::EPSILONS;
 use crate::figures::rows::{self, Outcome};
 use crate::learning::{epochs_table, measurements_table, runs_table};
 use crate::sweep::Tables;
@@ -54,7 +55,7 @@ pub fn count_runs(runs: &DataFrame, conditions: &[Condition]) -> Result<DataFram
     };
     let names: Vec<_> = conditions.iter().map(|condition| condition.name()).collect();
     let mut columns = vec![Series::new("condition".into(), names).into_column()];
-    for epsilon in [0.0, 0.25, 0.5, 0.75] {
+    for epsilon in EPSILONS {
         let here = count(&|run, _| run.epsilon == epsilon);
         columns.push(column(format!("ε = {epsilon}"), here));
     }

@@ -18,8 +18,8 @@ use std::{
 pub const FIXTURE_SHAPE: [usize; 4] = [36, 24, 2, 10];
 /// The names that fixtures give to the three layers.
 pub(super) const LAYERS: [&str; 3] = ["fc0", "fc1", "fc_output"];
-/// A member larger than this is refused before it is read.
-const LARGEST_MEMBER: u64 = 64 << 20;
+/// An archive with more bytes than this is refused before all are read.
+const LARGEST: u64 = 8 << 20;
 
 /// One array: its sizes and its values, row by row.
 #[derive(Debug, Clone, PartialEq)]
@@ -87,9 +87,8 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn values(&self, key: &str, shape: &[usize]) -> Result<&'a [f64]> {
         let array = self.array(key)?;
-        let size = |shape: &[usize]| shape.iter().product::<usize>();
         // A bias is stored as a column: only its size counts.
-        let column = shape.len() == 1 && size(&array.shape) == shape[0];
+        let column = shape.len() == 1 && array.values.len() == shape[0];
         if array.shape != shape && !column {
             let problem = format!("key '{key}' has sizes {:?}", array.shape);
             return Err(Error::malformed(self.path, problem, format!("{shape:?}")));
@@ -197,24 +196,26 @@ fn read_archive(path: &Path) -> Result<BTreeMap<String, Array>> {
     let mut archive =
         zip::ZipArchive::new(file).map_err(|e| damaged(format!("cannot be opened ({e})")))?;
     let mut arrays = BTreeMap::new();
+    let mut room = LARGEST;
     for index in 0..archive.len() {
         let member = archive.by_index(index).map_err(|e| damaged(e.to_string()))?;
         let name = member.name().map_err(|e| damaged(e.to_string()))?;
         let key = name.trim_end_matches(".npy").to_owned();
-        let array =
-            read_array(member).map_err(|problem| damaged(format!("key '{key}' {problem}")))?;
+        let array = read_array(member, &mut room)
+            .map_err(|problem| damaged(format!("key '{key}' {problem}")))?;
         arrays.insert(key, array);
     }
     Ok(arrays)
 }
 
-fn read_array(member: impl Read) -> std::result::Result<Array, String> {
+/// Reads one array; `room` is how many bytes are left to it and those after it.
+fn read_array(member: impl Read, room: &mut u64) -> std::result::Result<Array, String> {
     let mut bytes = Vec::new();
-    let mut bounded = member.take(LARGEST_MEMBER + 1);
+    let mut bounded = member.take(*room + 1);
     bounded.read_to_end(&mut bytes).map_err(|e| format!("cannot be read ({e})"))?;
-    if bytes.len() as u64 > LARGEST_MEMBER {
-        return Err(format!("is larger than {} MiB", LARGEST_MEMBER >> 20));
-    }
+    *room = room
+        .checked_sub(bytes.len() as u64)
+        .ok_or_else(|| format!("makes the archive larger than {} MiB", LARGEST >> 20))?;
     let npy = npyz::NpyFile::new(&bytes[..]).map_err(|e| format!("is no array ({e})"))?;
     if npy.order() != npyz::Order::C {
         return Err("is stored column by column; expected row by row".into());

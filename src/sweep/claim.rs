@@ -1,6 +1,6 @@
 //! Who is working on a run: one file a run, made by exactly one worker.
 
-use super::files::{draft_of, write_atomically};
+use super::files::{draft_of, host_name, write_atomically};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -47,12 +47,6 @@ fn start_of(pid: u32) -> Option<u64> {
         return None;
     }
     fields.nth(18)?.parse().ok()
-}
-
-pub(super) fn host_name() -> String {
-    let name = fs::read_to_string("/proc/sys/kernel/hostname").ok();
-    let name = name.or_else(|| std::env::var("HOSTNAME").ok());
-    name.map_or_else(|| "unknown".to_owned(), |name| name.trim().to_owned())
 }
 
 /// The right to work on a run; given back when dropped.

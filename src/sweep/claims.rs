@@ -1,13 +1,13 @@
 //! What the paper claims, as differences between conditions: published, and in stored runs.
 
-use super::table::{EPOCHS, LAMBDA};
 use crate::{
     Condition, Error, Result,
+    configuration::{EPOCHS, LAMBDA},
     figures::{
         published_for,
         rows::{self, Run},
     },
-    measure::statistics::{Interval, bootstrap, median},
+    statistics::{Interval, bootstrap, median},
 };
 use polars::prelude::DataFrame;
 use std::{collections::BTreeMap, fmt::Write};
@@ -20,7 +20,7 @@ const FEW: usize = 5;
 
 /// That one network learns more than another, or as much.
 #[derive(Debug, Clone, Copy)]
-pub struct Claim {
+pub struct PaperClaim {
     /// In words.
     pub words: &'static str,
     /// The network that it is about.
@@ -34,50 +34,50 @@ pub struct Claim {
 }
 
 /// The paper's argument, step by step.
-pub const CLAIMS: [Claim; 7] = [
-    Claim {
+pub const CLAIMS: [PaperClaim; 7] = [
+    PaperClaim {
         words: "LayerNorm makes networks with inhibition robust to light",
         network: Condition::EiLn,
         than: Condition::EiNone,
         figure: 2,
         chapter: "02_layer_norm",
     },
-    Claim {
+    PaperClaim {
         words: "inhibition that normalizes activity alone does not reach LayerNorm",
         network: Condition::INormNone,
         than: Condition::ELn,
         figure: 4,
         chapter: "04_not_enough",
     },
-    Claim {
+    PaperClaim {
         words: "normalizing the errors as well does",
         network: Condition::INormFull,
         than: Condition::ELn,
         figure: 5,
         chapter: "05_grad_norm",
     },
-    Claim {
+    PaperClaim {
         words: "of its three steps, centring alone is enough",
         network: Condition::INormCenter,
         than: Condition::ELn,
         figure: 6,
         chapter: "06_what_matters",
     },
-    Claim {
+    PaperClaim {
         words: "scaling alone is not",
         network: Condition::INormScale,
         than: Condition::ELn,
         figure: 6,
         chapter: "06_what_matters",
     },
-    Claim {
+    PaperClaim {
         words: "nor is decorrelating alone",
         network: Condition::INormDecorrelate,
         than: Condition::ELn,
         figure: 6,
         chapter: "06_what_matters",
     },
-    Claim {
+    PaperClaim {
         words: "plain lateral inhibition does as well as centring",
         network: Condition::INormLateral,
         than: Condition::INormCenter,
@@ -102,7 +102,7 @@ pub struct Evidence {
     pub diverged: usize,
 }
 
-impl Claim {
+impl PaperClaim {
     /// What `runs` say of it.
     fn evidence(&self, runs: &[Run]) -> Evidence {
         let pairs = self.pairs(runs);
@@ -126,7 +126,9 @@ impl Claim {
     fn pairs<'r>(&self, runs: &'r [Run]) -> Vec<[&'r Run; 2]> {
         let mut joined: BTreeMap<_, [Option<&Run>; 2]> = BTreeMap::new();
         let papers = |r: &&Run| {
-            (r.epsilon, r.epochs, r.lambda) == (WIDEST, EPOCHS, LAMBDA) && r.config.is_some()
+            // Shorter runs say nothing about the paper's.
+            (r.epsilon, r.epochs, r.lambda) == (WIDEST, i64::from(EPOCHS), LAMBDA)
+                && r.config.is_some()
         };
         for run in runs.iter().filter(papers) {
             let side = [self.network, self.than].iter().position(|c| *c == run.condition);
@@ -142,7 +144,7 @@ impl Claim {
 ///
 /// # Errors
 /// If `runs` is no table of runs.
-pub fn evidence(runs: &DataFrame) -> Result<Vec<(Claim, Evidence)>> {
+pub fn evidence(runs: &DataFrame) -> Result<Vec<(PaperClaim, Evidence)>> {
     let runs = rows::runs(runs)?;
     Ok(CLAIMS.iter().map(|claim| (*claim, claim.evidence(&runs))).collect())
 }
@@ -157,7 +159,7 @@ pub fn claims_markdown(runs: &DataFrame) -> Result<String> {
                     | pairs | chapter | command |\n| --- | --- | --- | --- | --- | --- | --- |\n"
             .to_owned();
     for (claim, evidence) in evidence(runs)? {
-        let Claim { words, network, than, figure, chapter } = claim;
+        let PaperClaim { words, network, than, figure, chapter } = claim;
         let published = evidence.published.map_or("–".into(), points);
         let ours = evidence.ours.map_or("–".into(), points);
         let interval = evidence

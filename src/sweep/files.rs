@@ -1,6 +1,5 @@
 //! Files that appear whole or not at all, and tables in them.
 
-use super::claim;
 use crate::{Error, Result};
 use polars::prelude::{DataFrame, ParquetReader, ParquetWriter, SerReader};
 use sha2::{Digest, Sha256};
@@ -111,10 +110,17 @@ pub(super) fn write_atomically(
 pub(super) fn draft_of(path: &Path) -> PathBuf {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    let host = claim::host_name();
+    let host = host_name();
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!("{DRAFT}{host}-{}-{number}", std::process::id()));
     path.with_file_name(name)
+}
+
+/// What this machine is called.
+pub(super) fn host_name() -> String {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let name = name.or_else(|| std::env::var("HOSTNAME").ok());
+    name.map_or_else(|| "unknown".to_owned(), |name| name.trim().to_owned())
 }
 
 #[cfg(test)]

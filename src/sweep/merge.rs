@@ -3,9 +3,12 @@
 use super::{
     SCHEMA, Store,
     files::{read_table, write_table},
-    table::{EPOCHS, LAMBDA},
 };
-use crate::{Condition, Error, Result, figures::rows};
+use crate::{
+    Condition, Error, Result,
+    configuration::{EPOCHS, LAMBDA},
+    figures::rows,
+};
 use polars::prelude::{BooleanChunked, DataFrame, IdxCa, IdxSize, NewChunkedArray};
 use std::{
     collections::{HashMap, HashSet},
@@ -51,7 +54,7 @@ impl Tables {
     /// # Errors
     /// If the table of runs lacks a column.
     pub fn of_paper(&self) -> Result<Self> {
-        let papers = |run: &rows::Run| run.epochs == EPOCHS && run.lambda == LAMBDA;
+        let papers = |run: &rows::Run| run.epochs == i64::from(EPOCHS) && run.lambda == LAMBDA;
         let runs = rows::runs(&self.runs)?.into_iter().filter(papers);
         let ids: HashSet<String> = runs.map(|run| run.id).collect();
         let of_these = |table: &DataFrame| -> Result<DataFrame> {

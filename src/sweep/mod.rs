@@ -19,10 +19,10 @@ mod together;
 mod work;
 
 pub use claim::{Claim, Holder};
-pub use claims::{CLAIMS, Claim as PaperClaim, Evidence, claims_markdown, evidence};
+pub use claims::{CLAIMS, Evidence, PaperClaim, claims_markdown, evidence};
 pub use files::{read_table, write_table};
 pub use merge::{Merged, Tables, merge};
-pub use plan::{Planned, Profile, Selection, run_id};
+pub use plan::{Planned, Profile, Selection};
 pub use rows::{Provenance, SCHEMA, data_source};
 pub use store::{Progress, Store};
 pub use submit::{Script, Submission};

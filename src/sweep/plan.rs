@@ -2,28 +2,17 @@
 
 use crate::{
     Condition, Error, Result,
-    configuration::configuration,
-    learning::{LearningRule, Measure, Run},
+    configuration::{EPOCHS, EPSILONS, LAMBDA, configuration, configurations},
+    learning::{Measure, Run},
 };
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::{fmt, str::FromStr};
-
-/// Counts changes of what a run means. A new number gives every run a new id, so that results
-/// from before the change are never taken for results from after it.
-const PROTOCOL: u32 = 1;
-
-/// The ranges of the luminosity shift that the paper compares.
-const EPSILONS: [f64; 4] = [0.0, 0.25, 0.5, 0.75];
-
-/// The paper's configurations, as rows of `data/configs.csv`.
-const CONFIGURATIONS: std::ops::Range<usize> = 0..30;
 
 /// A run and its id.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Planned {
-    /// [`run_id`] of the run.
+    /// [`Run::id`] of the run.
     pub id: String,
     /// The run.
     pub run: Run,
@@ -32,7 +21,7 @@ pub struct Planned {
 impl Planned {
     /// Gives a run its id.
     pub fn new(run: Run) -> Self {
-        Self { id: run_id(&run), run }
+        Self { id: run.id(), run }
     }
 }
 
@@ -46,33 +35,6 @@ impl fmt::Display for Planned {
         }
         write!(f, " ε {epsilon} seed {seed}")
     }
-}
-
-/// The first 16 hexadecimal digits of the SHA-256 of everything that decides a run's result.
-///
-/// The data are not part of it: a store holds results of one data set only.
-pub fn run_id(run: &Run) -> String {
-    let Run { condition, configuration, width, rule, epsilon, seed, epochs, batch, measure } = run;
-    let LearningRule {
-        rates,
-        momentum,
-        inhibitory_momentum,
-        weight_decay,
-        lambda,
-        label_smoothing,
-    } = rule;
-    let configuration = configuration.map_or_else(|| "none".to_owned(), |index| index.to_string());
-    // Rust prints the shortest decimal number that reads back as the same float.
-    let text = format!(
-        "protocol={PROTOCOL} condition={condition} config={configuration} width={width} \
-         lr={} lr_w_ie={} lr_w_ei={} momentum={momentum} \
-         inhibitory_momentum={inhibitory_momentum} weight_decay={weight_decay} lambda={lambda} \
-         label_smoothing={label_smoothing} epsilon={epsilon} seed={seed} epochs={epochs} \
-         batch={batch} measure={measure:?}",
-        rates.lr, rates.lr_w_ie, rates.lr_w_ei,
-    );
-    let digest = Sha256::digest(text);
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The runs of one purpose.
@@ -141,11 +103,11 @@ impl Profile {
     pub fn selection(self) -> Selection {
         let paper = Selection {
             conditions: self.conditions(),
-            configurations: CONFIGURATIONS.collect(),
+            configurations: (0..configurations().len()).collect(),
             epsilons: EPSILONS.to_vec(),
             seeds: vec![0],
-            lambdas: vec![0.01],
-            epochs: 50,
+            lambdas: vec![LAMBDA],
+            epochs: EPOCHS,
         };
         match self {
             Self::Quick => {
@@ -218,45 +180,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_never_changes() {
-        let run = Run::new(Condition::INormFull, &configuration(0).unwrap());
-        assert_eq!(run_id(&run), run_id(&run.clone()));
-        // Results are filed under this name: a new one would orphan them.
-        assert_eq!(run_id(&run.measure(Measure::EachEpoch)), "0fd9aa43afe43276");
-    }
-
-    #[test]
-    fn everything_that_decides_a_result_decides_the_id() {
-        let run = Run::new(Condition::INormFull, &configuration(0).unwrap());
-        let changes: [fn(&mut Run); 15] = [
-            |r| r.condition = Condition::ELn,
-            |r| r.configuration = None,
-            |r| r.width += 1,
-            |r| r.rule.rates.lr *= 2.0,
-            |r| r.rule.rates.lr_w_ie *= 2.0,
-            |r| r.rule.rates.lr_w_ei *= 2.0,
-            |r| r.rule.momentum = 0.5,
-            |r| r.rule.inhibitory_momentum = 0.5,
-            |r| r.rule.weight_decay = 0.5,
-            |r| r.rule.lambda = 0.5,
-            |r| r.rule.label_smoothing = 0.5,
-            |r| r.epsilon = 0.5,
-            |r| r.seed = 1,
-            |r| r.epochs = 1,
-            |r| r.batch = 1,
-        ];
-        let mut ids = vec![run_id(&run)];
-        for change in changes {
-            let mut changed = run.clone();
-            change(&mut changed);
-            ids.push(run_id(&changed));
-        }
-        ids.sort();
-        ids.dedup();
-        assert_eq!(ids.len(), changes.len() + 1);
-    }
-
-    #[test]
     fn the_paper_is_1200_runs_and_contains_every_figure() {
         let paper = Profile::Paper.selection().plan().unwrap();
         assert_eq!(paper.len(), 10 * 30 * 4);
@@ -286,7 +209,7 @@ mod tests {
         for planned in Profile::Paper.selection().plan().unwrap() {
             let text = serde_json::to_string(&planned).unwrap();
             let back: Planned = serde_json::from_str(&text).unwrap();
-            assert_eq!((&back, run_id(&back.run)), (&planned, planned.id.clone()));
+            assert_eq!((&back, back.run.id()), (&planned, planned.id.clone()));
         }
     }
 }

@@ -136,7 +136,7 @@ impl Store {
                 Error::malformed(&path, format!("line {}: {problem}", number + 1), expected)
             };
             let planned: Planned = serde_json::from_str(line).map_err(|e| bad(e.to_string()))?;
-            let id = super::run_id(&planned.run);
+            let id = planned.run.id();
             if planned.id == id {
                 Ok(planned)
             } else {
@@ -248,12 +248,13 @@ impl Store {
         write_atomically(&path, |file| Ok(serde_json::to_writer(file, aside)?))
     }
 
-    /// The run as it was put aside; `None` if it was not, or by a version with other checkpoints:
-    /// then it has to begin anew.
+    /// The run as it was put aside; `None` if it was not, or by a version with other checkpoints,
+    /// or the file is damaged: then it has to begin anew.
     pub(super) fn taken_up(&self, planned: &Planned) -> Option<Aside> {
         let file = File::open(self.checkpoint_path(&planned.id)).ok()?;
         let aside: Aside = serde_json::from_reader(io::BufReader::new(file)).ok()?;
-        (aside.checkpoint.record.run == planned.run).then_some(aside)
+        let whole = aside.checkpoint.validate().is_ok();
+        (whole && aside.checkpoint.record.run == planned.run).then_some(aside)
     }
 
     /// Makes sure that all results of this store are of the same images.

@@ -2,22 +2,18 @@
 
 use crate::{
     Condition, Result,
+    configuration::LAMBDA,
+    dataset::CHANCE,
     figures::{
         Published, published_for,
         rows::{self, Run},
     },
-    measure::statistics::{BoxStatistics, bootstrap, holm, mann_whitney, median, stars},
+    statistics::{BoxStatistics, bootstrap, holm, mann_whitney, median, stars},
 };
 use polars::prelude::{DataFrame, df};
 
 /// What every condition is compared with: the paper's tests are against E-only with LayerNorm.
 const REFERENCE: Condition = Condition::ELn;
-/// λ of all runs but the appendix's.
-pub(super) const LAMBDA: f64 = 0.01;
-/// How long the paper trains: shorter runs say nothing about it.
-pub(super) const EPOCHS: i64 = 50;
-/// Guessing one of ten classes; also what a diverged run counts as.
-const CHANCE: f64 = 0.1;
 
 /// The runs of one condition at one ε.
 struct Group<'a> {

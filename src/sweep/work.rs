@@ -196,7 +196,7 @@ impl Worker<'_> {
         let before = aside.as_ref().map_or(0.0, |aside| aside.wall_seconds);
         let wall = || before + start.elapsed().as_secs_f64();
         let mut trainer = match aside {
-            Some(aside) => Trainer::resume(aside.checkpoint, self.data),
+            Some(aside) => Trainer::resume(aside.checkpoint, self.data)?,
             None => Trainer::new(&planned.run, self.data)?,
         };
         (self.report)(Event::Started(planned, trainer.record().epochs.len()));

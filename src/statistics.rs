@@ -232,7 +232,7 @@ mod tests {
     }
 
     fn fixtures() -> Fixtures {
-        serde_json::from_str(include_str!("../../tests/fixtures/statistics.json")).unwrap()
+        serde_json::from_str(include_str!("../tests/fixtures/statistics.json")).unwrap()
     }
 
     #[test]

@@ -1,3 +1,0 @@
-//! What to make of many results.
-
-pub mod statistics;

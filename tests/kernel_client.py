@@ -1,0 +1,92 @@
+"""A running kernel and one client of it, for tests."""
+
+import os
+import threading
+import time
+from pathlib import Path
+
+from jupyter_client.manager import KernelManager
+
+# The first cell waits for the library, which takes longer where other programs run.
+PATIENCE = 300
+
+
+class Kernel:
+    """A kernel in a folder, with one client."""
+
+    def __init__(self, folder):
+        self.manager = KernelManager(kernel_name="inorm")
+        self.manager.start_kernel(cwd=str(folder))
+        self.client = self.manager.client()
+        self.client.start_channels()
+        self.client.wait_for_ready(timeout=30)
+        self.process = self.manager.provisioner.pid
+
+    def end(self):
+        self.client.stop_channels()
+        self.manager.shutdown_kernel(now=True)
+
+    def run(self, code, patience=PATIENCE, **options):
+        """Executes a cell; its outputs as (type, content), and the reply's content."""
+        return self.outcome(self.client.execute(code, **options), patience)
+
+    def outcome(self, request, patience=PATIENCE):
+        outputs, until = [], time.monotonic() + patience
+        while True:
+            message = self.client.get_iopub_msg(timeout=until - time.monotonic())
+            if message["parent_header"].get("msg_id") != request:
+                continue
+            kind, content = message["msg_type"], message["content"]
+            if kind == "status" and content["execution_state"] == "idle":
+                break
+            outputs.append((kind, content))
+        while True:
+            reply = self.client.get_shell_msg(timeout=PATIENCE)
+            if reply["parent_header"]["msg_id"] == request:
+                return outputs, reply["content"]
+
+    def interrupt_after(self, seconds):
+        threading.Timer(seconds, self.manager.interrupt_kernel).start()
+
+    def backend(self):
+        """The process of the Rust kernel, if there is one at this moment."""
+        children = Path(f"/proc/{self.process}/task/{self.process}/children")
+        # A child belongs to the thread that started it.
+        lists = list(Path(f"/proc/{self.process}/task").glob("*/children")) or [children]
+        for child in " ".join(read(path) for path in lists).split():
+            if "evcxr_jupyter" in read(Path(f"/proc/{child}/cmdline")):
+                return int(child)
+        return None
+
+    def directory(self):
+        name = f"*/running/{self.process}"
+        return next(iter((cache() / "kernels").glob(name)), None)
+
+
+def read(path):
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
+
+
+def cache():
+    home = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+    return Path(os.environ.get("INORM_CACHE", home / "inorm"))
+
+
+def text(outputs, name="stdout"):
+    streams = [content for kind, content in outputs if kind == "stream"]
+    return "".join(content["text"] for content in streams if content["name"] == name)
+
+
+def kinds(outputs):
+    return [kind for kind, _ in outputs if kind not in ("status", "execute_input")]
+
+
+def wait_for(what, condition, seconds=20):
+    until = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > until:
+            raise AssertionError(f"waited in vain for {what}")
+        time.sleep(0.02)
