@@ -10,7 +10,7 @@ fn main() -> ExitCode {
     match cli::parse().and_then(cli::run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("inorm: {failure}");
+            cli::say(format_args!("inorm: {failure}"));
             failure.exit_code()
         }
     }

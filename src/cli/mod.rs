@@ -17,7 +17,14 @@ pub use failure::{Failure, Outcome};
 use crate::kernel;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
+use std::fmt::Display;
+use std::io::Write;
 use std::path::PathBuf;
+
+/// A line on standard error. Where that is gone, with the terminal that it was, the work goes on.
+pub fn say(text: impl Display) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
 
 #[derive(Parser)]
 #[command(version, about, arg_required_else_help = true)]

@@ -1,6 +1,6 @@
 //! `inorm train`: one run, from the command line.
 
-use super::{Failure, Outcome};
+use super::{Failure, Outcome, say};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use inorm::{
@@ -64,7 +64,7 @@ pub fn run(options: &Train) -> Outcome {
         Some(folder) => FashionMnist::from_folder(folder)?,
         None => FashionMnist::load()?,
     };
-    eprintln!("{}", data.describe());
+    say(data.describe());
     let mut progress = Progress::new(&run, stderr().is_terminal());
     let (_, record) = train(&run, &data, &mut progress)?;
     progress.end();
@@ -134,10 +134,10 @@ impl Observer for Progress {
             let accuracy = 100.0 * last.test_accuracy;
             match &self.bar {
                 Some(bar) => bar.set_message(format!("test accuracy {accuracy:.2} %")),
-                None => eprintln!(
+                None => say(format_args!(
                     "epoch {}/{}: training loss {:.4}, test loss {:.4}, test accuracy {accuracy:.2} %",
                     last.epoch, self.epochs, last.train_loss, last.test_loss
-                ),
+                )),
             }
         }
         ControlFlow::Continue(())
@@ -148,10 +148,10 @@ fn summarize(record: &Record) {
     let speed = record.milliseconds_per_step();
     match (record.outcome, record.test_accuracy()) {
         (learning::Outcome::Diverged { step }, _) => {
-            eprintln!("diverged at step {step}: the loss is not a finite number any more");
+            say(format_args!("diverged at step {step}: the loss is not a finite number any more"));
         }
         (_, Some(accuracy)) => {
-            eprintln!("test accuracy {:.2} %, {speed:.3} ms a step", 100.0 * accuracy);
+            say(format_args!("test accuracy {:.2} %, {speed:.3} ms a step", 100.0 * accuracy));
         }
         (_, None) => {}
     }

@@ -147,25 +147,31 @@ fn draw(
         cross(drawing, &panel, [x.q1, x.median, x.q3], [y.q1, y.median, y.q3], color);
     }
     diverged(drawing, &panel, pairs);
+    let mut outside = 0;
     for pair in live_pairs {
         if let (Some(x), Some(y)) = (pair.x, pair.y) {
-            draw_live(drawing, &panel, style::epsilon(pair.epsilon), [x, y]);
+            let look = style::epsilon(pair.epsilon);
+            match panel.frame.contains(panel.at(x, y)) {
+                true => live(drawing, panel.at(x, y), look.marker, look.color),
+                false => {
+                    draw_outside(drawing, &panel, look, [x, y], outside);
+                    outside += 1;
+                }
+            }
         }
     }
     panel
 }
 
-/// A live pair. One that lies outside stands at the edge, with its two numbers and a line that
-/// points to where it is.
-fn draw_live(drawing: &mut Drawing, panel: &Panel, look: Look, [x, y]: [f64; 2]) {
+/// A live pair that the axes do not reach: it stands at the edge, with its two numbers and a line
+/// that points to where it is. The numbers of the `nth` one stand that many lines higher.
+fn draw_outside(drawing: &mut Drawing, panel: &Panel, look: Look, [x, y]: [f64; 2], nth: usize) {
     const INSET: f64 = 16.0;
+    const LINE: f64 = 17.0;
     let Frame { left, top, right, bottom } = panel.frame;
     let place = panel.at(x, y);
     let shown =
         (place.0.clamp(left + INSET, right - INSET), place.1.clamp(top + INSET, bottom - INSET));
-    if panel.frame.contains(place) {
-        return live(drawing, place, look.marker, look.color);
-    }
     let (dx, dy) = (place.0 - shown.0, place.1 - shown.1);
     let stretch = (INSET - 2.0) / dx.hypot(dy).max(1.0);
     let tip = (shown.0 + dx * stretch, shown.1 + dy * stretch);
@@ -174,7 +180,8 @@ fn draw_live(drawing: &mut Drawing, panel: &Panel, look: Look, [x, y]: [f64; 2])
     let text = format!("({:.1}, {:.1})", x * 100.0, y * 100.0);
     let at_right = shown.0 < panel.frame.center().0;
     let beside = if at_right { shown.0 + 12.0 } else { shown.0 - 12.0 };
-    let label = Label::new(text, (beside, shown.1), style::SMALL).color(style::INK);
+    let at = (beside, shown.1 - nth as f64 * LINE);
+    let label = Label::new(text, at, style::SMALL).color(style::INK);
     drawing.text(if at_right { label } else { label.end() });
 }
 
@@ -270,10 +277,27 @@ fn square(panel: Panel) -> Panel {
 
 #[cfg(test)]
 mod tests {
+    use super::super::checks::sweep;
     use super::super::rows::{self, tests::runs_table};
     use super::*;
 
     const VERSUS: Versus = Versus { x: Condition::ELn, y: Condition::INormNone };
+
+    #[test]
+    fn live_runs_far_away_leave_the_axes_to_the_stored_ones() {
+        let runs = rows::runs(&sweep(&[Condition::ELn, Condition::INormNone])).unwrap();
+        let live = |config, x, y| {
+            [(Condition::ELn, config, 0.75, Some(x)), (Condition::INormNone, config, 0.75, Some(y))]
+        };
+        let live = runs_table(&[live(13, 0.797, 0.768), live(7, 0.790, 0.754)].concat());
+        let comparison = Comparison::of(&runs, &rows::runs(&live).unwrap(), VERSUS).unwrap();
+        let mut drawing = Drawing::new(style::WIDTH, 430.0);
+        let facts = comparison.draw(&mut drawing, "far away");
+        assert_eq!(drawing.collisions(), Vec::<String>::new());
+        let labels: Vec<_> = drawing.labels().map(|label| label.text.as_str()).collect();
+        assert!(labels.contains(&"(79.7, 76.8)") && !labels.contains(&"78"), "{labels:?}");
+        assert!(facts.iter().any(|fact| fact.contains("live, ε = 0.75: 79.7 %")), "{facts:?}");
+    }
 
     #[test]
     fn runs_are_joined_by_configuration_and_epsilon() {

@@ -1,5 +1,6 @@
 //! The process that started the kernel: JupyterLab, or whatever executes a notebook.
 
+use crate::cli::say;
 use std::time::Duration;
 
 /// Ends this process when the one that started it is gone: nobody will ever ask it again.
@@ -15,7 +16,7 @@ pub fn end_with_parent() {
             std::thread::sleep(Duration::from_millis(500));
             // SAFETY: as above.
             if unsafe { libc::getppid() } != parent {
-                eprintln!("inorm kernel: the client is gone; ending");
+                say("inorm kernel: the client is gone; ending");
                 std::process::exit(1);
             }
         }

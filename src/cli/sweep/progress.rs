@@ -1,5 +1,6 @@
 //! What a sweep tells while it runs: a line a run, and when it will be over.
 
+use crate::cli::say;
 use inorm::{
     learning::{self, Record},
     sweep::{Event, Planned, Store, cost},
@@ -44,12 +45,12 @@ impl<'a> Telling<'a> {
     pub fn tell(&self, event: &Event) {
         match *event {
             Event::Together(runs, bytes) => {
-                eprintln!("{runs} runs together, in {} MB", bytes.div_ceil(1_000_000));
+                say(format_args!("{runs} runs together, in {} MB", bytes.div_ceil(1_000_000)));
             }
             Event::Started(planned, epochs) => {
                 self.begin(planned, epochs);
                 if epochs > 0 {
-                    eprintln!("{planned}: goes on after epoch {epochs}");
+                    say(format_args!("{planned}: goes on after epoch {epochs}"));
                 }
             }
             Event::Epoch(planned, record) => {
@@ -60,15 +61,15 @@ impl<'a> Telling<'a> {
             Event::Filed(planned, record, wall) => {
                 self.forget(planned);
                 let outcome = outcome_of(record);
-                eprintln!("{planned}: {outcome} in {}; {}", duration(wall), self.outlook());
+                say(format_args!("{planned}: {outcome} in {}; {}", duration(wall), self.outlook()));
             }
             Event::PutAside(planned, record) => {
                 self.forget(planned);
-                eprintln!("{planned}: put aside after epoch {}", record.epochs.len());
+                say(format_args!("{planned}: put aside after epoch {}", record.epochs.len()));
             }
             Event::Broken(planned, reason) => {
                 self.forget(planned);
-                eprintln!("{planned}: broke down: {reason}");
+                say(format_args!("{planned}: broke down: {reason}"));
             }
         }
     }
@@ -83,7 +84,7 @@ impl<'a> Telling<'a> {
         });
         if due {
             let (epoch, epochs) = (record.epochs.len(), planned.run.epochs);
-            eprintln!("{planned}: epoch {epoch}/{epochs}; {}", self.outlook());
+            say(format_args!("{planned}: epoch {epoch}/{epochs}; {}", self.outlook()));
         }
     }
 

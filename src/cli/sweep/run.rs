@@ -1,7 +1,7 @@
 //! `inorm sweep run`.
 
 use super::{
-    super::{Failure, Outcome},
+    super::{Failure, Outcome, say},
     Place,
     progress::Telling,
 };
@@ -64,7 +64,7 @@ pub fn run(options: &RunSweep) -> Outcome {
         (None, true) => FashionMnist::subset()?,
         (None, false) => FashionMnist::load()?,
     };
-    eprintln!("{}", data.describe());
+    say(data.describe());
     stop_on_signals();
     let telling = Telling::new(&store, &plan);
     let provenance = Provenance::new(option_env!("INORM_REVISION").unwrap_or("unknown"));
@@ -167,7 +167,9 @@ impl RunSweep {
 
 fn conclude(summary: &Summary) -> Outcome {
     let Summary { filed, diverged, put_aside, broken, left } = summary;
-    eprintln!("{filed} runs filed ({diverged} diverged), {left} left ({put_aside} put aside)");
+    say(format_args!(
+        "{filed} runs filed ({diverged} diverged), {left} left ({put_aside} put aside)"
+    ));
     if !broken.is_empty() {
         let (count, ids) = (broken.len(), broken.join(", "));
         return Err(Failure::new(format!("{count} runs broke down: {ids}; all others went on")));

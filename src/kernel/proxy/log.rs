@@ -1,6 +1,7 @@
 //! What `--verbose` shows.
 
 use super::wire;
+use crate::cli::say;
 use jupyter_protocol::JupyterMessage;
 use std::sync::OnceLock;
 use std::time::Instant;
@@ -20,7 +21,7 @@ impl Log {
         if let Self::Verbose = self {
             static STARTED: OnceLock<Instant> = OnceLock::new();
             let seconds = STARTED.get_or_init(Instant::now).elapsed().as_secs_f64();
-            eprintln!("inorm kernel {seconds:9.3} s: {}", text());
+            say(format_args!("inorm kernel {seconds:9.3} s: {}", text()));
         }
     }
 

@@ -9,7 +9,7 @@ use super::questions::Known;
 use super::source;
 use super::trouble::Trouble;
 use super::wire;
-use crate::cli::{Checkout, Outcome};
+use crate::cli::{Checkout, Outcome, say};
 use crate::kernel::backend::{Backend, Event};
 use jupyter_protocol::JupyterMessage;
 use serde_json::{Map, Value, json};
@@ -276,11 +276,11 @@ impl Session {
             None => {
                 self.known.set_prepared(matches!(self.backend, State::Ready(_)));
                 if let State::Failed(why) = &self.backend {
-                    eprintln!("inorm kernel: {why}");
+                    say(format_args!("inorm kernel: {why}"));
                 }
             }
             Some(Event::Ended(how)) => {
-                eprintln!("inorm kernel: {how}; a new one is being prepared");
+                say(format_args!("inorm kernel: {how}; a new one is being prepared"));
                 self.prepare();
             }
             // Late output of the last cell, or what an extension of the client talks about.
