@@ -1,4 +1,5 @@
-"""The kernel behind the usual clients other than JupyterLab, each as its users start it.
+"""The kernel behind the usual clients other than JupyterLab, each as its users start it; and a
+notebook under a plain Rust kernel.
 
 Usage: clients.py CHECKOUT [unittest arguments]
 
@@ -16,12 +17,11 @@ import unittest
 from pathlib import Path
 
 import pexpect
+from kernel_client import PATIENCE, Kernel, bare_twin, text
 
 CHECKOUT = Path(sys.argv.pop(1)).resolve()
 PROGRAMS = CHECKOUT / ".venv/bin"
 DEPENDENCY = f':dep inorm = {{ path = "{CHECKOUT}", default-features = false, features = ["cpu"] }}'
-# The first cell waits for the library, which takes longer where other programs run.
-PATIENCE = 300
 CELLS = [DEPENDENCY, "let answer = 6 * 7;", 'println!("the answer is {answer}");', "answer"]
 
 
@@ -116,6 +116,30 @@ class Clients(unittest.TestCase):
         while running() - before:
             self.assertLess(time.monotonic(), until, "the kernel outlives its client")
             time.sleep(0.1)
+
+
+class StockKernel(unittest.TestCase):
+    """What a reader sees who opens a notebook with evcxr_jupyter as it is."""
+
+    def test_a_chapter_that_trains_runs_to_its_end(self):
+        notebook = CHECKOUT / "notebooks/05_grad_norm.ipynb"
+        cells = json.loads(notebook.read_text())["cells"]
+        ours = Kernel(notebook.parent)
+        self.addCleanup(ours.end)
+        ours.run("1")
+        with bare_twin(ours, notebook.parent) as bare:
+            shown, printed = set(), ""
+            for cell in (cell for cell in cells if cell["cell_type"] == "code"):
+                outputs, reply = bare.run("".join(cell["source"]))
+                failing = "raises-exception" in cell["metadata"].get("tags", [])
+                self.assertEqual(reply["status"], "error" if failing else "ok", cell["source"])
+                printed += text(outputs)
+                for kind, content in outputs:
+                    if kind == "execute_result":
+                        shown |= set(content["data"])
+        self.assertLessEqual({"image/png", "text/html", "text/plain"}, shown)
+        # No bar and no growing curve, but a line an epoch.
+        self.assertRegex(printed, r"inorm_full\s+epoch  1 of 4: test accuracy \d\d\.\d %")
 
 
 if __name__ == "__main__":

@@ -40,3 +40,9 @@ fn it_leaves_nothing_however_it_ends() {
 fn other_clients_than_jupyterlab_execute_cells() {
     run("clients.py", "Clients");
 }
+
+#[test]
+#[ignore = "needs `inorm lab --prepare` and python/requirements-test.txt"]
+fn a_notebook_runs_under_a_plain_rust_kernel_too() {
+    run("clients.py", "StockKernel");
+}

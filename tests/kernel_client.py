@@ -1,10 +1,14 @@
-"""A running kernel and one client of it, for tests."""
+"""A running kernel and one client of it, for tests and benchmarks."""
 
 import os
+import shutil
+import tempfile
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
+from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import KernelManager
 
 # The first cell waits for the library, which takes longer where other programs run.
@@ -14,12 +18,21 @@ PATIENCE = 300
 class Kernel:
     """A kernel in a folder, with one client."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, program=None, environment=None):
+        """Ours, or `program` in this environment."""
         self.manager = KernelManager(kernel_name="inorm")
-        self.manager.start_kernel(cwd=str(folder))
+        if program:
+            argv = [program, "--control_file", "{connection_file}"]
+            self.manager._kernel_spec = KernelSpec(
+                argv=argv, display_name="bare", language="rust", interrupt_mode="message"
+            )
+        began = time.monotonic()
+        environment = environment or os.environ.copy()
+        self.manager.start_kernel(cwd=str(folder), env=environment)
         self.client = self.manager.client()
         self.client.start_channels()
-        self.client.wait_for_ready(timeout=30)
+        self.client.wait_for_ready(timeout=PATIENCE if program else 30)
+        self.answered_after = time.monotonic() - began
         self.process = self.manager.provisioner.pid
 
     def end(self):
@@ -61,6 +74,33 @@ class Kernel:
     def directory(self):
         name = f"*/running/{self.process}"
         return next(iter((cache() / "kernels").glob(name)), None)
+
+
+@contextmanager
+def bare_twin(ours, folder):
+    """The Rust kernel behind `ours` alone: another process of it, with a copy of its compiled
+    libraries, and nobody in front who tells it what to do."""
+    backend = Path(f"/proc/{ours.backend()}")
+    variables = (backend / "environ").read_text().split("\0")
+    environment = dict(variable.split("=", 1) for variable in variables if "=" in variable)
+    for name in ("INORM_KERNEL", "INORM_INTERRUPT"):
+        del environment[name]
+    # Ours lets it read a part of the packages, and build with all of them.
+    environment["CARGO_HOME"] = os.environ.get("CARGO_HOME", str(Path.home() / ".cargo"))
+    tree = Path(environment["EVCXR_TMPDIR"])
+    # Where cargo, which looks into the folders above, finds the same settings.
+    with tempfile.TemporaryDirectory(dir=tree.parents[3]) as place:
+        copy = Path(place) / "workspace"
+        shutil.copytree(tree.parent, copy, symlinks=True)
+        environment["EVCXR_TMPDIR"] = str(copy / tree.name)
+        libraries = environment["LD_LIBRARY_PATH"].replace(str(tree), str(copy / tree.name))
+        environment["LD_LIBRARY_PATH"] = libraries
+        program = (backend / "cmdline").read_text().split("\0")[0]
+        twin = Kernel(folder, program, environment)
+        try:
+            yield twin
+        finally:
+            twin.end()
 
 
 def read(path):
