@@ -89,7 +89,7 @@ def training(ours, rounds):
     for _ in range(rounds):
         in_cell = float(timed(ours, TRAINING)[1])
         said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        ratios.append(in_cell / json.loads(said.splitlines()[-1])["ms_per_step"])
+        ratios.append(in_cell / json.loads(said.splitlines()[-1])["milliseconds_per_step"])
     print(f"a training step in a cell takes {statistics.median(ratios):.2f} × as long as from the "
           f"command line ({min(ratios):.2f} to {max(ratios):.2f})")
 

@@ -188,6 +188,12 @@ def main() -> int:
     parser.add_argument("--into", type=Path, help="write the results there, not in place")
     parser.add_argument("notebooks", type=Path, nargs="+")
     arguments = parser.parse_args()
+    if arguments.into:
+        try:
+            arguments.into.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            print(f"cannot make the folder {arguments.into}: {problem.strerror}", file=sys.stderr)
+            return 1
     # Each notebook mostly waits for a compiler on one core. More would fight for memory.
     with ThreadPoolExecutor(max_workers=2) as pool:
         outcomes = pool.map(lambda path: problem_of(path, arguments.into), arguments.notebooks)
