@@ -17,29 +17,12 @@ import unittest
 from pathlib import Path
 
 import pexpect
-from kernel_client import PATIENCE, Kernel, bare_twin, text
+from kernel_client import PATIENCE, Kernel, bare_twin, notebook, text
 
 CHECKOUT = Path(sys.argv.pop(1)).resolve()
 PROGRAMS = CHECKOUT / ".venv/bin"
 DEPENDENCY = f':dep inorm = {{ path = "{CHECKOUT}", default-features = false, features = ["cpu"] }}'
 CELLS = [DEPENDENCY, "let answer = 6 * 7;", 'println!("the answer is {answer}");', "answer"]
-
-
-def notebook() -> str:
-    cells = [
-        {
-            "cell_type": "code",
-            "id": f"c{index}",
-            "metadata": {},
-            "outputs": [],
-            "execution_count": None,
-            "source": source,
-        }
-        for index, source in enumerate(CELLS)
-    ]
-    kernel = {"name": "inorm", "display_name": "Rust (inorm)", "language": "rust"}
-    metadata = {"kernelspec": kernel, "language_info": {"name": "rust"}}
-    return json.dumps({"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5})
 
 
 def running() -> set:
@@ -61,7 +44,7 @@ class Clients(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
         self.given = self.folder / "given.ipynb"
-        self.given.write_text(notebook())
+        self.given.write_text(notebook(CELLS))
 
     def assert_executed(self, path):
         cells = json.loads(path.read_text())["cells"]
@@ -122,12 +105,12 @@ class StockKernel(unittest.TestCase):
     """What a reader sees who opens a notebook with evcxr_jupyter as it is."""
 
     def test_a_chapter_that_trains_runs_to_its_end(self):
-        notebook = CHECKOUT / "notebooks/05_grad_norm.ipynb"
-        cells = json.loads(notebook.read_text())["cells"]
-        ours = Kernel(notebook.parent)
+        chapter = CHECKOUT / "notebooks/05_grad_norm.ipynb"
+        cells = json.loads(chapter.read_text())["cells"]
+        ours = Kernel(chapter.parent)
         self.addCleanup(ours.end)
         ours.run("1")
-        with bare_twin(ours, notebook.parent) as bare:
+        with bare_twin(ours, chapter.parent) as bare:
             shown, printed = set(), ""
             for cell in (cell for cell in cells if cell["cell_type"] == "code"):
                 outputs, reply = bare.run("".join(cell["source"]))

@@ -1,5 +1,6 @@
 """A running kernel and one client of it, for tests and benchmarks."""
 
+import json
 import os
 import shutil
 import tempfile
@@ -101,6 +102,24 @@ def bare_twin(ours, folder):
             yield twin
         finally:
             twin.end()
+
+
+def notebook(sources):
+    """The file of a notebook with these cells."""
+    cells = [
+        {
+            "cell_type": "code",
+            "id": f"c{index}",
+            "metadata": {},
+            "outputs": [],
+            "execution_count": None,
+            "source": source,
+        }
+        for index, source in enumerate(sources)
+    ]
+    kernel = {"name": "inorm", "display_name": "Rust (inorm)", "language": "rust"}
+    metadata = {"kernelspec": kernel, "language_info": {"name": "rust"}}
+    return json.dumps({"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5})
 
 
 def read(path):

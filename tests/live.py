@@ -6,12 +6,12 @@ All cells are run the moment the page is there. The first waits with a line that
 a training shows curves that grow; an interrupt ends it and keeps its variables.
 """
 
-import json
 import sys
 import time
 from pathlib import Path
 
 from browser import choose, jupyterlab, open_notebook
+from kernel_client import notebook
 from playwright.sync_api import Page
 
 CELLS = [
@@ -33,23 +33,6 @@ let records = train_all(&runs, &data)?;""",
 ]
 # The training is far longer than the test on any machine: it is there to be interrupted.
 OUTPUT = ".jp-OutputArea-output"
-
-
-def notebook() -> str:
-    cells = [
-        {
-            "cell_type": "code",
-            "id": f"c{index}",
-            "metadata": {},
-            "outputs": [],
-            "execution_count": None,
-            "source": source,
-        }
-        for index, source in enumerate(CELLS)
-    ]
-    kernel = {"name": "inorm", "display_name": "Rust (inorm)", "language": "rust"}
-    metadata = {"kernelspec": kernel}
-    return json.dumps({"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5})
 
 
 class Reader:
@@ -128,7 +111,7 @@ def main() -> None:
     pictures.mkdir(parents=True, exist_ok=True)
     with jupyterlab(program, checkout, height=1100) as (page, address, folder):
         path = folder / "live.ipynb"
-        path.write_text(notebook())
+        path.write_text(notebook(CELLS))
         look(Reader(page, pictures), address, path)
 
 
