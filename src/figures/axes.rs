@@ -31,8 +31,7 @@ impl Axis {
 
     /// Whole numbers: `low`, …, `high`, with a little room on both sides.
     pub fn counting(title: &str, low: i64, high: i64) -> Self {
-        let step = ((high - low + 1) as f64 / 6.0).ceil().max(1.0) as i64;
-        let step = [1, 2, 5, 10, 20, 50, 100].into_iter().find(|s| *s >= step).unwrap_or(step);
+        let step = step((high - low + 1) as f64, 1.0).ceil().max(1.0) as i64;
         let ticks = (low..=high).filter(|n| n % step == 0 || step == 1);
         let room = (high - low) as f64 * 0.05 + 0.1;
         Self {

@@ -14,8 +14,11 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Points of a loss curve, at most.
+/// A loss curve gets a new point whenever the steps have grown by one in so many.
 const POINTS: u64 = 150;
+
+/// As if there had been so many steps before, so that the first points are means of several.
+const BEFORE: u64 = 3000;
 
 /// A picture takes longer to draw than a line, and changes less.
 const PICTURES: u32 = 3;
@@ -243,9 +246,9 @@ impl Observer for Reporter<'_> {
     fn step(&mut self, done: u64, total: u64, loss: f64) -> ControlFlow<()> {
         self.sum += loss;
         self.count += 1;
-        if (done - self.reported) * POINTS >= total || done == total {
-            let mut line = lock(self.line);
-            (line.done, line.total) = (done, total);
+        let mut line = lock(self.line);
+        (line.done, line.total) = (done, total);
+        if (done - self.reported) * POINTS >= total.min(done.max(BEFORE)) || done == total {
             let epoch = done as f64 / total as f64 * f64::from(line.epochs);
             line.trained.losses.push((epoch, self.sum / f64::from(self.count)));
             (self.sum, self.count, self.reported) = (0.0, 0, done);
