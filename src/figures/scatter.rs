@@ -164,7 +164,8 @@ fn draw(
 }
 
 /// A live pair that the axes do not reach: it stands at the edge, with its two numbers and a line
-/// that points to where it is. The numbers of the `nth` one stand that many lines higher.
+/// that points to where it is. The numbers of the `nth` one stand that many lines above those of the
+/// first, which stand above any marker.
 fn draw_outside(drawing: &mut Drawing, panel: &Panel, look: Look, [x, y]: [f64; 2], nth: usize) {
     const INSET: f64 = 16.0;
     const LINE: f64 = 17.0;
@@ -180,7 +181,7 @@ fn draw_outside(drawing: &mut Drawing, panel: &Panel, look: Look, [x, y]: [f64; 
     let text = format!("({:.1}, {:.1})", x * 100.0, y * 100.0);
     let at_right = shown.0 < panel.frame.center().0;
     let beside = if at_right { shown.0 + 12.0 } else { shown.0 - 12.0 };
-    let at = (beside, shown.1 - nth as f64 * LINE);
+    let at = (beside, shown.1 - (nth + 1) as f64 * LINE);
     let label = Label::new(text, at, style::SMALL).color(style::INK);
     drawing.text(if at_right { label } else { label.end() });
 }
