@@ -3,7 +3,7 @@
 use super::packages::CargoHome;
 use super::proxy::wire::{self, Unread};
 use super::recipe::Recipe;
-use super::running::{self, Running};
+use super::running::{Group, Running};
 use crate::cli::{Failure, Outcome};
 use jupyter_protocol::{ConnectionInfo, JupyterMessage, Transport};
 use jupyter_zmq_client::{
@@ -34,7 +34,8 @@ const WAITING: usize = 4096;
 
 /// A Rust kernel, started and connected.
 pub struct Backend {
-    group: i32,
+    // Ends with the backend, and whatever it has started with it.
+    _group: Group,
     ended: watch::Receiver<Option<String>>,
     shell: DealerSendConnection,
     control: DealerSendConnection,
@@ -89,9 +90,8 @@ impl Backend {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         // It binds these very ports now.
         drop(listeners);
-        let mut process =
+        let (mut process, group) =
             running.spawn(&mut command).map_err(|error| Failure::io("run", program, &error))?;
-        let group = process.id() as i32;
         if let Some(output) = process.stderr.take() {
             pass_on(output, log);
         }
@@ -195,7 +195,6 @@ impl Drop for Backend {
         for reader in &self.readers {
             reader.abort();
         }
-        running::end_group(self.group);
     }
 }
 
@@ -210,7 +209,7 @@ struct Connections {
 impl Connections {
     fn serve(
         self,
-        group: i32,
+        group: Group,
         ended: watch::Receiver<Option<String>>,
         events: Receiver<Event>,
         sender: Sender<Event>,
@@ -224,7 +223,7 @@ impl Connections {
             listen(questions, sender.clone(), |message| Some(Event::Question(message))),
             listen(acknowledgements, sender, |_| None),
         ];
-        Backend { group, ended, shell, control, stdin, events, readers }
+        Backend { _group: group, ended, shell, control, stdin, events, readers }
     }
 }
 

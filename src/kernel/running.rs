@@ -8,20 +8,21 @@
 use super::cache::Lock;
 use super::recipe::Recipe;
 use crate::cli::{Failure, Outcome};
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, BufRead, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// A directory that exists as long as the process that made it.
 #[derive(Debug)]
 pub struct Running {
     directory: PathBuf,
-    undertaker: Mutex<ChildStdin>,
+    undertaker: Undertaker,
     // Held as a sign of life.
     _alive: File,
 }
@@ -39,7 +40,7 @@ impl Running {
         DirBuilder::new().recursive(true).mode(0o700).create(&directory).map_err(failure)?;
         let alive = File::create(directory.join("alive")).map_err(failure)?;
         alive.lock().map_err(failure)?;
-        let undertaker = Mutex::new(start_undertaker(&directory).map_err(failure)?);
+        let undertaker = Undertaker::start(&directory).map_err(failure)?;
         Ok(Self { directory, undertaker, _alive: alive })
     }
 
@@ -48,25 +49,54 @@ impl Running {
         self.directory.join(name)
     }
 
-    /// Starts a command whose whole process group will not outlive this process.
-    pub fn spawn(&self, command: &mut Command) -> io::Result<Child> {
+    /// Starts a command whose whole process group will not outlive the value beside it, nor this
+    /// process.
+    pub fn spawn(&self, command: &mut Command) -> io::Result<(Child, Group)> {
         let child = command.process_group(0).spawn()?;
-        let mut undertaker = self.undertaker.lock().unwrap_or_else(PoisonError::into_inner);
-        writeln!(undertaker, "{}", child.id())?;
-        Ok(child)
+        let group = Group { number: child.id() as i32, undertaker: self.undertaker.clone() };
+        self.undertaker.tell(group.number)?;
+        Ok((child, group))
     }
 }
 
-fn start_undertaker(directory: &Path) -> io::Result<ChildStdin> {
-    let mut child = Command::new(this_program()?)
-        .arg("undertaker")
-        .arg(directory)
-        .process_group(0)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()?;
-    child.stdin.take().ok_or_else(|| io::ErrorKind::BrokenPipe.into())
+/// A process group that ends with this value.
+#[derive(Debug)]
+pub struct Group {
+    number: i32,
+    undertaker: Undertaker,
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        end_group(self.number);
+        // Hours later the number may be a stranger's.
+        let _ = self.undertaker.tell(-self.number);
+    }
+}
+
+/// The second process, as the kernel sees it.
+#[derive(Clone, Debug)]
+struct Undertaker(Arc<Mutex<ChildStdin>>);
+
+impl Undertaker {
+    fn start(directory: &Path) -> io::Result<Self> {
+        let mut child = Command::new(this_program()?)
+            .arg("undertaker")
+            .arg(directory)
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let input = child.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        Ok(Self(Arc::new(Mutex::new(input))))
+    }
+
+    /// A group to remember, or with its sign changed, to forget.
+    fn tell(&self, group: i32) -> io::Result<()> {
+        let mut input = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        input.write_all(format!("{group}\n").as_bytes())
+    }
 }
 
 /// This program, even if another build has taken its place meanwhile.
@@ -80,12 +110,14 @@ pub fn this_program() -> io::Result<PathBuf> {
 /// What the second process does: learns the process groups on its standard input, and when that
 /// closes, because the kernel has ended in whatever way, ends them and removes the directory.
 pub fn undertaker(directory: &Path) -> Outcome {
-    let groups: Vec<i32> = io::stdin()
-        .lock()
-        .lines()
-        .map_while(Result::ok)
-        .filter_map(|line| line.trim().parse().ok())
-        .collect();
+    let mut groups = BTreeSet::new();
+    let lines = io::stdin().lock().lines().map_while(Result::ok);
+    for group in lines.filter_map(|line| line.trim().parse::<i32>().ok()) {
+        match group > 0 {
+            true => groups.insert(group),
+            false => groups.remove(&-group),
+        };
+    }
     for group in groups {
         end_group(group);
     }
@@ -93,7 +125,7 @@ pub fn undertaker(directory: &Path) -> Outcome {
 }
 
 /// Kills every process of a group.
-pub fn end_group(group: i32) {
+fn end_group(group: i32) {
     // SAFETY: a system call without pointers; a group that is gone already is no harm.
     unsafe { libc::killpg(group, libc::SIGKILL) };
 }
@@ -115,7 +147,8 @@ fn remove(directory: &Path) -> Outcome {
 fn remove_dead(all: &Path) {
     let Ok(entries) = fs::read_dir(all) else { return };
     for entry in entries.flatten() {
-        let dead = match File::open(entry.path().join("alive")) {
+        // Over a network only what is open for writing can be locked.
+        let dead = match File::options().write(true).open(entry.path().join("alive")) {
             Ok(file) => file.try_lock().is_ok(),
             Err(error) => error.kind() == io::ErrorKind::NotFound,
         };

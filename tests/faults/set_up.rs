@@ -144,14 +144,18 @@ fn what_a_dead_kernel_had_started_is_ended_and_removed() {
     let folder = TempDir::new().unwrap();
     let directory = folder.path().join("4711");
     fs::create_dir_all(directory.join("tree")).unwrap();
-    let mut orphan =
+    let sleeper = || {
         std::os::unix::process::CommandExt::process_group(&mut Command::new("sleep"), 0)
             .arg("600")
             .spawn()
-            .unwrap();
+            .unwrap()
+    };
+    // The number of what the kernel has ended itself may be a stranger's by now.
+    let (mut orphan, mut stranger) = (sleeper(), sleeper());
     let mut undertaker =
         inorm().arg("undertaker").arg(&directory).stdin(Stdio::piped()).spawn().unwrap();
-    writeln!(undertaker.stdin.as_mut().unwrap(), "{}", orphan.id()).unwrap();
+    let lines = format!("{}\n{}\n-{}\n", orphan.id(), stranger.id(), stranger.id());
+    undertaker.stdin.as_mut().unwrap().write_all(lines.as_bytes()).unwrap();
     std::thread::sleep(Duration::from_millis(200));
     assert!(directory.exists() && orphan.try_wait().unwrap().is_none(), "it came too early");
     // The kernel ends, in whatever way: the pipe closes.
@@ -163,4 +167,7 @@ fn what_a_dead_kernel_had_started_is_ended_and_removed() {
         assert!(Instant::now() < until, "the orphan lives");
         std::thread::sleep(Duration::from_millis(20));
     }
+    assert!(stranger.try_wait().unwrap().is_none(), "a stranger was killed");
+    stranger.kill().unwrap();
+    stranger.wait().unwrap();
 }
