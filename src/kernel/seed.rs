@@ -50,10 +50,19 @@ impl Seed {
         &self.directory
     }
 
-    /// Makes `directory` start from this seed.
-    pub fn plant(&self, directory: &Path) -> Outcome {
+    /// Makes `directory` start from this seed, if there is one.
+    pub fn plant(&self, recipe: &Recipe, directory: &Path) -> Outcome {
+        let _whole = Self::unchanging(recipe)?;
+        if !self.exists() {
+            return Ok(());
+        }
         tree::clone(&self.directory, directory)
             .map_err(|error| Failure::io("copy the compiled libraries to", directory, &error))
+    }
+
+    /// As long as this lives, no seed is put in another's place.
+    fn unchanging(recipe: &Recipe) -> Outcome<Lock> {
+        Lock::take(&recipe.lock("planting"), || {})
     }
 
     /// Whether it is there, and nothing that was compiled into it has changed since.
@@ -93,7 +102,7 @@ impl Seed {
         let running = Running::new(recipe)?;
         let growing = running.join("seed");
         if let Some(base) = self.nearest(recipe) {
-            base.plant(&growing)?;
+            base.plant(recipe, &growing)?;
         }
         let workspace = Workspace::prepare(&growing, checkout)?;
         let tree = workspace.tree();
@@ -114,6 +123,7 @@ impl Seed {
             begun,
             sources: sources(&tree, checkout)?,
         };
+        let _alone = Self::unchanging(recipe)?;
         self.replace_by(&growing, &label)
             .map_err(|error| Failure::io("put in place", &self.directory, &error))
     }

@@ -138,9 +138,7 @@ impl Launcher {
         let _ = fs::remove_dir_all(place.directory(number - 1));
         let seed = Seed::of(&self.checkout, &place.recipe);
         let directory = place.directory(number);
-        if seed.exists() {
-            seed.plant(&directory)?;
-        }
+        seed.plant(&place.recipe, &directory)?;
         Workspace::prepare(&directory, &self.checkout)
     }
 }
