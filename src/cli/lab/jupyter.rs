@@ -26,6 +26,8 @@ pub fn open(checkout: &Checkout, port: u16, browser: bool) -> Outcome {
     command
         .args(["-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", "--ServerApp.port_retries=0"])
         .arg("--ServerApp.log_level=WARN")
+        // Looking for language servers asks npm, if there is one, which leaves logs at home.
+        .arg("--LanguageServerManager.autodetect=False")
         .arg(format!("--ServerApp.port={port}"))
         .arg(format!("--ServerApp.root_dir={}", checkout.root().display()))
         .arg(format!("--LabApp.default_url={page}"))
