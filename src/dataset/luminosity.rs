@@ -41,9 +41,11 @@ impl Luminosity {
     /// If `batch` has another size or `range` goes beyond the images.
     pub fn fill(&mut self, images: &Images, range: Range<usize>, batch: &mut [f32]) {
         assert_eq!(batch.len(), range.len() * PIXELS, "a batch holds whole images");
-        for (row, image) in batch.chunks_exact_mut(PIXELS).zip(range) {
-            shift(images.image(image), self.draw(), row);
-        }
+        pulp::Arch::new().dispatch(|| {
+            for (row, image) in batch.chunks_exact_mut(PIXELS).zip(range) {
+                shift(images.image(image), self.draw(), row);
+            }
+        });
     }
 }
 
@@ -51,6 +53,7 @@ impl Luminosity {
 ///
 /// # Panics
 /// If `image` and `shifted` differ in length.
+#[inline(always)] // for the vector instructions of its caller
 pub fn shift(image: &[u8], delta: f32, shifted: &mut [f32]) {
     assert_eq!(image.len(), shifted.len());
     for (to, &pixel) in shifted.iter_mut().zip(image) {

@@ -21,18 +21,18 @@ pub(super) fn forward<T: Real>(samples: &mut Samples<'_, T>) {
     for sample in 0..*size {
         let drive = &drive[sample * *stride..][..targets];
         let at = sample * units..(sample + 1) * units;
-        let z = &mut z[at.clone()];
-        for ((z, &e), &b) in z.iter_mut().zip(drive).zip(*b) {
-            *z = e + b;
-        }
-        if inhibitory > 0 {
-            z.iter_mut().zip(&inhibition[at.clone()]).for_each(|(z, &i)| *z -= i);
-        }
         s[sample] = T::one();
         if circuit.divides() {
             s[sample] = root(sum_of_squares(&drive[units + inhibitory..]), units);
-            let inverse = T::one() / s[sample];
-            z.iter_mut().for_each(|z| *z *= inverse);
+        }
+        let inverse = T::one() / s[sample];
+        let z = &mut z[at.clone()];
+        let excited = z.iter_mut().zip(drive).zip(*b);
+        if inhibitory > 0 {
+            let inhibited = excited.zip(&inhibition[at.clone()]);
+            inhibited.for_each(|(((z, &e), &b), &i)| *z = (e + b - i) * inverse);
+        } else {
+            excited.for_each(|((z, &e), &b)| *z = (e + b) * inverse);
         }
         let activity = &mut activity[at.clone()];
         let z = if normalization == Normalization::None {
