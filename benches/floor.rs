@@ -1,7 +1,8 @@
 //! How far a training step is from its arithmetic, as the table in the README.
 //!
-//! For each condition and width: the median time of a step, and that over the time that its
-//! matrix products would take at the rate of a 512³ product measured in the same moments.
+//! For each condition and width: the median time of a step (draw a batch of images, shift their
+//! luminosity, forward, backward, update), and that over the time that its matrix products would
+//! take at the rate of a 512³ product measured in the same moments.
 //! Machines drift, so step and product take turns and only their ratio is to be trusted. Then how
 //! two runs at once share two cores, and how much memory a run takes.
 //!
@@ -12,12 +13,13 @@ use faer::{Accum, MatMut, MatRef, Par, linalg::matmul::matmul};
 use inorm::{
     Condition,
     configuration::configuration,
-    dataset::FashionMnist,
+    dataset::{FashionMnist, Luminosity, PIXELS},
     engine::Engine,
     layers::initial_weights,
     learning::{LearningRule, Run, train},
+    randomness::Purpose,
 };
-use std::time::Instant;
+use std::{ops::Range, time::Instant};
 
 const BATCH: usize = 32;
 const SIDE: usize = 512;
@@ -26,14 +28,15 @@ const ROUNDS: usize = 15;
 fn main() {
     let widths: Vec<usize> =
         std::env::args().filter_map(|argument| argument.parse().ok()).collect();
+    let data = FashionMnist::load().expect("the data");
     if std::env::args().any(|argument| argument == "--once") {
-        let mut problem = Problem::new(Condition::INormFull, widths[0]);
+        let mut problem = Problem::new(Condition::INormFull, widths[0], &data);
         time(20, || problem.step());
         println!("{}", 1e3 * time(300, || problem.step()));
         return;
     }
     let widths = if widths.is_empty() { vec![178, 234, 488] } else { widths };
-    let memory = peak_memory();
+    let memory = peak_memory(&data);
     let named: Vec<String> = widths.iter().map(usize::to_string).collect();
     println!(
         "widths {}; batch {BATCH}, one thread, medians of {ROUNDS} rounds\n",
@@ -43,9 +46,9 @@ fn main() {
         "| condition | ms a step | over the floor | per FLOP, against `inorm_full` | ms a step, measured each time |\n\
          | --- | --- | --- | --- | --- |"
     );
-    let full: Vec<Row> = widths.iter().map(|w| measure(Condition::INormFull, *w)).collect();
+    let full: Vec<Row> = widths.iter().map(|w| measure(Condition::INormFull, *w, &data)).collect();
     for condition in conditions() {
-        let rows: Vec<Row> = widths.iter().map(|width| measure(condition, *width)).collect();
+        let rows: Vec<Row> = widths.iter().map(|width| measure(condition, *width, &data)).collect();
         let all = |number: &dyn Fn(usize) -> f64| {
             let numbers: Vec<String> =
                 (0..rows.len()).map(|k| format!("{:.2}", number(k))).collect();
@@ -63,7 +66,7 @@ fn main() {
     }
     let rate = full[0].product_rate;
     println!("\nthe floor: matrix products at {rate:.0} GFLOP/s, the rate of 512³ ones");
-    let mut gains: Vec<f64> = (0..5).map(|_| gain_of_two(widths[0])).collect();
+    let mut gains: Vec<f64> = (0..5).map(|_| gain_of_two(widths[0], &data)).collect();
     gains.sort_by(f64::total_cmp);
     println!(
         "two runs at once: {:.2} × the steps of one ({:.2} to {:.2} in {} pairs)",
@@ -78,20 +81,19 @@ fn main() {
 }
 
 /// Of an epoch, in megabytes, where the system tells; the first thing that this process does.
-fn peak_memory() -> Option<f64> {
-    let data = FashionMnist::load().expect("the data");
+fn peak_memory(data: &FashionMnist) -> Option<f64> {
     let configuration = configuration(13).expect("a configuration");
     let run = Run::new(Condition::INormFull, &configuration).epochs(1);
-    train(&run, &data, &mut ()).expect("a run");
+    train(&run, data, &mut ()).expect("a run");
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.split_whitespace().next()?.parse::<f64>().ok().map(|kilobytes| kilobytes / 1024.0)
 }
 
 /// How many times as many steps two threads do in the time that one takes for its own.
-fn gain_of_two(width: usize) -> f64 {
+fn gain_of_two(width: usize, data: &FashionMnist) -> f64 {
     const STEPS: u32 = 400;
-    let mut problems = [(); 2].map(|()| Problem::new(Condition::INormFull, width));
+    let mut problems = [(); 2].map(|()| Problem::new(Condition::INormFull, width, data));
     let alone = time(STEPS, || problems[0].step());
     let together = time(1, || {
         std::thread::scope(|scope| {
@@ -118,38 +120,53 @@ struct Row {
     over_floor: f64,
 }
 
-/// A network and a batch.
-struct Problem {
+/// A network and the images it is trained on.
+struct Problem<'a> {
     engine: Engine<f32>,
+    data: &'a FashionMnist,
+    luminosity: Luminosity,
+    /// The batch: where it is in the data, and its shifted images.
+    range: Range<usize>,
     x: Vec<f32>,
-    labels: Vec<u8>,
 }
 
-impl Problem {
-    fn new(condition: Condition, width: usize) -> Self {
+impl<'a> Problem<'a> {
+    fn new(condition: Condition, width: usize, data: &'a FashionMnist) -> Self {
         let weights = initial_weights(condition, width, 0).expect("a network");
         let rule = LearningRule::paper(configuration(13).expect("a configuration").rates);
         Self {
             engine: Engine::new(&weights.convert(|w| w as f32), rule),
-            x: (0..BATCH * 784).map(|i| (i * 7919 % 1000) as f32 / 1000.0).collect(),
-            labels: (0..BATCH as u8).map(|i| i % 10).collect(),
+            data,
+            luminosity: Luminosity::new(0.75, 0, Purpose::TrainingLuminosity, 1).expect("an ε"),
+            range: 0..0,
+            x: vec![0.0; BATCH * PIXELS],
         }
     }
 
+    /// The next batch.
+    fn draw(&mut self) {
+        let images = &self.data.train;
+        let from = if self.range.end + BATCH > images.len() { 0 } else { self.range.end };
+        self.range = from..from + BATCH;
+        self.luminosity.fill(images, self.range.clone(), &mut self.x);
+    }
+
     fn step(&mut self) {
-        self.engine.step(&self.x, &self.labels);
+        self.draw();
+        self.engine.step(&self.x, &self.data.train.labels()[self.range.clone()]);
     }
 
     fn measured_step(&mut self) {
+        self.draw();
         self.engine.forward(&self.x);
-        self.engine.backward(&self.labels);
+        self.engine.backward(&self.data.train.labels()[self.range.clone()]);
         std::hint::black_box(self.engine.measure(&self.x));
         self.engine.update(&self.x);
     }
 }
 
-fn measure(condition: Condition, width: usize) -> Row {
-    let mut problem = Problem::new(condition, width);
+fn measure(condition: Condition, width: usize, data: &FashionMnist) -> Row {
+    let mut problem = Problem::new(condition, width, data);
     let operations = problem.engine.operations_per_step(BATCH);
     let (a, b) = (vec![0.5_f32; SIDE * SIDE], vec![0.25_f32; SIDE * SIDE]);
     let mut c = vec![0.0_f32; SIDE * SIDE];

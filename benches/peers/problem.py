@@ -1,11 +1,17 @@
-"""The problem that every peer solves: the same network, batch and learning rates."""
+"""The problem that every peer solves: the same network, images and learning rates."""
+
+import gzip
+from pathlib import Path
 
 import numpy as np
+
+SUBSET = Path(__file__).resolve().parents[2] / "data" / "fashion-mnist-subset"
 
 BATCH = 32
 EPSILON = 1e-5
 LAMBDA = 0.01
 SMOOTHING = 0.1
+SHIFT = 0.75
 RATES = {"w_ee": 0.0098, "b": 0.0098, "w_ie": 0.646, "u_ie": 0.646, "w_ei": 0.00295}
 
 
@@ -32,8 +38,12 @@ def layer(random, inputs, units, inhibitory, divides):
     return {name: values.astype(np.float32) for name, values in weights.items()}
 
 
-def random_batch():
-    """Images and labels, drawn once: what is timed is the step."""
-    random = np.random.default_rng(1)
-    x = random.random((BATCH, 784), dtype=np.float32)
-    return x, random.integers(0, 10, BATCH)
+def images_and_labels():
+    """Whole batches of real images as floats from 0 to 1, [n, 784], and their labels."""
+    read = lambda name, header: np.frombuffer(
+        gzip.open(SUBSET / f"train-{name}-ubyte.gz").read(), np.uint8, offset=header
+    )
+    labels = read("labels-idx1", 8)
+    images = read("images-idx3", 16).reshape(len(labels), -1)
+    whole = len(labels) // BATCH * BATCH
+    return images[:whole].astype(np.float32) / 255, labels[:whole].astype(np.int64)

@@ -1,4 +1,5 @@
-"""One training step of `inorm_full` in PyTorch, as one would write it. Prints milliseconds a step.
+"""One training step of `inorm_full` in PyTorch, as one would write it: the next images, shifted;
+forward, backward, update. Prints milliseconds a step.
 
     python torch_step.py WIDTH STEPS eager|compile
 """
@@ -9,7 +10,16 @@ import time
 import torch
 import torch.nn.functional as F
 
-from problem import EPSILON, LAMBDA, RATES, SMOOTHING, initial_layers, random_batch
+from problem import (
+    BATCH,
+    EPSILON,
+    LAMBDA,
+    RATES,
+    SHIFT,
+    SMOOTHING,
+    images_and_labels,
+    initial_layers,
+)
 
 
 class GradNorm(torch.autograd.Function):
@@ -59,22 +69,29 @@ def main():
             if name in ("w_ee", "w_ie", "w_ei"):
                 signed.append(weight)
     optimizer = torch.optim.SGD(groups, lr=RATES["w_ee"])
-    x, labels = map(torch.from_numpy, random_batch())
+    images, labels = map(torch.from_numpy, images_and_labels())
     compute = torch.compile(loss) if mode == "compile" else loss
+    total = 0.0
 
-    def step():
+    def step(number):
+        nonlocal total
+        batch = slice(number * BATCH % len(images), number * BATCH % len(images) + BATCH)
+        shift = (torch.rand(BATCH, 1) * 2 - 1) * SHIFT
+        x = (images[batch] + shift).clamp_(0, 1)
         optimizer.zero_grad(set_to_none=True)
-        compute(layers, x, labels).backward()
+        error = compute(layers, x, labels[batch])
+        error.backward()
         optimizer.step()
         with torch.no_grad():
             for weight in signed:
                 weight.clamp_(min=0)
+        total += error.item()
 
-    for _ in range(20):
-        step()
+    for number in range(20):
+        step(number)
     began = time.perf_counter()
-    for _ in range(steps):
-        step()
+    for number in range(steps):
+        step(number)
     print((time.perf_counter() - began) / steps * 1e3)
 
 
