@@ -14,6 +14,7 @@ pub struct Table {
     caption: String,
     headings: BTreeMap<String, String>,
     percent: Vec<String>,
+    from_one: Vec<String>,
     only: Option<Vec<String>>,
     decimals: Option<usize>,
     rows: usize,
@@ -27,12 +28,13 @@ const SIGNIFICANT: i32 = 3;
 impl Table {
     /// Shows `frame` under a `caption`, which should say what one row is.
     pub fn new(frame: DataFrame, caption: impl Into<String>) -> Self {
-        let (headings, percent) = (BTreeMap::new(), Vec::new());
+        let (headings, percent, from_one) = (BTreeMap::new(), Vec::new(), Vec::new());
         Self {
             frame,
             caption: caption.into(),
             headings,
             percent,
+            from_one,
             only: None,
             decimals: None,
             rows: ROWS,
@@ -87,6 +89,12 @@ impl Table {
     /// Shows a column of fractions in percent, with one decimal.
     pub fn percent(mut self, column: &str) -> Self {
         self.percent.push(column.into());
+        self
+    }
+
+    /// Shows a column that counts from 0 as one that counts from 1.
+    pub fn counted_from_one(mut self, column: &str) -> Self {
+        self.from_one.push(column.into());
         self
     }
 
@@ -198,6 +206,7 @@ impl Table {
     fn column(&self, column: &Column) -> Shown {
         let name = column.name().as_str();
         let percent = self.percent.iter().any(|p| p == name);
+        let from_one = self.from_one.iter().any(|c| c == name);
         let plain = name.replace('_', " ");
         let heading = self.headings.get(name).cloned();
         let heading = heading.unwrap_or(if percent { format!("{plain} (%)") } else { plain });
@@ -205,6 +214,7 @@ impl Table {
             (0..column.len()).map(|row| column.get(row).unwrap_or(AnyValue::Null)).collect();
         let numeric = column.dtype().is_primitive_numeric();
         let factor = if percent { 100.0 } else { 1.0 };
+        let first = if from_one { 1.0 } else { 0.0 };
         let numbers = || values.iter().filter_map(|v| v.extract::<f64>()).map(|x| x * factor);
         let format = match self.decimals {
             Some(_) if numbers().all(|x| x.fract() == 0.0) => Digits::Decimals(0),
@@ -218,8 +228,8 @@ impl Table {
             // A column of one value.
             AnyValue::StringOwned(text) => text.to_string(),
             AnyValue::Boolean(yes) => if *yes { "yes" } else { "no" }.to_owned(),
-            other if column.dtype().is_float() || percent => {
-                other.extract::<f64>().map_or("–".into(), |x| format.write(x * factor))
+            other if column.dtype().is_float() || percent || from_one => {
+                other.extract::<f64>().map_or("–".into(), |x| format.write(x * factor + first))
             }
             other => other.to_string(),
         });
@@ -353,6 +363,14 @@ mod tests {
         let text = table().columns(&["seed", "condition", "nothing"]).text();
         assert_eq!(text.lines().nth(1), Some("seed  condition"));
         assert_eq!(text.lines().nth(3), Some("   0  e_ln"));
+    }
+
+    #[test]
+    fn what_counts_from_0_can_be_shown_from_1() {
+        let frame = df!("layer" => [0i32, 1], "mean" => [0.5, 0.25]).unwrap();
+        let table = Table::new(frame.clone(), "Two").counted_from_one("layer").decimals(2);
+        assert_eq!(table.text(), "Two\nlayer  mean\n─────  ────\n    1  0.50\n    2  0.25");
+        assert!(table.frame().equals(&frame));
     }
 
     #[test]
