@@ -270,15 +270,22 @@ fn checkpoints() {
     let _turn = turn();
     let mut data = FashionMnist::subset().unwrap();
     (data.train, data.test) = (data.train.first(4), data.test.first(2));
-    let mut run = Run::new(Condition::INormLateral, &configuration(3).unwrap()).epochs(2);
-    run.width = 2;
-    let mut trainer = Trainer::new(&run, &data).unwrap();
-    trainer.epoch(&mut ());
-    let whole = serde_json::to_vec(&trainer.checkpoint()).unwrap();
-    Kind("checkpoints", 8 * MB).damage(&whole, 1_000, |bytes| {
-        let checkpoint: Result<Checkpoint, _> = serde_json::from_slice(bytes);
-        checkpoint.is_ok_and(|checkpoint| Trainer::resume(checkpoint, &data).is_ok())
-    });
+    // One of each kind of circuit, and ν.
+    for (name, condition) in [
+        ("checkpoints, excitatory", Condition::ELn),
+        ("checkpoints, inhibitory", Condition::EiNone),
+        ("checkpoints, normalizing", Condition::INormLateral),
+    ] {
+        let mut run = Run::new(condition, &configuration(3).unwrap()).epochs(2);
+        run.width = 2;
+        let mut trainer = Trainer::new(&run, &data).unwrap();
+        trainer.epoch(&mut ());
+        let whole = serde_json::to_vec(&trainer.checkpoint()).unwrap();
+        Kind(name, 8 * MB).damage(&whole, 1_000, |bytes| {
+            let checkpoint: Result<Checkpoint, _> = serde_json::from_slice(bytes);
+            checkpoint.is_ok_and(|checkpoint| Trainer::resume(checkpoint, &data).is_ok())
+        });
+    }
 }
 
 #[test]

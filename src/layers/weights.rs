@@ -65,7 +65,11 @@ impl<E: Copy> LayerWeights<E> {
             let found = format!("{} → {} units", self.inputs, self.excitatory);
             return Err(Error::invalid("layer", found, format!("{inputs} → {units}")));
         }
-        let inhibitory = if circuit.subtracts() { self.inhibitory } else { 0 };
+        let inhibitory = self.inhibitory;
+        if circuit.subtracts() != (inhibitory > 0) {
+            let expected = if circuit.subtracts() { "at least 1" } else { "0" };
+            return Err(Error::invalid("layer: inhibitory units", inhibitory, expected));
+        }
         let divisive = if circuit.divides() { units } else { 0 };
         let expected = [
             units.saturating_mul(inputs),
@@ -156,5 +160,31 @@ impl Circuit {
     /// Whether inhibition learns from the local I-Norm loss, and not from the task.
     pub const fn learns_locally(self) -> bool {
         matches!(self, Self::InhibitoryNorm | Self::InhibitoryNormSubtractive)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layers::initial_weights_of;
+
+    #[test]
+    fn inhibitory_units_are_counted_where_the_circuit_has_them_and_nowhere_else() {
+        let weights = |condition| initial_weights_of(condition, [30, 20, 10], 0).unwrap();
+        let mut excitatory = weights(Condition::ENone);
+        assert!(excitatory.validate().is_ok());
+        excitatory.hidden[1].inhibitory = 7;
+        let message = excitatory.validate().unwrap_err().to_string();
+        assert_eq!(message, "layer: inhibitory units: 7 is not valid; expected 0");
+        for condition in [Condition::EiNone, Condition::INormFull, Condition::INormSubCenter] {
+            let mut inhibited = weights(condition);
+            assert!(inhibited.validate().is_ok(), "{condition}");
+            let layer = &mut inhibited.hidden[0];
+            layer.inhibitory = 0;
+            layer.w_ie.clear();
+            layer.w_ei.clear();
+            let message = inhibited.validate().unwrap_err().to_string();
+            assert!(message.contains("0 is not valid; expected at least 1"), "{message}");
+        }
     }
 }
