@@ -15,7 +15,7 @@ use crate::{
 use dfdx::{
     shapes::{Axis, Dim, Dtype, HasShape},
     tensor::AutoDevice,
-    tensor_ops::{ChooseFrom, TryGt},
+    tensor_ops::{ChooseFrom, TryGt, TryLe},
 };
 
 /// Outputs of every network: the classes of FashionMNIST.
@@ -167,9 +167,9 @@ where
     ) -> PassOf<B, IN, WIDTH, First, Second, E, D> {
         let normalization = self.condition.normalization();
         let (z1, first) = self.first.forward(x);
-        let h1 = normalize(normalization, &z1).relu();
+        let h1 = rectified(normalize(normalization, &z1));
         let (z2, second) = self.second.forward(&h1);
-        let h2 = normalize(normalization, &z2).relu();
+        let h2 = rectified(normalize(normalization, &z2));
         let (logits, readout) = self.readout.forward(&h2);
         Pass { logits, z: [z1, z2], memories: (first, second, readout) }
     }
@@ -212,7 +212,8 @@ where
     /// The network after one step of gradient descent on a batch, and the task loss before it.
     ///
     /// This is the rule as one reads it, for momentum 0 and weight decay 0;
-    /// [`train`](Self::train) does the same faster.
+    /// [`train`](Self::train) does the same faster. The task loss is computed in the network's own
+    /// precision here, in double precision there: see [`deviations`](crate::deviations), no. 9.
     ///
     /// # Shapes
     /// x: \[B, IN\]; one label a sample.
@@ -285,7 +286,16 @@ pub fn normalize_backward<B: Dim, const N: usize, E: Dtype, D: Backend<E>>(
     }
 }
 
-/// Cross-entropy with label smoothing, averaged over the batch, and its gradient.
+/// `max(0, z)`, but NaN stays NaN, which dfdx's own ReLU makes 0.
+fn rectified<B: Dim, const N: usize, E: Dtype, D: Backend<E>>(
+    z: Batch<B, N, E, D>,
+) -> Batch<B, N, E, D> {
+    let zero = z.device().zeros_like(&z);
+    z.le(constant::<E>(0.0)).choose(zero, z)
+}
+
+/// Cross-entropy with label smoothing, averaged over the batch, and its gradient, in the precision
+/// of the logits.
 ///
 /// # Shapes
 /// logits and gradient: \[B, 10\]; one label a sample.

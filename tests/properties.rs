@@ -13,7 +13,7 @@ use inorm::{
         moments::{deviation, layer_norm, layer_norm_backward},
     },
     learning::LearningRule,
-    networks::INormNetwork,
+    networks::{ExcitatoryNetwork, INormNetwork},
     randomness::{Purpose, stream},
     shapes::Batch,
 };
@@ -202,6 +202,24 @@ fn i_norm_is_layer_norm_at_initialization() {
         let error = largest(z.clone() - normalized.clone()) / largest(normalized);
         assert!(error < 1e-5, "{error}");
     }
+}
+
+/// A network that diverges must not look silent.
+#[test]
+fn what_is_no_number_reaches_the_loss() {
+    let mut weights = network(Condition::ENone, 1);
+    weights.hidden[0].b[3] = f64::NAN;
+    let (x, labels) = batch(1);
+    let logits = Engine::new(&weights, rule(0.01)).forward(&x).to_vec();
+    assert!(logits.iter().all(|l| l.is_nan()), "{logits:?}");
+
+    let device = AutoDevice::default();
+    let network = ExcitatoryNetwork::<20, 30, f64>::from_weights(&weights, &device).unwrap();
+    let x: Batch<Samples, 30, f64> = device.tensor_from_vec(x, Default::default());
+    let logits = network.forward(&x).logits.as_vec();
+    assert!(logits.iter().all(|l| l.is_nan()), "{logits:?}");
+    let (_, loss) = network.step(&x, &labels, &rule(0.01)).unwrap();
+    assert!(loss.is_nan(), "{loss}");
 }
 
 #[test]
