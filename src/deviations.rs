@@ -26,9 +26,11 @@
 //!
 //! # Decisions of our own
 //!
-//! 9. **The task loss is computed in f64** from logits of either precision. The inhibitory unit of
-//!    the read-out receives the sum of a row's errors, which is zero; in f32, with the logits of
-//!    `e_none` in the hundreds, rounding would drown it.
+//! 9. **The task loss is computed in f64** from logits of either precision, by the engine and in
+//!    ensembles, which train everything. The inhibitory unit of the read-out receives the sum of a
+//!    row's errors, which is zero; in f32, with the logits of `e_none` in the hundreds, rounding
+//!    would drown it. The typed networks compute the loss in their own precision, which for
+//!    `Network::step` is f32 unless one asks for f64.
 //! 10. **ReLU and Dale's clamp let NaN through**, as PyTorch's do: `max` would turn a diverged
 //!     network into a silent one.
 //! 11. **Any width trains.** The engine takes sizes at run time; compile-time shapes belong to the
