@@ -79,8 +79,8 @@ impl<'d, D: Device> Companions<'d, D> {
     /// share most.
     ///
     /// # Errors
-    /// If a checkpoint is damaged, the runs cannot be trained together, or there is not room enough
-    /// on the device.
+    /// If a checkpoint is damaged or of a run that is over, the runs cannot be trained together, or
+    /// there is not room enough on the device.
     pub fn resume(device: D, checkpoints: Vec<Checkpoint>, data: &'d FashionMnist) -> Result<Self> {
         checkpoints.iter().try_for_each(Checkpoint::validate)?;
         let Some(first) = checkpoints.first() else {

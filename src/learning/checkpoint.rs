@@ -1,6 +1,6 @@
 //! A run put aside.
 
-use super::{Record, Run};
+use super::{Outcome, Record, Run};
 use crate::{
     Error, Result,
     dataset::{CLASSES, PIXELS},
@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 
 /// A run put aside between two epochs; taken up again it goes on bit for bit as if it had not
 /// been.
+///
+/// JSON knows neither NaN nor ∞: written so, the checkpoint of a network that is about to diverge
+/// cannot be read again, and its run has to begin anew.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Checkpoint {
     /// What was recorded so far.
@@ -23,17 +26,14 @@ impl Checkpoint {
     /// Checks that this is a run that can go on: files may have been damaged.
     ///
     /// # Errors
-    /// If the run's numbers make no sense, it has more epochs than it was to have, or its weights
-    /// or their velocities are of another condition or size.
+    /// If the run's numbers make no sense, it is over, or its weights or their velocities are of
+    /// another condition or size.
     pub fn validate(&self) -> Result<()> {
-        let Record { run, epochs, .. } = &self.record;
+        let Record { run, epochs, outcome, .. } = &self.record;
         run.validate()?;
-        if epochs.len() > run.epochs as usize {
-            return Err(Error::invalid(
-                "checkpoint",
-                epochs.len(),
-                format!("{} epochs", run.epochs),
-            ));
+        if *outcome != Outcome::Running || epochs.len() >= run.epochs as usize {
+            let found = format!("{outcome:?} after {} of {} epochs", epochs.len(), run.epochs);
+            return Err(Error::invalid("checkpoint", found, "a run with epochs to come"));
         }
         let EngineState { weights, velocities } = &self.state;
         check(run, weights)?;
@@ -63,23 +63,37 @@ pub(super) fn check(run: &Run, weights: &NetworkWeights<f32>) -> Result<()> {
 mod tests {
     use super::*;
     use crate::{
-        Condition, configuration::configuration, dataset::FashionMnist, learning::Trainer,
+        Condition,
+        configuration::configuration,
+        dataset::FashionMnist,
+        learning::{Observer, Trainer, train},
     };
+    use std::ops::ControlFlow;
+
+    /// A run of `epochs` epochs of two steps.
+    fn small(epochs: u32) -> (Run, FashionMnist) {
+        let mut data = FashionMnist::subset().unwrap();
+        (data.train, data.test) = (data.train.first(40), data.test.first(10));
+        let mut run = Run::new(Condition::INormLateral, &configuration(0).unwrap()).epochs(epochs);
+        run.width = 12;
+        run.rule.momentum = 0.5;
+        (run, data)
+    }
 
     #[test]
     fn what_cannot_go_on_is_refused() {
-        let mut data = FashionMnist::subset().unwrap();
-        (data.train, data.test) = (data.train.first(40), data.test.first(10));
-        let mut run = Run::new(Condition::INormLateral, &configuration(0).unwrap()).epochs(2);
-        run.width = 12;
-        run.rule.momentum = 0.5;
+        let (run, data) = small(2);
         let mut trainer = Trainer::new(&run, &data).unwrap();
         trainer.epoch(&mut ());
         let whole = trainer.checkpoint();
         assert!(whole.validate().is_ok() && whole.state.velocities.len() == 3);
-        let changes: [fn(&mut Checkpoint); 9] = [
+        let changes: [fn(&mut Checkpoint); 13] = [
             |c| c.record.run.epochs = 0,
+            |c| c.record.run.epochs = 1,
             |c| c.record.epochs.extend([c.record.epochs[0]; 2]),
+            |c| c.record.outcome = Outcome::Finished,
+            |c| c.record.outcome = Outcome::Interrupted,
+            |c| c.record.outcome = Outcome::Diverged { step: 2 },
             |c| c.record.run.width = 13,
             |c| c.record.run.condition = Condition::INormFull,
             |c| c.state.weights.readout.excitatory = 3,
@@ -92,6 +106,51 @@ mod tests {
             let mut damaged = whole.clone();
             change(&mut damaged);
             assert!(Trainer::resume(damaged, &data).is_err(), "change {number}");
+        }
+        trainer.finish(&mut ());
+        let message = Trainer::resume(trainer.checkpoint(), &data).err().unwrap().to_string();
+        assert!(message.contains("Finished after 2 of 2 epochs"), "{message}");
+    }
+
+    /// Interrupts a run after so many steps or epochs.
+    struct StopAfter {
+        steps: u64,
+        epochs: usize,
+    }
+
+    fn stop_if(reached: bool) -> ControlFlow<()> {
+        if reached { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    impl Observer for StopAfter {
+        fn step(&mut self, done: u64, _: u64, _: f64) -> ControlFlow<()> {
+            stop_if(done == self.steps)
+        }
+
+        fn epoch(&mut self, record: &Record) -> ControlFlow<()> {
+            stop_if(record.epochs.len() == self.epochs)
+        }
+    }
+
+    #[test]
+    fn an_interrupted_run_goes_on_from_its_last_whole_epoch() {
+        const NEVER: u64 = u64::MAX;
+        let (run, data) = small(3);
+        let (weights, record) = train(&run, &data, &mut ()).unwrap();
+        // Within the first epoch, at the start and at the end of the second, and between two.
+        for (steps, epochs, whole) in [(1, 3, 0), (3, 3, 1), (4, 3, 1), (NEVER, 2, 2)] {
+            let mut trainer = Trainer::new(&run, &data).unwrap();
+            trainer.finish(&mut StopAfter { steps, epochs });
+            assert_eq!(trainer.record().outcome, Outcome::Interrupted);
+            let text = serde_json::to_string(&trainer.checkpoint()).unwrap();
+            let checkpoint: Checkpoint = serde_json::from_str(&text).unwrap();
+            assert_eq!(checkpoint.record.epochs.len(), whole);
+            let mut resumed = Trainer::resume(checkpoint, &data).unwrap();
+            resumed.finish(&mut ());
+            assert_eq!(resumed.weights(), weights);
+            assert_eq!(resumed.record().epochs, record.epochs);
+            assert_eq!(resumed.record().measurements, record.measurements);
+            assert_eq!(resumed.record().steps, record.steps);
         }
     }
 }

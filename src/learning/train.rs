@@ -54,6 +54,8 @@ pub struct Trainer<'d> {
     engine: Engine<f32>,
     record: Record,
     batch: Vec<f32>,
+    /// The run before the epoch within which it was interrupted.
+    before: Option<Checkpoint>,
 }
 
 impl<'d> Trainer<'d> {
@@ -83,14 +85,14 @@ impl<'d> Trainer<'d> {
     }
 
     /// The same run with a GradNorm of one's own in both hidden layers, instead of the
-    /// condition's.
+    /// condition's. A checkpoint cannot hold it: a run that is taken up again needs it again.
     #[must_use]
     pub fn with_grad_norm(mut self, own: OwnGradNorm<f32>) -> Self {
         self.engine.set_grad_norm(own);
         self
     }
 
-    /// Takes up a run that was put aside.
+    /// Takes up a run that was put aside, with its condition's GradNorm.
     ///
     /// # Errors
     /// As [`Checkpoint::validate`].
@@ -102,12 +104,19 @@ impl<'d> Trainer<'d> {
 
     fn with(engine: Engine<f32>, record: Record, data: &'d FashionMnist) -> Self {
         let largest = record.run.batch.min(data.train.len()).max(EVALUATION_BATCH);
-        Self { data, engine, record, batch: vec![0.0; largest * PIXELS] }
+        Self { data, engine, record, batch: vec![0.0; largest * PIXELS], before: None }
     }
 
-    /// The run as it is now, between two epochs.
+    /// The run as it was after its last whole epoch. One that was interrupted goes on from there.
     pub fn checkpoint(&self) -> Checkpoint {
-        Checkpoint { record: self.record.clone(), state: self.engine.state() }
+        if let Some(before) = &self.before {
+            return before.clone();
+        }
+        let mut record = self.record.clone();
+        if record.outcome == Outcome::Interrupted {
+            record.outcome = Outcome::Running;
+        }
+        Checkpoint { record, state: self.engine.state() }
     }
 
     /// What was recorded so far.
@@ -144,6 +153,7 @@ impl<'d> Trainer<'d> {
         if self.record.outcome != Outcome::Running {
             return;
         }
+        let before = self.checkpoint();
         let epoch = self.record.epochs.len() as u32 + 1;
         match self.train_epoch(epoch, observer) {
             Ok(train_loss) => {
@@ -156,7 +166,10 @@ impl<'d> Trainer<'d> {
                     self.record.outcome = Outcome::Interrupted;
                 }
             }
-            Err(outcome) => self.record.outcome = outcome,
+            Err(outcome) => {
+                self.record.outcome = outcome;
+                self.before = (outcome == Outcome::Interrupted).then_some(before);
+            }
         }
     }
 
