@@ -162,8 +162,8 @@ impl FashionMnist {
     /// `dataset-fashion-mnist`, and at last the built-in subset.
     ///
     /// # Errors
-    /// If a place that has files has bad ones, or `INORM_DATA` names a folder without them:
-    /// a broken full set is never silently replaced by the subset.
+    /// If a place has bad files or only some of the four, or `INORM_DATA` names a folder without
+    /// them: a broken full set is never silently replaced by the subset.
     pub fn load() -> Result<Self> {
         match Self::locate()? {
             Source::Folder(folder) => Self::from_folder(&folder),
@@ -174,15 +174,15 @@ impl FashionMnist {
     /// Where [`load`](Self::load) would read from.
     ///
     /// # Errors
-    /// If `INORM_DATA` names a folder without the files.
+    /// If `INORM_DATA` names a folder without the files, or another place has only some of them or
+    /// cannot be looked into.
     pub fn locate() -> Result<Source> {
-        if let Some(folder) = std::env::var_os("INORM_DATA").map(PathBuf::from) {
+        let named = std::env::var_os("INORM_DATA").filter(|folder| !folder.is_empty());
+        if let Some(folder) = named.map(PathBuf::from) {
             find_files(&folder)?;
             return Ok(Source::Folder(folder));
         }
-        let places = [Self::project_folder(), PathBuf::from(DEBIAN)];
-        let found = places.into_iter().find(|folder| find_files(folder).is_ok());
-        Ok(found.map_or(Source::Subset, Source::Folder))
+        first_of([Self::project_folder(), PathBuf::from(DEBIAN)])
     }
 
     /// The folder of this project that downloads go to.
@@ -253,6 +253,28 @@ impl FashionMnist {
     }
 }
 
+/// The first of `places` that has any of the four files; it has to have them all.
+fn first_of<const N: usize>(places: [PathBuf; N]) -> Result<Source> {
+    for folder in places {
+        if has_any(&folder)? {
+            find_files(&folder)?;
+            return Ok(Source::Folder(folder));
+        }
+    }
+    Ok(Source::Subset)
+}
+
+fn has_any(folder: &Path) -> Result<bool> {
+    let plain = FILES.map(|name| folder.join(name));
+    let zipped = plain.clone().map(|path| path.with_extension("gz"));
+    for path in plain.iter().chain(&zipped) {
+        if path.try_exists().map_err(|e| Error::io("look for", path, e))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// The four files in `folder`, each gzipped or plain.
 fn find_files(folder: &Path) -> Result<[PathBuf; 4]> {
     let mut found = FILES.map(|name| folder.join(name));
@@ -261,12 +283,12 @@ fn find_files(folder: &Path) -> Result<[PathBuf; 4]> {
         if zipped.is_file() {
             *path = zipped;
         } else if !path.is_file() {
-            let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
             std::fs::read_dir(folder).map_err(|e| Error::io("read folder", folder, e))?;
             return Err(Error::malformed(
                 path.clone(),
-                missing.to_string(),
-                "the four FashionMNIST files, gzipped or plain; get them with `inorm data fetch`",
+                "is missing",
+                "the four FashionMNIST files, gzipped or plain; `inorm data fetch` gets those that \
+                 are missing",
             ));
         }
     }
@@ -327,5 +349,25 @@ mod tests {
         let nowhere = folder.path().join("nowhere");
         let message = FashionMnist::from_folder(&nowhere).unwrap_err().to_string();
         assert!(message.contains("cannot read folder"), "{message}");
+    }
+    #[test]
+    fn a_place_with_some_of_the_files_is_not_passed_over() {
+        let places = tempfile::tempdir().unwrap();
+        let [absent, partly, whole] = ["absent", "partly", "whole"].map(|n| places.path().join(n));
+        for (folder, count) in [(&partly, 3), (&whole, 4)] {
+            std::fs::create_dir(folder).unwrap();
+            for name in &FILES[..count] {
+                std::fs::write(folder.join(name).with_extension("gz"), "").unwrap();
+            }
+        }
+        let found = first_of([absent.clone(), whole.clone(), partly.clone()]).unwrap();
+        assert_eq!(found, Source::Folder(whole.clone()));
+        assert_eq!(first_of([absent.clone()]).unwrap(), Source::Subset);
+        let message = first_of([absent.clone(), partly, whole]).unwrap_err().to_string();
+        assert!(message.contains(FILES[3]) && message.contains("inorm data fetch"), "{message}");
+        // A place that cannot be looked into.
+        std::fs::write(&absent, "").unwrap();
+        let message = first_of([absent]).unwrap_err().to_string();
+        assert!(message.contains("cannot look for"), "{message}");
     }
 }

@@ -61,6 +61,25 @@ fn a_folder_without_the_data_is_named() {
 }
 
 #[test]
+fn some_of_the_files_are_taken_neither_for_all_nor_for_none() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join(FIRST_FILE), "").unwrap();
+    let ask = |arguments: &[&str]| {
+        inorm().args(arguments).env("INORM_DATA", folder.path()).output().unwrap()
+    };
+    let missing = "train-images-idx3-ubyte: is missing";
+    assert_failed(&ask(&["data", "where"]), &[missing, "inorm data fetch"]);
+    let told = String::from_utf8(ask(&["doctor"]).stdout).unwrap();
+    assert!(told.contains(missing) && told.contains("NVIDIA GPU"), "{told}");
+}
+
+#[test]
+fn an_empty_variable_names_no_folder() {
+    let output = inorm().args(["data", "where"]).env("INORM_DATA", "").output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
 fn a_server_that_is_not_there_is_named() {
     let folder = TempDir::new().unwrap();
     // Nothing listens on a port that was just given back.
