@@ -1,9 +1,9 @@
 //! `inorm data`: where FashionMNIST is, and how it gets there.
 
-use super::download::{Fetched, Published, ensure_directory};
-use super::{Checkout, Failure, Outcome};
+use super::download::{Fetched, Published};
+use super::{Checkout, Outcome};
+use crate::kernel::Lock;
 use inorm::dataset::{FashionMnist, Source};
-use std::fs::File;
 use std::path::PathBuf;
 
 /// Where the authors of FashionMNIST publish it. Plain HTTP: the digests are the trust.
@@ -60,13 +60,12 @@ fn fetch(into: Option<PathBuf>, url: &str) -> Outcome {
         Some(directory) => directory,
         None => Checkout::find()?.fashion_mnist(),
     };
-    let directory = ensure_directory(&directory)?;
-    let lock = File::open(&directory).map_err(|error| Failure::io("open", &directory, &error))?;
-    lock.try_lock().map_err(|_| {
-        Failure::new(format!(
-            "another `inorm data fetch` is writing to {}; wait until it is done",
+    // Never removed: one who waited for it would not keep out one who comes later.
+    let _alone = Lock::take(&directory.join(".lock"), || {
+        println!(
+            "another `inorm data fetch` is writing to {}; waiting for it to end",
             directory.display()
-        ))
+        );
     })?;
     for file in &FILES {
         match file.fetch_into(&directory, url)? {

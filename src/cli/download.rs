@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, IsTerminal, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 /// A gzip file that is published somewhere, known by the digest of what it unpacks to: mirrors
@@ -205,10 +205,4 @@ impl Write for HashWriter<'_> {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-/// The folder, made if need be.
-pub fn ensure_directory(directory: &Path) -> Outcome<PathBuf> {
-    fs::create_dir_all(directory).map_err(|error| Failure::io("make", directory, &error))?;
-    Ok(directory.to_path_buf())
 }

@@ -182,7 +182,7 @@ fn a_full_disk_is_said_and_nothing_is_kept() {
 }
 
 #[test]
-fn two_fetches_at_once_do_not_mix() {
+fn two_fetches_at_once_take_turns() {
     let folder = TempDir::new().unwrap();
     let (asked, wait) = std::sync::mpsc::channel();
     let url = serve(move |_, _| {
@@ -197,8 +197,11 @@ fn two_fetches_at_once_do_not_mix() {
         .spawn()
         .unwrap();
     wait.recv().unwrap();
-    assert_failed(&fetch(&url, folder.path()), &["another", "wait"]);
-    first.wait().unwrap();
+    let second = fetch(&url, folder.path());
+    let told = String::from_utf8_lossy(&second.stdout);
+    assert!(told.contains("another `inorm data fetch`"), "{told}");
+    assert_failed(&second, &[FIRST_FILE, "no such file"]);
+    assert!(first.try_wait().unwrap().is_some(), "the second did not wait for the first");
 }
 
 #[test]

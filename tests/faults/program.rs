@@ -42,8 +42,9 @@ pub fn assert_failed(output: &Output, named: &[&str]) {
     }
 }
 
-/// The names in a folder.
+/// The names in a folder, apart from that of its lock.
 pub fn content(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).unwrap();
-    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name != ".lock").collect()
 }
