@@ -28,6 +28,16 @@ pub enum Error {
         /// What it should have been, and what to do.
         expected: String,
     },
+    /// A table or data set that can be read, but does not hold what is needed of it.
+    #[error("{what}: {problem}; expected {expected}")]
+    Unfit {
+        /// The table, and the column if it is one.
+        what: String,
+        /// What is wrong with it.
+        problem: String,
+        /// What would have been accepted.
+        expected: String,
+    },
     /// The operating system refused to read or write.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
@@ -72,6 +82,15 @@ impl Error {
         expected: impl Into<String>,
     ) -> Self {
         Self::Malformed { path: path.into(), problem: problem.into(), expected: expected.into() }
+    }
+
+    /// A table or data set `what` with a `problem`, where `expected` was needed.
+    pub fn unfit(
+        what: impl Into<String>,
+        problem: impl Into<String>,
+        expected: impl Into<String>,
+    ) -> Self {
+        Self::Unfit { what: what.into(), problem: problem.into(), expected: expected.into() }
     }
 
     /// The operating system refused to `action` the file at `path`.

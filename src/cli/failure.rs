@@ -54,7 +54,7 @@ impl fmt::Display for Failure {
 
 impl From<inorm::Error> for Failure {
     /// The library's errors are lines of this kind already. A value that it does not know came
-    /// from the command line.
+    /// from the command line; what is wrong in a file has errors of its own.
     fn from(error: inorm::Error) -> Self {
         match error {
             inorm::Error::Invalid { .. } => Self::Usage(error.to_string()),

@@ -163,7 +163,7 @@ fn curves_of(points: impl IntoIterator<Item = (Condition, i64, f64)>) -> Vec<Cur
 fn required(panels: Panels, table: &str) -> Result<Panels> {
     if panels.iter().all(|(_, curves)| curves.is_empty()) {
         let what = format!("{table} table");
-        return Err(Error::invalid(what, "a table without rows to draw", "at least one epoch"));
+        return Err(Error::unfit(what, "has no rows to draw", "at least one epoch"));
     }
     Ok(panels)
 }
@@ -293,6 +293,6 @@ mod tests {
     fn nothing_to_draw_is_said() {
         let none = epochs(&[], &[], 0, 0);
         let message = learning_curves(&none).unwrap_err().to_string();
-        assert!(message.contains("without rows"), "{message}");
+        assert!(message.contains("no rows"), "{message}");
     }
 }

@@ -125,7 +125,7 @@ fn one_of_each_class(images: &Images) -> Result<Vec<&[u8]>> {
             let place = images.labels().iter().position(|&label| usize::from(label) == class);
             place.map(|place| images.image(place)).ok_or_else(|| {
                 let expected = "images of all ten classes";
-                Error::invalid("images", format!("none of class {}", CLASSES[class]), expected)
+                Error::unfit("images", format!("none of class {}", CLASSES[class]), expected)
             })
         })
         .collect()

@@ -117,7 +117,7 @@ pub fn moments_of(
     if rows.is_empty() {
         let names: Vec<_> = conditions.iter().map(|condition| condition.name()).collect();
         let expected = format!("measurements of {}", names.join(", "));
-        return Err(Error::invalid("measurements table", "no row to draw", expected));
+        return Err(Error::unfit("measurements table", "no row to draw", expected));
     }
     let mut drawing = Drawing::new(style::WIDTH, 350.0);
     let mut legend = Legend::default();

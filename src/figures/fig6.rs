@@ -63,7 +63,7 @@ pub(super) fn boxes(
     if !runs.iter().chain(&live).any(|run| conditions.contains(&run.condition)) {
         let names: Vec<_> = conditions.iter().map(|c| c.name()).collect();
         let expected = format!("at least one of {}", names.join(", "));
-        return Err(Error::invalid("runs table", "no run to draw", expected));
+        return Err(Error::unfit("runs table", "no run to draw", expected));
     }
     let groups = Groups::new(&runs, &live, conditions, Some(Condition::ELn));
     let legend = groups.legend();

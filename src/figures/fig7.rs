@@ -53,7 +53,7 @@ pub fn eigenvalues(measurements: &DataFrame) -> Result<Figure> {
     }
     if last.is_empty() {
         let expected = "eigenvalues of the condition inorm_lateral";
-        return Err(Error::invalid("measurements table", "no row to draw", expected));
+        return Err(Error::unfit("measurements table", "no row to draw", expected));
     }
     let of_layer = |layer: i64| -> Vec<f64> {
         last.iter().filter(|((_, l), _)| *l == layer).map(|(_, (_, v))| v.log10()).collect()

@@ -28,7 +28,7 @@ pub fn lambdas(runs: &DataFrame, epsilon: f64) -> Result<Figure> {
     if samples.is_empty() {
         let found = format!("no run of {} at ε = {epsilon}", CONDITION.name());
         let expected = "some (`inorm sweep plan --profile appendix` plans them)";
-        return Err(Error::invalid("runs table", found, expected));
+        return Err(Error::unfit("runs table", found, expected));
     }
     let reference = Sample::of(&runs, REFERENCE, None);
     let mut drawing = Drawing::new(style::WIDTH, 380.0);

@@ -59,7 +59,7 @@ pub fn accuracy_points_with(runs: &DataFrame, own: &[(&str, Option<f64>)]) -> Re
         published: None,
     }));
     if lines.is_empty() {
-        return Err(Error::invalid("runs table", "a table without rows", "at least one run"));
+        return Err(Error::unfit("runs table", "has no rows", "at least one run"));
     }
     let published = lines.iter().filter_map(Line::drawn);
     let values = lines.iter().flat_map(|l| l.values.iter().copied());

@@ -90,23 +90,15 @@ pub fn runs(table: &DataFrame) -> Result<Vec<Run>> {
     let table = Columns::new("runs", table);
     (0..table.height())
         .map(|row| {
-            let outcome = match table.text("outcome", row)?.as_str() {
-                "finished" => Outcome::Finished,
-                "diverged" => Outcome::Diverged,
-                other => {
-                    let expected = "finished or diverged";
-                    return Err(Error::invalid("runs table, column outcome", other, expected));
-                }
-            };
             Ok(Run {
                 id: table.text("id", row)?,
-                condition: table.text("condition", row)?.parse()?,
+                condition: table.condition(row)?,
                 config: table.whole("config", row)?,
                 epsilon: table.needed("epsilon", row)?,
                 seed: table.count("seed", row)?,
                 epochs: table.count("epochs", row)?,
                 lambda: table.needed("lambda", row)?,
-                outcome,
+                outcome: table.outcome(row)?,
                 test_accuracy: table.needed("test_accuracy", row)?,
                 data_source: table.text("data_source", row)?,
             })
@@ -124,7 +116,7 @@ pub fn epochs(table: &DataFrame) -> Result<Vec<Epoch>> {
         .map(|row| {
             Ok(Epoch {
                 id: table.text("id", row)?,
-                condition: table.text("condition", row)?.parse()?,
+                condition: table.condition(row)?,
                 epsilon: table.needed("epsilon", row)?,
                 epoch: table.count("epoch", row)?,
                 train_loss: table.number("train_loss", row)?.unwrap_or(f64::NAN),
@@ -144,7 +136,7 @@ pub fn measurements(table: &DataFrame) -> Result<Vec<Measurement>> {
         .map(|row| {
             Ok(Measurement {
                 id: table.text("id", row)?,
-                condition: table.text("condition", row)?.parse()?,
+                condition: table.condition(row)?,
                 epsilon: table.needed("epsilon", row)?,
                 epoch: table.count("epoch", row)?,
                 step: table.count("step", row)?,
@@ -178,11 +170,7 @@ impl<'a> Columns<'a> {
         self.table.column(name).map_err(|_| {
             let names: Vec<_> = self.table.get_column_names().iter().map(|n| n.as_str()).collect();
             let found = format!("no column '{name}' among {}", names.join(", "));
-            Error::invalid(
-                format!("{} table", self.name),
-                found,
-                "the columns of the results store",
-            )
+            Error::unfit(format!("{} table", self.name), found, "the columns of the results store")
         })
     }
 
@@ -213,6 +201,20 @@ impl<'a> Columns<'a> {
         text.map(str::to_owned).ok_or_else(|| self.wrong(name, "text in every row"))
     }
 
+    fn condition(&self, row: usize) -> Result<Condition> {
+        let name = self.text("condition", row)?;
+        name.parse()
+            .map_err(|_| self.unfit("condition", &format!("'{name}'"), "the names of conditions"))
+    }
+
+    fn outcome(&self, row: usize) -> Result<Outcome> {
+        match self.text("outcome", row)?.as_str() {
+            "finished" => Ok(Outcome::Finished),
+            "diverged" => Ok(Outcome::Diverged),
+            other => Err(self.unfit("outcome", &format!("'{other}'"), "finished or diverged")),
+        }
+    }
+
     fn is_numeric(&self, name: &str) -> bool {
         let dtype = self.table.column(name).map(Column::dtype);
         matches!(dtype, Ok(dtype) if dtype.is_primitive_numeric())
@@ -224,7 +226,12 @@ impl<'a> Columns<'a> {
             Ok(other) => format!("{other} or nothing"),
             Err(_) => "nothing".to_owned(),
         };
-        Error::invalid(format!("{} table, column {name}", self.name), found, expected)
+        self.unfit(name, &found, expected)
+    }
+
+    fn unfit(&self, column: &str, found: &str, expected: &str) -> Error {
+        let what = format!("{} table, column {column}", self.name);
+        Error::unfit(what, format!("holds {found}"), expected)
     }
 }
 
@@ -278,9 +285,15 @@ pub(crate) mod tests {
         let mut odd = table.clone();
         odd.with_column(Column::new("epsilon".into(), ["high"])).unwrap();
         let odd = runs(&odd).unwrap_err().to_string();
-        assert_eq!(odd, "runs table, column epsilon: text is not valid; expected numbers");
-        let mut odd = table;
-        odd.with_column(Column::new("outcome".into(), ["stopped"])).unwrap();
-        assert!(runs(&odd).unwrap_err().to_string().contains("stopped"));
+        assert_eq!(odd, "runs table, column epsilon: holds text; expected numbers");
+        for name in ["outcome", "condition"] {
+            let mut odd = table.clone();
+            odd.with_column(Column::new(name.into(), ["stopped"])).unwrap();
+            let error = runs(&odd).unwrap_err();
+            let start = format!("runs table, column {name}: holds 'stopped'; expected ");
+            assert!(error.to_string().starts_with(&start), "{error}");
+            // What is in a file is no fault of the command line.
+            assert!(matches!(error, Error::Unfit { .. }), "{error}");
+        }
     }
 }

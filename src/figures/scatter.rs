@@ -68,7 +68,7 @@ impl Comparison {
             let (x, y) = (versus.x.label(), versus.y.label());
             let found = format!("no configuration trained both as {x} and as {y}");
             let expected = "at least one such pair (inorm sweep makes them)";
-            return Err(Error::invalid("runs table", found, expected));
+            return Err(Error::unfit("runs table", found, expected));
         }
         Ok(Self { versus, stored, live })
     }

@@ -122,8 +122,13 @@ impl<'a> Reader<'a> {
             lambda,
             label_smoothing: smoothing,
         };
-        rule.validate()?;
-        Ok(rule)
+        match rule.validate() {
+            Err(Error::Invalid { what, found, expected }) => {
+                let problem = format!("key 'hyper' has {found} for the {what}");
+                Err(Error::malformed(self.path, problem, expected))
+            }
+            other => other.map(|()| rule),
+        }
     }
 
     fn steps(&self) -> Result<Vec<(Vec<f64>, Vec<u8>)>> {

@@ -75,6 +75,12 @@ fn other_sizes_types_and_values_are_named() {
     });
     assert!(message.contains("'init.fc1.bias' holds NaN"), "{message}");
     let message = said_after(|m| {
+        let bytes = m.get_mut("hyper.npy").unwrap();
+        let first = bytes.len() - 8 * 8;
+        bytes[first..first + 8].copy_from_slice(&(-1.0_f64).to_le_bytes());
+    });
+    assert!(message.contains("'hyper' has -1 for the learning rate; expected a"), "{message}");
+    let message = said_after(|m| {
         let bytes = m.get_mut("x.npy").unwrap();
         bytes.truncate(bytes.len() / 2);
     });
