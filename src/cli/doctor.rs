@@ -174,9 +174,10 @@ fn seed(checkout: &Checkout, cache: &Cache) -> Finding {
 }
 
 fn environment(checkout: &Checkout) -> Finding {
-    match checkout.python().exists() {
-        true => Present("in .venv".into()),
-        false => Later("`inorm lab` makes it, about 1 minute".into()),
+    match lab::python::require_own(checkout) {
+        Err(failure) => Missing(failure.to_string()),
+        Ok(()) if checkout.python().exists() => Present("in .venv".into()),
+        Ok(()) => Later("`inorm lab` makes it, about 1 minute".into()),
     }
 }
 

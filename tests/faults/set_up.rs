@@ -85,14 +85,30 @@ fn a_python_without_venv_is_said() {
 #[test]
 fn an_interrupted_set_up_is_not_taken_for_a_finished_one() {
     let (clone, cache) = (bare_clone(), TempDir::new().unwrap());
-    // As if stopped while packages were installed: the interpreter is there, the mark is not.
+    // As if stopped while packages were installed: the interpreter is there, the mark is empty.
     let bin = clone.path().join(".venv/bin");
+    let mark = clone.path().join(".venv/inorm-installed");
     fs::create_dir_all(&bin).unwrap();
+    fs::write(&mark, "").unwrap();
     fs::write(bin.join("python"), "#!/bin/sh\nexit 0\n").unwrap();
     let script = "case $1 in -c) echo 3 12;; *) echo begun again >&2; exit 1;; esac";
     let machine = machine(&[("python3", script)]);
     let output = lab_on(machine.path(), clone.path(), cache.path()).output().unwrap();
     assert!(String::from_utf8_lossy(&output.stderr).contains("begun again"), "{output:?}");
+    assert!(!bin.exists() && mark.exists(), "it begins with nothing but the mark");
+}
+
+#[test]
+fn an_environment_of_somebody_else_is_left_alone() {
+    let (clone, cache) = (bare_clone(), TempDir::new().unwrap());
+    let theirs = clone.path().join(".venv/pyvenv.cfg");
+    fs::create_dir(clone.path().join(".venv")).unwrap();
+    fs::write(&theirs, "home = /usr/bin\n").unwrap();
+    let script = "case $1 in -c) echo 3 12;; *) echo begun >&2; exit 1;; esac";
+    let machine = machine(&[("python3", script)]);
+    let output = lab_on(machine.path(), clone.path(), cache.path()).output().unwrap();
+    assert_failed(&output, &["/.venv was not made by this program", "move or delete it"]);
+    assert!(theirs.exists());
 }
 
 #[test]
