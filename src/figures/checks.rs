@@ -65,7 +65,7 @@ pub fn sweep(conditions: &[Condition]) -> DataFrame {
 pub fn epochs(conditions: &[Condition], epsilons: &[f64], runs: usize, epochs: i32) -> DataFrame {
     let mut random = ChaCha8Rng::seed_from_u64(2);
     let (mut id, mut names, mut eps) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut epoch, mut loss, mut accuracy) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut epoch, mut accuracy) = (Vec::new(), Vec::new());
     for (k, condition) in conditions.iter().enumerate() {
         for &epsilon in epsilons {
             for run in 0..runs {
@@ -75,7 +75,6 @@ pub fn epochs(conditions: &[Condition], epsilons: &[f64], runs: usize, epochs: i
                     names.push(condition.name());
                     eps.push(epsilon);
                     epoch.push(n);
-                    loss.push(1.0 / f64::from(n));
                     accuracy
                         .push(end - 0.1 / f64::from(n).sqrt() + random.gen_range(-0.004..0.004));
                 }
@@ -83,7 +82,7 @@ pub fn epochs(conditions: &[Condition], epsilons: &[f64], runs: usize, epochs: i
         }
     }
     df!("id" => id, "condition" => names, "epsilon" => eps, "epoch" => epoch,
-        "train_loss" => loss, "test_accuracy" => accuracy)
+        "test_accuracy" => accuracy)
     .unwrap()
 }
 

@@ -34,8 +34,6 @@ pub struct Run {
     pub outcome: Outcome,
     /// After the last epoch, a fraction.
     pub test_accuracy: f64,
-    /// Which images.
-    pub data_source: String,
 }
 
 /// One epoch of a run.
@@ -49,8 +47,6 @@ pub struct Epoch {
     pub epsilon: f64,
     /// From 1.
     pub epoch: i64,
-    /// Mean over the epoch's steps.
-    pub train_loss: f64,
     /// After the epoch, a fraction.
     pub test_accuracy: f64,
 }
@@ -100,7 +96,6 @@ pub fn runs(table: &DataFrame) -> Result<Vec<Run>> {
                 lambda: table.needed("lambda", row)?,
                 outcome: table.outcome(row)?,
                 test_accuracy: table.needed("test_accuracy", row)?,
-                data_source: table.text("data_source", row)?,
             })
         })
         .collect()
@@ -119,7 +114,6 @@ pub fn epochs(table: &DataFrame) -> Result<Vec<Epoch>> {
                 condition: table.condition(row)?,
                 epsilon: table.needed("epsilon", row)?,
                 epoch: table.count("epoch", row)?,
-                train_loss: table.number("train_loss", row)?.unwrap_or(f64::NAN),
                 test_accuracy: table.needed("test_accuracy", row)?,
             })
         })
@@ -257,7 +251,6 @@ pub(crate) mod tests {
             "lambda" => vec![0.01; rows.len()],
             "outcome" => outcome.collect::<Vec<_>>(),
             "test_accuracy" => column(|r| r.3.unwrap_or(0.1)),
-            "data_source" => vec!["full"; rows.len()],
         )
         .unwrap()
     }
