@@ -16,7 +16,8 @@ use crate::{
 };
 use std::{collections::HashMap, ops::Range, time::Instant};
 
-/// Test images are classified this many at a time.
+/// Test images are classified this many at a time: fewer than by a network alone, since every
+/// network of an ensemble has buffers for as many.
 pub const EVALUATION_BATCH: usize = 250;
 
 /// The order in which most networks share their products.
