@@ -8,6 +8,8 @@ use std::sync::OnceLock;
 
 /// The ranges of the luminosity shift that the paper compares.
 pub const EPSILONS: [f64; 4] = [0.0, 0.25, 0.5, 0.75];
+/// The widest of them, at which most comparisons are made.
+pub const WIDEST: f64 = EPSILONS[3];
 /// Passes over the training images in all of the paper's runs.
 pub const EPOCHS: u32 = 50;
 /// λ, the weight of the local I-Norm loss, in all of the paper's runs but the appendix's.

@@ -16,9 +16,9 @@ pub fn draw_sample(
     look: Look,
 ) {
     /// Fewer have no quartiles worth drawing.
-    const FEW: usize = 5;
+    const WORTH_A_BOX: usize = 5;
     match BoxStatistics::of(values) {
-        Some(b) if b.count >= FEW => draw(drawing, panel, x, width, &b, look.color),
+        Some(b) if b.count >= WORTH_A_BOX => draw(drawing, panel, x, width, &b, look.color),
         _ => {
             for &value in values.iter().filter(|value| value.is_finite()) {
                 let edge = style::edge(look.color);

@@ -2,6 +2,7 @@
 
 use super::drawing::{Drawing, Mark};
 use super::{alignment_curves, fig1, fig2, fig3, fig4, fig5, fig6, fig7, lambdas};
+use crate::configuration::WIDEST;
 use crate::dataset::FashionMnist;
 use crate::notebook::Figure;
 use crate::sweep::Tables;
@@ -57,8 +58,8 @@ pub fn figure(name: &str, stored: &Tables) -> Result<Figure> {
         "6" => fig6::figure(runs, measurements, None),
         "7" => fig7::figure(runs, None),
         "eigenvalues" => fig7::eigenvalues(measurements),
-        "alignment" => alignment_curves(measurements, &ALIGNED, fig4::WIDEST),
-        "lambda" => lambdas(&stored.runs, fig4::WIDEST),
+        "alignment" => alignment_curves(measurements, &ALIGNED, WIDEST),
+        "lambda" => lambdas(&stored.runs, WIDEST),
         _ => {
             let names: Vec<_> = NAMES.iter().map(|(name, _)| *name).collect();
             let expected = format!("one of {}", names.join(", "));

@@ -26,7 +26,7 @@ pub struct Curve {
 /// Room for the title of the upward axis.
 const AXIS_TITLE: f64 = 20.0;
 /// Below this a band shows all runs, from it on their quartiles.
-const FEW: usize = 5;
+const WORTH_QUARTILES: usize = 5;
 
 impl Curve {
     /// An empty curve.
@@ -42,7 +42,7 @@ impl Curve {
     /// Epoch, lower end of the band, median, upper end.
     fn points(&self) -> Vec<(f64, [f64; 3])> {
         let summary = |values: &[f64]| {
-            let share = if values.len() < FEW { 0.0 } else { 0.25 };
+            let share = if values.len() < WORTH_QUARTILES { 0.0 } else { 0.25 };
             let at = |share| quantile(values, share).unwrap_or(f64::NAN);
             [at(share), at(0.5), at(1.0 - share)]
         };

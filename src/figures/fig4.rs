@@ -6,12 +6,10 @@ use super::drawing::{Drawing, Frame};
 use super::rows;
 use super::scatter::{Comparison, Versus};
 use super::style;
+use crate::configuration::WIDEST;
 use crate::notebook::Figure;
 use crate::{Condition, Result};
 use polars::prelude::DataFrame;
-
-/// The ε at which the paper shows alignment.
-pub(super) const WIDEST: f64 = 0.75;
 
 /// Between which values the alignments of Fig. 4b lie.
 const PUBLISHED_OUTPUTS: [f64; 2] = [0.7, 1.0];

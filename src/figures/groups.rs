@@ -45,8 +45,8 @@ impl Sample {
     /// there are too few to say anything.
     pub fn p_against(&self, other: &Self) -> Option<f64> {
         /// Of five and five, the most unlike give p = 0.008; of four and four, 0.03.
-        const FEW: usize = 5;
-        if self.count().min(other.count()) < FEW {
+        const WORTH_A_TEST: usize = 5;
+        if self.count().min(other.count()) < WORTH_A_TEST {
             return None;
         }
         mann_whitney(&self.accuracies(), &other.accuracies()).ok().map(|test| test.p)
@@ -81,7 +81,7 @@ impl Sample {
 }
 
 /// Room for one box and the published values beside it, at most.
-const WIDEST: f64 = 72.0;
+const BOX_ROOM: f64 = 72.0;
 
 /// A chart of boxes: a group an ε, a box a condition.
 #[derive(Debug, Clone)]
@@ -190,14 +190,14 @@ impl Groups {
         let center = group as f64;
         if let Some(median) = self.references.get(group).and_then(|s| median(&s.values)) {
             let unit = panel.at(1.0, median).0 - panel.at(0.0, median).0;
-            let half = 0.46_f64.min((self.conditions.len() as f64 * WIDEST / 2.0 + 8.0) / unit);
+            let half = 0.46_f64.min((self.conditions.len() as f64 * BOX_ROOM / 2.0 + 8.0) / unit);
             let ends = [panel.at(center - half, median), panel.at(center + half, median)];
             drawing.line(ends, Stroke::new(style::INK, 1.4).dash(Dash::Dashed));
         }
         let count = self.conditions.len();
         // A lonely group stays together instead of filling the chart.
         let unit = panel.at(1.0, panel.y.low).0 - panel.at(0.0, panel.y.low).0;
-        let width = (0.86 / count as f64).min(WIDEST / unit);
+        let width = (0.86 / count as f64).min(BOX_ROOM / unit);
         for k in 0..count {
             let x = center + (k as f64 - (count as f64 - 1.0) / 2.0) * width;
             let (sample, live_sample) =

@@ -30,7 +30,7 @@ impl Line {
 
 const ROW: f64 = 48.0;
 /// More points than this are drawn small.
-const FEW: usize = 5;
+const DRAWN_LARGE: usize = 5;
 
 /// Test accuracy after the last epoch, one point a run; where the paper published the same
 /// condition and ε, its median and quartiles stand beneath.
@@ -152,7 +152,7 @@ fn draw(drawing: &mut Drawing, panel: &Panel, row: f64, line: &Line) {
 
 fn draw_values(drawing: &mut Drawing, panel: &Panel, row: f64, line: &Line) {
     let look = line.look;
-    let many = line.values.len() > FEW;
+    let many = line.values.len() > DRAWN_LARGE;
     for (k, &value) in line.values.iter().enumerate() {
         let (x, y) = panel.at(value, row);
         if many {

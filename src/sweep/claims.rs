@@ -2,7 +2,7 @@
 
 use crate::{
     Condition, Error, Result,
-    configuration::{EPOCHS, LAMBDA},
+    configuration::{EPOCHS, LAMBDA, WIDEST},
     figures::{
         published_for,
         rows::{self, Run},
@@ -12,11 +12,8 @@ use crate::{
 use polars::prelude::DataFrame;
 use std::{collections::BTreeMap, fmt::Write};
 
-/// The ε at which the claims are compared: the widest range of luminosity.
-const WIDEST: f64 = 0.75;
-
 /// Of fewer pairs the interval of a median would say more than is known.
-const FEW: usize = 5;
+const WORTH_AN_INTERVAL: usize = 5;
 
 /// That one network learns more than another, or as much.
 #[derive(Debug, Clone, Copy)]
@@ -114,7 +111,7 @@ impl PaperClaim {
         Evidence {
             published: published(self.network).zip(published(self.than)).map(|(a, b)| a - b),
             ours: median(&differences),
-            interval: (differences.len() >= FEW)
+            interval: (differences.len() >= WORTH_AN_INTERVAL)
                 .then(|| bootstrap(&differences, middle, 0.95, 0))
                 .flatten(),
             pairs: differences.len(),
