@@ -4,7 +4,7 @@ use super::{
     lanes::Real,
     measure::Seen,
     passes,
-    product::{Into, View, product},
+    product::{Onto, View, product},
     samples::{Form, Samples, descend, rectify, vectorized},
 };
 use crate::{
@@ -113,7 +113,7 @@ impl<T: Real> Layer<T> {
         let (inputs, targets) = (self.form.inputs, self.form.targets());
         let matrix = View::new(&self.matrix, inputs, targets);
         let h = View::new(h, size, inputs);
-        product(h, matrix, &mut self.batch.drive, targets, Into::Replace);
+        product(h, matrix, &mut self.batch.drive, targets, Onto::Replace);
         self.samples().forward();
     }
 
@@ -127,7 +127,7 @@ impl<T: Real> Layer<T> {
             let through = self.form.through();
             let delta = View::strided(&self.batch.delta, self.batch.size, through, targets);
             let matrix = View::strided(&self.matrix, inputs, through, targets);
-            product(delta, matrix.t(), below, inputs, Into::Replace);
+            product(delta, matrix.t(), below, inputs, Onto::Replace);
         }
     }
 
@@ -254,12 +254,12 @@ impl<T: Real> Layer<T> {
         let Form { inputs, units, inhibitory, .. } = self.form;
         let (size, targets) = (self.batch.size, self.form.targets());
         let delta = View::new(&self.batch.delta, size, targets);
-        product(View::new(h, size, inputs).t(), delta, matrix, targets, Into::Add);
+        product(View::new(h, size, inputs).t(), delta, matrix, targets, Onto::Add);
         passes::add_column_sums(&self.batch.delta, targets, b);
         if self.form.trains_w_ei() {
             let error = View::new(&self.batch.inhibition, size, units);
             let r = View::strided(&self.batch.drive[units..], size, inhibitory, targets);
-            product(error.t(), r, w_ei, inhibitory, Into::Add);
+            product(error.t(), r, w_ei, inhibitory, Onto::Add);
         }
     }
 

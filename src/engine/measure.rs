@@ -4,7 +4,7 @@
 use super::{
     lanes::{Real, dot, moments},
     passes::{deviation, grad_norm, layer_norm_backward},
-    product::{Into, View, product},
+    product::{Onto, View, product},
     samples::Form,
 };
 use crate::condition::{GradNorm, Normalization};
@@ -123,7 +123,7 @@ fn gradient_alignment<T: Real>(layer: &Seen<'_, T>, reference: &[T], h: &[T]) ->
     let gram = |a: &[T], b: &[T], width: usize| {
         let mut out = vec![T::zero(); size * size];
         let (a, b) = (View::new(a, size, width), View::new(b, size, width));
-        product(a, b.t(), &mut out, size, Into::Replace);
+        product(a, b.t(), &mut out, size, Onto::Replace);
         out
     };
     let inputs = gram(h, h, form.inputs);
@@ -155,7 +155,7 @@ fn error_eigenvalue<T: Real>(layer: &Seen<'_, T>) -> Option<f64> {
     }
     let mut gram = vec![0.0; size * size];
     let view = View::new(&delta, size, units);
-    product(view, view.t(), &mut gram, size, Into::Replace);
+    product(view, view.t(), &mut gram, size, Onto::Replace);
     let gram = Mat::from_fn(size, size, |i, j| gram[i * size + j] / size as f64);
     let eigenvalues = gram.self_adjoint_eigenvalues(Side::Lower);
     eigenvalues.ok()?.last().copied()

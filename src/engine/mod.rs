@@ -19,7 +19,7 @@ pub use measure::LayerMeasurement;
 pub(crate) use layer::{check, stack, unstack};
 pub(crate) use measure::{Seen, measure};
 pub(crate) use passes::{add_column_sums, scale_blocks};
-pub(crate) use product::{Into, View, product};
+pub(crate) use product::{Onto, View, product};
 pub(crate) use samples::{Form, Samples, descend, vectorized};
 
 use crate::{

@@ -57,7 +57,7 @@ impl<'a, T> View<'a, T> {
 
 /// What a product does with the values that are already there.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Into {
+pub(crate) enum Onto {
     /// Replaces them.
     Replace,
     /// Adds to them.
@@ -70,7 +70,7 @@ pub(crate) fn product<T: Real>(
     b: View<'_, T>,
     out: &mut [T],
     out_stride: usize,
-    into: Into,
+    onto: Onto,
 ) {
     let (m, n, k) = (a.rows, b.columns, a.columns);
     assert_eq!(k, b.rows, "inner sizes of a matrix product");
@@ -78,9 +78,9 @@ pub(crate) fn product<T: Real>(
         return;
     }
     assert!(n <= out_stride && (m - 1) * out_stride + n <= out.len());
-    let accumulate = match into {
-        Into::Replace => Accum::Replace,
-        Into::Add => Accum::Add,
+    let accumulate = match onto {
+        Onto::Replace => Accum::Replace,
+        Onto::Add => Accum::Add,
     };
     // Computed as outᵀ = bᵀ aᵀ: faer is fastest when the columns of what it writes have no gaps.
     let out = MatMut::from_column_major_slice_with_stride_mut(out, n, m, out_stride);
@@ -97,9 +97,9 @@ mod tests {
         let b = [5.0, 6.0, 7.0, 8.0];
         let mut out = [1.0; 6];
         let a_view = View::strided(&a, 2, 2, 3);
-        product(a_view, View::new(&b, 2, 2), &mut out, 3, Into::Replace);
+        product(a_view, View::new(&b, 2, 2), &mut out, 3, Onto::Replace);
         assert_eq!(out, [19.0, 22.0, 1.0, 43.0, 50.0, 1.0]);
-        product(a_view.t(), View::new(&b, 2, 2).t(), &mut out, 3, Into::Add);
+        product(a_view.t(), View::new(&b, 2, 2).t(), &mut out, 3, Onto::Add);
         assert_eq!(out, [19.0 + 23.0, 22.0 + 31.0, 1.0, 43.0 + 34.0, 50.0 + 46.0, 1.0]);
     }
 }

@@ -7,7 +7,7 @@ use super::{
     OwnGradNorm,
     lanes::Real,
     passes,
-    product::{Into, View, product},
+    product::{Onto, View, product},
 };
 use crate::condition::{Circuit, Condition, GradNorm, Normalization};
 use std::ops::Range;
@@ -113,7 +113,7 @@ impl<T: Real> Samples<'_, T> {
         if inhibitory > 0 {
             let r = View::strided(&self.drive[units..], self.size, inhibitory, self.stride);
             let w_ei = View::new(self.w_ei, units, inhibitory);
-            product(r, w_ei.t(), self.inhibition, units, Into::Replace);
+            product(r, w_ei.t(), self.inhibition, units, Onto::Replace);
         }
         vectorized(ForwardPass(self));
     }
@@ -125,7 +125,7 @@ impl<T: Real> Samples<'_, T> {
         if inhibitory > 0 {
             let error = View::new(self.inhibition, self.size, units);
             let w_ei = View::new(self.w_ei, units, inhibitory);
-            product(error, w_ei, &mut self.delta[units..], self.stride, Into::Replace);
+            product(error, w_ei, &mut self.delta[units..], self.stride, Onto::Replace);
         }
     }
 }
@@ -150,7 +150,7 @@ pub(crate) fn descend<T: Real>(
     for (block, matrix) in matrix.chunks_mut(inputs_per_block * columns).enumerate() {
         let h = &h[block * inputs_per_block..];
         let h = View::strided(h, size, matrix.len() / columns, inputs);
-        product(h.t(), delta, matrix, columns, Into::Add);
+        product(h.t(), delta, matrix, columns, Onto::Add);
         rectify(matrix, columns, signed);
     }
 }

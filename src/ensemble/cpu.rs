@@ -9,7 +9,7 @@ use crate::{
     Result,
     dataset::{PIXELS, shift},
     engine::{
-        Form, Into, Samples, View, add_column_sums, descend, product, scale_blocks, vectorized,
+        Form, Onto, Samples, View, add_column_sums, descend, product, scale_blocks, vectorized,
     },
     learning::{count_correct, smoothed_cross_entropy},
 };
@@ -62,7 +62,7 @@ impl Device for Cpu {
             let a = view(a, products.a, index, [m, k]);
             let b = view(b, products.b, index, [k, n]);
             let Operand { offset, step, stride, .. } = products.out;
-            product(a, b, &mut out[offset + index * step..], stride, Into::Replace);
+            product(a, b, &mut out[offset + index * step..], stride, Onto::Replace);
         }
         Ok(())
     }
