@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// The oldest compiler that the Rust kernel builds with.
-const OLDEST_RUST: (u32, u32) = (1, 95);
+const OLDEST_RUST: &str = env!("CARGO_PKG_RUST_VERSION");
 
 /// What the set-up needs on the disk from nothing, in gigabytes.
 const SPACE_NEEDED: u64 = 8;
@@ -68,11 +68,12 @@ pub fn run() -> Outcome {
 }
 
 fn rust() -> Finding {
-    let advice = "install Rust 1.95 or later from https://rustup.rs";
-    let Ok(compiler) = Compiler::find() else { return Missing(advice.to_owned()) };
-    match version(compiler.release()) {
-        Some(version) if version >= OLDEST_RUST => Present(compiler.release().to_owned()),
-        _ => Missing(format!("{} is too old; {advice}, or `rustup update`", compiler.release())),
+    let advice = format!("install Rust {OLDEST_RUST} or later from https://rustup.rs");
+    let Ok(compiler) = Compiler::find() else { return Missing(advice) };
+    let release = compiler.release();
+    match version(release) >= version(OLDEST_RUST) {
+        true => Present(release.to_owned()),
+        false => Missing(format!("{release} is too old; {advice}, or `rustup update`")),
     }
 }
 

@@ -4,6 +4,9 @@ use crate::cli::{Failure, Outcome};
 use std::path::PathBuf;
 use std::process::Command;
 
+/// The oldest one that this project is compiled with.
+const OLDEST: &str = env!("CARGO_PKG_RUST_VERSION");
+
 /// What the compiler says of itself.
 #[derive(Clone, Debug)]
 pub struct Compiler {
@@ -29,9 +32,9 @@ impl Compiler {
                 sysroot: sysroot.into(),
                 libraries: libraries.into(),
             }),
-            _ => Err(Failure::new(
-                "rustc does not say where its libraries are; update Rust to 1.95 or later",
-            )),
+            _ => Err(Failure::new(format!(
+                "rustc does not say where its libraries are; update Rust to {OLDEST} or later"
+            ))),
         }
     }
 
@@ -44,7 +47,7 @@ impl Compiler {
 fn ask(arguments: &[&str]) -> Outcome<String> {
     let output = Command::new("rustc").args(arguments).output().map_err(|error| {
         Failure::new(format!(
-            "cannot run rustc: {error}; install Rust 1.95 or later from https://rustup.rs"
+            "cannot run rustc: {error}; install Rust {OLDEST} or later from https://rustup.rs"
         ))
     })?;
     match output.status.success() {
