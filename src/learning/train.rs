@@ -55,7 +55,15 @@ pub struct Trainer<'d> {
     record: Record,
     batch: Vec<f32>,
     /// The run before the epoch within which it was interrupted.
-    before: Option<Checkpoint>,
+    before: Option<Before>,
+}
+
+/// What a run returns to if it is interrupted within an epoch.
+struct Before {
+    engine: Engine<f32>,
+    steps: u64,
+    training_seconds: f64,
+    measurements: usize,
 }
 
 impl<'d> Trainer<'d> {
@@ -109,14 +117,17 @@ impl<'d> Trainer<'d> {
 
     /// The run as it was after its last whole epoch. One that was interrupted goes on from there.
     pub fn checkpoint(&self) -> Checkpoint {
-        if let Some(before) = &self.before {
-            return before.clone();
-        }
         let mut record = self.record.clone();
         if record.outcome == Outcome::Interrupted {
             record.outcome = Outcome::Running;
         }
-        Checkpoint { record, state: self.engine.state() }
+        let Some(before) = &self.before else {
+            return Checkpoint { record, state: self.engine.state() };
+        };
+        record.steps = before.steps;
+        record.training_seconds = before.training_seconds;
+        record.measurements.truncate(before.measurements);
+        Checkpoint { record, state: before.engine.state() }
     }
 
     /// What was recorded so far.
@@ -153,7 +164,12 @@ impl<'d> Trainer<'d> {
         if self.record.outcome != Outcome::Running {
             return;
         }
-        let before = self.checkpoint();
+        let before = Before {
+            engine: self.engine.clone(),
+            steps: self.record.steps,
+            training_seconds: self.record.training_seconds,
+            measurements: self.record.measurements.len(),
+        };
         let epoch = self.record.epochs.len() as u32 + 1;
         match self.train_epoch(epoch, observer) {
             Ok(train_loss) => {
