@@ -2,7 +2,7 @@
 
 use super::Planned;
 use crate::{
-    Result,
+    Error, Result,
     dataset::{FashionMnist, Source},
     learning::{Outcome, Record},
 };
@@ -60,6 +60,9 @@ pub(super) struct DataIdentity {
 }
 
 /// The one row of a finished or diverged run.
+///
+/// # Errors
+/// If it is neither: a run that was interrupted, or goes on, has no result.
 pub(super) fn run_row(
     planned: &Planned,
     record: &Record,
@@ -70,8 +73,12 @@ pub(super) fn run_row(
     let Planned { id, run } = planned;
     let rule = &run.rule;
     let (outcome, diverged_at_step) = match record.outcome {
+        Outcome::Finished => ("finished", None),
         Outcome::Diverged { step } => ("diverged", Some(step as i64)),
-        _ => ("finished", None),
+        Outcome::Interrupted | Outcome::Running => {
+            let found = format!("{:?}", record.outcome);
+            return Err(Error::invalid("outcome", found, "a run that finished or diverged"));
+        }
     };
     Ok(df!(
         "id" => [id.as_str()],
@@ -102,4 +109,34 @@ pub(super) fn run_row(
         "revision" => [provenance.revision.as_str()],
         "schema" => [SCHEMA],
     )?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Condition,
+        configuration::configuration,
+        learning::{Run, Trainer},
+    };
+
+    #[test]
+    fn only_a_run_that_is_over_becomes_a_row() {
+        let mut data = FashionMnist::subset().unwrap();
+        (data.train, data.test) = (data.train.first(32), data.test.first(10));
+        let run = Run::new(Condition::ELn, &configuration(0).unwrap()).epochs(1);
+        let planned = Planned::new(run);
+        let identity = DataIdentity { source: data_source(&data), checksum: data.checksum() };
+        let row =
+            |record: &Record| run_row(&planned, record, &identity, &Provenance::new("a test"), 1.0);
+        let mut trainer = Trainer::new(&planned.run, &data).unwrap();
+        trainer.epoch(&mut ());
+        let mut record = trainer.into_record();
+        assert_eq!(row(&record).unwrap().height(), 1);
+        for outcome in [Outcome::Interrupted, Outcome::Running] {
+            record.outcome = outcome;
+            let message = row(&record).unwrap_err().to_string();
+            assert!(message.starts_with(&format!("outcome: {outcome:?} ")), "{message}");
+        }
+    }
 }

@@ -247,7 +247,8 @@ impl Worker<'_> {
 
 /// Whether a run is as far as those that are already in the ensemble.
 fn belongs(members: &[Member], other: &Member) -> bool {
-    let epochs = |m: &Member| m.checkpoint.as_ref().map_or(0, |c| c.record.epochs.len());
+    // All begin or all are taken up: a checkpoint of a first epoch that was cut short is one, too.
+    let epochs = |m: &Member| m.checkpoint.as_ref().map(|c| c.record.epochs.len());
     members.first().is_none_or(|first| epochs(first) == epochs(other))
 }
 

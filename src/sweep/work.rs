@@ -5,7 +5,8 @@ use crate::{
     Error, Result,
     condition::Circuit,
     dataset::{FashionMnist, PIXELS},
-    learning::{Observer, Outcome, Record, Run, Trainer},
+    learning::{Checkpoint, Observer, Outcome, Record, Run, Trainer},
+    notebook::interrupted,
 };
 use std::{
     collections::HashSet,
@@ -61,7 +62,7 @@ pub enum Event<'a> {
     Epoch(&'a Planned, &'a Record),
     /// A run is over and filed; it took this long in all.
     Filed(&'a Planned, &'a Record, Duration),
-    /// A run was put aside because the worker was told to stop.
+    /// A run was put aside because the worker was told to stop, or a reader interrupted the cell.
     PutAside(&'a Planned, &'a Record),
     /// A run broke down, for this reason; the others go on.
     Broken(&'a Planned, &'a str),
@@ -105,7 +106,8 @@ pub(super) struct Shared {
     identity: DataIdentity,
     pub summary: Mutex<Summary>,
     pub broken: Mutex<HashSet<String>>,
-    failed: AtomicBool,
+    /// Set when a thread has failed or was interrupted: the others leave, too.
+    over: AtomicBool,
 }
 
 impl Worker<'_> {
@@ -128,12 +130,12 @@ impl Worker<'_> {
             identity: self.store.agree_on(self.data)?,
             summary: Mutex::default(),
             broken: Mutex::default(),
-            failed: AtomicBool::new(false),
+            over: AtomicBool::new(false),
         };
         self.store.tidy()?;
         let work = || {
             let done = work(&shared);
-            shared.failed.fetch_or(done.is_err(), Ordering::Relaxed);
+            shared.over.fetch_or(done.is_err(), Ordering::Relaxed);
             done
         };
         std::thread::scope(|scope| {
@@ -150,7 +152,7 @@ impl Worker<'_> {
     }
 
     pub(super) fn stopped(&self, shared: &Shared) -> bool {
-        self.stop.load(Ordering::Relaxed) || shared.failed.load(Ordering::Relaxed)
+        self.stop.load(Ordering::Relaxed) || shared.over.load(Ordering::Relaxed) || interrupted()
     }
 
     /// One thread's work: the first run that can be had, until there is none.
@@ -203,25 +205,44 @@ impl Worker<'_> {
         let mut heart = Heart { claim, last: Instant::now() };
         let mut saved = trainer.record().epochs.len();
         while trainer.record().outcome == Outcome::Running {
+            // An interruption comes in the middle of an epoch: this is what it leaves whole.
+            let whole = trainer.checkpoint();
             trainer.epoch(&mut heart);
             let record = trainer.record();
+            if record.outcome == Outcome::Interrupted {
+                shared.over.store(true, Ordering::Relaxed);
+                return self.put_aside(planned, whole, shared, wall());
+            }
             (self.report)(Event::Epoch(planned, record));
             if record.outcome != Outcome::Running {
                 break;
             }
-            let (epochs, stop) = (record.epochs.len(), self.stopped(shared));
-            if stop || epochs >= saved + self.checkpoint_epochs.max(1) as usize {
+            if self.stopped(shared) {
+                return self.put_aside(planned, trainer.checkpoint(), shared, wall());
+            }
+            let epochs = record.epochs.len();
+            if epochs >= saved + self.checkpoint_epochs.max(1) as usize {
                 let checkpoint = trainer.checkpoint();
                 self.store.put_aside(&planned.id, &Aside { wall_seconds: wall(), checkpoint })?;
                 saved = epochs;
             }
-            if stop {
-                lock(&shared.summary).put_aside += 1;
-                (self.report)(Event::PutAside(planned, trainer.record()));
-                return Ok(());
-            }
         }
         self.file(planned, &trainer.into_record(), shared, wall())
+    }
+
+    /// Puts a run aside, and leaves it.
+    fn put_aside(
+        &self,
+        planned: &Planned,
+        checkpoint: Checkpoint,
+        shared: &Shared,
+        wall_seconds: f64,
+    ) -> Result<()> {
+        let aside = Aside { wall_seconds, checkpoint };
+        self.store.put_aside(&planned.id, &aside)?;
+        lock(&shared.summary).put_aside += 1;
+        (self.report)(Event::PutAside(planned, &aside.checkpoint.record));
+        Ok(())
     }
 
     /// Files a run that is over.

@@ -27,6 +27,15 @@ const SMALL: &[&str] = &[
     "6",
 ];
 
+/// The same, but longer than it takes to stop them.
+fn long() -> Vec<&'static str> {
+    SMALL.iter().map(|word| if *word == "6" { "40" } else { word }).collect()
+}
+
+/// One of them, which leaves a checkpoint only if it is put aside.
+const ONE: &[&str] =
+    &["run", "--subset", "--jobs", "1", "--row", "2", "--checkpoint-epochs", "1000"];
+
 const RUN: &[&str] = &["run", "--subset", "--jobs", "2", "--checkpoint-epochs", "1"];
 
 /// The twelve runs, never disturbed.
@@ -77,12 +86,9 @@ fn killed_at_twenty_moments_and_nothing_is_lost() {
 
 #[test]
 fn told_to_stop_it_puts_its_runs_aside_and_goes_on_later() {
-    let long: Vec<&str> = SMALL.iter().map(|word| if *word == "6" { "40" } else { word }).collect();
-    let long = &long[..];
-    let one = &["run", "--subset", "--jobs", "1", "--row", "2", "--checkpoint-epochs", "1000"];
-    let sweep = Sweep::planned(long);
+    let sweep = Sweep::planned(&long());
     for signal in ["TERM", "USR1", "INT"] {
-        let mut worker = sweep.command(one).stderr(Stdio::piped()).spawn().unwrap();
+        let mut worker = sweep.command(ONE).stderr(Stdio::piped()).spawn().unwrap();
         std::thread::sleep(Duration::from_millis(400));
         kill(&mut worker, signal);
         let output = worker.wait_with_output().unwrap();
@@ -91,10 +97,35 @@ fn told_to_stop_it_puts_its_runs_aside_and_goes_on_later() {
         assert!(said.contains("put aside after epoch"), "{signal}: {said}");
         assert!(said.contains("the same command goes on"), "{signal}: {said}");
     }
-    let said = sweep.succeeds(one);
+    let said = sweep.succeeds(ONE);
     assert!(said.contains("goes on after epoch"), "{said}");
-    let whole = Sweep::planned(long);
-    whole.succeeds(one);
+    let whole = Sweep::planned(&long());
+    whole.succeeds(ONE);
+    assert_same(&sweep.tables(), &whole.tables());
+}
+
+#[test]
+fn interrupted_in_a_notebook_it_files_nothing_and_goes_on_later() {
+    // Two runs, one a thread.
+    let two = &["run", "--subset", "--jobs", "2", "--shard", "1/6", "--checkpoint-epochs", "1000"];
+    let sweep = Sweep::planned(&long());
+    let place = tempfile::tempdir().unwrap();
+    let button = place.path().join("interrupt");
+    let mut worker = sweep.command(two);
+    worker.env("INORM_KERNEL", "mark").env("INORM_INTERRUPT", &button);
+    let worker = worker.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(600));
+    fs::write(&button, []).unwrap();
+    let output = worker.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(said.matches("put aside after epoch").count(), 2, "{said}");
+    for (folder, files) in [("runs", 0), ("checkpoints", 2)] {
+        assert_eq!(fs::read_dir(sweep.folder().join(folder)).unwrap().count(), files, "{folder}");
+    }
+    sweep.succeeds(two);
+    let whole = Sweep::planned(&long());
+    whole.succeeds(two);
     assert_same(&sweep.tables(), &whole.tables());
 }
 

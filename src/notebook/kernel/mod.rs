@@ -68,9 +68,10 @@ pub fn attach() {
 
 /// Whether the reader has pressed the button that interrupts the cell.
 ///
-/// Trainings of this library look themselves, and return what they have. A loop of your own can
-/// do the same; one that does not is ended by force after three seconds, and every variable is
-/// lost. It costs next to nothing to ask often. Outside of this project's kernel it is never so.
+/// Trainings of this library look themselves, and return what they have; a sweep puts its runs
+/// aside, in ensembles at the end of an epoch. A loop of your own can do the same; one that does
+/// not is ended by force after three seconds, and every variable is lost. It costs next to nothing
+/// to ask often. Outside of this project's kernel it is never so.
 ///
 /// ```
 /// let mut steps = 0;
