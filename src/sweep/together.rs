@@ -171,8 +171,8 @@ impl Worker<'_> {
             (self.report)(Event::Started(member.planned, record.epochs.len()));
         }
         let mut saving = Saving { last: Instant::now(), took: Duration::ZERO, epochs: 0 };
+        let mut touched = Instant::now();
         while !companions.is_over() {
-            let mut touched = Instant::now();
             companions.epoch(&mut || {
                 if touched.elapsed() > HEARTBEAT {
                     members.iter().filter_map(|m| m.claim.as_ref()).for_each(Claim::touch);
