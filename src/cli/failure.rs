@@ -1,5 +1,6 @@
 //! What a command says when it cannot do what it was asked.
 
+use inorm::sweep::IN_OTHER_HANDS;
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -10,6 +11,8 @@ use std::process::ExitCode;
 pub enum Failure {
     /// The command line itself is wrong; exit code 2.
     Usage(String),
+    /// Somebody else is at it, and it may be done later; exit code 75.
+    InOtherHands(String),
     /// Everything else; exit code 1.
     Failed(String),
 }
@@ -35,10 +38,11 @@ impl Failure {
         Self::Failed(format!("cannot {doing} {}: {error}{next}", path.display()))
     }
 
-    /// 2 for a wrong command line, 1 for the rest.
+    /// 2 for a wrong command line, 75 for what may be done later, 1 for the rest.
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Usage(_) => ExitCode::from(2),
+            Self::InOtherHands(_) => ExitCode::from(IN_OTHER_HANDS),
             Self::Failed(_) => ExitCode::FAILURE,
         }
     }
@@ -47,7 +51,9 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Usage(message) | Self::Failed(message) => formatter.write_str(message),
+            Self::Usage(message) | Self::InOtherHands(message) | Self::Failed(message) => {
+                formatter.write_str(message)
+            }
         }
     }
 }

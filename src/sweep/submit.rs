@@ -5,6 +5,10 @@ use std::{fmt::Write, path::PathBuf};
 /// Slurm's job arrays have indices below its `MaxArraySize`, which is 1001 unless configured.
 const BLOCK: usize = 1000;
 
+/// The exit code of `inorm sweep run --row` if others have the row and it is not done: what is to
+/// be tried again later ends with this code (`EX_TEMPFAIL` of `sysexits.h`).
+pub const IN_OTHER_HANDS: u8 = 75;
+
 /// What to submit: some rows of a store's plan, one task each, and a merge after them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Submission {
@@ -38,8 +42,9 @@ pub struct Script {
 impl Submission {
     /// The job arrays: one for each thousand rows of the plan that has any to do.
     ///
-    /// A task that is warned puts its run aside and asks to be queued again; one that is
-    /// preempted is queued again by Slurm.
+    /// A task that is warned puts its run aside and asks to be queued again, as does one whose run
+    /// is in other hands: they may be those of a node that has died, which shows only after a
+    /// while. One that is preempted is queued again by Slurm.
     pub fn arrays(&self) -> Vec<Script> {
         let blocks = self.rows.chunk_by(|a, b| a / BLOCK == b / BLOCK);
         blocks.map(|rows| self.array(rows[0] / BLOCK, rows)).collect()
@@ -70,19 +75,21 @@ impl Submission {
              #SBATCH --open-mode=append\n\
              \n\
              # The warning reaches this shell, which passes it on: the run is put aside at the end\n\
-             # of its epoch, and the task queued again to go on with it.\n\
-             warned=\n\
-             trap 'warned=yes; kill -USR1 \"$worker\"' USR1\n\
+             # of its epoch, and the task queued again to go on with it. So is a task whose run\n\
+             # is in other hands. Slurm holds each back for two minutes.\n\
+             again=\n\
+             trap 'again=yes; kill -USR1 \"$worker\"' USR1\n\
              {command} &\n\
              worker=$!\n\
              wait \"$worker\"\n\
              code=$?\n\
-             if [ -n \"$warned\" ]; then\n    \
+             if [ -n \"$again\" ]; then\n    \
                  wait \"$worker\"\n    \
-                 code=$?\n    \
-                 [ \"$code\" -eq 0 ] || \
-             scontrol requeue \"${{SLURM_ARRAY_JOB_ID}}_${{SLURM_ARRAY_TASK_ID}}\"\n\
+                 code=$?\n\
              fi\n\
+             [ \"$code\" -ne {IN_OTHER_HANDS} ] || again=yes\n\
+             [ \"$code\" -eq 0 ] || [ -z \"$again\" ] || \
+             scontrol requeue \"${{SLURM_ARRAY_JOB_ID}}_${{SLURM_ARRAY_TASK_ID}}\"\n\
              exit \"$code\"\n"
         );
         Script { name: format!("array-{first}.sh"), text }
@@ -135,6 +142,7 @@ fn ranges(numbers: &[usize]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     fn submission(rows: Vec<usize>) -> Submission {
         Submission {
@@ -158,6 +166,32 @@ mod tests {
         assert!(arrays[1].text.contains("#SBATCH --array=0-1,200%64\n"), "{}", arrays[1].text);
         assert!(arrays[1].text.contains("--row $((SLURM_ARRAY_TASK_ID + 1000)) --subset &"));
         assert!(submission(vec![]).arrays().is_empty());
+    }
+
+    #[test]
+    fn a_task_is_queued_again_if_its_run_is_in_other_hands() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = |name: &str, script: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+            path
+        };
+        program("scontrol", "echo \"$@\"");
+        let inorm = program("inorm", "exit \"$CODE\"");
+        let script = &Submission { program: inorm, ..submission(vec![4]) }.arrays()[0].text;
+        for (code, said) in [(0, ""), (1, ""), (i32::from(IN_OTHER_HANDS), "requeue 7_4\n")] {
+            let output = std::process::Command::new("/bin/sh")
+                .args(["-c", script])
+                .env("PATH", folder.path())
+                .env("CODE", code.to_string())
+                .env("SLURM_ARRAY_JOB_ID", "7")
+                .env("SLURM_ARRAY_TASK_ID", "4")
+                .output()
+                .unwrap();
+            assert_eq!(output.status.code(), Some(code), "{output:?}");
+            assert_eq!(String::from_utf8(output.stdout).unwrap(), said);
+        }
     }
 
     #[test]

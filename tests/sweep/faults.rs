@@ -4,7 +4,7 @@
 use crate::store::{Sweep, assert_same, inorm};
 use inorm::{
     polars::prelude::Column,
-    sweep::{Store, Tables, merge, read_table, write_table},
+    sweep::{Holder, IN_OTHER_HANDS, Store, Tables, merge, read_table, write_table},
 };
 use rand::{Rng, SeedableRng};
 use std::{
@@ -145,6 +145,24 @@ fn two_sweeps_on_one_store_share_the_work() {
     let distinct: HashSet<_> = filed.iter().collect();
     assert_eq!((filed.len(), distinct.len()), (12, 12), "{filed:?}");
     assert_same(&sweep.tables(), &undisturbed().tables());
+}
+
+#[test]
+fn a_row_in_other_hands_is_not_taken_for_done() {
+    let sweep = Sweep::planned(SMALL);
+    let row = &["run", "--subset", "--row", "0"];
+    let claim = sweep.folder().join("claims").join(&sweep.plan()[0].id);
+    let elsewhere = Holder { pid: 1, started: 1, host: "elsewhere".to_owned() };
+    fs::write(&claim, serde_json::to_vec(&elsewhere).unwrap()).unwrap();
+    let output = sweep.command(row).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(i32::from(IN_OTHER_HANDS)), "{said}");
+    assert!(said.contains("inorm: row 0 is in other hands; run the same command again"), "{said}");
+    fs::remove_file(&claim).unwrap();
+    for filed in ["1 runs filed", "0 runs filed"] {
+        let said = sweep.succeeds(row);
+        assert!(said.contains(filed), "{said}");
+    }
 }
 
 #[test]

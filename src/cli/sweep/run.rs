@@ -92,7 +92,7 @@ pub fn run(options: &RunSweep) -> Outcome {
         }
         (true, Device::Cuda) => work_on_gpu(&worker, &plan, options.memory)?,
     };
-    conclude(&summary)
+    conclude(&summary, options.row)
 }
 
 /// What ensembles are trained on.
@@ -165,7 +165,7 @@ impl RunSweep {
     }
 }
 
-fn conclude(summary: &Summary) -> Outcome {
+fn conclude(summary: &Summary, row: Option<usize>) -> Outcome {
     let Summary { filed, diverged, put_aside, broken, left } = summary;
     say(format_args!(
         "{filed} runs filed ({diverged} diverged), {left} left ({put_aside} put aside)"
@@ -174,10 +174,16 @@ fn conclude(summary: &Summary) -> Outcome {
         let (count, ids) = (broken.len(), broken.join(", "));
         return Err(Failure::new(format!("{count} runs broke down: {ids}; all others went on")));
     }
-    if *put_aside > 0 {
+    if *put_aside > 0 || (*left > 0 && STOP.load(Ordering::Relaxed)) {
         return Err(Failure::new("told to stop; the same command goes on where it left"));
     }
-    Ok(())
+    match row {
+        // Whoever wants this row and no other has not got it.
+        Some(row) if *left > 0 => Err(Failure::InOtherHands(format!(
+            "row {row} is in other hands; run the same command again later"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// The first signal asks to put runs aside, which happens at the end of their epoch; the second
