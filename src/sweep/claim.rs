@@ -1,6 +1,6 @@
 //! Who is working on a run: one file a run, made by exactly one worker.
 
-use super::files::{draft_of, host_name, write_atomically};
+use super::files::{draft_of, host_name, locked};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -53,6 +53,8 @@ fn start_of(pid: u32) -> Option<u64> {
 #[derive(Debug)]
 pub struct Claim {
     path: PathBuf,
+    /// What stands in the file.
+    text: Vec<u8>,
 }
 
 impl Claim {
@@ -63,21 +65,20 @@ impl Claim {
     pub(super) fn take(path: PathBuf) -> Result<Option<Self>> {
         let text = serde_json::to_vec(&Holder::this_process()).expect("numbers and text");
         if create(&path, &text)? {
-            return Ok(Some(Self { path }));
+            return Ok(Some(Self { path, text }));
         }
-        if !left_behind(&path)? {
+        if let Some((_, false)) = holder(&path)? {
             return Ok(None);
         }
-        // Of all who find it left behind only one may take it over.
-        let folder = path.parent().unwrap_or(Path::new("."));
-        let door = folder.join("takeover.lock");
-        let lock = File::create(&door).map_err(|e| Error::io("create", &door, e))?;
-        lock.lock().map_err(|e| Error::io("lock", &door, e))?;
-        if !left_behind(&path)? {
-            return Ok(None);
+        // Of all who find it left behind only one may remove it. Then it is anybody's: another who
+        // comes just now may be the first to create it.
+        let _alone = locked(&path.with_file_name("takeover.lock"))?;
+        match holder(&path)? {
+            Some((_, false)) => return Ok(None),
+            Some((_, true)) => remove(&path)?,
+            None => {}
         }
-        write_atomically(&path, |file| std::io::Write::write_all(file, &text))?;
-        Ok(Some(Self { path }))
+        Ok(create(&path, &text)?.then(|| Self { path, text }))
     }
 
     /// Shows workers on other machines that this one is alive.
@@ -92,7 +93,17 @@ impl Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
+        // Somebody may have taken it over, because this machine had been silent for too long.
+        if fs::read(&self.path).is_ok_and(|text| text == self.text) {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(Error::io("remove", path, e)),
+        _ => Ok(()),
     }
 }
 
@@ -127,13 +138,10 @@ pub(super) fn holder(path: &Path) -> Result<Option<(Option<Holder>, bool)>> {
     Ok(Some((holder, gone)))
 }
 
-fn left_behind(path: &Path) -> Result<bool> {
-    Ok(holder(path)?.is_none_or(|(_, gone)| gone))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     fn write_holder(path: &Path, holder: &Holder) {
         fs::write(path, serde_json::to_vec(holder).unwrap()).unwrap();
@@ -157,6 +165,39 @@ mod tests {
             drop(claims);
             assert!(!path.exists());
         }
+    }
+
+    #[test]
+    fn of_many_who_come_and_go_one_at_a_time_has_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        let (holders, taken) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let come_and_go = || {
+            for _ in 0..100 {
+                let Some(claim) = Claim::take(path.clone()).unwrap() else { continue };
+                assert_eq!(holders.fetch_add(1, Ordering::SeqCst), 0);
+                taken.fetch_add(1, Ordering::SeqCst);
+                holders.fetch_sub(1, Ordering::SeqCst);
+                drop(claim);
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(come_and_go);
+            }
+        });
+        assert!(taken.into_inner() > 0 && !path.exists());
+    }
+
+    #[test]
+    fn a_claim_that_was_taken_over_is_not_given_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        let claim = Claim::take(path.clone()).unwrap().expect("nobody else is here");
+        let other = Holder { host: "elsewhere".to_owned(), ..Holder::this_process() };
+        write_holder(&path, &other);
+        drop(claim);
+        assert_eq!(holder(&path).unwrap(), Some((Some(other), false)));
     }
 
     #[test]

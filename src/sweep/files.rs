@@ -106,6 +106,14 @@ pub(super) fn write_atomically(
     })
 }
 
+/// Waits for everybody else who holds this lock, which is a file; holds it until the file that
+/// this returns is dropped.
+pub(super) fn locked(door: &Path) -> Result<File> {
+    let lock = File::create(door).map_err(|e| Error::io("create", door, e))?;
+    lock.lock().map_err(|e| Error::io("lock", door, e))?;
+    Ok(lock)
+}
+
 /// A name beside `path` that nobody else uses.
 pub(super) fn draft_of(path: &Path) -> PathBuf {
     static COUNT: AtomicU64 = AtomicU64::new(0);

@@ -14,7 +14,7 @@
 
 use super::{
     Claim, Holder, Planned, Provenance, claim,
-    files::{DRAFT, is_whole, write_atomically, write_table},
+    files::{DRAFT, is_whole, locked, write_atomically, write_table},
     rows::{self, DataIdentity},
 };
 use crate::{
@@ -107,9 +107,7 @@ impl Store {
     /// If the plan cannot be read or written.
     pub fn extend_plan(&self, runs: &[Planned]) -> Result<(usize, usize)> {
         let path = self.folder.join("plan.jsonl");
-        let door = self.folder.join("plan.lock");
-        let lock = File::create(&door).map_err(|e| Error::io("create", &door, e))?;
-        lock.lock().map_err(|e| Error::io("lock", &door, e))?;
+        let _alone = locked(&self.folder.join("plan.lock"))?;
         let mut plan = if path.exists() { self.plan()? } else { Vec::new() };
         let known: HashSet<String> = plan.iter().map(|planned| planned.id.clone()).collect();
         let before = plan.len();
