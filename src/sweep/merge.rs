@@ -2,7 +2,7 @@
 
 use super::{
     SCHEMA, Store,
-    files::{read_table, write_table},
+    files::{locked, read_table, write_table},
 };
 use crate::{
     Condition, Error, Result,
@@ -70,7 +70,6 @@ impl Tables {
 
     /// Writes them.
     fn write(&mut self, folder: &Path) -> Result<()> {
-        std::fs::create_dir_all(folder).map_err(|e| Error::io("create folder", folder, e))?;
         // The runs come last: a row there promises that the rows in the other tables are there.
         write_table(&path_of(folder, "measurements"), &mut self.measurements)?;
         write_table(&path_of(folder, "epochs"), &mut self.epochs)?;
@@ -141,37 +140,47 @@ impl Tables {
     }
 }
 
-/// Adds what is filed in `stores` to the tables in the folder `into`.
+/// Adds what is filed in `stores` to the tables in the folder `into`. Several may do so at once.
 ///
 /// # Errors
-/// If a part is damaged, or the rows are of different schemas or images: nothing is written then.
+/// If a part is damaged, or the rows are of different schemas or images: no table is written then.
 pub fn merge(stores: &[Store], into: &Path) -> Result<Merged> {
-    let before = if path_of(into, "runs").exists() { Some(Tables::read(into)?) } else { None };
-    let known = before.as_ref().map_or(0, |tables| tables.runs.height());
-    let mut all = before.map(|tables| (into.to_owned(), tables));
+    let mut filed: Option<Placed> = None;
     for store in stores {
         let Some(newer) = Tables::of_store(store)? else { continue };
         check_alike(&newer.runs, store.folder())?;
-        all = Some(match all {
-            None => (store.folder().to_owned(), newer),
-            Some((from, older)) => {
-                check_same(&older.runs, &from, &newer.runs, store.folder())?;
-                (from, older.with(newer)?)
-            }
-        });
+        filed = Some(joined(filed, (store.folder().to_owned(), newer))?);
     }
-    let Some((_, tables)) = all else {
-        let place = stores.first().map_or(into, Store::folder);
+    let there = path_of(into, "runs");
+    let Some(filed) = filed else {
+        if there.exists() {
+            return Ok(Merged { added: 0, runs: Tables::read(into)?.runs.height() });
+        }
         return Err(Error::malformed(
-            place,
+            stores.first().map_or(into, Store::folder),
             "has no finished run",
             "at least one; `inorm sweep run` makes them",
         ));
     };
-    let mut tables = tables.sorted()?;
+    std::fs::create_dir_all(into).map_err(|e| Error::io("create folder", into, e))?;
+    // Who reads the tables and writes them with more in them must not do so beside another.
+    let _alone = locked(&into.join("merge.lock"))?;
+    let before = if there.exists() { Some((into.to_owned(), Tables::read(into)?)) } else { None };
+    let known = before.as_ref().map_or(0, |(_, tables)| tables.runs.height());
+    let mut tables = joined(before, filed)?.1.sorted()?;
     tables.write(into)?;
     let runs = tables.runs.height();
     Ok(Merged { added: runs - known, runs })
+}
+
+/// Tables, and where they are from.
+type Placed = (PathBuf, Tables);
+
+/// These tables in one, from where the older ones are.
+fn joined(older: Option<Placed>, (place, newer): Placed) -> Result<Placed> {
+    let Some((from, older)) = older else { return Ok((place, newer)) };
+    check_same(&older.runs, &from, &newer.runs, &place)?;
+    Ok((from, older.with(newer)?))
 }
 
 fn path_of(folder: &Path, table: &str) -> PathBuf {

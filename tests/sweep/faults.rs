@@ -234,6 +234,26 @@ fn merging_adds_to_what_was_merged_before() {
     assert_same(&tables, &undisturbed().merged());
 }
 
+#[test]
+fn merging_at_once_into_one_folder_loses_nothing() {
+    let sweeps = ["1/2", "2/2"].map(|shard| {
+        let sweep = Sweep::planned(SMALL);
+        sweep.succeeds(&[RUN, &["--shard", shard]].concat());
+        sweep
+    });
+    let stores = sweeps.each_ref().map(|sweep| Store::open(sweep.folder()).unwrap());
+    for _ in 0..10 {
+        let place = tempfile::tempdir().unwrap();
+        let into = place.path();
+        std::thread::scope(|scope| {
+            for store in stores.chunks(1) {
+                scope.spawn(move || merge(store, into).unwrap());
+            }
+        });
+        assert_eq!(Tables::read(into).unwrap().runs.height(), 12);
+    }
+}
+
 /// A thousand runs of one epoch.
 const THOUSAND: &[&str] = &[
     "--conditions",
