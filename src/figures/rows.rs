@@ -1,7 +1,10 @@
 //! Tables as rows with types. Every figure reads its tables here, so every figure reports a
 //! missing column, a wrong type or an unknown name in the same words.
 
-use crate::{Condition, Error, Result};
+use crate::{
+    Condition, Error, Result,
+    configuration::{EPOCHS, LAMBDA},
+};
 use polars::prelude::{Column, DataFrame, DataType};
 
 /// How a run ended.
@@ -34,6 +37,15 @@ pub struct Run {
     pub outcome: Outcome,
     /// After the last epoch, a fraction.
     pub test_accuracy: f64,
+}
+
+impl Run {
+    /// Whether it is one of the paper's: in one of its configurations, for 50 epochs, with
+    /// λ = 0.01. No other is compared with what was published.
+    pub fn is_papers(&self) -> bool {
+        let protocol = (self.epochs, self.lambda) == (i64::from(EPOCHS), LAMBDA);
+        protocol && self.config.is_some()
+    }
 }
 
 /// One epoch of a run.

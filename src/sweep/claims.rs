@@ -2,7 +2,7 @@
 
 use crate::{
     Condition, Error, Result,
-    configuration::{EPOCHS, LAMBDA, WIDEST},
+    configuration::WIDEST,
     figures::{
         published_for,
         rows::{self, Run},
@@ -122,12 +122,7 @@ impl PaperClaim {
     /// The runs of both networks with the same configuration and seed.
     fn pairs<'r>(&self, runs: &'r [Run]) -> Vec<[&'r Run; 2]> {
         let mut joined: BTreeMap<_, [Option<&Run>; 2]> = BTreeMap::new();
-        let papers = |r: &&Run| {
-            // Shorter runs say nothing about the paper's.
-            (r.epsilon, r.epochs, r.lambda) == (WIDEST, i64::from(EPOCHS), LAMBDA)
-                && r.config.is_some()
-        };
-        for run in runs.iter().filter(papers) {
+        for run in runs.iter().filter(|run| run.epsilon == WIDEST && run.is_papers()) {
             let side = [self.network, self.than].iter().position(|c| *c == run.condition);
             if let Some(side) = side {
                 joined.entry((run.config, run.seed)).or_default()[side] = Some(run);

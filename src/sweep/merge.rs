@@ -4,11 +4,7 @@ use super::{
     SCHEMA, Store,
     files::{locked, read_table, write_table},
 };
-use crate::{
-    Condition, Error, Result,
-    configuration::{EPOCHS, LAMBDA},
-    figures::rows,
-};
+use crate::{Condition, Error, Result, figures::rows};
 use polars::prelude::{BooleanChunked, DataFrame, IdxCa, IdxSize, NewChunkedArray};
 use std::{
     collections::{HashMap, HashSet},
@@ -49,13 +45,12 @@ impl Tables {
         })
     }
 
-    /// What belongs to runs of the paper's protocol: 50 epochs, λ = 0.01. Figures show nothing else.
+    /// What belongs to [the paper's](rows::Run::is_papers) runs. Figures show nothing else.
     ///
     /// # Errors
     /// If the table of runs lacks a column.
     pub fn of_paper(&self) -> Result<Self> {
-        let papers = |run: &rows::Run| run.epochs == i64::from(EPOCHS) && run.lambda == LAMBDA;
-        let runs = rows::runs(&self.runs)?.into_iter().filter(papers);
+        let runs = rows::runs(&self.runs)?.into_iter().filter(rows::Run::is_papers);
         let ids: HashSet<String> = runs.map(|run| run.id).collect();
         let of_these = |table: &DataFrame| -> Result<DataFrame> {
             let keep: Vec<bool> = texts(table, "id")?.iter().map(|id| ids.contains(id)).collect();

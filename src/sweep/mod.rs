@@ -26,5 +26,5 @@ pub use plan::{Planned, Profile, Selection};
 pub use rows::{Provenance, SCHEMA, data_source};
 pub use store::{Progress, Store};
 pub use submit::{IN_OTHER_HANDS, Script, Submission};
-pub use table::{comparison, outside_published};
+pub use table::{comparison, left_out, outside_published};
 pub use work::{Event, Shard, Summary, Worker, cost};

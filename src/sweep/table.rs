@@ -2,13 +2,12 @@
 
 use crate::{
     Condition, Result,
-    configuration::LAMBDA,
     dataset::CHANCE,
     figures::{
         Published, published_for,
         rows::{self, Run},
     },
-    statistics::{BoxStatistics, bootstrap, holm, mann_whitney, median, stars},
+    statistics::{BoxStatistics, holm, mann_whitney, stars},
 };
 use polars::prelude::{DataFrame, df};
 
@@ -19,7 +18,6 @@ const REFERENCE: Condition = Condition::ELn;
 struct Group<'a> {
     condition: Condition,
     epsilon: f64,
-    epochs: i64,
     runs: Vec<&'a Run>,
 }
 
@@ -46,12 +44,12 @@ impl Group<'_> {
 }
 
 /// One row for each ε and condition: number of runs, how many are at chance, quartiles of the
-/// test accuracy and a 95 % bootstrap interval of its median (fractions), what was published,
-/// and the comparison with `e_ln` at the same ε: U, p, p corrected by Holm for the conditions of
-/// that ε, the paper's stars (of the uncorrected p), and Cliff's δ.
+/// test accuracy (fractions), what was published, and the comparison with `e_ln` at the same ε:
+/// U, p, p corrected by Holm for the conditions of that ε, the paper's stars (of the uncorrected
+/// p), and Cliff's δ.
 ///
-/// The test takes all runs, those at chance included. Runs with another λ than the paper's 0.01
-/// are left out.
+/// The test takes all runs, those at chance included. Runs that are none of
+/// [the paper's](Run::is_papers) are left out; [`left_out`] counts them.
 ///
 /// # Errors
 /// If `runs` is no table of runs.
@@ -62,8 +60,6 @@ pub fn comparison(runs: &DataFrame) -> Result<DataFrame> {
     let tests: Vec<Option<[f64; 3]>> = tests.collect::<Result<_>>()?;
     let corrected = corrected(&groups, &tests);
     let boxes: Vec<_> = groups.iter().map(|g| BoxStatistics::of(&g.shown())).collect();
-    let middle = |values: &[f64]| median(values).unwrap_or(f64::NAN);
-    let intervals: Vec<_> = groups.iter().map(|g| bootstrap(&g.shown(), middle, 0.95, 0)).collect();
     let published = |f: fn(&Published) -> f64| -> Vec<Option<f64>> {
         groups.iter().map(|g| g.published().map(f)).collect()
     };
@@ -74,14 +70,11 @@ pub fn comparison(runs: &DataFrame) -> Result<DataFrame> {
     Ok(df!(
         "epsilon" => groups.iter().map(|g| g.epsilon).collect::<Vec<_>>(),
         "condition" => groups.iter().map(|g| g.condition.name()).collect::<Vec<_>>(),
-        "epochs" => groups.iter().map(|g| g.epochs).collect::<Vec<_>>(),
         "n" => groups.iter().map(|g| g.runs.len() as u32).collect::<Vec<_>>(),
         "at_chance" => groups.iter().map(|g| g.at_chance() as u32).collect::<Vec<_>>(),
         "q1" => of_box(|b| b.q1),
         "median" => of_box(|b| b.median),
         "q3" => of_box(|b| b.q3),
-        "median_low" => intervals.iter().map(|i| i.map(|i| i.low)).collect::<Vec<_>>(),
-        "median_high" => intervals.iter().map(|i| i.map(|i| i.high)).collect::<Vec<_>>(),
         "published_n" =>
             groups.iter().map(|g| g.published().map(|p| p.runs as u32)).collect::<Vec<_>>(),
         "published_at_chance" => groups
@@ -97,6 +90,14 @@ pub fn comparison(runs: &DataFrame) -> Result<DataFrame> {
         "stars" => tests.iter().map(|t| t.map(|t| stars(t[1]))).collect::<Vec<_>>(),
         "delta" => of_test(2),
     )?)
+}
+
+/// How many runs are none of [the paper's](Run::is_papers), and so left out of [`comparison`].
+///
+/// # Errors
+/// If `runs` is no table of runs.
+pub fn left_out(runs: &DataFrame) -> Result<usize> {
+    Ok(rows::runs(runs)?.iter().filter(|run| !run.is_papers()).count())
 }
 
 /// The runs whose test accuracy lies further than `margin` outside the published range at their
@@ -127,43 +128,33 @@ pub fn outside_published(runs: &DataFrame, margin: f64) -> Result<DataFrame> {
 }
 
 fn papers(runs: &[Run]) -> impl Iterator<Item = &Run> {
-    runs.iter().filter(|run| run.lambda == LAMBDA)
+    runs.iter().filter(|run| run.is_papers())
 }
 
-/// By ε, then condition, then number of epochs.
+/// By ε, then condition.
 fn grouped(runs: &[Run]) -> Vec<Group<'_>> {
     let mut groups: Vec<Group> = Vec::new();
     for run in papers(runs) {
-        let found = groups.iter_mut().find(|group| {
-            (group.condition, group.epsilon, group.epochs)
-                == (run.condition, run.epsilon, run.epochs)
-        });
+        let found = groups
+            .iter_mut()
+            .find(|group| (group.condition, group.epsilon) == (run.condition, run.epsilon));
         match found {
             Some(group) => group.runs.push(run),
             None => groups.push(Group {
                 condition: run.condition,
                 epsilon: run.epsilon,
-                epochs: run.epochs,
                 runs: vec![run],
             }),
         }
     }
-    groups.sort_by(|a, b| {
-        a.epsilon
-            .total_cmp(&b.epsilon)
-            .then(a.condition.cmp(&b.condition))
-            .then(a.epochs.cmp(&b.epochs))
-    });
+    groups.sort_by(|a, b| a.epsilon.total_cmp(&b.epsilon).then(a.condition.cmp(&b.condition)));
     groups
-}
-
-fn alike(a: &Group, b: &Group) -> bool {
-    (a.epsilon, a.epochs) == (b.epsilon, b.epochs)
 }
 
 /// U, p, δ; `None` for the reference itself, or without it.
 fn against_reference(group: &Group, groups: &[Group]) -> Result<Option<[f64; 3]>> {
-    let reference = groups.iter().find(|other| other.condition == REFERENCE && alike(other, group));
+    let reference =
+        groups.iter().find(|other| other.condition == REFERENCE && other.epsilon == group.epsilon);
     let Some(reference) = reference.filter(|_| group.condition != REFERENCE) else {
         return Ok(None);
     };
@@ -176,7 +167,7 @@ fn corrected(groups: &[Group], tests: &[Option<[f64; 3]>]) -> Vec<Option<f64>> {
     let mut result = vec![None; groups.len()];
     for group in groups {
         let family: Vec<(usize, f64)> = (0..groups.len())
-            .filter(|&k| alike(&groups[k], group))
+            .filter(|&k| groups[k].epsilon == group.epsilon)
             .filter_map(|k| Some((k, tests[k]?[1])))
             .collect();
         let p: Vec<f64> = family.iter().map(|(_, p)| *p).collect();
@@ -192,6 +183,7 @@ mod tests {
     use super::*;
     use crate::figures::rows::tests::runs_table;
     use Condition::{ELn, INormFull, INormScale};
+    use polars::prelude::Column;
 
     fn table() -> DataFrame {
         let mut rows = Vec::new();
@@ -227,8 +219,27 @@ mod tests {
         assert!(p < 0.01 && corrected == p, "the largest of two is not corrected");
         assert_eq!(number("p_holm", 3).unwrap(), 2.0 * number("p", 3).unwrap());
         assert_eq!(text("stars", 3).get_str(), Some("***"));
-        let interval = [number("median_low", 2).unwrap(), number("median_high", 2).unwrap()];
-        assert!(interval[0] < 0.8547 && 0.8547 < interval[1], "{interval:?}");
+    }
+
+    #[test]
+    fn only_the_papers_runs_are_compared_and_the_others_counted() {
+        let mut runs = table();
+        let (before, rows) = (comparison(&runs).unwrap(), runs.height());
+        let others = [
+            Column::new("epochs".into(), vec![2i32; rows]),
+            Column::new("lambda".into(), vec![0.1f64; rows]),
+            Column::new("config".into(), vec![None::<i32>; rows]),
+        ];
+        assert_eq!(left_out(&runs).unwrap(), 0);
+        for column in others {
+            let (mut other, name) = (table(), column.name().to_string());
+            other.with_column(column).unwrap();
+            assert_eq!(comparison(&other).unwrap().height(), 0, "{name}");
+            assert_eq!(outside_published(&other, 0.0).unwrap().height(), 0, "{name}");
+            runs = runs.vstack(&other).unwrap();
+        }
+        assert_eq!(left_out(&runs).unwrap(), 3 * rows);
+        assert!(comparison(&runs).unwrap().equals_missing(&before));
     }
 
     #[test]

@@ -38,6 +38,10 @@ const ONE: &[&str] =
 
 const RUN: &[&str] = &["run", "--subset", "--jobs", "2", "--checkpoint-epochs", "1"];
 
+/// One run of one epoch.
+const TINY: &[&str] =
+    &["--conditions", "e_ln", "--configs", "13", "--epsilons", "0.75", "--epochs", "1"];
+
 /// The twelve runs, never disturbed.
 fn undisturbed() -> Sweep {
     let sweep = Sweep::planned(SMALL);
@@ -187,16 +191,24 @@ fn a_truncated_part_is_named_and_made_again() {
 }
 
 #[test]
+fn a_shorter_run_than_the_papers_is_left_out_of_the_table() {
+    let sweep = Sweep::planned(TINY);
+    sweep.succeeds(RUN);
+    let said = sweep.succeeds(&["table"]);
+    assert!(said.contains("50 epochs, λ = 0.01): 1 of 1 runs"), "{said}");
+    assert!(!said.contains("e_ln  "), "{said}");
+}
+
+#[test]
 fn results_that_do_not_belong_together_are_not_mixed() {
-    let few = &["--conditions", "e_ln", "--configs", "13", "--epsilons", "0.75", "--epochs", "1"];
-    let subset = Sweep::planned(few);
+    let subset = Sweep::planned(TINY);
     subset.succeeds(RUN);
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/fashion-mnist-subset");
     let other = &["run", "--jobs", "1", "--data", folder.to_str().unwrap()];
     let said = subset.fails(other);
     assert!(said.contains("data.json") && said.contains("another --store"), "{said}");
 
-    let elsewhere = Sweep::planned(few);
+    let elsewhere = Sweep::planned(TINY);
     elsewhere.succeeds(other);
     let into = tempfile::tempdir().unwrap();
     let stores = [&subset, &elsewhere].map(|s| Store::open(s.folder()).unwrap());

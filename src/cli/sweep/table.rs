@@ -3,9 +3,10 @@
 use super::super::Outcome;
 use clap::Args;
 use inorm::{
+    configuration::{EPOCHS, LAMBDA},
     notebook::Table,
     polars::prelude::DataFrame,
-    sweep::{Store, Tables, claims_markdown, comparison, outside_published},
+    sweep::{Store, Tables, claims_markdown, comparison, left_out, outside_published},
 };
 use std::path::{Path, PathBuf};
 
@@ -29,6 +30,13 @@ pub fn run(options: &ShowTable) -> Outcome {
     println!("{}\n", comparison_table(comparison(&runs)?).text());
     let outside = outside_published(&runs, MARGIN)?;
     println!("{}", outside_table(outside).text());
+    let (others, all) = (left_out(&runs)?, runs.height());
+    if others > 0 {
+        println!(
+            "\nLeft out as none of the paper's (its configurations, {EPOCHS} epochs, \
+             λ = {LAMBDA}): {others} of {all} runs"
+        );
+    }
     Ok(())
 }
 
