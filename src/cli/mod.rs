@@ -94,7 +94,12 @@ pub fn parse() -> Outcome<Command> {
 
 /// Carries out one command.
 pub fn run(command: Command) -> Outcome {
-    if !matches!(command, Command::Kernel { .. } | Command::Undertaker { .. }) {
+    let goes_on = match &command {
+        Command::Kernel { .. } | Command::Undertaker { .. } => true,
+        Command::Sweep(sweep) => sweep.trains(),
+        _ => false,
+    };
+    if !goes_on {
         end_quietly_with_a_pipe();
     }
     match command {
@@ -116,7 +121,8 @@ pub fn run(command: Command) -> Outcome {
     }
 }
 
-/// `inorm … | head` is no fault: the command ends when nobody reads on. A kernel must not.
+/// `inorm … | head` is no fault: the command ends when nobody reads on. A kernel must not, nor a
+/// worker with runs in its hands.
 fn end_quietly_with_a_pipe() {
     // SAFETY: sets a signal to what the system does by default.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };

@@ -134,6 +134,24 @@ fn interrupted_in_a_notebook_it_files_nothing_and_goes_on_later() {
 }
 
 #[test]
+fn nobody_reads_what_it_says_and_it_goes_on() {
+    let sweep = Sweep::planned(&long());
+    let spawn = || {
+        let mut command = sweep.command(ONE);
+        let mut worker = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop((worker.stdout.take(), worker.stderr.take()));
+        worker
+    };
+    let mut worker = spawn();
+    std::thread::sleep(Duration::from_millis(400));
+    kill(&mut worker, "INT");
+    assert_eq!(worker.wait().unwrap().code(), Some(1));
+    assert_eq!(fs::read_dir(sweep.folder().join("checkpoints")).unwrap().count(), 1);
+    assert!(spawn().wait().unwrap().success());
+    assert_eq!(sweep.tables().runs.height(), 1);
+}
+
+#[test]
 fn two_sweeps_on_one_store_share_the_work() {
     let sweep = Sweep::planned(SMALL);
     let spawn = || sweep.command(RUN).stderr(Stdio::piped()).spawn().unwrap();

@@ -30,6 +30,13 @@ pub enum Sweep {
     Submit(submit::Submit),
 }
 
+impl Sweep {
+    /// Whether this trains runs.
+    pub fn trains(&self) -> bool {
+        matches!(self, Self::Run(_))
+    }
+}
+
 /// Where a sweep lives.
 #[derive(Args)]
 pub struct Place {
