@@ -50,7 +50,7 @@ fn on_gpu(_: usize, _: &FashionMnist) {
 
 /// The ten conditions of the paper's sweep in its first configurations.
 fn runs(configurations: usize) -> Vec<Run> {
-    let mut selection = Profile::Paper.selection();
+    let mut selection = Profile::Paper.selection().expect("figures of the paper");
     selection.configurations.truncate(configurations);
     selection.epsilons = vec![0.75];
     selection.epochs = u32::MAX;

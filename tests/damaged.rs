@@ -193,7 +193,7 @@ fn names() {
     });
     Kind("profiles", 16 * KB).damage(b"figure 7", 2_000, |bytes| {
         let profile = String::from_utf8_lossy(bytes).parse::<Profile>();
-        profile.is_ok_and(|profile| !profile.selection().conditions.is_empty())
+        profile.is_ok_and(|profile| profile.selection().is_ok())
     });
     Kind("shards", 16 * KB).damage(b"12/345", 2_000, |bytes| {
         let shard = String::from_utf8_lossy(bytes).parse::<Shard>();

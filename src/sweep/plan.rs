@@ -70,7 +70,7 @@ impl FromStr for Profile {
 }
 
 impl Profile {
-    fn conditions(self) -> Vec<Condition> {
+    fn conditions(self) -> Result<Vec<Condition>> {
         use Condition as C;
         let conditions: &[Condition] = match self {
             Self::Quick => &[C::EiNone, C::ELn, C::INormNone, C::INormFull],
@@ -81,7 +81,8 @@ impl Profile {
             Self::Figure(6) => {
                 &[C::ELn, C::INormScale, C::INormDecorrelate, C::INormCenter, C::INormFull]
             }
-            Self::Figure(_) => &[C::ELn, C::INormLateral, C::INormCenter, C::INormFull],
+            Self::Figure(7) => &[C::ELn, C::INormLateral, C::INormCenter, C::INormFull],
+            Self::Figure(other) => return Err(Error::invalid("figure", other, "2 to 7")),
             Self::Appendix => &[C::INormNone],
             Self::Paper => &[
                 C::EiNone,
@@ -96,20 +97,23 @@ impl Profile {
                 C::INormSubNone,
             ],
         };
-        conditions.to_vec()
+        Ok(conditions.to_vec())
     }
 
     /// The selection that this profile stands for.
-    pub fn selection(self) -> Selection {
+    ///
+    /// # Errors
+    /// If there are no runs in the figure of that number.
+    pub fn selection(self) -> Result<Selection> {
         let paper = Selection {
-            conditions: self.conditions(),
+            conditions: self.conditions()?,
             configurations: (0..configurations().len()).collect(),
             epsilons: EPSILONS.to_vec(),
             seeds: vec![0],
             lambdas: vec![LAMBDA],
             epochs: EPOCHS,
         };
-        match self {
+        Ok(match self {
             Self::Quick => {
                 Selection { configurations: vec![0], epsilons: vec![0.0, 0.75], epochs: 2, ..paper }
             }
@@ -119,7 +123,7 @@ impl Profile {
                 ..paper
             },
             Self::Figure(_) | Self::Paper => paper,
-        }
+        })
     }
 }
 
@@ -181,32 +185,34 @@ mod tests {
 
     #[test]
     fn the_paper_is_1200_runs_and_contains_every_figure() {
-        let paper = Profile::Paper.selection().plan().unwrap();
+        let paper = Profile::Paper.selection().unwrap().plan().unwrap();
         assert_eq!(paper.len(), 10 * 30 * 4);
         for number in 2..=7 {
             let profile: Profile = format!("figure {number}").parse().unwrap();
-            let figure = profile.selection().plan().unwrap();
+            let figure = profile.selection().unwrap().plan().unwrap();
             assert!(figure.iter().all(|planned| paper.contains(planned)), "figure {number}");
         }
-        let appendix = Profile::Appendix.selection().plan().unwrap();
+        let appendix = Profile::Appendix.selection().unwrap().plan().unwrap();
         assert_eq!(appendix.len(), 6 * 30);
         assert_eq!(appendix.iter().filter(|planned| paper.contains(planned)).count(), 30);
     }
 
     #[test]
     fn what_cannot_be_planned_is_refused_and_nothing_is_planned_twice() {
-        let mut selection = Profile::Quick.selection();
+        let mut selection = Profile::Quick.selection().unwrap();
         selection.seeds = vec![0, 0];
         assert_eq!(selection.plan().unwrap().len(), 8);
         selection.configurations = vec![30];
         assert!(selection.plan().unwrap_err().to_string().contains("0 to 29"));
         let message = "figure 1".parse::<Profile>().unwrap_err().to_string();
         assert!(message.contains("'figure 1'") && message.contains("figure 7"), "{message}");
+        let message = Profile::Figure(1).selection().unwrap_err().to_string();
+        assert_eq!(message, "figure: 1 is not valid; expected 2 to 7");
     }
 
     #[test]
     fn a_plan_reads_back_as_it_was_written() {
-        for planned in Profile::Paper.selection().plan().unwrap() {
+        for planned in Profile::Paper.selection().unwrap().plan().unwrap() {
             let text = serde_json::to_string(&planned).unwrap();
             let back: Planned = serde_json::from_str(&text).unwrap();
             assert_eq!((&back, back.run.id()), (&planned, planned.id.clone()));

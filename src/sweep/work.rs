@@ -309,7 +309,7 @@ mod tests {
 
     #[test]
     fn shards_share_a_plan_out() {
-        let plan = Profile::Quick.selection().plan().unwrap();
+        let plan = Profile::Quick.selection().unwrap().plan().unwrap();
         let shards = (1..=3).map(|i| format!("{i}/3").parse::<Shard>().unwrap().of(&plan));
         let mut ids: Vec<_> = shards.flatten().map(|planned| planned.id).collect();
         assert_eq!(ids.len(), plan.len());

@@ -37,7 +37,7 @@ pub struct Plan {
 
 /// Plans, and says how many runs there are.
 pub fn run(options: &Plan) -> Outcome {
-    let mut selection = options.profile.selection();
+    let mut selection = options.profile.selection()?;
     replace(&mut selection.conditions, &options.conditions);
     let configs: Vec<usize> = options.configs.iter().cloned().flatten().collect();
     replace(&mut selection.configurations, &configs);
