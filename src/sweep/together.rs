@@ -75,7 +75,9 @@ impl Worker<'_> {
             if members.len() == most {
                 break;
             }
-            if runs.first().is_some_and(|first| common(first) != common(&planned.run)) {
+            let apart = runs.first().is_some_and(|first| common(first) != common(&planned.run));
+            // Also one that would not fit, if it is done.
+            if apart || self.store.is_done(&planned.id)? {
                 continue;
             }
             runs.push(planned.run.clone());

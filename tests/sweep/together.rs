@@ -118,6 +118,19 @@ fn what_does_not_fit_into_memory_is_trained_later() {
 }
 
 #[test]
+fn what_is_done_need_not_fit_into_memory() {
+    // 488 units, and 178.
+    let few = &["--conditions", "e_ln", "--configs", "9,0", "--epsilons", "0.75"];
+    let sweep = Sweep::planned(&[few, &["--epochs", "1"][..]].concat());
+    let little = ["run", "--subset", "--ensemble", "--jobs", "1", "--memory", "0.01"];
+    let output = sweep.command(&little).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    sweep.succeeds(&["run", "--subset", "--row", "0"]);
+    let said = sweep.succeeds(&little);
+    assert!(said.contains("1 runs together, in ") && said.contains("1 runs filed"), "{said}");
+}
+
+#[test]
 #[cfg(not(feature = "cuda"))]
 fn a_program_without_the_feature_says_so() {
     let sweep = Sweep::planned(SMALL);
