@@ -6,6 +6,7 @@
 //! that leaves out of this one list whatever is further away; all else cargo does as ever.
 
 use crate::cli::{Failure, Outcome};
+use inorm::sweep::quoted;
 use serde_json::Value;
 use std::collections::{HashMap, VecDeque};
 use std::fs;
@@ -69,18 +70,12 @@ fn stand_in(home: &Path) -> String {
         true => PathBuf::from(format!("/proc/{}/exe", std::process::id())),
         false => std::env::current_exe().unwrap_or_else(|_| PathBuf::from("inorm")),
     };
+    let word = |path: &Path| quoted(&path.to_string_lossy());
+    let (home, program, cargo) = (word(home), word(&program), word(&cargo));
     format!(
-        "#!/bin/sh\nexport CARGO_HOME={}\n\
-         [ \"$1\" = metadata ] && exec {} packages {} \"$@\"\nexec {} \"$@\"\n",
-        quoted(home),
-        quoted(&program),
-        quoted(&cargo),
-        quoted(&cargo),
+        "#!/bin/sh\nexport CARGO_HOME={home}\n\
+         [ \"$1\" = metadata ] && exec {program} packages {cargo} \"$@\"\nexec {cargo} \"$@\"\n"
     )
-}
-
-fn quoted(path: &Path) -> String {
-    format!("'{}'", path.to_string_lossy().replace('\'', "'\\''"))
 }
 
 /// Runs `cargo metadata` with these arguments, and prints the shorter list.

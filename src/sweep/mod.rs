@@ -25,6 +25,6 @@ pub use merge::{Merged, Tables, merge};
 pub use plan::{Planned, Profile, Selection};
 pub use rows::{Provenance, SCHEMA, data_source};
 pub use store::{Progress, Store};
-pub use submit::{IN_OTHER_HANDS, Script, Submission};
+pub use submit::{IN_OTHER_HANDS, Script, Submission, quoted};
 pub use table::{comparison, left_out, outside_published};
 pub use work::{Event, Shard, Summary, Worker, cost};

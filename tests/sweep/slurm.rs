@@ -1,11 +1,11 @@
 //! A sweep on a real Slurm: controller, node and authentication on this machine's loopback.
 //!
-//! Needs Debian's packages slurmctld, slurmd, slurm-client and munge; without them the test says
-//! so and ends.
+//! Needs Debian's packages slurmctld, slurmd, slurm-client and munge; without them the tests that
+//! submit say so and end.
 
 use crate::{
     cluster::Cluster,
-    store::{Sweep, assert_same},
+    store::{Sweep, assert_same, inorm},
 };
 use inorm::sweep::{Store, Tables};
 use std::{
@@ -26,6 +26,26 @@ const TEN: &[&str] = &[
     "--epochs",
     "3",
 ];
+
+#[test]
+fn what_a_dry_run_prints_can_be_pasted() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("a sweep");
+    let says = |arguments: &[&str]| {
+        let output = inorm(&folder, arguments).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    says(&[&["plan"], TEN].concat());
+    let said = says(&["submit", "--engine", "slurm", "--dry-run"]);
+    let lines: Vec<_> = said.lines().filter(|line| line.starts_with("sbatch ")).collect();
+    assert_eq!(lines.len(), 2, "{said}");
+    for (line, name) in lines.iter().zip(["array-0.sh", "merge.sh"]) {
+        let script = folder.join("slurm").join(name);
+        assert!(line.ends_with(&format!(" '{}'", script.display())), "{line}");
+    }
+    assert!(lines[1].contains(" '--dependency=afterany:<array-0.sh>' "), "{said}");
+}
 
 #[test]
 fn an_array_with_a_crash_a_resubmission_and_the_merge() {

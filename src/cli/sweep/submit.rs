@@ -5,7 +5,7 @@ use super::{
     Place,
 };
 use clap::{Args, ValueEnum};
-use inorm::sweep::{Script, Store, Submission};
+use inorm::sweep::{Script, Store, Submission, quoted};
 use std::{
     fs,
     path::{Path, PathBuf, absolute},
@@ -120,7 +120,8 @@ impl Submit {
         arguments.extend(self.sbatch.iter().cloned());
         arguments.push(path.display().to_string());
         if self.dry_run {
-            println!("# {}\n{}\nsbatch {}\n", path.display(), script.text, arguments.join(" "));
+            let words: Vec<_> = arguments.iter().map(|argument| quoted(argument)).collect();
+            println!("# {}\n{}\nsbatch {}\n", path.display(), script.text, words.join(" "));
             return Ok(format!("<{}>", script.name));
         }
         fs::write(&path, &script.text).map_err(|e| Failure::io("write", &path, &e))?;
