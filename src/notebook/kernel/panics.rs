@@ -38,12 +38,10 @@ pub fn take() -> Option<Panic> {
 
 impl Panic {
     fn of(info: &PanicHookInfo) -> Self {
-        let payload = info.payload();
-        let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-        let text = text.or_else(|| payload.downcast_ref::<String>().cloned());
+        let message = info.payload_as_str().unwrap_or("panicked").to_owned();
         let (file, line) =
             info.location().map_or((String::new(), 0), |at| (at.file().to_owned(), at.line()));
-        Self { message: text.unwrap_or_else(|| "panicked".to_owned()), file, line }
+        Self { message, file, line }
     }
 
     /// For the kernel.
