@@ -86,7 +86,8 @@ pub const CLAIMS: [PaperClaim; 7] = [
 /// What stored runs say of a claim at ε = 0.75.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evidence {
-    /// The difference of the published medians, a fraction, where both were published.
+    /// The difference of the published medians, a fraction, where both were published. These leave
+    /// out the runs at chance where the publication counts them apart, and have them in where not.
     pub published: Option<f64>,
     /// The median over configurations of the difference between the two networks, a fraction;
     /// a diverged run counts as chance.
