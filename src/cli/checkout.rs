@@ -64,11 +64,6 @@ impl Checkout {
     pub fn python(&self) -> PathBuf {
         self.environment().join("bin/python")
     }
-
-    /// Where downloaded data goes; ignored by git.
-    pub fn fashion_mnist(&self) -> PathBuf {
-        self.root.join("data/fashion-mnist")
-    }
 }
 
 fn is_root(directory: &Path) -> bool {

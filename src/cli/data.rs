@@ -1,7 +1,7 @@
 //! `inorm data`: where FashionMNIST is, and how it gets there.
 
+use super::Outcome;
 use super::download::{Fetched, Published};
-use super::{Checkout, Outcome};
 use crate::kernel::Lock;
 use inorm::dataset::{FashionMnist, Source};
 use std::path::PathBuf;
@@ -56,10 +56,8 @@ pub fn run(command: Data) -> Outcome {
 }
 
 fn fetch(into: Option<PathBuf>, url: &str) -> Outcome {
-    let directory = match into {
-        Some(directory) => directory,
-        None => Checkout::find()?.fashion_mnist(),
-    };
+    // Where this program looks for it, from wherever it is called.
+    let directory = into.unwrap_or_else(FashionMnist::project_folder);
     // Never removed: one who waited for it would not keep out one who comes later.
     let _alone = Lock::take(&directory.join(".lock"), || {
         println!(

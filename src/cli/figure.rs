@@ -1,9 +1,8 @@
 //! `inorm figure`: the paper's figures as files.
 
-use super::{Failure, Outcome};
+use super::{Outcome, results};
 use inorm::figures::catalogue;
-use inorm::notebook::{everything_stored, results_folder};
-use inorm::sweep::Tables;
+use inorm::notebook::everything_stored;
 use std::path::PathBuf;
 
 /// Which figure, and where it goes.
@@ -23,16 +22,9 @@ pub struct Figure {
 
 /// Draws it, and says in words what it shows.
 pub fn run(options: &Figure) -> Outcome {
-    let stored = match &options.results {
-        Some(folder) if !folder.is_dir() => {
-            let expected =
-                format!("the folder of `inorm sweep merge`, as {}", results_folder().display());
-            return Err(Failure::Usage(format!(
-                "results: {} is no folder; expected {expected}",
-                folder.display()
-            )));
-        }
-        Some(folder) => Tables::read(folder)?,
+    let stored = match options.results.as_deref() {
+        Some(folder) => results::read(Some(folder))?,
+        // Some figures need no results.
         None => everything_stored()?,
     };
     let figure = catalogue::figure(&options.name, &stored)?;

@@ -8,6 +8,7 @@ mod failure;
 mod figure;
 mod lab;
 mod parity;
+mod results;
 mod sweep;
 mod train;
 

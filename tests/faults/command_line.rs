@@ -14,6 +14,8 @@ fn a_wrong_command_line_is_one_line_and_code_2() {
     assert_usage(&["lab", "--run", "--all", "--port", "9000"], "--port");
     assert_usage(&["data", "burn"], "burn");
     assert_usage(&["kernel"], "--connection-file");
+    assert_usage(&["sweep", "table", "--results", "nowhere"], "nowhere is no folder with results");
+    assert_usage(&["sweep", "claims", "--results", "nowhere"], "inorm sweep merge");
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod run;
 mod submit;
 mod table;
 
-use super::Outcome;
+use super::{Outcome, results};
 use clap::{Args, Subcommand};
 use inorm::sweep::{Progress, Store, merge};
 use std::path::PathBuf;
@@ -51,9 +51,10 @@ pub struct Merge {
     /// A folder of a sweep; may be given several times.
     #[arg(long, value_name = "DIR", default_value = "inorm-sweep")]
     store: Vec<PathBuf>,
-    /// The folder with runs.parquet, epochs.parquet and measurements.parquet.
-    #[arg(long, value_name = "DIR", default_value = "data/results")]
-    into: PathBuf,
+    /// The folder with runs.parquet, epochs.parquet and measurements.parquet; data/results in the
+    /// repository if not given.
+    #[arg(long, value_name = "DIR")]
+    into: Option<PathBuf>,
 }
 
 /// Carries out one of them.
@@ -70,6 +71,7 @@ pub fn run(command: Sweep) -> Outcome {
 }
 
 fn merge_stores(Merge { store, into }: Merge) -> Outcome {
+    let into = results::to_add_to(into.as_deref())?;
     let stores = store.into_iter().map(Store::open).collect::<Result<Vec<_>, _>>()?;
     let merged = merge(&stores, &into)?;
     println!("{}: {} runs, {} of them new", into.display(), merged.runs, merged.added);

@@ -1,7 +1,7 @@
 //! `inorm sweep submit`.
 
 use super::{
-    super::{Failure, Outcome},
+    super::{Failure, Outcome, results},
     Place,
 };
 use clap::{Args, ValueEnum};
@@ -42,9 +42,9 @@ pub struct Submit {
     /// The inorm program on the nodes; this one if not given.
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
-    /// The folder that the tables are merged into.
-    #[arg(long, value_name = "DIR", default_value = "data/results")]
-    into: PathBuf,
+    /// The folder that the tables are merged into; data/results in the repository if not given.
+    #[arg(long, value_name = "DIR")]
+    into: Option<PathBuf>,
     /// Further arguments of `sbatch`, for example --partition=long.
     #[arg(long = "sbatch", value_name = "ARGUMENT", allow_hyphen_values = true)]
     sbatch: Vec<String>,
@@ -101,7 +101,7 @@ impl Submit {
             time: self.time.clone(),
             warning: self.warning,
             run_arguments: self.run_arguments.clone(),
-            into: whole(&self.into)?,
+            into: whole(&results::to_add_to(self.into.as_deref())?)?,
         })
     }
 

@@ -1,6 +1,6 @@
 //! `inorm sweep table`.
 
-use super::super::Outcome;
+use super::super::{Outcome, results};
 use clap::Args;
 use inorm::{
     configuration::{EPOCHS, LAMBDA},
@@ -16,9 +16,9 @@ const MARGIN: f64 = 0.01;
 /// Which results to show.
 #[derive(Args)]
 pub struct ShowTable {
-    /// The folder with the merged tables.
-    #[arg(long, value_name = "DIR", default_value = "data/results", conflicts_with = "store")]
-    results: PathBuf,
+    /// The folder with the merged tables; data/results in the repository if not given.
+    #[arg(long, value_name = "DIR", conflicts_with = "store")]
+    results: Option<PathBuf>,
     /// The folder of a sweep, without merging it first.
     #[arg(long, value_name = "DIR")]
     store: Option<PathBuf>,
@@ -53,7 +53,7 @@ impl ShowTable {
     fn runs(&self) -> Outcome<Option<DataFrame>> {
         let runs = match &self.store {
             Some(folder) => of_store(folder)?,
-            None => Some(Tables::read(&self.results)?.runs),
+            None => Some(results::read(self.results.as_deref())?.runs),
         };
         if runs.is_none() {
             println!("no run is done yet");
