@@ -7,6 +7,7 @@ use super::groups::Sample;
 use super::legend::{Legend, Swatch};
 use super::rows::{self, Run};
 use super::style;
+use crate::configuration::EPOCHS;
 use crate::notebook::Figure;
 use crate::statistics::median;
 use crate::{Condition, Error, Result};
@@ -22,8 +23,8 @@ const REFERENCE: Condition = Condition::ELn;
 /// # Errors
 /// If the table lacks a column, or has no run of I-Norm at this ε.
 pub fn lambdas(runs: &DataFrame, epsilon: f64) -> Result<Figure> {
-    let runs: Vec<Run> =
-        rows::runs(runs)?.into_iter().filter(|run| run.epsilon == epsilon).collect();
+    let whole = |run: &Run| run.epsilon == epsilon && run.epochs == i64::from(EPOCHS);
+    let runs: Vec<Run> = rows::runs(runs)?.into_iter().filter(whole).collect();
     let samples = samples(&runs);
     if samples.is_empty() {
         let found = format!("no run of {} at ε = {epsilon}", CONDITION.name());

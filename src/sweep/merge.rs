@@ -110,8 +110,12 @@ impl Tables {
     /// In an order that depends on what is in the tables alone.
     fn sorted(self) -> Result<Self> {
         let runs = self.runs;
+        let condition = |name: &String| {
+            let unfit = |_| Error::unfit("condition", format!("'{name}'"), "names of conditions");
+            name.parse().map_err(unfit)
+        };
         let conditions: Vec<Condition> =
-            texts(&runs, "condition")?.iter().map(|name| name.parse()).collect::<Result<_>>()?;
+            texts(&runs, "condition")?.iter().map(condition).collect::<Result<_>>()?;
         let [config, seed] = [whole(&runs, "config")?, whole(&runs, "seed")?];
         let [epsilon, lambda] = [numbers(&runs, "epsilon")?, numbers(&runs, "lambda")?];
         let ids = texts(&runs, "id")?;
