@@ -205,13 +205,11 @@ impl Worker<'_> {
         let mut heart = Heart { claim, last: Instant::now() };
         let mut saved = trainer.record().epochs.len();
         while trainer.record().outcome == Outcome::Running {
-            // An interruption comes in the middle of an epoch: this is what it leaves whole.
-            let whole = trainer.checkpoint();
             trainer.epoch(&mut heart);
             let record = trainer.record();
             if record.outcome == Outcome::Interrupted {
                 shared.over.store(true, Ordering::Relaxed);
-                return self.put_aside(planned, whole, shared, wall());
+                return self.put_aside(planned, trainer.checkpoint(), shared, wall());
             }
             (self.report)(Event::Epoch(planned, record));
             if record.outcome != Outcome::Running {
