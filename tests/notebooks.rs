@@ -1,6 +1,6 @@
 //! Notebooks, executed by the real kernel through `inorm lab --run`.
 //!
-//! They need what `inorm lab --prepare` sets up (from nothing: half an hour of compiling), so
+//! They need what `inorm lab --prepare` sets up (from nothing: a quarter of an hour of compiling), so
 //! that a plain `cargo test` leaves them out; `tests/check.sh` runs them.
 
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
 """Times one training step of `inorm_full` here and in PyTorch and JAX, in turns.
 
-    python benches/peers/compare.py [--width 234] [--rounds 5] [--steps 300]
+    python benches/peers/compare.py [--width 234] [--rounds 7] [--steps 300]
 
 Run it with a Python that has torch, jax and numpy; a peer that is missing is left out, and named.
 Each round runs every program once, on one thread; the ratios are medians over the rounds, so that
@@ -54,7 +54,7 @@ def milliseconds(command):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--width", type=int, default=234)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--steps", type=int, default=300)
     options = parser.parse_args()
     times = {}

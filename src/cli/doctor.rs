@@ -160,9 +160,7 @@ fn is_set_up(cache: &Path) -> bool {
 fn rust_kernel(cache: &Cache) -> Finding {
     match evcxr::find(cache) {
         Some(program) => Present(format!("evcxr_jupyter {EVCXR_VERSION} in {}", program.display())),
-        None => {
-            Later(format!("`inorm lab` builds evcxr_jupyter {EVCXR_VERSION}, about 13 minutes"))
-        }
+        None => Later(format!("`inorm lab` builds evcxr_jupyter {EVCXR_VERSION}, 6 to 13 minutes")),
     }
 }
 

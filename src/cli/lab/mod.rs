@@ -115,7 +115,7 @@ fn prepare_evcxr(cache: &Cache) -> Outcome<PathBuf> {
     if let Some(program) = evcxr::find(cache) {
         return Ok(program);
     }
-    let step = Step::begin(&name, "compiling, once; about 13 minutes on two cores");
+    let step = Step::begin(&name, "compiling, once; 6 to 13 minutes on two cores");
     step.run(
         &mut evcxr::install_command(cache),
         "check the network and the disk (2 GB), then run the command again: it goes on from there",
@@ -135,7 +135,7 @@ fn prepare_seed(checkout: &Checkout, cache: &Cache, program: &Path) -> Outcome {
     }
     let expected = match seed.has_base(&recipe) {
         true => "compiling this clone's library, about 1 minute",
-        false => "compiling, once; about 6 minutes on two cores",
+        false => "compiling, once; 4 to 8 minutes on two cores",
     };
     let step = Step::begin(NAME, expected);
     let runtime = tokio::runtime::Builder::new_current_thread()
