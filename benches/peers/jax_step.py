@@ -13,7 +13,6 @@ os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_paralleli
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from problem import (
     BATCH,

@@ -4,7 +4,7 @@ use super::{Outcome, Record, Run};
 use crate::{
     Error, Result,
     dataset::{CLASSES, PIXELS},
-    engine::EngineState,
+    engine::{Engine, EngineState},
     layers::{LayerWeights, NetworkWeights},
 };
 use serde::{Deserialize, Serialize};
@@ -57,6 +57,33 @@ pub(super) fn check(run: &Run, weights: &NetworkWeights<f32>) -> Result<()> {
         return Err(Error::invalid("network", found, expected));
     }
     weights.validate()
+}
+
+/// Where a run was before an epoch, for one that is interrupted within it.
+pub(super) struct Before {
+    engine: Engine<f32>,
+    steps: u64,
+    training_seconds: f64,
+    measurements: usize,
+}
+
+impl Before {
+    pub fn of(engine: &Engine<f32>, record: &Record) -> Self {
+        Self {
+            engine: engine.clone(),
+            steps: record.steps,
+            training_seconds: record.training_seconds,
+            measurements: record.measurements.len(),
+        }
+    }
+
+    /// The run as it was, from the `record` of what came after.
+    pub fn checkpoint(&self, mut record: Record) -> Checkpoint {
+        record.steps = self.steps;
+        record.training_seconds = self.training_seconds;
+        record.measurements.truncate(self.measurements);
+        Checkpoint { record, state: self.engine.state() }
+    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! The training loop.
 
 use super::{
-    Checkpoint, Epoch, Measurement, Outcome, Record, Run, checkpoint::check, count_correct,
-    smoothed_cross_entropy,
+    Checkpoint, Epoch, Measurement, Outcome, Record, Run,
+    checkpoint::{Before, check},
+    count_correct, smoothed_cross_entropy,
 };
 use crate::{
     Result,
@@ -56,14 +57,6 @@ pub struct Trainer<'d> {
     batch: Vec<f32>,
     /// The run before the epoch within which it was interrupted.
     before: Option<Before>,
-}
-
-/// What a run returns to if it is interrupted within an epoch.
-struct Before {
-    engine: Engine<f32>,
-    steps: u64,
-    training_seconds: f64,
-    measurements: usize,
 }
 
 impl<'d> Trainer<'d> {
@@ -121,13 +114,10 @@ impl<'d> Trainer<'d> {
         if record.outcome == Outcome::Interrupted {
             record.outcome = Outcome::Running;
         }
-        let Some(before) = &self.before else {
-            return Checkpoint { record, state: self.engine.state() };
-        };
-        record.steps = before.steps;
-        record.training_seconds = before.training_seconds;
-        record.measurements.truncate(before.measurements);
-        Checkpoint { record, state: before.engine.state() }
+        match &self.before {
+            Some(before) => before.checkpoint(record),
+            None => Checkpoint { record, state: self.engine.state() },
+        }
     }
 
     /// What was recorded so far.
@@ -164,12 +154,7 @@ impl<'d> Trainer<'d> {
         if self.record.outcome != Outcome::Running {
             return;
         }
-        let before = Before {
-            engine: self.engine.clone(),
-            steps: self.record.steps,
-            training_seconds: self.record.training_seconds,
-            measurements: self.record.measurements.len(),
-        };
+        let before = Before::of(&self.engine, &self.record);
         let epoch = self.record.epochs.len() as u32 + 1;
         match self.train_epoch(epoch, observer) {
             Ok(train_loss) => {

@@ -9,6 +9,7 @@
 
 use std::io::Write;
 
+mod digits;
 mod display;
 mod figure;
 mod kernel;

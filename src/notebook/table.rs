@@ -1,6 +1,6 @@
 //! A polars table as a reader wants to see it: aligned, with units and sensible digits.
 
-use super::{Display, Show};
+use super::{Display, Show, digits::Digits};
 use crate::figures::render::escape;
 use crate::{Error, Result};
 use polars::prelude::{AnyValue, Column, DataFrame, IntoColumn, NamedFrom, Series};
@@ -22,8 +22,6 @@ pub struct Table {
 
 /// More rows than this are shortened, unless a table asks for more.
 const ROWS: usize = 40;
-/// Digits that matter.
-const SIGNIFICANT: i32 = 3;
 
 impl Table {
     /// Shows `frame` under a `caption`, which should say what one row is.
@@ -260,57 +258,6 @@ impl Shown {
     }
 }
 
-/// How the numbers of one column are written.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Digits {
-    /// All with the same number of decimals, so that they line up.
-    Decimals(usize),
-    /// Each with three significant digits: they span too many powers of ten to line up.
-    Significant,
-}
-
-impl Digits {
-    fn of(numbers: impl Iterator<Item = f64>) -> Self {
-        let sizes: Vec<f64> = numbers.map(f64::abs).filter(|x| x.is_finite() && *x > 0.0).collect();
-        let largest = sizes.iter().copied().fold(0.0, f64::max);
-        let smallest = sizes.iter().copied().fold(f64::INFINITY, f64::min);
-        if largest == 0.0 {
-            return Self::Decimals(0);
-        }
-        if largest / smallest >= 1e4 {
-            return Self::Significant;
-        }
-        let order = largest.log10().floor() as i32;
-        let enough = (SIGNIFICANT - 1 - order).clamp(0, 8) as usize;
-        let exact = |decimals: &usize| {
-            let scale = 10f64.powi(*decimals as i32);
-            sizes.iter().all(|x| ((x * scale).round() / scale - x).abs() < 1e-9 * x)
-        };
-        Self::Decimals((0..enough).find(exact).unwrap_or(enough))
-    }
-
-    fn write(self, number: f64) -> String {
-        let text = match self {
-            _ if number.is_nan() => return "not a number".into(),
-            _ if number.is_infinite() => "∞".replacen("", if number < 0.0 { "−" } else { "" }, 1),
-            Self::Decimals(decimals) => format!("{number:.decimals$}"),
-            Self::Significant if number == 0.0 => "0".into(),
-            Self::Significant => {
-                let order = number.abs().log10().floor() as i32;
-                let decimals = (SIGNIFICANT - 1 - order).max(0) as usize;
-                if order < -4 { format!("{number:.2e}") } else { format!("{number:.decimals$}") }
-            }
-        };
-        // Rounding may leave a zero with a sign.
-        let nothing = text.chars().all(|c| matches!(c, '-' | '0' | '.'));
-        match text.strip_prefix('-') {
-            Some(rest) if nothing => rest.to_owned(),
-            Some(rest) => format!("−{rest}"),
-            None => text,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -390,21 +337,5 @@ mod tests {
         let expected = "Runs (the first and last 2 of 100 rows)\nrun\n───\n  0\n  1\n  …\n 98\n 99";
         assert_eq!(table.text(), expected);
         assert_eq!(table.html().matches("<tr>").count(), 1 + 5);
-    }
-
-    #[test]
-    fn digits_follow_the_numbers() {
-        let digits = |numbers: &[f64]| Digits::of(numbers.iter().copied());
-        assert_eq!(digits(&[0.0, 0.25, 0.5, 0.75]), Digits::Decimals(2));
-        assert_eq!(digits(&[1.0, 2.0]), Digits::Decimals(0));
-        assert_eq!(digits(&[87.123, 9.1]), Digits::Decimals(1));
-        assert_eq!(digits(&[1234.5]), Digits::Decimals(0));
-        assert_eq!(digits(&[1e-5, 1.0]), Digits::Significant);
-        assert_eq!(Digits::Significant.write(1.234e-6), "1.23e-6");
-        assert_eq!(Digits::Significant.write(0.01234), "0.0123");
-        assert_eq!(Digits::Decimals(1).write(-2.34), "−2.3");
-        assert_eq!(Digits::Decimals(1).write(f64::NEG_INFINITY), "−∞");
-        assert_eq!(Digits::Decimals(1).write(-0.04), "0.0");
-        assert_eq!(Digits::Decimals(1).write(f64::NAN), "not a number");
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     Error, Result,
     condition::Circuit,
     dataset::{FashionMnist, PIXELS},
-    learning::{Checkpoint, Observer, Outcome, Record, Run, Trainer},
+    learning::{Observer, Outcome, Record, Run, Trainer},
     notebook::interrupted,
 };
 use std::{
@@ -209,14 +209,14 @@ impl Worker<'_> {
             let record = trainer.record();
             if record.outcome == Outcome::Interrupted {
                 shared.over.store(true, Ordering::Relaxed);
-                return self.put_aside(planned, trainer.checkpoint(), shared, wall());
+                return self.put_aside(planned, &trainer, shared, wall());
             }
             (self.report)(Event::Epoch(planned, record));
             if record.outcome != Outcome::Running {
                 break;
             }
             if self.stopped(shared) {
-                return self.put_aside(planned, trainer.checkpoint(), shared, wall());
+                return self.put_aside(planned, &trainer, shared, wall());
             }
             let epochs = record.epochs.len();
             if epochs >= saved + self.checkpoint_epochs.max(1) as usize {
@@ -232,11 +232,11 @@ impl Worker<'_> {
     fn put_aside(
         &self,
         planned: &Planned,
-        checkpoint: Checkpoint,
+        trainer: &Trainer<'_>,
         shared: &Shared,
         wall_seconds: f64,
     ) -> Result<()> {
-        let aside = Aside { wall_seconds, checkpoint };
+        let aside = Aside { wall_seconds, checkpoint: trainer.checkpoint() };
         self.store.put_aside(&planned.id, &aside)?;
         lock(&shared.summary).put_aside += 1;
         (self.report)(Event::PutAside(planned, &aside.checkpoint.record));
