@@ -2,8 +2,8 @@
 
 Usage: book.py BOOK PICTURES
 
-Fails if a page is wider than the screen, a picture is not there, or a link or a search result
-leads nowhere. A picture of each page goes into the folder PICTURES.
+Fails if a page is wider than the screen, a picture is not there, TeX is left in a formula, or a
+link or a search result leads nowhere. A picture of each page goes into the folder PICTURES.
 """
 
 import sys
@@ -17,6 +17,8 @@ LOOK = """
 () => ({
   wide: document.documentElement.scrollWidth - innerWidth,
   missing: [...document.images].filter(image => !image.complete || !image.naturalWidth).length,
+  tex: [...document.querySelectorAll('math')].map(math => math.textContent)
+    .filter(text => text.includes(String.fromCharCode(92))),
   ids: [...document.querySelectorAll('[id]')].map(element => element.id),
   links: [...document.querySelectorAll('a[href]')].map(link => link.getAttribute('href')),
 })
@@ -33,6 +35,8 @@ def look(page: Page, book: Path, pictures: Path, screen: str) -> dict:
             raise SystemExit(f"{path.name}: {found['wide']} pixels wider than a {screen}")
         if found["missing"]:
             raise SystemExit(f"{path.name}: {found['missing']} pictures are not there")
+        if found["tex"]:
+            raise SystemExit(f"{path.name}: TeX is left in the formula {found['tex'][0]}")
     return seen
 
 
