@@ -18,9 +18,10 @@ mod stored;
 mod table;
 mod training;
 
+pub use crate::interrupt::interrupted;
 pub use display::{Display, Show};
 pub use figure::Figure;
-pub use kernel::{attach, clear, interrupted};
+pub use kernel::{attach, clear};
 pub use progress::Progress;
 pub use stored::{count_runs, everything_stored, results_folder, stored_results};
 pub use table::Table;

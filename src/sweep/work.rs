@@ -5,8 +5,8 @@ use crate::{
     Error, Result,
     condition::Circuit,
     dataset::{FashionMnist, PIXELS},
+    interrupt::interrupted,
     learning::{Observer, Outcome, Record, Run, Trainer},
-    notebook::interrupted,
 };
 use std::{
     collections::HashSet,
