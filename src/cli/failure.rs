@@ -1,6 +1,6 @@
 //! What a command says when it cannot do what it was asked.
 
-use inorm::sweep::IN_OTHER_HANDS;
+use inorm::sweep::CLAIMED_ELSEWHERE;
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -42,7 +42,7 @@ impl Failure {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Usage(_) => ExitCode::from(2),
-            Self::InOtherHands(_) => ExitCode::from(IN_OTHER_HANDS),
+            Self::InOtherHands(_) => ExitCode::from(CLAIMED_ELSEWHERE),
             Self::Failed(_) => ExitCode::FAILURE,
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{Outcome, results};
 use inorm::figures::catalogue;
-use inorm::notebook::everything_stored;
+use inorm::results::everything_stored;
 use std::path::PathBuf;
 
 /// Which figure, and where it goes.
