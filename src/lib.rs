@@ -63,7 +63,8 @@
 //! | the engine that trains them fast | [`engine`] | – |
 //! | many networks trained together, also on a GPU | [`ensemble`] | – |
 //! | moments, alignments, spectra; statistics | [`engine::LayerMeasurement`], [`statistics`] | `03` to `07` |
-//! | many runs, on one machine or a cluster, and the tables of their results | [`sweep`] | – |
+//! | the tables of results, and what was published | [`results`] | all |
+//! | many runs, on one machine or a cluster | [`sweep`] | – |
 //! | charts, one module a figure | [`figures`] | all |
 //! | what a cell shows | [`notebook`] | all |
 //! | whether the reader wants a long call to stop | [`interrupt`] | – |
@@ -104,13 +105,16 @@ pub mod engine;
 pub mod ensemble;
 mod error;
 pub mod figures;
+mod files;
 pub mod grad_norm;
 pub mod interrupt;
 pub mod layers;
 pub mod learning;
 pub mod networks;
+mod nonfinite;
 pub mod notebook;
 pub mod randomness;
+pub mod results;
 pub mod shapes;
 pub mod statistics;
 pub mod sweep;

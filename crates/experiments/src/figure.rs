@@ -2,7 +2,7 @@
 
 use crate::results;
 use inorm::figures::catalogue;
-use inorm::notebook::everything_stored;
+use inorm::results::everything_stored;
 use inorm_core::Outcome;
 use std::path::PathBuf;
 

@@ -1,13 +1,13 @@
 //! The folder of results that commands read and add to.
 
-use inorm::{notebook::results_folder, sweep::Tables};
+use inorm::results::{Tables, results_folder};
 use inorm_core::{Failure, Outcome};
 use std::path::{Path, PathBuf};
 
 /// The tables in `folder`; those of this project if none is named.
 pub fn read(folder: Option<&Path>) -> Outcome<Tables> {
     let place = folder.map_or_else(results_folder, Path::to_owned);
-    if place.join("runs.parquet").is_file() {
+    if Tables::are_in(&place) {
         return Ok(Tables::read(&place)?);
     }
     let message = format!(

@@ -9,8 +9,9 @@ use inorm::{
     Condition,
     configuration::configuration,
     dataset::{FashionMnist, read_idx},
-    learning::{Checkpoint, Run, Trainer},
-    sweep::{Planned, Profile, Progress, Provenance, Shard, Store, Worker, read_table},
+    learning::{Checkpoint, Measure, Run, Trainer, train},
+    results::{DataIdentity, FinishedRun, Provenance, Tables, results_folder},
+    sweep::{Planned, Profile, RunStatus, Shard, Store, Worker},
 };
 use inorm_experiments::parity::Fixture;
 use rand::{Rng, RngCore, SeedableRng};
@@ -231,10 +232,10 @@ fn claims() {
     let claim = store.claim(&planned.id).unwrap().expect("nobody else is here");
     let path = folder.path().join("claims").join(&planned.id);
     let whole = fs::read(&path).unwrap();
-    // What cannot be read counts as left behind.
+    // What cannot be read counts as abandoned.
     Kind("claims", 64 * KB).damage(&whole, 2_000, |bytes| {
         fs::write(&path, bytes).unwrap();
-        matches!(store.progress(&planned.id).unwrap(), Progress::Running(_))
+        matches!(store.status(&planned.id).unwrap(), RunStatus::Running(_))
     });
     drop(claim);
 }
@@ -256,12 +257,12 @@ fn identities_of_the_data() {
         report: &|_| {},
     };
     // With nothing to do, a worker writes down which images it has, and compares the next time.
-    worker.work(&[]).unwrap();
+    worker.train_plan(&[]).unwrap();
     let path = folder.path().join("data.json");
     let whole = fs::read(&path).unwrap();
     Kind("identities", 64 * KB).damage(&whole, 1_000, |bytes| {
         fs::write(&path, bytes).unwrap();
-        worker.work(&[]).is_ok()
+        worker.train_plan(&[]).is_ok()
     });
 }
 
@@ -289,14 +290,48 @@ fn checkpoints() {
 }
 
 #[test]
-fn tables() {
+fn finished_runs() {
     let _turn = turn();
     let folder = folder();
-    let path = folder.path().join("runs.parquet");
-    let original = inorm_core::files::repository().join("data/results/runs.parquet");
-    let whole = fs::read(&original).unwrap();
-    Kind("tables", 16 * MB).damage(&whole, 2_000, |bytes| {
+    let path = folder.path().join("run.json");
+    let mut data = FashionMnist::subset().unwrap();
+    (data.train, data.test) = (data.train.first(64), data.test.first(10));
+    let run = Run::new(Condition::INormFull, &configuration(3).unwrap()).epochs(2);
+    let (_, record) = train(&run.measure(Measure::EachEpoch), &data, &mut ()).unwrap();
+    let identity = DataIdentity::of(&data);
+    FinishedRun::new(record, identity, Provenance::new("a test"), 1.0)
+        .unwrap()
+        .write(&path)
+        .unwrap();
+    let whole = fs::read(&path).unwrap();
+    Kind("finished runs", 256 * KB).damage(&whole, 4_000, |bytes| {
         fs::write(&path, bytes).unwrap();
-        read_table(&path).is_ok()
+        FinishedRun::read(&path).is_ok()
     });
+}
+
+/// A copy of the stored results, of which `name` is damaged.
+fn damage_results(kind: &Kind, name: &str, times: u64) {
+    let _turn = turn();
+    let folder = folder();
+    for entry in fs::read_dir(results_folder()).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
+    }
+    let path = folder.path().join(name);
+    let whole = fs::read(&path).unwrap();
+    kind.damage(&whole, times, |bytes| {
+        fs::write(&path, bytes).unwrap();
+        Tables::read(folder.path()).is_ok()
+    });
+}
+
+#[test]
+fn tables() {
+    damage_results(&Kind("tables", 48 * MB), "runs.parquet", 2_000);
+}
+
+#[test]
+fn checksums_of_tables() {
+    damage_results(&Kind("checksums", 48 * MB), "SHA256SUMS", 200);
 }

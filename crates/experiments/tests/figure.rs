@@ -1,7 +1,6 @@
 //! `inorm figure` as a reader uses it.
 
-use inorm::notebook::results_folder;
-use inorm::sweep::{read_table, write_table};
+use inorm::results::stored_results;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -47,10 +46,11 @@ fn what_cannot_be_drawn_is_one_line_and_leaves_nothing() {
 #[test]
 fn tables_without_the_runs_to_draw_are_no_fault_of_the_command_line() {
     let folder = tempfile::tempdir().unwrap();
-    for name in ["runs.parquet", "epochs.parquet", "measurements.parquet"] {
-        let mut one_row = read_table(&results_folder().join(name)).unwrap().head(Some(1));
-        write_table(&folder.path().join(name), &mut one_row).unwrap();
+    let mut stored = stored_results().unwrap();
+    for table in [&mut stored.runs, &mut stored.epochs, &mut stored.measurements] {
+        *table = table.head(Some(1));
     }
+    stored.write(folder.path()).unwrap();
     let output = figure(&["2", "--out", "f.png", "--results", "."], folder.path());
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{message}");

@@ -1,6 +1,6 @@
 //! What the README and its like state is what the repository holds.
 
-use inorm::sweep::{Tables, claims_markdown};
+use inorm::results::{Tables, claims_markdown};
 use inorm_core::files::repository;
 use std::{fs, path::Path, process::Command};
 

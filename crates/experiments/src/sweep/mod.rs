@@ -8,7 +8,7 @@ mod table;
 
 use crate::results;
 use clap::{Args, Subcommand};
-use inorm::sweep::{Progress, Store, merge};
+use inorm::sweep::{RunStatus, Store, merge};
 use inorm_core::Outcome;
 use std::path::PathBuf;
 
@@ -49,7 +49,7 @@ pub struct Place {
 /// What to merge, and where to.
 #[derive(Args)]
 pub struct Merge {
-    /// A folder of a sweep; may be given several times.
+    /// A folder of a sweep, or of merged tables; may be given several times.
     #[arg(long, value_name = "DIR", default_value = "inorm-sweep")]
     store: Vec<PathBuf>,
     /// The folder with runs.parquet, epochs.parquet and measurements.parquet; data/results in the
@@ -73,8 +73,7 @@ pub fn run(command: Sweep) -> Outcome {
 
 fn merge_stores(Merge { store, into }: Merge) -> Outcome {
     let into = results::to_add_to(into.as_deref())?;
-    let stores = store.into_iter().map(Store::open).collect::<Result<Vec<_>, _>>()?;
-    let merged = merge(&stores, &into)?;
+    let merged = merge(&store, &into)?;
     println!("{}: {} runs, {} of them new", into.display(), merged.runs, merged.added);
     Ok(())
 }
@@ -84,26 +83,26 @@ fn status(place: &Place) -> Outcome {
     let plan = store.plan()?;
     let mut counts = [0; 5];
     for planned in &plan {
-        let progress = store.progress(&planned.id)?;
-        match &progress {
-            Progress::Running(holder) => {
+        let status = store.status(&planned.id)?;
+        match &status {
+            RunStatus::Running(holder) => {
                 println!("running: {planned} (process {} on {})", holder.pid, holder.host);
             }
-            Progress::LeftBehind => println!("left behind: {planned}; the next worker goes on"),
+            RunStatus::Abandoned => println!("abandoned: {planned}; the next worker resumes it"),
             _ => {}
         }
-        counts[match progress {
-            Progress::Done => 0,
-            Progress::Running(_) => 1,
-            Progress::LeftBehind => 2,
-            Progress::PutAside => 3,
-            Progress::Waiting => 4,
+        counts[match status {
+            RunStatus::Done => 0,
+            RunStatus::Running(_) => 1,
+            RunStatus::Abandoned => 2,
+            RunStatus::Saved => 3,
+            RunStatus::Waiting => 4,
         }] += 1;
     }
-    let [done, running, left_behind, put_aside, waiting] = counts;
+    let [done, running, abandoned, saved, waiting] = counts;
     println!(
-        "{} planned: {done} done, {running} running, {left_behind} left behind, \
-         {put_aside} put aside, {waiting} waiting",
+        "{} planned: {done} done, {running} running, {abandoned} abandoned, {saved} saved, \
+         {waiting} waiting",
         plan.len()
     );
     Ok(())

@@ -1,8 +1,8 @@
-//! What a sweep tells while it runs: a line a run, and when it will be over.
+//! What a sweep prints while it runs: a line a run, and when it will be over.
 
 use inorm::{
     learning::{self, Record},
-    sweep::{Event, Planned, Store, cost},
+    sweep::{Planned, Store, SweepEvent, cost},
 };
 use inorm_core::say;
 use std::{
@@ -13,13 +13,13 @@ use std::{
 
 /// Prints events. The time that is left is what is left to compute, by this worker and by others,
 /// divided by the speed since this worker began.
-pub struct Telling<'a> {
+pub struct ProgressReporter<'a> {
     store: &'a Store,
     plan: &'a [Planned],
     state: Mutex<State>,
 }
 
-/// So long nothing is said about runs that go on as they should.
+/// Runs that go on as they should are reported no more often than this.
 const QUIET: Duration = Duration::from_secs(60);
 
 struct State {
@@ -30,51 +30,54 @@ struct State {
     shares: HashMap<String, f64>,
 }
 
-impl<'a> Telling<'a> {
-    /// Tells about `plan` from now on.
+impl<'a> ProgressReporter<'a> {
+    /// Reports on `plan` from now on.
     pub fn new(store: &'a Store, plan: &'a [Planned]) -> Self {
         let now = Instant::now();
         let state =
             State { begun: now, spoken: now, left_at_start: f64::NAN, shares: HashMap::new() };
-        let telling = Self { store, plan, state: Mutex::new(state) };
-        telling.with(|state| state.left_at_start = telling.cost_left(state));
-        telling
+        let reporter = Self { store, plan, state: Mutex::new(state) };
+        reporter.with(|state| state.left_at_start = reporter.cost_left(state));
+        reporter
     }
 
-    /// Takes one event.
-    pub fn tell(&self, event: &Event) {
+    /// Reports one event.
+    pub fn report(&self, event: &SweepEvent) {
         match *event {
-            Event::Together(runs, bytes) => {
-                say(format_args!("{runs} runs together, in {} MB", bytes.div_ceil(1_000_000)));
+            SweepEvent::Ensemble(runs, bytes) => {
+                say(format_args!(
+                    "an ensemble of {runs} runs, in {} MB",
+                    bytes.div_ceil(1_000_000)
+                ));
             }
-            Event::Started(planned, epochs) => {
+            SweepEvent::Started(planned, epochs) => {
                 self.begin(planned, epochs);
                 if epochs > 0 {
-                    say(format_args!("{planned}: goes on after epoch {epochs}"));
+                    say(format_args!("{planned}: resumes after epoch {epochs}"));
                 }
             }
-            Event::Epoch(planned, record) => {
+            SweepEvent::Epoch(planned, record) => {
                 let share = record.epochs.len() as f64 / f64::from(planned.run.epochs);
                 self.with(|state| state.shares.insert(planned.id.clone(), share));
-                self.tell_now_and_then(planned, record);
+                self.report_now_and_then(planned, record);
             }
-            Event::Filed(planned, record, wall) => {
+            SweepEvent::Filed(planned, record, wall) => {
                 self.forget(planned);
                 let outcome = outcome_of(record);
                 say(format_args!("{planned}: {outcome} in {}; {}", duration(wall), self.outlook()));
             }
-            Event::PutAside(planned, record) => {
+            SweepEvent::Saved(planned, record) => {
                 self.forget(planned);
-                say(format_args!("{planned}: put aside after epoch {}", record.epochs.len()));
+                say(format_args!("{planned}: saved after epoch {}", record.epochs.len()));
             }
-            Event::Broken(planned, reason) => {
+            SweepEvent::Failed(planned, reason) => {
                 self.forget(planned);
-                say(format_args!("{planned}: broke down: {reason}"));
+                say(format_args!("{planned}: failed: {reason}"));
             }
         }
     }
 
-    fn tell_now_and_then(&self, planned: &Planned, record: &Record) {
+    fn report_now_and_then(&self, planned: &Planned, record: &Record) {
         let due = self.with(|state| {
             let due = state.spoken.elapsed() > QUIET;
             if due {

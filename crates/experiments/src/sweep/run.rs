@@ -1,11 +1,12 @@
 //! `inorm sweep run`.
 
-use super::{Place, progress::Telling};
+use super::{Place, progress::ProgressReporter};
 use clap::{Args, ValueEnum};
 use inorm::{
     dataset::FashionMnist,
     ensemble,
-    sweep::{Planned, Provenance, Shard, Store, Summary, Worker},
+    results::Provenance,
+    sweep::{Planned, Shard, Store, Summary, Worker},
 };
 use inorm_core::{Failure, Outcome, say};
 use signal_hook::{
@@ -67,14 +68,14 @@ pub fn run(options: &RunSweep) -> Outcome {
     };
     say(data.describe());
     let stop = stop_on_signals()?;
-    let telling = Telling::new(&store, &plan);
+    let reporter = ProgressReporter::new(&store, &plan);
     let provenance = Provenance::new(option_env!("INORM_REVISION").unwrap_or("unknown"));
     let jobs = options.jobs.or_else(|| std::thread::available_parallelism().ok());
     let worker = Worker {
         store: &store,
         data: &data,
         provenance: &match options.ensemble {
-            true => provenance.together_on(options.device.name()),
+            true => provenance.ensembles_on(options.device.name()),
             false => provenance,
         },
         jobs: match options.device {
@@ -83,13 +84,13 @@ pub fn run(options: &RunSweep) -> Outcome {
         },
         checkpoint_epochs: options.checkpoint_epochs,
         stop: &stop,
-        report: &|event| telling.tell(&event),
+        report: &|event| reporter.report(&event),
     };
     let summary = match (options.ensemble, options.device) {
-        (false, _) => worker.work(&plan)?,
+        (false, _) => worker.train_plan(&plan)?,
         (true, Device::Cpu) => {
             let memory = options.memory.unwrap_or_else(|| free_memory() / 2);
-            worker.work_together(&plan, memory, || Ok(ensemble::Cpu))?
+            worker.train_plan_in_ensembles(&plan, memory, || Ok(ensemble::Cpu))?
         }
         (true, Device::Cuda) => work_on_gpu(&worker, &plan, options.memory)?,
     };
@@ -122,7 +123,7 @@ fn work_on_gpu(worker: &Worker, plan: &[Planned], memory: Option<u64>) -> Outcom
         Some(memory) => memory,
         None => gpu.free_memory()? / 10 * 9,
     };
-    Ok(worker.work_together(plan, memory, || Ok(ensemble::Kernels(gpu.clone())))?)
+    Ok(worker.train_plan_in_ensembles(plan, memory, || Ok(ensemble::Kernels(gpu.clone())))?)
 }
 
 #[cfg(not(feature = "cuda"))]
@@ -167,21 +168,21 @@ impl RunSweep {
 }
 
 fn conclude(summary: &Summary, row: Option<usize>, stop: &AtomicBool) -> Outcome {
-    let Summary { filed, diverged, put_aside, broken, left } = summary;
+    let Summary { filed, diverged, saved, failed, unfinished } = summary;
     say(format_args!(
-        "{filed} runs filed ({diverged} diverged), {left} left ({put_aside} put aside)"
+        "{filed} runs filed ({diverged} diverged), {unfinished} unfinished ({saved} saved)"
     ));
-    if !broken.is_empty() {
-        let (count, ids) = (broken.len(), broken.join(", "));
-        return Err(Failure::new(format!("{count} runs broke down: {ids}; all others went on")));
+    if !failed.is_empty() {
+        let (count, ids) = (failed.len(), failed.join(", "));
+        return Err(Failure::new(format!("{count} runs failed: {ids}; all others went on")));
     }
-    if *put_aside > 0 || (*left > 0 && stop.load(Ordering::Relaxed)) {
-        return Err(Failure::new("told to stop; the same command goes on where it left"));
+    if *saved > 0 || (*unfinished > 0 && stop.load(Ordering::Relaxed)) {
+        return Err(Failure::new("told to stop; the same command resumes"));
     }
     match row {
         // Whoever wants this row and no other has not got it.
-        Some(row) if *left > 0 => Err(Failure::Busy(format!(
-            "row {row} is in other hands; run the same command again later"
+        Some(row) if *unfinished > 0 => Err(Failure::Busy(format!(
+            "row {row} is claimed elsewhere; run the same command again later"
         ))),
         _ => Ok(()),
     }

@@ -6,7 +6,8 @@ use inorm::{
     configuration::{EPOCHS, LAMBDA},
     notebook::Table,
     polars::prelude::DataFrame,
-    sweep::{Store, Tables, claims_markdown, comparison, left_out, outside_published},
+    results::{claims_markdown, comparison, left_out, outside_published},
+    sweep::results_in,
 };
 use inorm_core::Outcome;
 use std::path::{Path, PathBuf};
@@ -64,7 +65,8 @@ impl ShowTable {
 }
 
 fn of_store(folder: &Path) -> Outcome<Option<DataFrame>> {
-    Ok(Tables::of_store(&Store::open(folder)?)?.map(|tables| tables.runs))
+    let rows = results_in(folder)?;
+    Ok(if rows.runs.is_empty() { None } else { Some(rows.to_tables()?.runs) })
 }
 
 fn comparison_table(frame: DataFrame) -> Table {

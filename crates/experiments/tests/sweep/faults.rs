@@ -3,8 +3,8 @@
 
 use crate::store::{Sweep, assert_same, inorm};
 use inorm::{
-    polars::prelude::Column,
-    sweep::{Holder, IN_OTHER_HANDS, Store, Tables, merge, read_table, write_table},
+    results::Tables,
+    sweep::{CLAIMED_ELSEWHERE, Holder, Store, merge},
 };
 use rand::{Rng, SeedableRng};
 use std::{
@@ -32,7 +32,7 @@ fn long() -> Vec<&'static str> {
     SMALL.iter().map(|word| if *word == "6" { "40" } else { word }).collect()
 }
 
-/// One of them, which leaves a checkpoint only if it is put aside.
+/// One of them, which leaves a checkpoint only if it is told to stop.
 const ONE: &[&str] =
     &["run", "--subset", "--jobs", "1", "--row", "2", "--checkpoint-epochs", "1000"];
 
@@ -72,8 +72,8 @@ fn killed_at_twenty_moments_and_nothing_is_lost() {
         } else {
             // All is done: take the last run back, so that there is something left to kill.
             let runs = sweep.folder().join("runs");
-            let part = fs::read_dir(runs).unwrap().next().unwrap().unwrap().path();
-            fs::remove_file(part).unwrap();
+            let run = fs::read_dir(runs).unwrap().next().unwrap().unwrap().path();
+            fs::remove_file(run).unwrap();
         }
     }
     sweep.succeeds(RUN);
@@ -89,7 +89,7 @@ fn killed_at_twenty_moments_and_nothing_is_lost() {
 }
 
 #[test]
-fn told_to_stop_it_puts_its_runs_aside_and_goes_on_later() {
+fn told_to_stop_it_saves_its_runs_and_resumes_later() {
     let sweep = Sweep::planned(&long());
     for signal in ["TERM", "USR1", "INT"] {
         let mut worker = sweep.command(ONE).stderr(Stdio::piped()).spawn().unwrap();
@@ -98,18 +98,18 @@ fn told_to_stop_it_puts_its_runs_aside_and_goes_on_later() {
         let output = worker.wait_with_output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1), "{signal}: {said}");
-        assert!(said.contains("put aside after epoch"), "{signal}: {said}");
-        assert!(said.contains("the same command goes on"), "{signal}: {said}");
+        assert!(said.contains("saved after epoch"), "{signal}: {said}");
+        assert!(said.contains("the same command resumes"), "{signal}: {said}");
     }
     let said = sweep.succeeds(ONE);
-    assert!(said.contains("goes on after epoch"), "{said}");
+    assert!(said.contains("resumes after epoch"), "{said}");
     let whole = Sweep::planned(&long());
     whole.succeeds(ONE);
     assert_same(&sweep.tables(), &whole.tables());
 }
 
 #[test]
-fn interrupted_in_a_notebook_it_files_nothing_and_goes_on_later() {
+fn interrupted_in_a_notebook_it_files_nothing_and_resumes_later() {
     // Two runs, one a thread.
     let two = &["run", "--subset", "--jobs", "2", "--shard", "1/6", "--checkpoint-epochs", "1000"];
     let sweep = Sweep::planned(&long());
@@ -123,7 +123,7 @@ fn interrupted_in_a_notebook_it_files_nothing_and_goes_on_later() {
     let output = worker.wait_with_output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert_eq!(said.matches("put aside after epoch").count(), 2, "{said}");
+    assert_eq!(said.matches("saved after epoch").count(), 2, "{said}");
     for (folder, files) in [("runs", 0), ("checkpoints", 2)] {
         assert_eq!(fs::read_dir(sweep.folder().join(folder)).unwrap().count(), files, "{folder}");
     }
@@ -170,7 +170,7 @@ fn two_sweeps_on_one_store_share_the_work() {
 }
 
 #[test]
-fn a_row_in_other_hands_is_not_taken_for_done() {
+fn a_row_claimed_elsewhere_is_not_taken_for_done() {
     let sweep = Sweep::planned(SMALL);
     let row = &["run", "--subset", "--row", "0"];
     let claim = sweep.folder().join("claims").join(&sweep.plan()[0].id);
@@ -178,8 +178,11 @@ fn a_row_in_other_hands_is_not_taken_for_done() {
     fs::write(&claim, serde_json::to_vec(&elsewhere).unwrap()).unwrap();
     let output = sweep.command(row).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(i32::from(IN_OTHER_HANDS)), "{said}");
-    assert!(said.contains("inorm: row 0 is in other hands; run the same command again"), "{said}");
+    assert_eq!(output.status.code(), Some(i32::from(CLAIMED_ELSEWHERE)), "{said}");
+    assert!(
+        said.contains("inorm: row 0 is claimed elsewhere; run the same command again"),
+        "{said}"
+    );
     fs::remove_file(&claim).unwrap();
     for filed in ["1 runs filed", "0 runs filed"] {
         let said = sweep.succeeds(row);
@@ -188,24 +191,49 @@ fn a_row_in_other_hands_is_not_taken_for_done() {
 }
 
 #[test]
-fn a_truncated_part_is_named_and_made_again() {
+fn a_truncated_file_is_named_and_made_again() {
     let sweep = undisturbed();
     let whole = sweep.tables();
-    for table in ["runs", "epochs", "measurements"] {
-        let folder = sweep.folder().join(table);
-        let part = fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
-        let length = fs::metadata(&part).unwrap().len();
-        File::options().write(true).open(&part).unwrap().set_len(length / 2).unwrap();
-        let into = sweep.folder().join("merged");
+    let run = first_run(&sweep);
+    let length = fs::metadata(&run).unwrap().len();
+    let into = sweep.folder().join("merged");
+    // The second time all but the end of the line with the checksum is there.
+    for length in [length / 2, length - 1] {
+        File::options().write(true).open(&run).unwrap().set_len(length).unwrap();
         let said = sweep.fails(&["merge", "--into", into.to_str().unwrap()]);
-        let name = part.file_name().unwrap().to_str().unwrap();
+        let name = run.file_name().unwrap().to_str().unwrap();
         assert!(said.contains(name) && said.contains("cut short"), "{said}");
-        assert!(!into.exists(), "nothing is merged from damaged parts");
+        assert!(!into.exists(), "nothing is merged from damaged files");
         let status = sweep.succeeds(&["status"]);
         assert!(status.contains("12 planned: 11 done"), "{status}");
         sweep.succeeds(RUN);
         assert_same(&sweep.tables(), &whole);
     }
+}
+
+#[test]
+fn a_file_of_another_run_is_named() {
+    let sweep = Sweep::planned(TINY);
+    sweep.succeeds(RUN);
+    let run = first_run(&sweep);
+    fs::rename(&run, run.with_file_name("0123456789abcdef.json")).unwrap();
+    let said = sweep.fails(&["table"]);
+    assert!(said.contains("0123456789abcdef.json: holds run "), "{said}");
+}
+
+#[test]
+fn a_sweep_of_the_first_version_is_refused() {
+    let sweep = Sweep::planned(TINY);
+    fs::create_dir(sweep.folder().join("measurements")).unwrap();
+    for command in [&["run", "--subset"][..], &["status"], &["merge"], &["plan"]] {
+        let said = sweep.fails(command);
+        assert!(said.contains("a sweep of version 0.1.0") && said.contains("checkout"), "{said}");
+    }
+}
+
+/// The file of one of the finished runs.
+fn first_run(sweep: &Sweep) -> std::path::PathBuf {
+    fs::read_dir(sweep.folder().join("runs")).unwrap().next().unwrap().unwrap().path()
 }
 
 #[test]
@@ -229,16 +257,16 @@ fn results_that_do_not_belong_together_are_not_mixed() {
     let elsewhere = Sweep::planned(TINY);
     elsewhere.succeeds(other);
     let into = tempfile::tempdir().unwrap();
-    let stores = [&subset, &elsewhere].map(|s| Store::open(s.folder()).unwrap());
+    let stores = [&subset, &elsewhere].map(|sweep| sweep.folder());
     let said = merge(&stores, into.path()).unwrap_err().to_string();
     assert!(said.contains("would mix") && said.contains("subset"), "{said}");
     assert_eq!(fs::read_dir(into.path()).unwrap().count(), 0);
 
-    let folder = subset.folder().join("runs");
-    let part = fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
-    let mut row = read_table(&part).unwrap();
-    row.with_column(Column::new("schema".into(), [99])).unwrap();
-    write_table(&part, &mut row).unwrap();
+    let run = first_run(&subset);
+    let text = fs::read_to_string(&run).unwrap();
+    let line = text.lines().next().unwrap().replace("\"schema\":1,", "\"schema\":99,") + "\n";
+    let checksum = inorm_core::files::sha256(&line);
+    fs::write(&run, format!("{line}{checksum}\n")).unwrap();
     let said = merge(&stores[..1], into.path()).unwrap_err().to_string();
     assert!(said.contains("schema 99"), "{said}");
 }
@@ -247,7 +275,7 @@ fn results_that_do_not_belong_together_are_not_mixed() {
 fn merging_adds_to_what_was_merged_before() {
     let sweep = Sweep::planned(SMALL);
     let into = tempfile::tempdir().unwrap();
-    let store = Store::open(sweep.folder()).unwrap();
+    let store = sweep.folder();
     let said = merge(std::slice::from_ref(&store), into.path()).unwrap_err().to_string();
     assert!(said.contains("no finished run"), "{said}");
     for (shard, runs) in [("1/2", 6), ("2/2", 12)] {
@@ -271,7 +299,7 @@ fn merging_at_once_into_one_folder_loses_nothing() {
         sweep.succeeds(&[RUN, &["--shard", shard]].concat());
         sweep
     });
-    let stores = sweeps.each_ref().map(|sweep| Store::open(sweep.folder()).unwrap());
+    let stores = sweeps.each_ref().map(Sweep::folder);
     for _ in 0..10 {
         let place = tempfile::tempdir().unwrap();
         let into = place.path();
@@ -304,16 +332,16 @@ fn on_a_full_disk_no_row_is_lost() {
     let sweep = Sweep::planned(THOUSAND);
     assert_eq!(sweep.plan().len(), 1000);
     let shard = &["run", "--subset", "--jobs", "2", "--shard", "1/100"];
-    // No file may become larger than this many blocks of 512 bytes: enough for the parts that
-    // come first, not for the row of a run.
-    let said = sweep.limited(12, shard);
+    // No file may become larger than this many blocks of 512 bytes: enough for a claim, not for
+    // the results of a run.
+    let said = sweep.limited(1, shard);
     assert!(said.contains("cannot write") && said.contains("runs/"), "{said}");
     let status = sweep.succeeds(&["status"]);
     assert!(status.contains("1000 planned: 0 done"), "{status}");
     // A plan that cannot be written whole leaves the one that is there.
     let before = sweep.plan();
     let more = ["plan", "--profile", "paper"];
-    let said = sweep.limited(12, &more);
+    let said = sweep.limited(1, &more);
     assert!(said.contains("cannot write") && said.contains("plan.jsonl"), "{said}");
     assert_eq!(sweep.plan(), before);
     let drafts = walk(&sweep.folder()).into_iter().filter(|name| name.contains(".draft-"));
@@ -340,7 +368,7 @@ fn a_full_file_system_is_named_and_survived() {
         return;
     }
     let small = disk.path().join("sweep");
-    for name in ["runs", "epochs", "measurements", "claims", "checkpoints"] {
+    for name in ["runs", "claims", "checkpoints"] {
         fs::create_dir_all(small.join(name)).unwrap();
     }
     fs::copy(sweep.folder().join("plan.jsonl"), small.join("plan.jsonl")).unwrap();
@@ -353,7 +381,7 @@ fn a_full_file_system_is_named_and_survived() {
     let remount = Command::new("mount").args(["-o", "remount,size=64m"]).arg(disk.path()).status();
     let done = fs::read_dir(small.join("runs")).unwrap().count();
     let again = (1..=5).all(|k| run(&format!("{k}/100")).status.success());
-    let filed = Tables::of_store(&Store::open(&small).unwrap()).unwrap().unwrap().runs.height();
+    let filed = Store::open(&small).unwrap().rows().unwrap().runs.len();
     Command::new("umount").arg(disk.path()).status().unwrap();
     assert!(said.contains("No space left on device"), "{said}");
     assert!(remount.unwrap().success() && done > 0);

@@ -7,7 +7,7 @@ use crate::{
     cluster::Cluster,
     store::{Sweep, assert_same, inorm},
 };
-use inorm::sweep::{Store, Tables};
+use inorm::{results::Tables, sweep::Store};
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
@@ -140,7 +140,7 @@ fn taken_back(cluster: &Cluster, command: &[&str]) {
     cluster.says("scontrol", &["update", &format!("JobId={job}"), "StartTime=now+5"]);
     cluster.wait_until_idle(Duration::from_secs(300));
     let said = logs(&sweep.folder());
-    assert!(said.contains("goes on after epoch"), "{said}\n{}", cluster.logs());
+    assert!(said.contains("resumes after epoch"), "{said}\n{}", cluster.logs());
     let undisturbed = Sweep::planned(long);
     undisturbed.succeeds(&["run", "--subset"]);
     assert_same(&Tables::read(&into).unwrap(), &undisturbed.merged());

@@ -2,7 +2,8 @@
 
 use inorm::{
     polars::prelude::{AnyValue, DataFrame},
-    sweep::{Planned, Store, Tables, merge},
+    results::Tables,
+    sweep::{Planned, Store, merge},
 };
 use std::{
     fs,
@@ -105,13 +106,13 @@ impl Sweep {
 
     /// All that is filed, as filed.
     pub fn tables(&self) -> Tables {
-        Tables::of_store(&Store::open(self.folder()).unwrap()).unwrap().expect("a finished run")
+        Store::open(self.folder()).unwrap().rows().unwrap().to_tables().unwrap()
     }
 
     /// All that is filed, merged.
     pub fn merged(&self) -> Tables {
         let into = tempfile::tempdir().unwrap();
-        merge(&[Store::open(self.folder()).unwrap()], into.path()).unwrap();
+        merge(&[self.folder()], into.path()).unwrap();
         Tables::read(into.path()).unwrap()
     }
 }

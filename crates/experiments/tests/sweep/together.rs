@@ -1,7 +1,7 @@
 //! A sweep in ensembles fills the same store with the same rows.
 
 use crate::store::Sweep;
-use inorm::sweep::{Store, Tables};
+use inorm::{results::Tables, sweep::Store};
 use rand::{Rng, SeedableRng};
 use std::{
     collections::HashMap,
@@ -47,7 +47,7 @@ fn an_ensemble_fills_the_same_store_with_the_same_rows() {
     alone.succeeds(&["run", "--subset"]);
     let together = Sweep::planned(SMALL);
     let said = together.succeeds(TOGETHER);
-    assert!(said.contains("3 runs together, in "), "{said}");
+    assert!(said.contains("an ensemble of 3 runs, in "), "{said}");
     assert!(said.contains("12 runs filed"), "{said}");
     let (alone, tables) = (alone.tables(), together.tables());
     assert_same_runs(&alone, &tables);
@@ -80,7 +80,7 @@ fn an_ensemble_is_killed_at_six_moments_and_nothing_is_lost() {
 }
 
 #[test]
-fn an_ensemble_told_to_stop_is_put_aside_and_goes_on_later() {
+fn an_ensemble_told_to_stop_is_saved_and_resumes_later() {
     let few = &["--conditions", "e_ln,inorm_full", "--configs", "3", "--epsilons", "0.75"];
     let sweep = Sweep::planned(&[few, &["--epochs", "60"][..]].concat());
     let one = &["run", "--subset", "--ensemble", "--jobs", "1", "--checkpoint-epochs", "1000"];
@@ -91,9 +91,9 @@ fn an_ensemble_told_to_stop_is_put_aside_and_goes_on_later() {
     let output = worker.wait_with_output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert_eq!(said.matches("put aside after epoch").count(), 2, "{said}");
+    assert_eq!(said.matches("saved after epoch").count(), 2, "{said}");
     let said = sweep.succeeds(one);
-    assert_eq!(said.matches("goes on after epoch").count(), 2, "{said}");
+    assert_eq!(said.matches("resumes after epoch").count(), 2, "{said}");
     assert!(said.contains("2 runs filed"), "{said}");
 }
 
@@ -109,8 +109,13 @@ fn what_does_not_fit_into_memory_is_trained_later() {
         sweep.succeeds(&["run", "--subset", "--ensemble", "--jobs", "1", "--memory", "0.03"]);
     let sizes: Vec<(usize, u64)> = said
         .lines()
-        .filter_map(|line| line.split_once(" runs together, in "))
-        .map(|(runs, rest)| (runs.parse().unwrap(), rest.trim_end_matches(" MB").parse().unwrap()))
+        .filter_map(|line| line.split_once(" runs, in "))
+        .map(|(runs, rest)| {
+            (
+                runs.rsplit(' ').next().unwrap().parse().unwrap(),
+                rest.trim_end_matches(" MB").parse().unwrap(),
+            )
+        })
         .collect();
     assert!(sizes.len() > 4, "four groups of six that do not fit: {sizes:?}");
     assert_eq!(sizes.iter().map(|size| size.0).sum::<usize>(), 24);
@@ -127,7 +132,7 @@ fn what_is_done_need_not_fit_into_memory() {
     assert_eq!(output.status.code(), Some(2), "{output:?}");
     sweep.succeeds(&["run", "--subset", "--row", "0"]);
     let said = sweep.succeeds(&little);
-    assert!(said.contains("1 runs together, in ") && said.contains("1 runs filed"), "{said}");
+    assert!(said.contains("an ensemble of 1 runs, in ") && said.contains("1 runs filed"), "{said}");
 }
 
 #[test]

@@ -1,12 +1,9 @@
 //! What the paper claims, as differences between conditions: published, and in stored runs.
 
+use super::{RunRow, published_for};
 use crate::{
     Condition, Error, Result,
     configuration::WIDEST,
-    figures::{
-        published_for,
-        rows::{self, Run},
-    },
     statistics::{Interval, bootstrap, median},
 };
 use polars::prelude::DataFrame;
@@ -102,11 +99,11 @@ pub struct Evidence {
 
 impl PaperClaim {
     /// What `runs` say of it.
-    fn evidence(&self, runs: &[Run]) -> Evidence {
+    fn evidence(&self, runs: &[RunRow]) -> Evidence {
         let pairs = self.pairs(runs);
         let differences: Vec<f64> =
             pairs.iter().map(|[a, b]| a.test_accuracy - b.test_accuracy).collect();
-        let gone = |pair: &&[&Run; 2]| pair.iter().any(|r| r.outcome == rows::Outcome::Diverged);
+        let gone = |pair: &&[&RunRow; 2]| pair.iter().any(|r| r.diverged());
         let middle = |values: &[f64]| median(values).unwrap_or(f64::NAN);
         let published = |c| published_for(c, WIDEST).map(|row| row.median);
         Evidence {
@@ -121,8 +118,8 @@ impl PaperClaim {
     }
 
     /// The runs of both networks with the same configuration and seed.
-    fn pairs<'r>(&self, runs: &'r [Run]) -> Vec<[&'r Run; 2]> {
-        let mut joined: BTreeMap<_, [Option<&Run>; 2]> = BTreeMap::new();
+    fn pairs<'r>(&self, runs: &'r [RunRow]) -> Vec<[&'r RunRow; 2]> {
+        let mut joined: BTreeMap<_, [Option<&RunRow>; 2]> = BTreeMap::new();
         for run in runs.iter().filter(|run| run.epsilon == WIDEST && run.is_papers()) {
             let side = [self.network, self.than].iter().position(|c| *c == run.condition);
             if let Some(side) = side {
@@ -138,7 +135,7 @@ impl PaperClaim {
 /// # Errors
 /// If `runs` is no table of runs.
 pub fn evidence(runs: &DataFrame) -> Result<Vec<(PaperClaim, Evidence)>> {
-    let runs = rows::runs(runs)?;
+    let runs = RunRow::from_table(runs)?;
     Ok(CLAIMS.iter().map(|claim| (*claim, claim.evidence(&runs))).collect())
 }
 
@@ -181,8 +178,8 @@ fn points(fraction: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::made_up::runs_table;
     use super::*;
-    use crate::figures::rows::tests::runs_table;
     use Condition::{ELn, INormFull, INormNone};
 
     #[test]

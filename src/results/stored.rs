@@ -1,9 +1,7 @@
 //! The results that come with the project.
 
+use super::{Rows, RunRow, Tables};
 use crate::configuration::EPSILONS;
-use crate::figures::rows::{self, Outcome};
-use crate::learning::{epochs_table, measurements_table, runs_table};
-use crate::sweep::Tables;
 use crate::{Condition, Result};
 use polars::prelude::{Column, DataFrame, IntoColumn, NamedFrom, Series};
 use std::path::{Path, PathBuf};
@@ -29,14 +27,7 @@ pub fn stored_results() -> Result<Tables> {
 /// If the files are damaged.
 pub fn everything_stored() -> Result<Tables> {
     let folder = results_folder();
-    if folder.join("runs.parquet").is_file() {
-        return Tables::read(&folder);
-    }
-    Ok(Tables {
-        runs: runs_table(&[])?,
-        epochs: epochs_table(&[])?,
-        measurements: measurements_table(&[])?,
-    })
+    if Tables::are_in(&folder) { Tables::read(&folder) } else { Rows::default().to_tables() }
 }
 
 /// How many runs of each of `conditions` a table of runs holds: a row a condition, a column an
@@ -45,8 +36,8 @@ pub fn everything_stored() -> Result<Tables> {
 /// # Errors
 /// If the table lacks a column.
 pub fn count_runs(runs: &DataFrame, conditions: &[Condition]) -> Result<DataFrame> {
-    let runs = rows::runs(runs)?;
-    let count = |keep: &dyn Fn(&rows::Run, Condition) -> bool| -> Vec<u32> {
+    let runs = RunRow::from_table(runs)?;
+    let count = |keep: &dyn Fn(&RunRow, Condition) -> bool| -> Vec<u32> {
         let of = |c| runs.iter().filter(|run| run.condition == c && keep(run, c)).count() as u32;
         conditions.iter().map(|condition| of(*condition)).collect()
     };
@@ -59,13 +50,14 @@ pub fn count_runs(runs: &DataFrame, conditions: &[Condition]) -> Result<DataFram
         let here = count(&|run, _| run.epsilon == epsilon);
         columns.push(column(format!("ε = {epsilon}"), here));
     }
-    let diverged = count(&|run, _| run.outcome == Outcome::Diverged);
+    let diverged = count(&|run, _| run.diverged());
     columns.push(column("diverged".to_owned(), diverged));
     Ok(DataFrame::new(conditions.len(), columns)?)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::runs_table;
     use super::*;
     use crate::dataset::FashionMnist;
     use crate::learning::{Run, train};
@@ -86,11 +78,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_stored_can_be_read_by_figures() {
-        let stored = stored_results().unwrap();
-        rows::runs(&stored.runs).unwrap();
-        rows::epochs(&stored.epochs).unwrap();
-        rows::measurements(&stored.measurements).unwrap();
+    fn what_is_stored_can_be_read() {
+        Rows::from_tables(&stored_results().unwrap()).unwrap();
         let broken = Tables::read(Path::new("no such folder")).map(|_| ());
         assert!(matches!(
             broken,

@@ -1,12 +1,9 @@
 //! The sweep beside what was published.
 
+use super::{Published, RunRow, published_for};
 use crate::{
     Condition, Result,
     dataset::CHANCE,
-    figures::{
-        Published, published_for,
-        rows::{self, Run},
-    },
     statistics::{BoxStatistics, holm, mann_whitney, stars},
 };
 use polars::prelude::{DataFrame, df};
@@ -18,7 +15,7 @@ const REFERENCE: Condition = Condition::ELn;
 struct Group<'a> {
     condition: Condition,
     epsilon: f64,
-    runs: Vec<&'a Run>,
+    runs: Vec<&'a RunRow>,
 }
 
 impl Group<'_> {
@@ -49,12 +46,12 @@ impl Group<'_> {
 /// p), and Cliff's δ.
 ///
 /// The test takes all runs, those at chance included. Runs that are none of
-/// [the paper's](Run::is_papers) are left out; [`left_out`] counts them.
+/// [the paper's](RunRow::is_papers) are left out; [`left_out`] counts them.
 ///
 /// # Errors
 /// If `runs` is no table of runs.
 pub fn comparison(runs: &DataFrame) -> Result<DataFrame> {
-    let runs = rows::runs(runs)?;
+    let runs = RunRow::from_table(runs)?;
     let groups = grouped(&runs);
     let tests = groups.iter().map(|group| against_reference(group, &groups));
     let tests: Vec<Option<[f64; 3]>> = tests.collect::<Result<_>>()?;
@@ -92,12 +89,12 @@ pub fn comparison(runs: &DataFrame) -> Result<DataFrame> {
     )?)
 }
 
-/// How many runs are none of [the paper's](Run::is_papers), and so left out of [`comparison`].
+/// How many runs are none of [the paper's](RunRow::is_papers), and so left out of [`comparison`].
 ///
 /// # Errors
 /// If `runs` is no table of runs.
 pub fn left_out(runs: &DataFrame) -> Result<usize> {
-    Ok(rows::runs(runs)?.iter().filter(|run| !run.is_papers()).count())
+    Ok(RunRow::from_table(runs)?.iter().filter(|run| !run.is_papers()).count())
 }
 
 /// The runs whose test accuracy lies further than `margin` outside the published range at their
@@ -108,8 +105,8 @@ pub fn left_out(runs: &DataFrame) -> Result<usize> {
 /// # Errors
 /// If `runs` is no table of runs.
 pub fn outside_published(runs: &DataFrame, margin: f64) -> Result<DataFrame> {
-    let runs = rows::runs(runs)?;
-    let odd: Vec<(&Run, [f64; 2])> = papers(&runs)
+    let runs = RunRow::from_table(runs)?;
+    let odd: Vec<(&RunRow, [f64; 2])> = papers(&runs)
         .filter(|run| run.test_accuracy > CHANCE)
         .filter_map(|run| Some((run, published_for(run.condition, run.epsilon)?.range?)))
         .filter(|(run, [least, greatest])| {
@@ -127,12 +124,12 @@ pub fn outside_published(runs: &DataFrame, margin: f64) -> Result<DataFrame> {
     )?)
 }
 
-fn papers(runs: &[Run]) -> impl Iterator<Item = &Run> {
+fn papers(runs: &[RunRow]) -> impl Iterator<Item = &RunRow> {
     runs.iter().filter(|run| run.is_papers())
 }
 
 /// By ε, then condition.
-fn grouped(runs: &[Run]) -> Vec<Group<'_>> {
+fn grouped(runs: &[RunRow]) -> Vec<Group<'_>> {
     let mut groups: Vec<Group> = Vec::new();
     for run in papers(runs) {
         let found = groups
@@ -180,8 +177,8 @@ fn corrected(groups: &[Group], tests: &[Option<[f64; 3]>]) -> Vec<Option<f64>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::made_up::runs_table;
     use super::*;
-    use crate::figures::rows::tests::runs_table;
     use Condition::{ELn, INormFull, INormScale};
     use polars::prelude::Column;
 
@@ -254,7 +251,7 @@ mod tests {
         ]);
         // Published: e_ln from 83.58 to 85.84 % at ε = 0.75; no range for the last two.
         let odd = outside_published(&runs, 0.01).unwrap();
-        let configs: Vec<_> = odd.column("config").unwrap().i64().unwrap().iter().collect();
+        let configs: Vec<_> = odd.column("config").unwrap().i32().unwrap().iter().collect();
         assert_eq!(configs, [Some(1), Some(2)]);
     }
 }
