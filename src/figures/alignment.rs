@@ -4,25 +4,28 @@ use super::axes::{Axis, Panel};
 use super::curves::Alignment;
 use super::drawing::{Drawing, Frame, Label, Stroke};
 use super::histogram::{self, Bins};
-use super::rows::Measurement;
 use super::style;
 use crate::Condition;
+use crate::results::MeasurementRow;
 use crate::statistics::median;
 use std::collections::BTreeMap;
 
 /// The alignment of each run of `condition`: both hidden layers averaged, at the last measured
 /// step; only at `epsilon` if one is given.
 pub fn of_runs(
-    rows: &[Measurement],
+    rows: &[MeasurementRow],
     condition: Condition,
     epsilon: Option<f64>,
     which: Alignment,
 ) -> Vec<f64> {
     let mut last: BTreeMap<&str, (i64, Vec<f64>)> = BTreeMap::new();
     let here =
-        |r: &&Measurement| r.condition == condition && epsilon.is_none_or(|e| r.epsilon == e);
+        |r: &&MeasurementRow| r.condition == condition && epsilon.is_none_or(|e| r.epsilon == e);
     for row in rows.iter().filter(here) {
-        let Some(value) = which.of(row).filter(|value| value.is_finite()) else { continue };
+        let value = which.of(row);
+        if !value.is_finite() {
+            continue;
+        }
         let (step, values) = last.entry(&row.id).or_insert((row.step, Vec::new()));
         if row.step > *step {
             (*step, *values) = (row.step, Vec::new());

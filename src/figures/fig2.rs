@@ -4,12 +4,12 @@ use super::boxes;
 use super::drawing::{Drawing, Frame, Label, Stroke};
 use super::groups::Sample;
 use super::legend::{Legend, Swatch};
-use super::rows::{self, Run};
 use super::scatter::{Comparison, Versus};
 use super::{axes, style};
 use crate::Condition;
 use crate::Result;
 use crate::notebook::Figure;
+use crate::results::RunRow;
 use crate::statistics::stars;
 use polars::prelude::DataFrame;
 
@@ -27,8 +27,8 @@ const BEST: usize = 10;
 /// # Errors
 /// If a table lacks a column, or has no run of the two conditions.
 pub fn figure(runs: &DataFrame, live: Option<&DataFrame>) -> Result<Figure> {
-    let runs = rows::runs(runs)?;
-    let live = live.map(rows::runs).transpose()?.unwrap_or_default();
+    let runs = RunRow::from_table(runs)?;
+    let live = live.map(RunRow::from_table).transpose()?.unwrap_or_default();
     let versus = Versus { x: Condition::EiLn, y: Condition::EiNone };
     let comparison = Comparison::of(&runs, &live, versus)?;
     let mut drawing = Drawing::new(style::WIDTH, 430.0);
@@ -42,7 +42,7 @@ pub fn figure(runs: &DataFrame, live: Option<&DataFrame>) -> Result<Figure> {
     Figure::new(drawing, alt, facts)
 }
 
-fn best(drawing: &mut Drawing, outer: Frame, runs: &[Run]) -> Vec<String> {
+fn best(drawing: &mut Drawing, outer: Frame, runs: &[RunRow]) -> Vec<String> {
     let conditions = [Condition::EiLn, Condition::ELn];
     let all = conditions.map(|condition| Sample::of(runs, condition, None));
     let top = all.clone().map(|mut sample| {
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn stored_runs_with_live_ones_on_top() {
         let runs = sweep(&[Condition::EiLn, Condition::EiNone, Condition::ELn]);
-        let live = rows::tests::runs_table(&[
+        let live = crate::results::made_up::runs_table(&[
             (Condition::EiLn, 0, 0.75, Some(0.80)),
             (Condition::EiNone, 0, 0.75, Some(0.77)),
         ]);
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn live_runs_alone() {
-        let live = rows::tests::runs_table(&[
+        let live = crate::results::made_up::runs_table(&[
             (Condition::EiLn, 0, 0.75, Some(0.80)),
             (Condition::EiNone, 0, 0.75, Some(0.77)),
         ]);

@@ -3,11 +3,11 @@
 use super::alignment::{self, Row};
 use super::curves::Alignment;
 use super::drawing::{Drawing, Frame};
-use super::rows;
 use super::scatter::{Comparison, Versus};
 use super::style;
 use crate::configuration::WIDEST;
 use crate::notebook::Figure;
+use crate::results::{MeasurementRow, RunRow};
 use crate::{Condition, Result};
 use polars::prelude::DataFrame;
 
@@ -40,9 +40,9 @@ pub(super) fn compare(
     live: Option<&DataFrame>,
     versus: Versus,
 ) -> Result<Figure> {
-    let runs = rows::runs(runs)?;
-    let live = live.map(rows::runs).transpose()?.unwrap_or_default();
-    let measurements = rows::measurements(measurements)?;
+    let runs = RunRow::from_table(runs)?;
+    let live = live.map(RunRow::from_table).transpose()?.unwrap_or_default();
+    let measurements = MeasurementRow::from_table(measurements)?;
     let comparison = Comparison::of(&runs, &live, versus)?;
     let mut drawing = Drawing::new(style::WIDTH, 430.0);
     let mut facts =

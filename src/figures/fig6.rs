@@ -4,9 +4,9 @@ use super::alignment::{self, Row};
 use super::curves::Alignment;
 use super::drawing::{Drawing, Frame};
 use super::groups::Groups;
-use super::rows;
 use super::style;
 use crate::notebook::Figure;
+use crate::results::{MeasurementRow, RunRow};
 use crate::{Condition, Error, Result};
 use polars::prelude::DataFrame;
 
@@ -34,7 +34,7 @@ pub fn figure(
     measurements: &DataFrame,
     live: Option<&DataFrame>,
 ) -> Result<Figure> {
-    let measurements = rows::measurements(measurements)?;
+    let measurements = MeasurementRow::from_table(measurements)?;
     let histogram = |condition: Condition| {
         let values = alignment::of_runs(&measurements, condition, None, Alignment::Gradient);
         Row { name: condition.label().to_owned(), condition, values, published: None }
@@ -58,8 +58,8 @@ pub(super) fn boxes(
     live: Option<&DataFrame>,
     conditions: &[Condition],
 ) -> Result<Vec<String>> {
-    let runs = rows::runs(runs)?;
-    let live = live.map(rows::runs).transpose()?.unwrap_or_default();
+    let runs = RunRow::from_table(runs)?;
+    let live = live.map(RunRow::from_table).transpose()?.unwrap_or_default();
     if !runs.iter().chain(&live).any(|run| conditions.contains(&run.condition)) {
         let names: Vec<_> = conditions.iter().map(|c| c.name()).collect();
         let expected = format!("at least one of {}", names.join(", "));

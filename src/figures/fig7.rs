@@ -3,9 +3,9 @@
 use super::drawing::{Drawing, Frame};
 use super::fig6;
 use super::histogram::{self, Bins};
-use super::rows;
 use super::{axes, style};
 use crate::notebook::Figure;
+use crate::results::MeasurementRow;
 use crate::statistics::median;
 use crate::{Condition, Error, Result};
 use polars::prelude::DataFrame;
@@ -40,8 +40,8 @@ pub fn figure(runs: &DataFrame, live: Option<&DataFrame>) -> Result<Figure> {
 /// # Errors
 /// If the table lacks a column, or no eigenvalue of lateral inhibition was measured.
 pub fn eigenvalues(measurements: &DataFrame) -> Result<Figure> {
-    let rows = rows::measurements(measurements)?;
-    let mut last: BTreeMap<(&str, i64), (i64, f64)> = BTreeMap::new();
+    let rows = MeasurementRow::from_table(measurements)?;
+    let mut last: BTreeMap<(&str, i32), (i64, f64)> = BTreeMap::new();
     for row in rows.iter().filter(|r| r.condition == Condition::INormLateral) {
         let Some(value) = row.error_eigenvalue.filter(|v| *v > 0.0 && v.is_finite()) else {
             continue;
@@ -55,7 +55,7 @@ pub fn eigenvalues(measurements: &DataFrame) -> Result<Figure> {
         let expected = "eigenvalues of the condition inorm_lateral";
         return Err(Error::unfit("measurements table", "no row to draw", expected));
     }
-    let of_layer = |layer: i64| -> Vec<f64> {
+    let of_layer = |layer: i32| -> Vec<f64> {
         last.iter().filter(|((_, l), _)| *l == layer).map(|(_, (_, v))| v.log10()).collect()
     };
     let layers = [of_layer(0), of_layer(1)];

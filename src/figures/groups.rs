@@ -4,11 +4,12 @@ use super::axes::{self, Axis, Panel};
 use super::boxes;
 use super::drawing::{Dash, Drawing, Frame, Label, Stroke};
 use super::legend::{Legend, Swatch, live};
-use super::rows::{Outcome, Run};
 use super::scatter::epsilons;
-use super::{published, style};
+use super::style;
 use crate::Condition;
 use crate::dataset::CHANCE;
+use crate::learning::Outcome;
+use crate::results::{Published, RunRow, published_for};
 use crate::statistics::{BoxStatistics, mann_whitney, median, stars};
 
 /// The runs of one condition at one ε.
@@ -26,9 +27,9 @@ pub struct Sample {
 
 impl Sample {
     /// Of all `runs` of `condition` at `epsilon`.
-    pub fn of(runs: &[Run], condition: Condition, epsilon: Option<f64>) -> Self {
+    pub fn of(runs: &[RunRow], condition: Condition, epsilon: Option<f64>) -> Self {
         let here =
-            |run: &&Run| run.condition == condition && epsilon.is_none_or(|e| run.epsilon == e);
+            |run: &&RunRow| run.condition == condition && epsilon.is_none_or(|e| run.epsilon == e);
         let all: Vec<_> = runs.iter().filter(here).collect();
         let finished = all.iter().filter(|run| run.outcome == Outcome::Finished);
         let values: Vec<_> = finished.map(|run| run.test_accuracy).collect();
@@ -101,14 +102,14 @@ pub struct Groups {
 impl Groups {
     /// Sorts `runs`, and `live_runs` to draw on top, into groups.
     pub fn new(
-        runs: &[Run],
-        live_runs: &[Run],
+        runs: &[RunRow],
+        live_runs: &[RunRow],
         conditions: &[Condition],
         reference: Option<Condition>,
     ) -> Self {
-        let wanted = |run: &&Run| conditions.contains(&run.condition);
+        let wanted = |run: &&RunRow| conditions.contains(&run.condition);
         let epsilons = epsilons(runs.iter().chain(live_runs).filter(wanted).map(|r| r.epsilon));
-        let sort = |runs: &[Run], conditions: &[Condition]| -> Vec<Sample> {
+        let sort = |runs: &[RunRow], conditions: &[Condition]| -> Vec<Sample> {
             let each = epsilons.iter().flat_map(|e| conditions.iter().map(move |c| (*c, *e)));
             each.map(|(c, e)| Sample::of(runs, c, Some(e))).collect()
         };
@@ -235,6 +236,6 @@ fn values_of(sample: &Sample) -> impl Iterator<Item = f64> + '_ {
 }
 
 /// The published distribution, unless it is that of guessing.
-fn published_of(sample: &Sample) -> Option<&'static published::Published> {
-    published::find(sample.condition, sample.epsilon?).filter(|p| !p.is_at_chance())
+fn published_of(sample: &Sample) -> Option<&'static Published> {
+    published_for(sample.condition, sample.epsilon?).filter(|p| !p.is_at_chance())
 }

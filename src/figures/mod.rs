@@ -37,9 +37,7 @@ pub mod live;
 mod paint;
 mod palette;
 mod points;
-mod published;
 pub mod render;
-pub mod rows;
 pub mod scatter;
 pub mod schematic;
 pub mod style;
@@ -48,7 +46,4 @@ mod theory;
 pub use curves::{Alignment, alignment_curves, learning_curves};
 pub use lambdas::lambdas;
 pub use points::{accuracy_points, accuracy_points_with};
-pub use published::{
-    Published, find as published_for, rows as published_rows, table as published_table,
-};
 pub use theory::lateral_mistake;

@@ -3,11 +3,11 @@
 use super::axes::{self, Axis, Panel};
 use super::drawing::{Drawing, Frame, Label, Marker, Stroke};
 use super::legend::{Legend, Swatch};
-use super::published::{self, Published};
-use super::rows::{self, Outcome, Run};
 use super::scatter::epsilons;
 use super::style::{self, Look};
+use crate::learning::Outcome;
 use crate::notebook::Figure;
+use crate::results::{Published, RunRow, published_for};
 use crate::statistics::BoxStatistics;
 use crate::{Condition, Error, Result};
 use polars::prelude::DataFrame;
@@ -49,7 +49,7 @@ pub fn accuracy_points(runs: &DataFrame) -> Result<Figure> {
 /// # Errors
 /// As [`accuracy_points`].
 pub fn accuracy_points_with(runs: &DataFrame, own: &[(&str, Option<f64>)]) -> Result<Figure> {
-    let runs = rows::runs(runs)?;
+    let runs = RunRow::from_table(runs)?;
     let mut lines = lines(&runs);
     lines.extend(own.iter().map(|(name, accuracy)| Line {
         name: (*name).to_owned(),
@@ -84,7 +84,7 @@ pub fn accuracy_points_with(runs: &DataFrame, own: &[(&str, Option<f64>)]) -> Re
     Figure::new(drawing, alt, lines.iter().map(fact).collect())
 }
 
-fn lines(runs: &[Run]) -> Vec<Line> {
+fn lines(runs: &[RunRow]) -> Vec<Line> {
     let mut lines = Vec::new();
     let epsilons = epsilons(runs.iter().map(|r| r.epsilon));
     let several = epsilons.len() > 1;
@@ -98,7 +98,7 @@ fn lines(runs: &[Run]) -> Vec<Line> {
             let finished = here.iter().filter(|r| r.outcome == Outcome::Finished);
             let values: Vec<_> = finished.map(|r| r.test_accuracy).collect();
             let diverged = here.len() - values.len();
-            let published = published::find(condition, epsilon);
+            let published = published_for(condition, epsilon);
             let (name, look) = (condition.label().to_owned(), style::condition(condition));
             let name = if several { format!("{name}, ε = {epsilon}") } else { name };
             lines.push(Line { name, look, values, diverged, published });
@@ -107,7 +107,7 @@ fn lines(runs: &[Run]) -> Vec<Line> {
     lines
 }
 
-fn legend(lines: &[Line], epochs: i64) -> Legend {
+fn legend(lines: &[Line], epochs: i32) -> Legend {
     let mut looks = Vec::new();
     for look in lines.iter().map(|line| line.look) {
         if !looks.contains(&look) {
@@ -190,8 +190,8 @@ fn fact(line: &Line) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::checks::{check, sweep};
-    use super::super::rows::tests::runs_table;
     use super::*;
+    use crate::results::made_up::runs_table;
 
     #[test]
     fn three_networks_beside_the_published_medians() {

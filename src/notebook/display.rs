@@ -1,7 +1,8 @@
 //! Values that a cell shows before it ends, and that may change in place.
 
 use super::kernel;
-use serde_json::{Map, Value, json};
+use inorm_core::protocol::{self, Message};
+use serde_json::{Map, Value};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Something that a notebook can show, in one or more formats.
@@ -16,7 +17,7 @@ pub trait Show {
     /// is seen; in a terminal the plain text is.
     fn show(&self) -> Display {
         let display = Display::next();
-        display.send("display", self.formats());
+        display.send(self.formats(), |data, id| Message::Display { data, id });
         display
     }
 }
@@ -43,16 +44,17 @@ impl Display {
 
     /// Shows this instead of what is there.
     pub fn replace(&self, value: &(impl Show + ?Sized)) {
-        self.send("update", value.formats());
+        self.send(value.formats(), |data, id| Message::Update { data, id });
     }
 
-    fn send(&self, what: &str, formats: Vec<(&'static str, String)>) {
-        if kernel::is_lively() {
-            let data: Map<String, Value> = formats
-                .into_iter()
-                .map(|(format, text)| (format.to_owned(), text.into()))
-                .collect();
-            kernel::say(&json!({"do": what, "id": self.id, "data": data}));
+    fn send(
+        &self,
+        formats: Vec<(&'static str, String)>,
+        message: fn(Map<String, Value>, String) -> Message,
+    ) {
+        if kernel::supports_updates() {
+            let data = formats.into_iter().map(|(format, text)| (format.to_owned(), text.into()));
+            protocol::send(&message(data.collect(), self.id.clone()));
         } else if kernel::is_notebook() {
             let formats = formats.iter().map(|(name, text)| (*name, text.as_str()));
             super::show(&formats.collect::<Vec<_>>());

@@ -14,15 +14,14 @@ mod display;
 mod figure;
 mod kernel;
 mod progress;
-mod stored;
 mod table;
 mod training;
 
+pub use crate::interrupt::interrupted;
 pub use display::{Display, Show};
 pub use figure::Figure;
-pub use kernel::{attach, clear, interrupted};
+pub use kernel::{attach, clear};
 pub use progress::Progress;
-pub use stored::{count_runs, everything_stored, results_folder, stored_results};
 pub use table::Table;
 pub use training::{train_all, train_own};
 

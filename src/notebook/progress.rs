@@ -37,7 +37,8 @@ impl Progress {
     /// Of `total` things nothing is done yet.
     pub fn new(what: impl Into<String>, total: u64) -> Self {
         let (what, now) = (what.into(), Instant::now());
-        let display = kernel::is_lively().then(|| describe(&what, 0, total, Duration::ZERO).show());
+        let display =
+            kernel::supports_updates().then(|| describe(&what, 0, total, Duration::ZERO).show());
         Self { what, done: 0, total, started: now, renewed: now, display, lines: 0 }
     }
 

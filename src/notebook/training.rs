@@ -101,7 +101,7 @@ impl Board {
 
     /// Trains, and shows how it goes as well as the kernel can.
     fn watch(&self, train: impl FnOnce() -> Result<Vec<Record>>) -> Result<Vec<Record>> {
-        if !kernel::is_lively() {
+        if !kernel::supports_updates() {
             let records = train()?;
             let diverged = |record: &&Record| matches!(record.outcome, Outcome::Diverged { .. });
             for (line, record) in self.snapshot().iter().zip(&records).filter(|p| diverged(&p.1)) {
@@ -260,7 +260,7 @@ impl Observer for Reporter<'_> {
         let Some(last) = record.epochs.last() else { return ControlFlow::Continue(()) };
         let mut line = lock(self.line);
         line.trained.accuracies.push(last.test_accuracy);
-        if !kernel::is_lively() {
+        if !kernel::supports_updates() {
             // Any other kernel shows what a cell prints line by line and nothing else: it can
             // neither overwrite a line nor show half of one. So this is always a whole one.
             let elapsed = self.board.started.elapsed();
