@@ -1,6 +1,7 @@
 //! Tables as files, with checksums beside them.
 
-use crate::{Error, Result, files};
+use crate::{Error, Result};
+use inorm_core::files;
 use polars::prelude::{DataFrame, ParquetReader, ParquetWriter, SerReader};
 use std::{fs, io::Cursor, path::Path};
 
@@ -23,7 +24,7 @@ fn line(name: &str, bytes: &[u8]) -> String {
 /// # Errors
 /// If one cannot be written whole; then what was there before still is.
 pub(super) fn write_tables(folder: &Path, tables: [(&str, &mut DataFrame); 3]) -> Result<()> {
-    let mut files = Vec::new();
+    let mut contents = Vec::new();
     let mut checksums = String::new();
     for (name, table) in tables {
         // In memory first: polars hides what the operating system says when a disk is full.
@@ -33,10 +34,13 @@ pub(super) fn write_tables(folder: &Path, tables: [(&str, &mut DataFrame); 3]) -
             checksums += &format!("{REPLACED}{}\n", line(name, &before));
         }
         checksums += &format!("{}\n", line(name, &bytes));
-        files.push((name, bytes));
+        contents.push((name, bytes));
     }
     files::write(&folder.join(CHECKSUMS), checksums.as_bytes())?;
-    files.iter().try_for_each(|(name, bytes)| files::write(&folder.join(name), bytes))
+    for (name, bytes) in contents {
+        files::write(&folder.join(name), bytes)?;
+    }
+    Ok(())
 }
 
 /// Reads a table.

@@ -1,7 +1,8 @@
 //! Results of several places, in the tables of one.
 
 use super::{EpochRow, MeasurementRow, Rows, RunRow, Tables, schema::check_schema};
-use crate::{Error, Result, files::Lock};
+use crate::{Error, Result};
+use inorm_core::files::Lock;
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
     path::{Path, PathBuf},

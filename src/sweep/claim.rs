@@ -1,9 +1,7 @@
 //! Who is working on a run: one file a run, made by exactly one worker.
 
-use crate::{
-    Error, Result,
-    files::{DRAFT, Lock},
-};
+use crate::{Error, Result};
+use inorm_core::files::{DRAFT, Lock};
 use serde::{Deserialize, Serialize};
 use std::{
     fs::{self, File},

@@ -10,11 +10,9 @@ mod claim;
 mod ensembles;
 mod plan;
 mod store;
-mod submit;
 mod worker;
 
 pub use claim::{Claim, Holder};
 pub use plan::{Planned, Profile, Selection};
 pub use store::{RunStatus, Store, merge, results_in};
-pub use submit::{CLAIMED_ELSEWHERE, Script, Submission, quoted};
 pub use worker::{Shard, Summary, SweepEvent, Worker, cost};

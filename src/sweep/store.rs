@@ -14,10 +14,10 @@ use super::{Claim, Holder, Planned, claim};
 use crate::{
     Error, Result,
     dataset::FashionMnist,
-    files::{self, DRAFT, Lock},
     learning::Checkpoint,
     results::{self, DataIdentity, FinishedRun, Merged, Rows, Tables},
 };
+use inorm_core::files::{self, DRAFT, Lock};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
     collections::HashSet,
@@ -266,7 +266,7 @@ impl Store {
     /// Saves a run that is not finished.
     pub(super) fn save(&self, id: &str, saved: &SavedRun) -> Result<()> {
         let json = serde_json::to_vec(saved).expect("numbers and text");
-        files::write(&self.checkpoint_path(id), json)
+        Ok(files::write(&self.checkpoint_path(id), json)?)
     }
 
     /// The run as it was saved; `None` if it was not, or by a version with other checkpoints, or

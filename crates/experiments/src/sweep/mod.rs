@@ -1,8 +1,10 @@
 //! `inorm sweep`: many runs, computed once, by any number of processes on any number of machines.
 
+mod place;
 mod plan;
 mod progress;
 mod run;
+mod slurm;
 mod submit;
 mod table;
 
@@ -10,6 +12,7 @@ use crate::results;
 use clap::{Args, Subcommand};
 use inorm::sweep::{RunStatus, Store, merge};
 use inorm_core::Outcome;
+use place::Place;
 use std::path::PathBuf;
 
 /// What can be done with a sweep.
@@ -36,14 +39,6 @@ impl Sweep {
     pub fn trains(&self) -> bool {
         matches!(self, Self::Run(_))
     }
-}
-
-/// Where a sweep lives.
-#[derive(Args)]
-pub struct Place {
-    /// The folder of the sweep: its plan, its results, its checkpoints.
-    #[arg(long, value_name = "DIR", default_value = "inorm-sweep")]
-    store: PathBuf,
 }
 
 /// What to merge, and where to.

@@ -1,6 +1,6 @@
 //! `inorm sweep plan`.
 
-use super::Place;
+use super::place::Place;
 use clap::Args;
 use inorm::{
     Condition,

@@ -1,11 +1,11 @@
 //! `inorm sweep run`.
 
-use super::{Place, progress::ProgressReporter};
+use super::{place::Place, progress::ProgressReporter};
+use crate::results::provenance;
 use clap::{Args, ValueEnum};
 use inorm::{
     dataset::FashionMnist,
     ensemble,
-    results::Provenance,
     sweep::{Planned, Shard, Store, Summary, Worker},
 };
 use inorm_core::{Failure, Outcome, say};
@@ -69,7 +69,7 @@ pub fn run(options: &RunSweep) -> Outcome {
     say(data.describe());
     let stop = stop_on_signals()?;
     let reporter = ProgressReporter::new(&store, &plan);
-    let provenance = Provenance::new(option_env!("INORM_REVISION").unwrap_or("unknown"));
+    let provenance = provenance();
     let jobs = options.jobs.or_else(|| std::thread::available_parallelism().ok());
     let worker = Worker {
         store: &store,
