@@ -21,7 +21,7 @@ fn says(folder: &Path, arguments: &[&str]) -> String {
 fn train(folder: &Path, condition: Condition, options: &[&str]) -> Value {
     let data = repository().join("data/fashion-mnist-subset");
     let arguments = ["train", condition.name(), "--config", "3", "--json", "--data"];
-    let arguments = [&arguments, &[data.to_str().unwrap()], options].concat();
+    let arguments = [&arguments[..], &[data.to_str().unwrap()], options].concat();
     serde_json::from_str(&says(folder, &arguments)).unwrap()
 }
 
