@@ -19,7 +19,7 @@ use std::{
     time::Instant,
 };
 
-/// Which run, on which data, and how to tell about it.
+/// Which run, on which data, and what becomes of the results.
 #[derive(Args)]
 pub struct Train {
     /// Which network, for example inorm_full; an unknown name lists them all.

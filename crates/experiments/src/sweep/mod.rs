@@ -18,19 +18,19 @@ use std::path::PathBuf;
 /// What can be done with a sweep.
 #[derive(Subcommand)]
 pub enum Sweep {
-    /// Write down which runs there shall be; adds to the plan that is there.
+    /// Plan runs; adds to the plan that is there.
     Plan(plan::Plan),
-    /// Train the planned runs that are not done; stop and start it as you like.
+    /// Train every unfinished run of the plan; it can be stopped and started again at any time.
     Run(run::RunSweep),
     /// Say how far the sweep is.
     Status(Place),
-    /// Add what is done to three tables: runs, epochs, measurements.
+    /// Add the finished runs to three tables: runs, epochs, measurements.
     Merge(Merge),
     /// Print the results beside what was published.
     Table(table::ShowTable),
     /// Print the paper's claims beside the results, as the README states them.
     Claims(table::ShowTable),
-    /// Hand the planned runs that are not done to a cluster.
+    /// Submit the unfinished runs of the plan to a cluster.
     Submit(submit::Submit),
 }
 

@@ -55,7 +55,7 @@ pub struct Submit {
     run_arguments: Vec<String>,
 }
 
-/// Submits one task for each planned run that is not done, and the merge after them.
+/// Submits one task for each unfinished run of the plan, and the merge after them.
 pub fn run(options: &Submit) -> Outcome {
     let Engine::Slurm = options.engine;
     let store = Store::open(&options.place.store)?;

@@ -135,7 +135,7 @@ fn interrupted_in_a_notebook_it_files_nothing_and_resumes_later() {
 }
 
 #[test]
-fn nobody_reads_what_it_says_and_it_goes_on() {
+fn a_closed_terminal_does_not_stop_it() {
     let sweep = Sweep::planned(&long());
     let spawn = || {
         let mut command = sweep.command(ONE);
