@@ -1,0 +1,307 @@
+//! Runs trained together.
+
+use super::{
+    machine::Machine,
+    networks::{Ensemble, layouts},
+    tally::Score,
+};
+use crate::{
+    Error, Result,
+    condition::{Circuit, GradNorm},
+    dataset::{CLASSES, FashionMnist, Images, Luminosity, PIXELS},
+    engine::EngineState,
+    layers::{NetworkWeights, inhibitory_units, initial_weights},
+    learning::{Checkpoint, Epoch, Measurement, Outcome, Record, Run},
+    randomness::Purpose,
+};
+use std::{collections::HashMap, ops::Range, time::Instant};
+
+/// Test images are classified this many at a time: fewer than by a network trained alone, since every
+/// network of an ensemble has buffers for as many.
+pub const EVALUATION_BATCH: usize = 250;
+
+/// Trains runs together, an epoch at a time. Each can be saved as its own [`Checkpoint`], and
+/// resumed alone or in another ensemble.
+pub struct EnsembleTrainer<'d, M: Machine> {
+    data: &'d FashionMnist,
+    ensemble: Ensemble<M>,
+    records: Vec<Record>,
+    train: StoredImages<M>,
+    test: StoredImages<M>,
+}
+
+/// Images in the machine's memory.
+struct StoredImages<M: Machine> {
+    pixels: M::Buffer<u8>,
+    labels: M::Buffer<u8>,
+    /// The Δ of each image in this epoch.
+    shifts: M::Buffer<f32>,
+}
+
+impl<M: Machine> StoredImages<M> {
+    fn new(machine: &M, images: &Images) -> Result<Self> {
+        Ok(Self {
+            pixels: machine.upload(images.pixels())?,
+            labels: machine.upload(images.labels())?,
+            shifts: machine.zeros(images.len())?,
+        })
+    }
+}
+
+/// What all runs of an ensemble must have in common.
+fn common(record: &Record) -> (u64, u64, usize, u32, usize) {
+    let Run { epsilon, seed, batch, epochs, .. } = record.run;
+    (epsilon.to_bits(), seed, batch, epochs, record.epochs.len())
+}
+
+impl<'d, M: Machine> EnsembleTrainer<'d, M> {
+    /// The start of some runs.
+    ///
+    /// # Errors
+    /// If a run's numbers make no sense, the runs cannot be trained together, or the machine has
+    /// too little memory.
+    pub fn new(machine: M, runs: &[Run], data: &'d FashionMnist) -> Result<Self> {
+        let mut weights = InitialWeights::default();
+        let begin = |run: &Run| {
+            run.validate()?;
+            let record = Record::begin(run, data);
+            let state = EngineState { weights: weights.of(run)?, velocities: Vec::new() };
+            Ok(Checkpoint { record, state, wall_seconds: 0.0 })
+        };
+        Self::resume(machine, runs.iter().map(begin).collect::<Result<_>>()?, data)
+    }
+
+    /// Resumes runs that were saved after the same epoch.
+    ///
+    /// # Errors
+    /// If a checkpoint is damaged or of a run that is over, the runs cannot be trained together, or
+    /// the machine has too little memory.
+    pub fn resume(
+        machine: M,
+        checkpoints: Vec<Checkpoint>,
+        data: &'d FashionMnist,
+    ) -> Result<Self> {
+        checkpoints.iter().try_for_each(Checkpoint::validate)?;
+        let Some(first) = checkpoints.first() else {
+            return Err(Error::invalid("ensemble", "no runs", "at least one"));
+        };
+        let wanted = common(&first.record);
+        if let Some(other) = checkpoints.iter().find(|c| common(&c.record) != wanted) {
+            let found = format!(
+                "ε {} seed {} batch {} epochs {} after epoch {}",
+                other.record.run.epsilon,
+                other.record.run.seed,
+                other.record.run.batch,
+                other.record.run.epochs,
+                other.record.epochs.len()
+            );
+            let expected = "the same ε, seed, batch, epochs and progress for all its runs";
+            return Err(Error::invalid("ensemble", found, expected));
+        }
+        let members: Vec<_> =
+            checkpoints.iter().map(|c| (&c.state.weights, c.record.run.rule)).collect();
+        let capacity = first.record.run.batch.max(EVALUATION_BATCH);
+        let (train, test) =
+            (StoredImages::new(&machine, &data.train)?, StoredImages::new(&machine, &data.test)?);
+        let ensemble = Ensemble::new(machine, &members, capacity)?;
+        let records = checkpoints.into_iter().map(|checkpoint| checkpoint.record).collect();
+        Ok(Self { data, ensemble, records, train, test })
+    }
+
+    /// Bytes that these runs need in the machine's memory; all of the same batch size.
+    pub fn bytes(runs: &[Run], data: &FashionMnist) -> u64 {
+        let Some(first) = runs.first() else { return 0 };
+        let capacity = first.batch.max(EVALUATION_BATCH);
+        let member = |run: &Run| {
+            let inhibitory =
+                if run.condition.circuit().subtracts() { inhibitory_units(run.width) } else { 0 };
+            (run.condition, [run.width, inhibitory, CLASSES.len()], run.rule)
+        };
+        let members: Vec<_> = runs.iter().map(member).collect();
+        let layers: u64 = layouts(&members, PIXELS, capacity).iter().map(|l| l.bytes()).sum();
+        let images = (data.train.len() + data.test.len()) * (PIXELS + 5) + 4 * capacity * PIXELS;
+        let tally = runs.len() * (size_of::<f64>() + 2 * size_of::<u32>());
+        layers + (images + tally) as u64
+    }
+
+    /// What a training step does at least: floating-point operations of the matrix products, and
+    /// bytes that these read and write.
+    pub fn work_per_step(&self) -> [f64; 2] {
+        let batch = self.records[0].run.batch;
+        let works = self.ensemble.layers.iter().map(|stack| stack.layout.work(batch));
+        works.fold([0.0; 2], |[o, b], [operations, bytes]| [o + operations, b + bytes])
+    }
+
+    /// What was recorded of each run so far, in the order in which they were given.
+    pub fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    /// The weights of each network as they are now.
+    ///
+    /// # Errors
+    /// If the machine fails.
+    pub fn weights(&self) -> Result<Vec<NetworkWeights<f32>>> {
+        self.ensemble.weights()
+    }
+
+    /// The runs as they are now, between two epochs.
+    ///
+    /// # Errors
+    /// If the machine fails.
+    pub fn checkpoints(&self) -> Result<Vec<Checkpoint>> {
+        let weights = self.weights()?.into_iter().zip(&self.records);
+        let checkpoint = |(weights, record): (_, &Record)| Checkpoint {
+            record: record.clone(),
+            state: EngineState { weights, velocities: Vec::new() },
+            wall_seconds: 0.0,
+        };
+        Ok(weights.map(checkpoint).collect())
+    }
+
+    /// Whether there is anything left to train.
+    pub fn is_over(&self) -> bool {
+        self.records.iter().all(|record| record.outcome != Outcome::Running)
+    }
+
+    /// Trains one epoch and evaluates. Runs that diverged are over; the others are not affected. `stepped` is called after each step.
+    ///
+    /// The time it took is divided evenly among the runs that were trained.
+    ///
+    /// # Errors
+    /// If the machine fails.
+    pub fn epoch(&mut self, stepped: &mut dyn FnMut()) -> Result<()> {
+        if self.is_over() {
+            return Ok(());
+        }
+        let running = self.running();
+        let run = self.records[running[0]].run.clone();
+        let epoch = self.records[running[0]].epochs.len() as u32 + 1;
+        let start = Instant::now();
+        let done = self.train_epoch(&run, epoch, stepped)?;
+        let trained = self.ensemble.take_scores()?;
+        let seconds = start.elapsed().as_secs_f64() / running.len() as f64;
+        for &network in &running {
+            let record = &mut self.records[network];
+            record.training_seconds += seconds;
+            record.steps = trained[network].diverged.unwrap_or(done);
+            if let Some(step) = trained[network].diverged {
+                record.outcome = Outcome::Diverged { step };
+            }
+        }
+        let left = self.running();
+        if !left.is_empty() {
+            let tested = self.evaluate(&run, epoch)?;
+            left.iter().for_each(|&n| self.conclude(n, epoch, trained[n], tested[n]));
+        }
+        Ok(())
+    }
+
+    fn running(&self) -> Vec<usize> {
+        let records = self.records.iter().enumerate();
+        records.filter(|(_, r)| r.outcome == Outcome::Running).map(|(index, _)| index).collect()
+    }
+
+    fn conclude(&mut self, network: usize, epoch: u32, trained: Score, tested: Score) {
+        let record = &mut self.records[network];
+        let images = [self.data.train.len(), self.data.test.len()].map(|n| n as f64);
+        record.epochs.push(Epoch {
+            epoch,
+            train_loss: trained.loss / images[0],
+            test_loss: tested.loss / images[1],
+            test_accuracy: f64::from(tested.correct) / images[1],
+        });
+        if epoch == record.run.epochs {
+            record.outcome = Outcome::Finished;
+        }
+    }
+
+    /// The steps done since the start of the run.
+    fn train_epoch(&mut self, run: &Run, epoch: u32, stepped: &mut dyn FnMut()) -> Result<u64> {
+        let count = self.data.train.len();
+        let shifts = draw(run, Purpose::TrainingLuminosity, epoch, count);
+        self.ensemble.machine.write(&shifts, &mut self.train.shifts)?;
+        let mut step = count.div_ceil(run.batch) as u64 * u64::from(epoch - 1);
+        for from in (0..count).step_by(run.batch) {
+            step += 1;
+            self.step(from..(from + run.batch).min(count), epoch, step)?;
+            stepped();
+        }
+        Ok(step)
+    }
+
+    /// One training step on the images of `range`.
+    fn step(&mut self, range: Range<usize>, epoch: u32, step: u64) -> Result<()> {
+        let (size, last) = (range.len(), range.end == self.data.train.len());
+        let Self { ensemble, train, .. } = self;
+        ensemble.load_batch(&train.pixels, &train.shifts, range.clone())?;
+        ensemble.forward(size)?;
+        ensemble.score(&train.labels, range, step)?;
+        ensemble.backward(size)?;
+        let mut measured = self.running();
+        measured.retain(|&network| self.records[network].run.measures_at(last, epoch));
+        if !measured.is_empty() {
+            self.measure(&mut measured, size, epoch, step)?;
+        }
+        self.ensemble.update(size)
+    }
+
+    fn measure(
+        &mut self,
+        networks: &mut Vec<usize>,
+        size: usize,
+        epoch: u32,
+        step: u64,
+    ) -> Result<()> {
+        let diverged = self.ensemble.diverged()?;
+        networks.retain(|&network| diverged[network].is_none_or(|at| at == step));
+        let measured = self.ensemble.measure(networks, size)?;
+        for (&network, layers) in networks.iter().zip(measured) {
+            for (layer, values) in layers.into_iter().enumerate() {
+                let measurement = Measurement { epoch, step, layer, values };
+                self.records[network].measurements.push(measurement);
+            }
+        }
+        Ok(())
+    }
+
+    /// Loss and hits on the test images, each shifted anew.
+    fn evaluate(&mut self, run: &Run, epoch: u32) -> Result<Vec<Score>> {
+        let count = self.data.test.len();
+        let Self { ensemble, test, .. } = self;
+        let shifts = draw(run, Purpose::TestLuminosity, epoch, count);
+        ensemble.machine.write(&shifts, &mut test.shifts)?;
+        for from in (0..count).step_by(EVALUATION_BATCH) {
+            let range = from..(from + EVALUATION_BATCH).min(count);
+            ensemble.load_batch(&test.pixels, &test.shifts, range.clone())?;
+            ensemble.forward(range.len())?;
+            ensemble.score(&test.labels, range, 1)?;
+        }
+        ensemble.take_scores()
+    }
+}
+
+/// The shifts of an epoch, in the order of the images.
+fn draw(run: &Run, purpose: Purpose, epoch: u32, count: usize) -> Vec<f32> {
+    let mut luminosity =
+        Luminosity::new(run.epsilon, run.seed, purpose, epoch).expect("the run is valid");
+    (0..count).map(|_| luminosity.draw()).collect()
+}
+
+/// Initial weights, each SVD done once: runs of one seed and width share all that their circuits
+/// and GradNorms have in common.
+#[derive(Default)]
+struct InitialWeights(HashMap<(Circuit, bool, usize, u64), NetworkWeights<f32>>);
+
+impl InitialWeights {
+    fn of(&mut self, run: &Run) -> Result<NetworkWeights<f32>> {
+        let lateral = run.condition.grad_norm() == GradNorm::Lateral;
+        let key = (run.condition.circuit(), lateral, run.width, run.seed);
+        if let Some(known) = self.0.get(&key) {
+            return Ok(NetworkWeights { condition: run.condition, ..known.clone() });
+        }
+        let weights = initial_weights(run.condition, run.width, run.seed)?.convert(|w| w as f32);
+        self.0.insert(key, weights.clone());
+        Ok(weights)
+    }
+}
