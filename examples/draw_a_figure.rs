@@ -2,7 +2,7 @@
 //!
 //!     cargo run --release --example draw_a_figure
 
-use inorm::{Result, figures::catalogue, notebook::everything_stored};
+use inorm::{Result, figures::catalogue, results::everything_stored};
 
 pub fn main() -> Result<()> {
     let figure = catalogue::figure("5", &everything_stored()?)?;
