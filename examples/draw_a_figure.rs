@@ -4,7 +4,7 @@
 
 use inorm::{Result, figures::catalogue, results::everything_stored};
 
-pub fn main() -> Result<()> {
+fn main() -> Result<()> {
     let figure = catalogue::figure("5", &everything_stored()?)?;
     let path = std::env::temp_dir().join("inorm-figure-5.svg");
     figure.save(&path)?;

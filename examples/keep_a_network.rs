@@ -2,11 +2,11 @@
 //!
 //!     cargo run --release --example keep_a_network
 
-use inorm::{Condition, Result, configuration::configuration, dataset::FashionMnist};
 use inorm::layers::NetworkWeights;
 use inorm::learning::{Run, evaluate, train};
+use inorm::{Condition, Result, configuration::configuration, dataset::FashionMnist};
 
-pub fn main() -> Result<()> {
+fn main() -> Result<()> {
     let data = FashionMnist::subset()?;
     let run = Run::new(Condition::INormCenter, &configuration(13)?).epsilon(0.25).epochs(2);
     let (weights, _) = train(&run, &data, &mut ())?;

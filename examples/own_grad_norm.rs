@@ -3,8 +3,8 @@
 //!
 //!     cargo run --release --example own_grad_norm
 
-use inorm::{Condition, Result, configuration::configuration, dataset::FashionMnist};
 use inorm::learning::{Run, Trainer};
+use inorm::{Condition, Result, configuration::configuration, dataset::FashionMnist};
 
 /// δ ← δ − median(δ), for one sample; z is the activity of the same units before ReLU.
 fn median(delta: &mut [f32], _z: &[f32]) {
@@ -14,7 +14,7 @@ fn median(delta: &mut [f32], _z: &[f32]) {
     delta.iter_mut().for_each(|d| *d -= median);
 }
 
-pub fn main() -> Result<()> {
+fn main() -> Result<()> {
     let data = FashionMnist::subset()?;
     let run = |condition| -> Result<Run> {
         Ok(Run::new(condition, &configuration(13)?).epsilon(0.25).epochs(2))

@@ -2,10 +2,10 @@
 //!
 //!     cargo run --release --example train
 
-use inorm::{Condition, Result, configuration::configuration, dataset::FashionMnist};
 use inorm::learning::{Run, train};
+use inorm::{Condition, Result, configuration::configuration, dataset::FashionMnist};
 
-pub fn main() -> Result<()> {
+fn main() -> Result<()> {
     // 2,560 real images; `FashionMnist::load` finds all 70,000.
     let data = FashionMnist::subset()?;
     let run = Run::new(Condition::INormFull, &configuration(13)?).epsilon(0.25).epochs(2);
