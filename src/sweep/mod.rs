@@ -16,5 +16,5 @@ mod worker;
 pub use claim::{Claim, Holder};
 pub use plan::{Planned, Profile, Selection};
 pub use store::{RunStatus, Store, merge, results_in};
-pub use submit::{CLAIMED_ELSEWHERE, Script, Submission, quoted};
+pub use submit::{CLAIMED_ELSEWHERE, Script, Submission};
 pub use worker::{Shard, Summary, SweepEvent, Worker, cost};

@@ -1,6 +1,6 @@
 //! A sweep as job arrays of a cluster: the scripts, as text.
 
-use std::{fmt::Write, path::PathBuf};
+use std::{borrow::Cow, fmt::Write, path::PathBuf};
 
 /// Slurm's job arrays have indices below its `MaxArraySize`, which is 1001 unless configured.
 const BLOCK: usize = 1000;
@@ -112,21 +112,17 @@ impl Submission {
     }
 
     fn program(&self) -> String {
-        quoted(&self.program.to_string_lossy())
+        quoted(&self.program.to_string_lossy()).into_owned()
     }
 
     fn store(&self) -> String {
-        quoted(&self.store.to_string_lossy())
+        quoted(&self.store.to_string_lossy()).into_owned()
     }
 }
 
-/// A word that a POSIX shell reads back as `text`.
-pub fn quoted(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-=:,+%".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
+/// A word that a shell reads back as `text`.
+fn quoted(text: &str) -> Cow<'_, str> {
+    shlex::try_quote(text).expect("paths and arguments have no zero bytes")
 }
 
 /// `0-2,5,7-8` for ascending numbers.
@@ -201,6 +197,7 @@ mod tests {
         assert!(text.contains("/opt/inorm sweep run --store '/shared/a sweep' "), "{text}");
         let odd = Submission { program: "/it's/inorm".into(), ..submission(vec![0]) };
         let text = odd.merge().text;
-        assert!(text.contains("exec '/it'\\''s/inorm' sweep merge"), "{text}");
+        let command = text.lines().last().and_then(shlex::split).unwrap();
+        assert_eq!(command[..4], ["exec", "/it's/inorm", "sweep", "merge"], "{text}");
     }
 }

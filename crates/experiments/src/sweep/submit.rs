@@ -3,7 +3,6 @@
 use super::Place;
 use crate::results;
 use clap::{Args, ValueEnum};
-use inorm::sweep::quoted;
 use inorm::sweep::{Script, Store, Submission};
 use inorm_core::{Failure, Outcome};
 use std::{
@@ -120,8 +119,9 @@ impl Submit {
         arguments.extend(self.sbatch.iter().cloned());
         arguments.push(path.display().to_string());
         if self.dry_run {
-            let words: Vec<_> = arguments.iter().map(|argument| quoted(argument)).collect();
-            println!("# {}\n{}\nsbatch {}\n", path.display(), script.text, words.join(" "));
+            let words = shlex::try_join(arguments.iter().map(String::as_str));
+            let words = words.map_err(|error| Failure::new(error.to_string()))?;
+            println!("# {}\n{}\nsbatch {words}\n", path.display(), script.text);
             return Ok(format!("<{}>", script.name));
         }
         fs::write(&path, &script.text).map_err(|e| Failure::io("write", &path, &e))?;
