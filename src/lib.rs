@@ -105,7 +105,6 @@ pub mod engine;
 pub mod ensemble;
 mod error;
 pub mod figures;
-mod files;
 pub mod grad_norm;
 pub mod interrupt;
 pub mod layers;

@@ -7,8 +7,8 @@ use crate::{
     dataset::{CHANCE, FashionMnist},
     engine::LayerMeasurement,
 };
+use inorm_core::files::short_sha256;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 /// Counts changes of what a run means. A new number gives every run a new id, so that results
 /// from before the change are never taken for results from after it.
@@ -152,8 +152,7 @@ impl Run {
              batch={batch} measure={measure:?}",
             rates.lr, rates.lr_w_ie, rates.lr_w_ei,
         );
-        let digest = Sha256::digest(text);
-        digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        short_sha256(text)
     }
 }
 

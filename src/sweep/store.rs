@@ -1,7 +1,7 @@
 //! The folder that a sweep lives in.
 //!
 //! ```text
-//! plan.jsonl             the runs there shall be, one a line, in order
+//! plan.jsonl             the planned runs, one a line, in order
 //! data.json              which images all results are of
 //! runs/ID.json           a finished run, with all its results
 //! checkpoints/ID.json    a run that is not finished
@@ -14,10 +14,10 @@ use super::{Claim, Holder, Planned, claim};
 use crate::{
     Error, Result,
     dataset::FashionMnist,
-    files::{self, DRAFT, Lock},
     learning::Checkpoint,
     results::{self, DataIdentity, FinishedRun, Merged, Rows, Tables},
 };
+use inorm_core::files::{self, DRAFT, Lock};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
     collections::HashSet,
@@ -30,7 +30,7 @@ use std::{
 /// The folders in it.
 const FOLDERS: [&str; 3] = ["runs", "checkpoints", "claims"];
 
-/// Nobody takes so long to write a file.
+/// A file that is still being written after this long never will be.
 const ABANDONED_DRAFT: Duration = Duration::from_secs(600);
 
 /// A folder of results, claims and checkpoints.
@@ -48,9 +48,9 @@ pub enum RunStatus {
     Running(Holder),
     /// The worker that trained it is gone; the epochs in its checkpoint are not lost.
     Abandoned,
-    /// It has a checkpoint, and nobody is working on it.
+    /// It has a checkpoint, and no worker.
     Saved,
-    /// Nobody began it.
+    /// It has not begun.
     Waiting,
 }
 
@@ -168,7 +168,7 @@ impl Store {
         text.lines().enumerate().map(parse).collect()
     }
 
-    /// Removes drafts that writers who were killed left behind.
+    /// Removes the drafts of writers that were killed.
     pub(super) fn tidy(&self) -> Result<()> {
         for name in FOLDERS.into_iter().chain(["."]) {
             let folder = self.folder.join(name);
@@ -266,11 +266,11 @@ impl Store {
     /// Saves a run that is not finished.
     pub(super) fn save(&self, id: &str, saved: &SavedRun) -> Result<()> {
         let json = serde_json::to_vec(saved).expect("numbers and text");
-        files::write(&self.checkpoint_path(id), json)
+        Ok(files::write(&self.checkpoint_path(id), json)?)
     }
 
     /// The run as it was saved; `None` if it was not, or by a version with other checkpoints, or
-    /// the file is damaged: then it has to begin anew.
+    /// the file is damaged: then it starts again.
     pub(super) fn load(&self, planned: &Planned) -> Option<SavedRun> {
         let file = File::open(self.checkpoint_path(&planned.id)).ok()?;
         let saved: SavedRun = serde_json::from_reader(BufReader::new(file)).ok()?;

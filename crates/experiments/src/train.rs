@@ -1,21 +1,25 @@
 //! `inorm train`: one run, from the command line.
 
-use clap::Args;
+use crate::results::provenance;
+use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use inorm::{
     Condition,
     configuration::{EPOCHS, LAMBDA, LearningRates, configuration},
     dataset::FashionMnist,
     learning::{self, LearningRule, Measure, Observer, Record, Run, train},
+    results::{DataIdentity, FinishedRun, Rows, merge},
 };
 use inorm_core::{Failure, Outcome, say};
+use serde_json::Value;
 use std::{
     io::{IsTerminal, stderr},
     ops::ControlFlow,
     path::PathBuf,
+    time::Instant,
 };
 
-/// Which run, on which data, and how to tell about it.
+/// Which run, on which data, and what becomes of the results.
 #[derive(Args)]
 pub struct Train {
     /// Which network, for example inorm_full; an unknown name lists them all.
@@ -51,12 +55,45 @@ pub struct Train {
     /// Folder with the four FashionMNIST files; `inorm data where` says which is used otherwise.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// End with one line of JSON on standard output.
+    /// When the hidden layers are measured; without --results never, with it each epoch, as in a
+    /// sweep.
+    #[arg(long, value_enum)]
+    measure: Option<When>,
+    /// Add the results to the tables in this folder, as `inorm sweep merge` does; `inorm figure` and
+    /// `inorm sweep table` read them.
+    #[arg(long, value_name = "DIR")]
+    results: Option<PathBuf>,
+    /// End with one line of JSON on standard output: the run's row in the table of runs, and its
+    /// test accuracy after each epoch.
     #[arg(long)]
     json: bool,
 }
 
-/// Trains, and tells about it on standard error.
+/// When the hidden layers are measured.
+#[derive(Clone, Copy, ValueEnum)]
+enum When {
+    /// Not at all.
+    Never,
+    /// At the last step of the run.
+    LastStep,
+    /// At the last step of each epoch.
+    EachEpoch,
+    /// At each step.
+    EachStep,
+}
+
+impl From<When> for Measure {
+    fn from(when: When) -> Self {
+        match when {
+            When::Never => Self::Never,
+            When::LastStep => Self::LastStep,
+            When::EachEpoch => Self::EachEpoch,
+            When::EachStep => Self::EachStep,
+        }
+    }
+}
+
+/// Trains, and reports on standard error.
 pub fn run(options: &Train) -> Outcome {
     let run = options.to_run()?;
     run.validate()?;
@@ -65,12 +102,21 @@ pub fn run(options: &Train) -> Outcome {
         None => FashionMnist::load()?,
     };
     say(data.describe());
+    let start = Instant::now();
     let mut progress = Progress::new(&run, stderr().is_terminal());
     let (_, record) = train(&run, &data, &mut progress)?;
     progress.end();
     summarize(&record);
+    let wall = start.elapsed().as_secs_f64();
+    let finished = FinishedRun::new(record, DataIdentity::of(&data), provenance(), wall)?;
+    if let Some(folder) = &options.results {
+        let mut rows = Rows::default();
+        rows.push(&finished);
+        let merged = merge(vec![(folder.clone(), rows)], folder)?;
+        say(format_args!("{}: {} runs", folder.display(), merged.runs));
+    }
     if options.json {
-        println!("{}", to_json(&record));
+        println!("{}", to_json(&finished)?);
     }
     Ok(())
 }
@@ -93,7 +139,8 @@ impl Train {
         };
         run.rule.lambda = self.lambda;
         let run = run.epsilon(self.epsilon).epochs(self.epochs).seed(self.seed);
-        Ok(run.measure(Measure::Never))
+        let usual = if self.results.is_some() { Measure::EachEpoch } else { Measure::Never };
+        Ok(run.measure(self.measure.map_or(usual, Measure::from)))
     }
 }
 
@@ -157,24 +204,11 @@ fn summarize(record: &Record) {
     }
 }
 
-fn to_json(record: &Record) -> serde_json::Value {
-    let run = &record.run;
+fn to_json(finished: &FinishedRun) -> Outcome<Value> {
+    let record = finished.record();
     let accuracies: Vec<f64> = record.epochs.iter().map(|epoch| epoch.test_accuracy).collect();
-    let diverged_at_step = match record.outcome {
-        learning::Outcome::Diverged { step } => Some(step),
-        _ => None,
-    };
-    serde_json::json!({
-        "condition": run.condition,
-        "config": run.configuration,
-        "width": run.width,
-        "epsilon": run.epsilon,
-        "seed": run.seed,
-        "epochs": run.epochs,
-        "test_accuracy_per_epoch": accuracies,
-        "test_accuracy": record.test_accuracy(),
-        "diverged_at_step": diverged_at_step,
-        "milliseconds_per_step": record.milliseconds_per_step(),
-        "data": record.data,
-    })
+    let mut json = finished.row().to_json()?;
+    json.insert("test_accuracy_per_epoch".to_owned(), accuracies.into());
+    json.insert("data".to_owned(), record.data.as_str().into());
+    Ok(json.into())
 }

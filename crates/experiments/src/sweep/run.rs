@@ -1,11 +1,11 @@
 //! `inorm sweep run`.
 
-use super::{Place, progress::ProgressReporter};
+use super::{place::Place, progress::ProgressReporter};
+use crate::results::provenance;
 use clap::{Args, ValueEnum};
 use inorm::{
     dataset::FashionMnist,
     ensemble,
-    results::Provenance,
     sweep::{Planned, Shard, Store, Summary, Worker},
 };
 use inorm_core::{Failure, Outcome, say};
@@ -36,7 +36,7 @@ pub struct RunSweep {
     /// Only this row of the plan, counted from 0: the index of a task in a job array.
     #[arg(long, value_name = "I")]
     row: Option<usize>,
-    /// A checkpoint every so many epochs.
+    /// Save a checkpoint every N epochs.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     checkpoint_epochs: u32,
     /// Train runs of the same ε and seed together.
@@ -57,7 +57,7 @@ pub struct RunSweep {
     subset: bool,
 }
 
-/// Trains what is not done.
+/// Trains every unfinished run.
 pub fn run(options: &RunSweep) -> Outcome {
     let store = Store::open(&options.place.store)?;
     let plan = options.rows(store.plan()?)?;
@@ -69,7 +69,7 @@ pub fn run(options: &RunSweep) -> Outcome {
     say(data.describe());
     let stop = stop_on_signals()?;
     let reporter = ProgressReporter::new(&store, &plan);
-    let provenance = Provenance::new(option_env!("INORM_REVISION").unwrap_or("unknown"));
+    let provenance = provenance();
     let jobs = options.jobs.or_else(|| std::thread::available_parallelism().ok());
     let worker = Worker {
         store: &store,
@@ -180,7 +180,7 @@ fn conclude(summary: &Summary, row: Option<usize>, stop: &AtomicBool) -> Outcome
         return Err(Failure::new("told to stop; the same command resumes"));
     }
     match row {
-        // Whoever wants this row and no other has not got it.
+        // This row was asked for, and it is not done.
         Some(row) if *unfinished > 0 => Err(Failure::Busy(format!(
             "row {row} is claimed elsewhere; run the same command again later"
         ))),
