@@ -1,11 +1,11 @@
 //! One experiment as a value, and what came of it.
 
-use super::LearningRule;
 use crate::{
     Condition, Error, Result,
     configuration::{Configuration, EPOCHS},
     dataset::{CHANCE, FashionMnist},
     engine::LayerMeasurement,
+    learning_rule::LearningRule,
 };
 use inorm_core::files::short_sha256;
 use serde::{Deserialize, Serialize};
@@ -207,7 +207,7 @@ pub struct Epoch {
     pub test_accuracy: f64,
 }
 
-/// What one hidden layer showed at one step.
+/// What was measured in one hidden layer at one step.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Measurement {
     /// Counted from 1.

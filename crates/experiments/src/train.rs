@@ -1,13 +1,13 @@
 //! `inorm train`: one run, from the command line.
 
-use crate::results::provenance;
+use crate::{images::Images, results::provenance};
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use inorm::{
     Condition,
     configuration::{EPOCHS, LAMBDA, LearningRates, configuration},
-    dataset::FashionMnist,
-    learning::{self, LearningRule, Measure, Observer, Record, Run, train},
+    layers::NetworkWeights,
+    learning::{self, LearningRule, Measure, Observer, Record, Run, Trainer},
     results::{DataIdentity, FinishedRun, Rows, merge},
 };
 use inorm_core::{Failure, Outcome, say};
@@ -15,7 +15,7 @@ use serde_json::Value;
 use std::{
     io::{IsTerminal, stderr},
     ops::ControlFlow,
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Instant,
 };
 
@@ -23,10 +23,10 @@ use std::{
 #[derive(Args)]
 pub struct Train {
     /// Which network, for example inorm_full; an unknown name lists them all.
-    condition: String,
+    #[arg(required_unless_present = "from")]
+    condition: Option<String>,
     /// One of the paper's 30 configurations, 0 to 29: a width and three learning rates.
     #[arg(long, value_name = "K", conflicts_with_all = ["width", "lr", "lr_w_ie", "lr_w_ei"])]
-    #[arg(required_unless_present_all = ["width", "lr", "lr_w_ie", "lr_w_ei"])]
     config: Option<usize>,
     /// Units of each hidden layer.
     #[arg(long, value_name = "N")]
@@ -52,9 +52,15 @@ pub struct Train {
     /// Weight of the local I-Norm loss.
     #[arg(long, default_value_t = LAMBDA, allow_negative_numbers = true)]
     lambda: f64,
-    /// Folder with the four FashionMNIST files; `inorm data where` says which is used otherwise.
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
+    /// Begin with the network in this file, which decides the condition and the width. The results
+    /// are no run of a sweep: they are not added to tables.
+    #[arg(long, value_name = "FILE.safetensors", conflicts_with = "results")]
+    from: Option<PathBuf>,
+    /// Save the trained network in this file.
+    #[arg(long, value_name = "FILE.safetensors")]
+    save: Option<PathBuf>,
+    #[command(flatten)]
+    images: Images,
     /// When the hidden layers are measured; without --results never, with it each epoch, as in a
     /// sweep.
     #[arg(long, value_enum)]
@@ -95,20 +101,30 @@ impl From<When> for Measure {
 
 /// Trains, and reports on standard error.
 pub fn run(options: &Train) -> Outcome {
-    let run = options.to_run()?;
+    let from = options.from.as_ref().map(NetworkWeights::load).transpose()?;
+    let run = options.to_run(from.as_ref())?;
     run.validate()?;
-    let data = match &options.data {
-        Some(folder) => FashionMnist::from_folder(folder)?,
-        None => FashionMnist::load()?,
-    };
+    if let Some(folder) = options.save.as_ref().and_then(|file| file.parent()) {
+        // Not after the training.
+        if !folder.as_os_str().is_empty() && !folder.is_dir() {
+            return Err(Failure::Usage(format!("--save: there is no folder {}", folder.display())));
+        }
+    }
+    let data = options.images.read()?;
     say(data.describe());
+    let mut trainer = match &from {
+        Some(weights) => Trainer::from_weights(&run, weights, &data)?,
+        None => Trainer::new(&run, &data)?,
+    };
     let start = Instant::now();
     let mut progress = Progress::new(&run, stderr().is_terminal());
-    let (_, record) = train(&run, &data, &mut progress)?;
+    trainer.finish(&mut progress);
     progress.end();
-    summarize(&record);
+    summarize(trainer.record());
     let wall = start.elapsed().as_secs_f64();
-    let finished = FinishedRun::new(record, DataIdentity::of(&data), provenance(), wall)?;
+    let weights = trainer.weights();
+    let finished =
+        FinishedRun::new(trainer.into_record(), DataIdentity::of(&data), provenance(), wall)?;
     if let Some(folder) = &options.results {
         let mut rows = Rows::default();
         rows.push(&finished);
@@ -118,13 +134,27 @@ pub fn run(options: &Train) -> Outcome {
     if options.json {
         println!("{}", to_json(&finished)?);
     }
+    options.save.as_ref().map_or(Ok(()), |file| save(&weights, finished.record(), file))
+}
+
+fn save(weights: &NetworkWeights<f32>, record: &Record, file: &Path) -> Outcome {
+    if let learning::Outcome::Diverged { .. } = record.outcome {
+        let file = file.display();
+        return Err(Failure::new(format!("{file} is not written: the network diverged")));
+    }
+    weights.save(file)?;
+    say(format_args!("saved in {}", file.display()));
     Ok(())
 }
 
 impl Train {
-    fn to_run(&self) -> Outcome<Run> {
-        let condition: Condition = self.condition.parse()?;
-        let mut run = match (self.config, self.width, self.lr, self.lr_w_ie, self.lr_w_ei) {
+    fn to_run(&self, from: Option<&NetworkWeights<f32>>) -> Outcome<Run> {
+        let condition: Option<Condition> = self.condition.as_deref().map(str::parse).transpose()?;
+        let Some(condition) = condition.or(from.map(|weights| weights.condition)) else {
+            return Err(Failure::Usage("give a condition, or --from FILE.safetensors".into()));
+        };
+        let width = self.width.or(from.map(|weights| weights.sizes()[1]));
+        let mut run = match (self.config, width, self.lr, self.lr_w_ie, self.lr_w_ei) {
             (Some(index), ..) => Run::new(condition, &configuration(index)?),
             (None, Some(width), Some(lr), Some(lr_w_ie), Some(lr_w_ei)) => Run {
                 configuration: None,
@@ -137,6 +167,16 @@ impl Train {
                 return Err(Failure::Usage(message.into()));
             }
         };
+        if let Some(weights) =
+            from.filter(|w| (w.condition, w.sizes()[1]) != (condition, run.width))
+        {
+            return Err(Failure::Usage(format!(
+                "--from: the file holds {} with {} units a hidden layer, not {condition} with {}",
+                weights.condition,
+                weights.sizes()[1],
+                run.width
+            )));
+        }
         run.rule.lambda = self.lambda;
         let run = run.epsilon(self.epsilon).epochs(self.epochs).seed(self.seed);
         let usual = if self.results.is_some() { Measure::EachEpoch } else { Measure::Never };

@@ -57,3 +57,48 @@ fn the_json_has_the_columns_of_the_table() {
     assert_eq!(json["test_accuracy_per_epoch"], Value::from(vec![row.test_accuracy]));
     assert!(json["data"].as_str().unwrap().contains("training and"), "{json}");
 }
+
+#[test]
+fn a_network_is_saved_evaluated_and_trained_further() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    let begin = ["train", "inorm_full", "--width", "20", "--subset", "--epochs", "1"];
+    let rates = ["--lr", "1e-3", "--lr-w-ie", "1e-2", "--lr-w-ei", "1e-3", "--epsilon", "0"];
+    let save = ["--json", "--save", "first.safetensors"];
+    let first: Value =
+        serde_json::from_str(&says(folder, &[&begin[..], &rates, &save].concat())).unwrap();
+
+    let evaluate = ["evaluate", "first.safetensors", "--subset", "--epsilon", "0,0.75", "--json"];
+    let json: Value = serde_json::from_str(&says(folder, &evaluate)).unwrap();
+    assert_eq!((&json["condition"], &json["width"]), (&"inorm_full".into(), &20.into()));
+    let evaluations = json["evaluations"].as_array().unwrap();
+    assert_eq!(evaluations[0]["accuracy"], first["test_accuracy"]);
+    assert_eq!(
+        (&evaluations[1]["epsilon"], &evaluations[1]["images"]),
+        (&0.75.into(), &1000.into())
+    );
+    let text = says(folder, &evaluate[..5]);
+    assert!(text.contains("ε 0.75: loss ") && text.contains("% of 1000 test images"), "{text}");
+
+    let further = ["train", "--from", "first.safetensors", "--subset", "--epochs", "1"];
+    let save = ["--save", "second.safetensors"];
+    says(folder, &[&further[..], &rates, &save].concat());
+    assert!(folder.join("second.safetensors").is_file());
+
+    let refused = |arguments: &[&str], named: &str| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_inorm-experiments"));
+        let output = program.args(arguments).current_dir(folder).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && said.lines().count() == 1, "{said}");
+        assert!(said.starts_with("inorm: ") && said.contains(named), "{said}");
+    };
+    let other = ["train", "ei_ln", "--from", "first.safetensors", "--subset"];
+    refused(&[&other[..], &rates].concat(), "holds inorm_full with 20 units a hidden layer");
+    refused(&[&further[..], &["--config", "3"]].concat(), "holds inorm_full with 20 units");
+    refused(&[&further[..], &rates, &["--results", "x"]].concat(), "--results");
+    refused(&["train", "--config", "3"], "condition");
+    refused(&[&begin[..], &rates, &["--save", "no/where"]].concat(), "there is no folder no");
+    refused(&["evaluate", "nowhere.safetensors"], "nowhere.safetensors");
+    std::fs::write(folder.join("other"), "{}").unwrap();
+    refused(&["evaluate", "other"], "other: is no whole safetensors file");
+}
