@@ -106,7 +106,8 @@ done
 
 echo "-- the program"
 share_dependencies
-cargo build --locked --release --package inorm-experiments --features cuda
+# The whole workspace decides about features: then it shares what the other checks compiled.
+cargo build --locked --release --workspace --bin inorm-experiments --features cuda
 program=$CARGO_TARGET_DIR/release/inorm-experiments
 
 echo "-- what it says where the driver has no GPU"
