@@ -112,6 +112,7 @@ pub mod notebook;
 pub mod parity;
 pub mod randomness;
 pub mod shapes;
+mod show;
 pub mod statistics;
 pub mod sweep;
 

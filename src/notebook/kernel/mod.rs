@@ -41,12 +41,12 @@ fn kernel() -> Option<&'static Kernel> {
 }
 
 /// Whether there is a kernel that shows more than lines.
-pub(super) fn is_lively() -> bool {
+pub(crate) fn is_lively() -> bool {
     kernel().is_some()
 }
 
 /// Whether this program runs the cells of any Rust kernel.
-pub(super) fn is_notebook() -> bool {
+pub(crate) fn is_notebook() -> bool {
     is_lively() || std::env::var_os("EVCXR_IS_RUNTIME").is_some()
 }
 
@@ -105,7 +105,7 @@ pub fn clear() {
 }
 
 /// Says something to the kernel, in one write so that nothing comes between.
-pub(super) fn say(instruction: &Value) {
+pub(crate) fn say(instruction: &Value) {
     if let Some(kernel) = kernel() {
         let line = kernel.line(instruction);
         // A reader who closed the notebook must not stop what the cell does.
