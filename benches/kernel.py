@@ -19,9 +19,9 @@ import time
 from pathlib import Path
 
 CLONE = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(CLONE / "tests"))
+sys.path.insert(0, str(CLONE / "crates/lab/tests"))
 
-from kernel_client import Kernel, bare_twin, text  # noqa: E402
+from kernel_client import Kernel, without_proxy, text  # noqa: E402
 
 NOTEBOOKS = CLONE / "notebooks"
 DEPENDENCY = ':dep inorm = { path = "..", default-features = false, features = ["cpu"] }'
@@ -107,7 +107,7 @@ def main():
           f"cell was run at once, {later:.1f} s after one that was run half a minute later")
     ours = Kernel(NOTEBOOKS)
     timed(ours, DEPENDENCY)
-    with bare_twin(ours, NOTEBOOKS) as bare:
+    with without_proxy(ours, NOTEBOOKS) as bare:
         timed(bare, DEPENDENCY)
         compare(ours, bare, options.cells, options.lines, options.rounds)
     training(ours, options.rounds)

@@ -1,5 +1,6 @@
 //! The one error type of the crate.
 
+use inorm_core::Failure;
 use std::path::PathBuf;
 
 /// What can go wrong, in words for the person who has to do something about it.
@@ -96,5 +97,27 @@ impl Error {
     /// The operating system refused to `action` the file at `path`.
     pub fn io(action: &'static str, path: impl Into<PathBuf>, source: std::io::Error) -> Self {
         Self::Io { action, path: path.into(), source }
+    }
+}
+
+impl From<inorm_core::Error> for Error {
+    fn from(error: inorm_core::Error) -> Self {
+        match error {
+            inorm_core::Error::Malformed { path, problem, expected } => {
+                Self::Malformed { path, problem, expected }
+            }
+            inorm_core::Error::Io { action, path, source } => Self::Io { action, path, source },
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    /// A value that is not valid came from the command line; what is wrong in a file has errors of
+    /// its own.
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Invalid { .. } => Self::Usage(error.to_string()),
+            _ => Self::Failed(error.to_string()),
+        }
     }
 }

@@ -63,15 +63,17 @@
 //! | the engine that trains them fast | [`engine`] | – |
 //! | many networks trained together, also on a GPU | [`ensemble`] | – |
 //! | moments, alignments, spectra; statistics | [`engine::LayerMeasurement`], [`statistics`] | `03` to `07` |
-//! | many runs, on one machine or a cluster, and the tables of their results | [`sweep`] | – |
+//! | the tables of results, and what was published | [`results`] | all |
+//! | many runs, on one machine or a cluster | [`sweep`] | – |
 //! | charts, one module a figure | [`figures`] | all |
 //! | what a cell shows | [`notebook`] | all |
-//! | proof against the authors' numbers (feature `cli`) | `parity` | – |
+//! | whether the reader wants a long call to stop | [`interrupt`] | – |
 //! | sizes in types; reproducible randomness; the one error type | [`shapes`], [`randomness`], [`Error`] | – |
 //! | where we differ, and why | [`deviations`] | at the end of each |
 //!
-//! The program `inorm`, which is the command line and the kernel of the notebooks, is made of
-//! `src/cli` and `src/kernel`. They use this library and are no part of it.
+//! Three packages stand beside this library: `crates/core`, below it, has what it shares with the
+//! programs; `crates/lab` is the program `inorm`, which sets up the notebooks and is their kernel;
+//! `crates/experiments` trains, sweeps and draws from the command line.
 //!
 //! # Glossary
 //!
@@ -103,14 +105,16 @@ pub mod engine;
 pub mod ensemble;
 mod error;
 pub mod figures;
+mod files;
 pub mod grad_norm;
+pub mod interrupt;
 pub mod layers;
 pub mod learning;
 pub mod networks;
+mod nonfinite;
 pub mod notebook;
-#[cfg(feature = "cli")]
-pub mod parity;
 pub mod randomness;
+pub mod results;
 pub mod shapes;
 mod show;
 pub mod statistics;

@@ -4,9 +4,9 @@
 //! marker lines that every evcxr kernel understands. [`Show::show`] shows a value before the cell
 //! ends; what it shows can be replaced under this project's kernel, and is printed elsewhere.
 
-use crate::notebook::kernel;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use serde_json::{Map, Value, json};
+use inorm_core::protocol::{self, Message};
+use serde_json::{Map, Value};
 use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -25,7 +25,7 @@ pub trait Show {
     /// is seen; in a terminal the plain text is.
     fn show(&self) -> Display {
         let display = Display::next();
-        display.send("display", self.formats());
+        display.send(self.formats(), |data, id| Message::Display { data, id });
         display
     }
 }
@@ -52,22 +52,29 @@ impl Display {
 
     /// Shows this instead of what is there.
     pub fn replace(&self, value: &(impl Show + ?Sized)) {
-        self.send("update", value.formats());
+        self.send(value.formats(), |data, id| Message::Update { data, id });
     }
 
-    fn send(&self, what: &str, formats: Formats) {
-        if kernel::is_lively() {
-            let data: Map<String, Value> = formats
-                .into_iter()
-                .map(|(format, text)| (format.to_owned(), text.into()))
-                .collect();
-            kernel::say(&json!({"do": what, "id": self.id, "data": data}));
-        } else if kernel::is_notebook() {
+    fn send(&self, formats: Formats, message: fn(Map<String, Value>, String) -> Message) {
+        if supports_updates() {
+            let data = formats.into_iter().map(|(format, text)| (format.to_owned(), text.into()));
+            protocol::send(&message(data.collect(), self.id.clone()));
+        } else if is_notebook() {
             print(&blocks(&formats));
         } else if let Some((_, text)) = formats.iter().find(|(name, _)| *name == "text/plain") {
             print(text);
         }
     }
+}
+
+/// Whether this program runs the cells of this project's kernel, which can replace what it shows.
+pub fn supports_updates() -> bool {
+    protocol::mark().is_some()
+}
+
+/// Whether this program runs the cells of any Rust kernel.
+fn is_notebook() -> bool {
+    supports_updates() || std::env::var_os("EVCXR_IS_RUNTIME").is_some()
 }
 
 /// Prints a value as the last one of a cell: what `evcxr_display` methods do.

@@ -19,11 +19,11 @@ check() {
     echo "== done in $((SECONDS - began)) s"
 }
 
-check cargo fmt --check
-check cargo clippy --locked --all-targets -- --deny warnings
-RUSTDOCFLAGS="--deny warnings" check cargo doc --locked --no-deps
-check cargo check --locked --features cuda,ci-check --all-targets
-check cargo test --locked --release
+check cargo fmt --all --check
+check cargo clippy --locked --workspace --all-targets -- --deny warnings
+RUSTDOCFLAGS="--deny warnings" check cargo doc --locked --workspace --no-deps
+check cargo check --locked --workspace --features cuda,ci-check --all-targets
+check cargo test --locked --workspace --release
 
 if [[ ${1:-all} == library ]]; then
     exit
@@ -33,4 +33,4 @@ check tests/cuda.sh
 check cargo run --locked --release --quiet -- lab --prepare
 check .venv/bin/python -m pip install --quiet --disable-pip-version-check \
     --requirement python/requirements-test.txt
-check cargo test --locked --release --test notebooks --test kernel --test browser -- --ignored --test-threads=1
+check cargo test --locked --workspace --release --test notebooks --test kernel --test browser -- --ignored --test-threads=1

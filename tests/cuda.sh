@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Builds the program with the feature `cuda`, and the kernels for several GPUs, on a machine that
+# Builds the experiments program with the feature `cuda`, and the kernels for several GPUs, on a machine that
 # needs neither a GPU nor a driver.
 #
 #   tests/cuda.sh                 build, assemble the kernels, and see what happens without a GPU
-#   eval "$(tests/cuda.sh env)"   the variables that `cargo build --release --features cuda` needs
+#   eval "$(tests/cuda.sh env)"   the variables that a build with the feature `cuda` needs
 #
 # NVIDIA's compiler and libraries come from PyPI (about 1.1 GB), once, and stay in the cache
 # directory beside what is compiled. In place of the driver's library, which is in no package,
@@ -49,7 +49,7 @@ stand_in_for_driver() {
     if [[ -e $stubs/libcuda.so ]]; then
         return
     fi
-    declarations=$(cargo metadata --locked --format-version 1 --features cuda | python3 -c '
+    declarations=$(cargo metadata --locked --format-version 1 --features inorm/cuda | python3 -c '
 import json, os, sys
 packages = json.load(sys.stdin)["packages"]
 manifest = next(p["manifest_path"] for p in packages if p["name"] == "cudarc")
@@ -106,8 +106,8 @@ done
 
 echo "-- the program"
 share_dependencies
-cargo build --locked --release --features cuda
-program=$CARGO_TARGET_DIR/release/inorm
+cargo build --locked --release --package inorm-experiments --features cuda
+program=$CARGO_TARGET_DIR/release/inorm-experiments
 
 echo "-- what it says where the driver has no GPU"
 store=$(mktemp -d)

@@ -26,7 +26,7 @@ build() {
     export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$cache/target-cuda}
     mkdir -p "$1"
     {
-        cargo test --locked --release --features cuda --no-run --message-format json \
+        cargo test --locked --release --workspace --features cuda --no-run --message-format json \
             --test parity --test kernels --test rules --test properties
         cargo bench --locked --features cuda --no-run --message-format json --bench ensemble
     } | python3 -c '
@@ -55,8 +55,8 @@ run() {
     "$1/kernels" --ignored --nocapture a_gpu
     echo "-- a sweep in ensembles of few networks"
     store=$(mktemp -d)
-    "$1/inorm" sweep plan --profile quick --store "$store"
-    "$1/inorm" sweep run --store "$store" --subset --ensemble --device cuda --memory 0.012
+    "$1/inorm-experiments" sweep plan --profile quick --store "$store"
+    "$1/inorm-experiments" sweep run --store "$store" --subset --ensemble --device cuda --memory 0.012
     rm -r "$store"
     echo "-- speed"
     "$1/ensemble" cuda 30

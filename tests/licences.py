@@ -44,7 +44,7 @@ def main() -> int:
         if not accepted(p["license"] or "", licences):
             print(f"{p['name']} {p['version']}: licence {p['license']!r} is not allowed", file=sys.stderr)
             wrong += 1
-        # The one without a source is this project.
+        # Those without a source are this project's.
         if p["source"] not in (CRATES_IO, None):
             print(f"{p['name']} {p['version']}: from {p['source']}, not crates.io", file=sys.stderr)
             wrong += 1

@@ -1,9 +1,10 @@
 //! FashionMNIST and the luminosity shift that makes it a test of perceptual invariance.
 
-mod fashion_mnist;
-mod idx;
+mod classes;
 mod luminosity;
 
-pub use fashion_mnist::{CHANCE, CLASSES, FILES, FashionMnist, Images, PIXELS, SIDE, Source};
-pub use idx::read_idx;
+pub use classes::count_by_class;
+pub use inorm_core::dataset::{
+    CHANCE, CLASSES, FILES, FashionMnist, Images, PIXELS, SIDE, Source, read_idx,
+};
 pub use luminosity::{Luminosity, shift};

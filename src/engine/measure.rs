@@ -15,20 +15,27 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct LayerMeasurement {
     /// Mean over the batch of the mean of `z` over units (Fig. 3b).
+    #[serde(with = "crate::nonfinite")]
     pub mean: f64,
     /// Mean over the batch of the population variance of `z` over units (Fig. 3b).
+    #[serde(with = "crate::nonfinite")]
     pub variance: f64,
     /// Cosine of `relu(LN(z))` and `relu(z)` (Figs. 4b, 5b); against centring for `lateral`.
+    #[serde(with = "crate::nonfinite")]
     pub output_alignment: f64,
     /// Cosine of `∂Σrelu(LN(z))/∂W_EE` and `∂Σrelu(GradNorm(z))/∂W_EE` (Figs. 4b, 5b, 6);
     /// against centring for `lateral`.
+    #[serde(with = "crate::nonfinite")]
     pub gradient_alignment: f64,
     /// The I-Norm loss without its λ.
+    #[serde(with = "crate::nonfinite")]
     pub inorm_loss: f64,
     /// Mean squared difference of `z̃` and `LN(e)`; only where inhibition learns to normalize.
+    #[serde(with = "crate::nonfinite::option")]
     pub ln_mse: Option<f64>,
     /// Largest eigenvalue of the covariance over the batch of the error that arrives at GradNorm.
     /// `None` if that error is not finite.
+    #[serde(with = "crate::nonfinite::option")]
     pub error_eigenvalue: Option<f64>,
 }
 

@@ -4,10 +4,10 @@ use super::{Device, Ensemble};
 use crate::{Result, engine::LayerMeasurement, layers::NetworkWeights, learning::LearningRule};
 
 /// One network, trained as ensembles are.
-pub(crate) struct Alone<D: Device>(Ensemble<D>);
+pub struct Alone<D: Device>(Ensemble<D>);
 
 /// What one training step showed.
-pub(crate) struct Seen {
+pub struct Seen {
     /// The mean task loss before the step.
     pub loss: f64,
     /// `z` of each layer, \[size, units\]: the last are the logits.

@@ -22,7 +22,6 @@
 //! An ensemble is trained on a device: [`Cpu`], one thread of the processor; or [`Kernels`] on
 //! some [`Machine`]: with the feature `cuda`, an NVIDIA GPU.
 
-#[cfg(feature = "cli")]
 mod alone;
 mod cpu;
 #[cfg(feature = "cuda")]
@@ -33,8 +32,7 @@ mod net;
 mod stack;
 mod train;
 
-#[cfg(feature = "cli")]
-pub(crate) use alone::Alone;
+pub use alone::{Alone, Seen};
 pub use cpu::Cpu;
 #[cfg(feature = "cuda")]
 pub use cuda::{Cuda, Gpu};

@@ -3,8 +3,9 @@
 use super::alignment::{self, Alignment, Histogram};
 use super::drawing::{Drawing, Frame};
 use super::scatter::{Comparison, Versus};
-use super::{Figure, rows, style};
+use super::{Figure, style};
 use crate::configuration::WIDEST;
+use crate::results::{MeasurementRow, RunRow};
 use crate::{Condition, Result};
 use polars::prelude::DataFrame;
 
@@ -23,9 +24,9 @@ pub fn against_layer_norm(
     measurements: &DataFrame,
     live: Option<&DataFrame>,
 ) -> Result<Figure> {
-    let runs = rows::runs(runs)?;
-    let live = live.map(rows::runs).transpose()?.unwrap_or_default();
-    let measurements = rows::measurements(measurements)?;
+    let runs = RunRow::from_table(runs)?;
+    let live = live.map(RunRow::from_table).transpose()?.unwrap_or_default();
+    let measurements = MeasurementRow::from_table(measurements)?;
     let versus = Versus { x: Condition::ELn, y: condition };
     let comparison = Comparison::of(&runs, &live, versus)?;
     let mut drawing = Drawing::new(style::WIDTH, 430.0);

@@ -4,9 +4,9 @@ use super::axes::{Axis, Panel};
 use super::drawing::{Drawing, Frame, Stroke, Text};
 use super::histogram::{self, Bins};
 use super::last_step::at_last_step;
-use super::rows::Measurement;
 use super::style;
 use crate::Condition;
+use crate::results::MeasurementRow;
 use crate::statistics::median;
 use std::collections::BTreeMap;
 
@@ -20,24 +20,23 @@ pub enum Alignment {
 }
 
 impl Alignment {
-    /// Its value in a row of measurements, if there is one.
-    fn of(self, row: &Measurement) -> Option<f64> {
-        let value = match self {
+    /// Its value in a row of measurements.
+    fn of(self, row: &MeasurementRow) -> f64 {
+        match self {
             Self::Output => row.output_alignment,
             Self::Gradient => row.gradient_alignment,
-        };
-        value.filter(|value| value.is_finite())
+        }
     }
 
     /// Groups `rows` by `key`: the mean over hidden layers at the last measured step of each.
     pub fn last<'a, K: Ord>(
         self,
-        rows: impl IntoIterator<Item = &'a Measurement>,
-        key: impl Fn(&'a Measurement) -> K,
+        rows: impl IntoIterator<Item = &'a MeasurementRow>,
+        key: impl Fn(&'a MeasurementRow) -> K,
     ) -> BTreeMap<K, f64> {
-        let measured = rows.into_iter().filter(|row| self.of(row).is_some());
-        let mean = |rows: Vec<&Measurement>| {
-            rows.iter().filter_map(|row| self.of(row)).sum::<f64>() / rows.len() as f64
+        let measured = rows.into_iter().filter(|row| self.of(row).is_finite());
+        let mean = |rows: Vec<&MeasurementRow>| {
+            rows.iter().map(|row| self.of(row)).sum::<f64>() / rows.len() as f64
         };
         let last = at_last_step(measured, key);
         last.into_iter().map(|(key, rows)| (key, mean(rows))).collect()
@@ -47,13 +46,13 @@ impl Alignment {
 /// The alignment of each run of `condition`: both hidden layers averaged, at the last measured
 /// step; only at `epsilon` if one is given.
 pub fn of_runs(
-    rows: &[Measurement],
+    rows: &[MeasurementRow],
     condition: Condition,
     epsilon: Option<f64>,
     which: Alignment,
 ) -> Vec<f64> {
     let here =
-        |r: &&Measurement| r.condition == condition && epsilon.is_none_or(|e| r.epsilon == e);
+        |r: &&MeasurementRow| r.condition == condition && epsilon.is_none_or(|e| r.epsilon == e);
     which.last(rows.iter().filter(here), |row| row.id.as_str()).into_values().collect()
 }
 

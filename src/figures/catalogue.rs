@@ -3,7 +3,7 @@
 use super::{Figure, alignment_curves, fig1, fig2, fig3, fig4, fig5, fig6, fig7, lambdas};
 use crate::configuration::WIDEST;
 use crate::dataset::FashionMnist;
-use crate::sweep::Tables;
+use crate::results::Tables;
 use crate::{Condition, Error, Result};
 
 /// What can be drawn, and what it shows.

@@ -1,9 +1,11 @@
 //! What every figure must be, for tests; and made-up tables to draw.
 
-use super::{Figure, font, rows::tests::runs_table, style};
+use super::{Figure, font, style};
 use crate::Condition;
+use crate::results::made_up::runs_table;
+use crate::results::{EpochRow, MeasurementRow, RunRow};
 use crate::show::escape;
-use polars::prelude::*;
+use polars::prelude::DataFrame;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -64,64 +66,65 @@ pub fn sweep(conditions: &[Condition]) -> DataFrame {
 /// Made-up epochs of `runs` runs of each condition.
 pub fn epochs(conditions: &[Condition], epsilons: &[f64], runs: usize, epochs: i32) -> DataFrame {
     let mut random = ChaCha8Rng::seed_from_u64(2);
-    let (mut id, mut names, mut eps) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut epoch, mut accuracy) = (Vec::new(), Vec::new());
-    for (k, condition) in conditions.iter().enumerate() {
+    let mut rows = Vec::new();
+    for (k, &condition) in conditions.iter().enumerate() {
         for &epsilon in epsilons {
             for run in 0..runs {
                 let end = 0.86 - 0.02 * k as f64 - epsilon * 0.05 + random.gen_range(-0.01..0.01);
-                for n in 1..=epochs {
-                    id.push(format!("{condition}-{epsilon}-{run}"));
-                    names.push(condition.name());
-                    eps.push(epsilon);
-                    epoch.push(n);
-                    accuracy
-                        .push(end - 0.1 / f64::from(n).sqrt() + random.gen_range(-0.004..0.004));
-                }
+                rows.extend((1..=epochs).map(|epoch| EpochRow {
+                    id: format!("{condition}-{epsilon}-{run}"),
+                    condition,
+                    config: Some(0),
+                    epsilon,
+                    seed: 0,
+                    epoch,
+                    train_loss: 1.0,
+                    test_loss: 1.0,
+                    test_accuracy: end - 0.1 / f64::from(epoch).sqrt()
+                        + random.gen_range(-0.004..0.004),
+                }));
             }
         }
     }
-    df!("id" => id, "condition" => names, "epsilon" => eps, "epoch" => epoch,
-        "test_accuracy" => accuracy)
-    .unwrap()
+    EpochRow::to_table(&rows).unwrap()
 }
 
 /// Made-up measurements of the last step of each run in a table of runs.
 pub fn measured(runs: &DataFrame) -> DataFrame {
-    let runs = super::rows::runs(runs).unwrap();
+    let runs = RunRow::from_table(runs).unwrap();
     let mut random = ChaCha8Rng::seed_from_u64(3);
-    let rows: Vec<_> = runs.iter().flat_map(|run| [(run, 0i32), (run, 1i32)]).collect();
-    let aligned = |condition| match condition {
-        Condition::INormFull | Condition::ELn => 0.95,
-        Condition::INormCenter | Condition::INormLateral => 0.8,
-        Condition::INormDecorrelate => 0.35,
-        _ => 0.2,
+    let mut near = |center: f64, spread: f64| center + spread * random.gen_range(-1.0..1.0);
+    let row = |(run, layer): (&RunRow, i32)| {
+        let condition = run.condition;
+        let (mean, variance) = match condition {
+            Condition::EiNone => (near(-0.4, 0.5), near(0.4, 0.38)),
+            Condition::INormSubNone => (near(0.0, 0.05), near(0.2, 0.15)),
+            _ => (near(0.0, 0.05), near(1.0, 0.05)),
+        };
+        let aligned = match condition {
+            Condition::INormFull | Condition::ELn => 0.95,
+            Condition::INormCenter | Condition::INormLateral => 0.8,
+            Condition::INormDecorrelate => 0.35,
+            _ => 0.2,
+        };
+        MeasurementRow {
+            id: run.id.clone(),
+            condition,
+            config: run.config,
+            epsilon: run.epsilon,
+            seed: run.seed,
+            epoch: 50,
+            step: 93_750,
+            layer,
+            mean,
+            variance,
+            output_alignment: near(0.85, 0.14),
+            gradient_alignment: near(aligned, 0.05),
+            inorm_loss: 1.0,
+            ln_mse: None,
+            error_eigenvalue: Some(near(0.02, 0.018)),
+        }
     };
-    let normal = |condition| condition != Condition::EiNone;
-    let mut some = |f: &dyn Fn(Condition) -> (f64, f64)| -> Vec<Option<f64>> {
-        let mut value =
-            |(center, spread): (f64, f64)| center + spread * random.gen_range(-1.0..1.0);
-        rows.iter().map(|(run, _)| Some(value(f(run.condition)))).collect()
-    };
-    let mean = some(&|c| if normal(c) { (0.0, 0.05) } else { (-0.4, 0.5) });
-    let variance = some(&|c| match c {
-        Condition::EiNone => (0.4, 0.38),
-        Condition::INormSubNone => (0.2, 0.15),
-        _ => (1.0, 0.05),
-    });
-    let output = some(&|_| (0.85, 0.14));
-    let gradient = some(&|c| (aligned(c), 0.05));
-    let eigenvalue = some(&|_| (0.02, 0.018));
-    df!(
-        "id" => rows.iter().map(|(run, _)| run.id.as_str()).collect::<Vec<_>>(),
-        "condition" => rows.iter().map(|(run, _)| run.condition.name()).collect::<Vec<_>>(),
-        "epsilon" => rows.iter().map(|(run, _)| run.epsilon).collect::<Vec<_>>(),
-        "epoch" => vec![50i32; rows.len()],
-        "step" => vec![93_750i64; rows.len()],
-        "layer" => rows.iter().map(|(_, layer)| *layer).collect::<Vec<_>>(),
-        "mean" => mean, "variance" => variance,
-        "output_alignment" => output, "gradient_alignment" => gradient,
-        "error_eigenvalue" => eigenvalue,
-    )
-    .unwrap()
+    let rows: Vec<_> = runs.iter().flat_map(|run| [(run, 0), (run, 1)]).map(row).collect();
+    MeasurementRow::to_table(&rows).unwrap()
 }

@@ -5,8 +5,8 @@ use super::alignment::Alignment;
 use super::axes::{self, Axis, Panel};
 use super::drawing::{Drawing, Frame, Stroke};
 use super::legend::{Legend, Swatch};
-use super::rows::{self, Measurement};
 use super::style::{self, Look};
+use crate::results::{EpochRow, MeasurementRow};
 use crate::statistics::{distinct, quantile};
 use crate::{Condition, Error, Result};
 use polars::prelude::DataFrame;
@@ -20,7 +20,7 @@ pub struct Curve {
     /// How it looks.
     pub look: Look,
     /// Epoch → values, ascending.
-    pub values: BTreeMap<i64, Vec<f64>>,
+    pub values: BTreeMap<i32, Vec<f64>>,
 }
 
 /// Room for the title of the upward axis.
@@ -34,7 +34,7 @@ impl Curve {
         Self { name: name.into(), look, values: BTreeMap::new() }
     }
 
-    fn insert(&mut self, epoch: i64, value: f64) {
+    fn insert(&mut self, epoch: i32, value: f64) {
         let values = self.values.entry(epoch).or_default();
         values.insert(values.partition_point(|v| *v < value), value);
     }
@@ -46,10 +46,10 @@ impl Curve {
             let at = |share| quantile(values, share).unwrap_or(f64::NAN);
             [at(share), at(0.5), at(1.0 - share)]
         };
-        self.values.iter().map(|(&epoch, values)| (epoch as f64, summary(values))).collect()
+        self.values.iter().map(|(&epoch, values)| (f64::from(epoch), summary(values))).collect()
     }
 
-    fn last(&self) -> Option<(i64, f64)> {
+    fn last(&self) -> Option<(i32, f64)> {
         let (&epoch, values) = self.values.last_key_value()?;
         Some((epoch, quantile(values, 0.5)?))
     }
@@ -62,7 +62,7 @@ impl Curve {
 /// # Errors
 /// If the table is empty or lacks a column.
 pub fn learning_curves(epochs: &DataFrame) -> Result<Figure> {
-    let rows = rows::epochs(epochs)?;
+    let rows = EpochRow::from_table(epochs)?;
     let panel = |epsilon: f64| {
         let here = rows.iter().filter(|row| row.epsilon == epsilon);
         let points = here.map(|row| (row.condition, row.epoch, row.test_accuracy));
@@ -91,9 +91,10 @@ pub fn alignment_curves(
     conditions: &[Condition],
     epsilon: f64,
 ) -> Result<Figure> {
-    let rows = rows::measurements(measurements)?;
-    let shown = |row: &&Measurement| row.epsilon == epsilon && conditions.contains(&row.condition);
-    let rows: Vec<&Measurement> = rows.iter().filter(shown).collect();
+    let rows = MeasurementRow::from_table(measurements)?;
+    let shown =
+        |row: &&MeasurementRow| row.epsilon == epsilon && conditions.contains(&row.condition);
+    let rows: Vec<&MeasurementRow> = rows.iter().filter(shown).collect();
     let panel = |(which, name): (Alignment, &str)| {
         // The condition is that of the run.
         let ends = which.last(rows.iter().copied(), |r| (r.id.as_str(), r.epoch, r.condition));
@@ -116,7 +117,7 @@ pub fn alignment_curves(
 type Panels = Vec<(String, Vec<Curve>)>;
 
 /// One curve a condition.
-fn curves_of(points: impl IntoIterator<Item = (Condition, i64, f64)>) -> Vec<Curve> {
+fn curves_of(points: impl IntoIterator<Item = (Condition, i32, f64)>) -> Vec<Curve> {
     let mut curves: BTreeMap<Condition, Curve> = BTreeMap::new();
     for (condition, epoch, value) in points.into_iter().filter(|point| point.2.is_finite()) {
         let new = || Curve::new(condition.label(), style::condition(condition));
@@ -162,7 +163,7 @@ fn draw_panels(
 ) -> Result<Figure> {
     let curves = || panels.iter().flat_map(|(_, curves)| curves);
     let last = curves().filter_map(|c| Some(c.last()?.0)).max().unwrap_or(1);
-    let x = Axis::counting("Epoch", 1, last.max(2));
+    let x = Axis::counting("Epoch", 1, i64::from(last.max(2)));
     let mut legend = Legend::default();
     for name in names(panels) {
         let look = curves().find(|c| c.name == name).expect("a name of a curve").look;

@@ -2,10 +2,10 @@
 
 use super::drawing::{Drawing, Frame, Stroke, Text};
 use super::legend::{Legend, Swatch};
-use super::rows::{self, Run};
 use super::sample::Sample;
 use super::scatter::{Comparison, Versus};
 use super::{Figure, axes, boxes, style};
+use crate::results::RunRow;
 use crate::statistics::stars;
 use crate::{Condition, Result};
 use polars::prelude::DataFrame;
@@ -24,8 +24,8 @@ const BEST: usize = 10;
 /// # Errors
 /// If a table lacks a column, or has no run of the two conditions.
 pub fn figure(runs: &DataFrame, live: Option<&DataFrame>) -> Result<Figure> {
-    let runs = rows::runs(runs)?;
-    let live = live.map(rows::runs).transpose()?.unwrap_or_default();
+    let runs = RunRow::from_table(runs)?;
+    let live = live.map(RunRow::from_table).transpose()?.unwrap_or_default();
     let versus = Versus { x: Condition::EiLn, y: Condition::EiNone };
     let comparison = Comparison::of(&runs, &live, versus)?;
     let mut drawing = Drawing::new(style::WIDTH, 430.0);
@@ -39,7 +39,7 @@ pub fn figure(runs: &DataFrame, live: Option<&DataFrame>) -> Result<Figure> {
     Figure::new(drawing, alt, facts)
 }
 
-fn best(drawing: &mut Drawing, outer: Frame, runs: &[Run]) -> Vec<String> {
+fn best(drawing: &mut Drawing, outer: Frame, runs: &[RunRow]) -> Vec<String> {
     let conditions = [Condition::EiLn, Condition::ELn];
     let all = conditions.map(|condition| Sample::of(runs, condition, None));
     let top = all.clone().map(|mut sample| {
@@ -101,11 +101,12 @@ fn bracket(drawing: &mut Drawing, panel: &axes::Panel, x: f64, pair: [&Sample; 2
 mod tests {
     use super::super::checks::{check, sweep};
     use super::*;
+    use crate::results::made_up;
 
     #[test]
     fn stored_runs_with_live_ones_on_top() {
         let runs = sweep(&[Condition::EiLn, Condition::EiNone, Condition::ELn]);
-        let live = rows::tests::runs_table(&[
+        let live = made_up::runs_table(&[
             (Condition::EiLn, 0, 0.75, Some(0.80)),
             (Condition::EiNone, 0, 0.75, Some(0.77)),
         ]);
@@ -117,7 +118,7 @@ mod tests {
 
     #[test]
     fn live_runs_alone() {
-        let live = rows::tests::runs_table(&[
+        let live = made_up::runs_table(&[
             (Condition::EiLn, 0, 0.75, Some(0.80)),
             (Condition::EiNone, 0, 0.75, Some(0.77)),
         ]);

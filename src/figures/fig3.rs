@@ -4,8 +4,8 @@ use super::axes::{self, Axis, Panel};
 use super::drawing::{Dash, Drawing, Frame, Stroke};
 use super::last_step::at_last_step;
 use super::legend::{Legend, Swatch};
-use super::rows::{self, Measurement, Run};
 use super::{Figure, boxes, circuits, style};
+use crate::results::{MeasurementRow, RunRow};
 use crate::statistics::median;
 use crate::{Condition, Error, Result};
 use polars::prelude::DataFrame;
@@ -33,7 +33,7 @@ enum Moment {
 }
 
 impl Moment {
-    fn of(self, row: &Measurement) -> Option<f64> {
+    fn of(self, row: &MeasurementRow) -> f64 {
         match self {
             Self::Mean => row.mean,
             Self::Variance => row.variance,
@@ -95,12 +95,12 @@ pub fn moments_of(
     measurements: &DataFrame,
     choice: Choice,
 ) -> Result<Figure> {
-    let runs = rows::runs(runs)?;
+    let runs = RunRow::from_table(runs)?;
     let kept = chosen(&runs, conditions, choice);
-    let rows = rows::measurements(measurements)?;
+    let rows = MeasurementRow::from_table(measurements)?;
     let kept = rows.iter().filter(|row| kept.contains(row.id.as_str()));
     let last = at_last_step(kept, |row| (row.id.as_str(), row.layer));
-    let rows: Vec<&Measurement> = last.into_values().flatten().collect();
+    let rows: Vec<&MeasurementRow> = last.into_values().flatten().collect();
     if rows.is_empty() {
         let names: Vec<_> = conditions.iter().map(|condition| condition.name()).collect();
         let expected = format!("measurements of {}", names.join(", "));
@@ -130,13 +130,13 @@ pub fn moments_of(
     Figure::new(drawing, alt, facts)
 }
 
-fn chosen<'a>(runs: &'a [Run], conditions: &[Condition], choice: Choice) -> HashSet<&'a str> {
-    let mut groups: BTreeMap<_, Vec<&Run>> = BTreeMap::new();
+fn chosen<'a>(runs: &'a [RunRow], conditions: &[Condition], choice: Choice) -> HashSet<&'a str> {
+    let mut groups: BTreeMap<_, Vec<&RunRow>> = BTreeMap::new();
     for run in runs.iter().filter(|run| conditions.contains(&run.condition)) {
         groups.entry((run.condition, (run.epsilon * 1e6) as i64)).or_default().push(run);
     }
     let take = |mut group: Vec<_>| {
-        group.sort_by(|a: &&Run, b| b.test_accuracy.total_cmp(&a.test_accuracy));
+        group.sort_by(|a: &&RunRow, b| b.test_accuracy.total_cmp(&a.test_accuracy));
         group.truncate(if choice == Choice::Best { BEST } else { usize::MAX });
         group
     };
@@ -146,7 +146,7 @@ fn chosen<'a>(runs: &'a [Run], conditions: &[Condition], choice: Choice) -> Hash
 fn draw(
     drawing: &mut Drawing,
     outer: Frame,
-    rows: &[&Measurement],
+    rows: &[&MeasurementRow],
     conditions: &[Condition],
     (moment, letter): (Moment, &str),
     facts: &mut Vec<String>,
@@ -154,11 +154,11 @@ fn draw(
     // A variance of 0.01 and one of 100 are equally far from 1: its axis is logarithmic.
     let logarithmic = moment == Moment::Variance;
     let place = |v: f64| if logarithmic { v.max(1e-6).log10() } else { v };
-    let values = |condition: Condition, layer: i64| -> Vec<f64> {
+    let values = |condition: Condition, layer: i32| -> Vec<f64> {
         let here = rows.iter().filter(|r| r.condition == condition && r.layer == layer);
-        here.filter_map(|r| moment.of(r)).filter(|v| v.is_finite()).collect()
+        here.map(|r| moment.of(r)).filter(|v| v.is_finite()).collect()
     };
-    let every = rows.iter().filter_map(|r| moment.of(r)).chain([moment.target()]).map(place);
+    let every = rows.iter().map(|r| moment.of(r)).chain([moment.target()]).map(place);
     let (low, high) = axes::range(every, 0.2);
     let y = match moment {
         Moment::Mean => Axis::number("mean of z over units", low, high),

@@ -2,7 +2,8 @@
 
 use super::alignment::{self, Alignment, Histogram};
 use super::drawing::{Drawing, Frame};
-use super::{Figure, groups, rows, style};
+use super::{Figure, groups, style};
+use crate::results::MeasurementRow;
 use crate::{Condition, Result};
 use polars::prelude::DataFrame;
 
@@ -30,7 +31,7 @@ pub fn figure(
     measurements: &DataFrame,
     live: Option<&DataFrame>,
 ) -> Result<Figure> {
-    let measurements = rows::measurements(measurements)?;
+    let measurements = MeasurementRow::from_table(measurements)?;
     let histogram = |condition: Condition| {
         let values = alignment::of_runs(&measurements, condition, None, Alignment::Gradient);
         Histogram { name: condition.label().to_owned(), condition, values, published: None }

@@ -3,7 +3,8 @@
 use super::drawing::{Drawing, Frame};
 use super::histogram::{self, Bins};
 use super::last_step::at_last_step;
-use super::{Figure, axes, groups, rows, style};
+use super::{Figure, axes, groups, style};
+use crate::results::MeasurementRow;
 use crate::statistics::median;
 use crate::{Condition, Error, Result};
 use polars::prelude::DataFrame;
@@ -37,8 +38,8 @@ pub fn figure(runs: &DataFrame, live: Option<&DataFrame>) -> Result<Figure> {
 /// # Errors
 /// If the table lacks a column, or no eigenvalue of lateral inhibition was measured.
 pub fn eigenvalues(measurements: &DataFrame) -> Result<Figure> {
-    let rows = rows::measurements(measurements)?;
-    let eigenvalue = |row: &rows::Measurement| {
+    let rows = MeasurementRow::from_table(measurements)?;
+    let eigenvalue = |row: &MeasurementRow| {
         row.error_eigenvalue.filter(|value| *value > 0.0 && value.is_finite())
     };
     let lateral = rows.iter().filter(|row| row.condition == Condition::INormLateral);
@@ -48,7 +49,7 @@ pub fn eigenvalues(measurements: &DataFrame) -> Result<Figure> {
         let expected = "eigenvalues of the condition inorm_lateral";
         return Err(Error::unfit("measurements table", "no row to draw", expected));
     }
-    let of_layer = |layer: i64| -> Vec<f64> {
+    let of_layer = |layer: i32| -> Vec<f64> {
         let here = last.values().flatten().filter(|row| row.layer == layer);
         here.filter_map(|row| eigenvalue(row)).map(f64::log10).collect()
     };

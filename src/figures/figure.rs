@@ -5,6 +5,7 @@ use super::drawing::Drawing;
 use super::{palette, render};
 use crate::show::{self, Display, Formats, Show};
 use crate::{Error, Result};
+use inorm_core::files;
 use std::path::Path;
 
 /// A finished figure. As the last expression of a notebook cell it shows itself.
@@ -145,12 +146,7 @@ impl Figure {
                 return Err(Error::invalid("figure file", path.display(), expected));
             }
         };
-        let beside = path.with_extension(format!("{}.part", std::process::id()));
-        std::fs::write(&beside, bytes).and_then(|()| std::fs::rename(&beside, path)).map_err(|e| {
-            // Best effort: the error that matters is the one above.
-            let _ = std::fs::remove_file(&beside);
-            Error::io("write", path, e)
-        })
+        Ok(files::write(path, bytes)?)
     }
 
     /// Shows the figure in a notebook; the Rust kernel calls it for a cell's last value.

@@ -3,9 +3,9 @@
 use super::axes::{self, Axis, Panel};
 use super::drawing::{Dash, Drawing, Frame, Stroke, Text};
 use super::legend::{Legend, Swatch, live};
-use super::rows::Run;
 use super::sample::Sample;
-use super::{boxes, published, rows, style};
+use super::{boxes, style};
+use crate::results::{Published, RunRow, published_for};
 use crate::statistics::{distinct, median, stars};
 use crate::{Condition, Error, Result};
 use polars::prelude::DataFrame;
@@ -26,8 +26,8 @@ pub fn draw(
     live: Option<&DataFrame>,
     conditions: &[Condition],
 ) -> Result<Vec<String>> {
-    let runs = rows::runs(runs)?;
-    let live = live.map(rows::runs).transpose()?.unwrap_or_default();
+    let runs = RunRow::from_table(runs)?;
+    let live = live.map(RunRow::from_table).transpose()?.unwrap_or_default();
     if !runs.iter().chain(&live).any(|run| conditions.contains(&run.condition)) {
         let names: Vec<_> = conditions.iter().map(|c| c.name()).collect();
         let expected = format!("at least one of {}", names.join(", "));
@@ -60,10 +60,10 @@ const REFERENCE: Condition = Condition::ELn;
 
 impl Groups {
     /// Sorts `runs`, and `live_runs` to draw on top, into groups.
-    fn new(runs: &[Run], live_runs: &[Run], conditions: &[Condition]) -> Self {
-        let wanted = |run: &&Run| conditions.contains(&run.condition);
+    fn new(runs: &[RunRow], live_runs: &[RunRow], conditions: &[Condition]) -> Self {
+        let wanted = |run: &&RunRow| conditions.contains(&run.condition);
         let epsilons = distinct(runs.iter().chain(live_runs).filter(wanted).map(|r| r.epsilon));
-        let sort = |runs: &[Run], conditions: &[Condition]| -> Vec<Sample> {
+        let sort = |runs: &[RunRow], conditions: &[Condition]| -> Vec<Sample> {
             let each = epsilons.iter().flat_map(|e| conditions.iter().map(move |c| (*c, *e)));
             each.map(|(c, e)| Sample::of(runs, c, Some(e))).collect()
         };
@@ -184,6 +184,6 @@ fn values_of(sample: &Sample) -> impl Iterator<Item = f64> + '_ {
 }
 
 /// The published distribution, unless it is that of guessing.
-fn published_of(sample: &Sample) -> Option<&'static published::Published> {
-    published::find(sample.condition, sample.epsilon?).filter(|p| !p.is_at_chance())
+fn published_of(sample: &Sample) -> Option<&'static Published> {
+    published_for(sample.condition, sample.epsilon?).filter(|p| !p.is_at_chance())
 }

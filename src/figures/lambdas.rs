@@ -4,10 +4,10 @@ use super::axes::{self, Axis, Panel};
 use super::boxes::{self, draw_count, draw_sample};
 use super::drawing::{Dash, Drawing, Frame, Stroke};
 use super::legend::{Legend, Swatch};
-use super::rows::{self, Run};
 use super::sample::Sample;
 use super::{Figure, style};
 use crate::configuration::EPOCHS;
+use crate::results::RunRow;
 use crate::statistics::{distinct, median};
 use crate::{Condition, Error, Result};
 use polars::prelude::DataFrame;
@@ -22,8 +22,8 @@ const REFERENCE: Condition = Condition::ELn;
 /// # Errors
 /// If the table lacks a column, or has no run of I-Norm at this ε.
 pub fn lambdas(runs: &DataFrame, epsilon: f64) -> Result<Figure> {
-    let whole = |run: &Run| run.epsilon == epsilon && run.epochs == i64::from(EPOCHS);
-    let runs: Vec<Run> = rows::runs(runs)?.into_iter().filter(whole).collect();
+    let whole = |run: &RunRow| run.epsilon == epsilon && run.epochs == EPOCHS as i32;
+    let runs: Vec<RunRow> = RunRow::from_table(runs)?.into_iter().filter(whole).collect();
     let samples = samples(&runs);
     if samples.is_empty() {
         let found = format!("no run of {} at ε = {epsilon}", CONDITION.name());
@@ -58,10 +58,10 @@ pub fn lambdas(runs: &DataFrame, epsilon: f64) -> Result<Figure> {
 }
 
 /// One for each λ, ascending.
-fn samples(runs: &[Run]) -> Vec<(f64, Sample)> {
+fn samples(runs: &[RunRow]) -> Vec<(f64, Sample)> {
     let of_condition = runs.iter().filter(|run| run.condition == CONDITION);
     let of = |lambda: f64| {
-        let here: Vec<Run> = runs.iter().filter(|run| run.lambda == lambda).cloned().collect();
+        let here: Vec<RunRow> = runs.iter().filter(|run| run.lambda == lambda).cloned().collect();
         (lambda, Sample::of(&here, CONDITION, None))
     };
     distinct(of_condition.map(|run| run.lambda)).into_iter().map(of).collect()

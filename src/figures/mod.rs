@@ -43,9 +43,7 @@ pub mod live;
 mod paint;
 mod palette;
 mod points;
-mod published;
 pub mod render;
-pub mod rows;
 mod sample;
 mod scatter;
 pub mod style;
@@ -55,7 +53,4 @@ pub use curves::{alignment_curves, learning_curves};
 pub use figure::Figure;
 pub use lambdas::lambdas;
 pub use points::{accuracy_points, accuracy_points_with};
-pub use published::{
-    Published, find as published_for, rows as published_rows, table as published_table,
-};
 pub use theory::lateral_mistake;

@@ -4,10 +4,9 @@ use super::Figure;
 use super::axes::{self, Axis, Panel};
 use super::drawing::{Drawing, Frame, Marker, Stroke};
 use super::legend::{Legend, Swatch};
-use super::published::{self, Published};
-use super::rows::{self, Run};
 use super::sample::Sample;
 use super::style::{self, Look};
+use crate::results::{Published, RunRow, published_for};
 use crate::statistics::{BoxStatistics, distinct};
 use crate::{Condition, Error, Result};
 use polars::prelude::DataFrame;
@@ -49,7 +48,7 @@ pub fn accuracy_points(runs: &DataFrame) -> Result<Figure> {
 /// # Errors
 /// As [`accuracy_points`].
 pub fn accuracy_points_with(runs: &DataFrame, own: &[(&str, Option<f64>)]) -> Result<Figure> {
-    let runs = rows::runs(runs)?;
+    let runs = RunRow::from_table(runs)?;
     let mut rows = rows(&runs);
     rows.extend(own.iter().map(|(name, accuracy)| Row {
         name: (*name).to_owned(),
@@ -84,7 +83,7 @@ pub fn accuracy_points_with(runs: &DataFrame, own: &[(&str, Option<f64>)]) -> Re
     Figure::new(drawing, alt, rows.iter().map(fact).collect())
 }
 
-fn rows(runs: &[Run]) -> Vec<Row> {
+fn rows(runs: &[RunRow]) -> Vec<Row> {
     let mut rows = Vec::new();
     let epsilons = distinct(runs.iter().map(|r| r.epsilon));
     let several = epsilons.len() > 1;
@@ -94,7 +93,7 @@ fn rows(runs: &[Run]) -> Vec<Row> {
             if sample.count() == 0 {
                 continue;
             }
-            let published = published::find(condition, epsilon);
+            let published = published_for(condition, epsilon);
             let (name, look) = (condition.label().to_owned(), style::condition(condition));
             let name = if several { format!("{name}, ε = {epsilon}") } else { name };
             let Sample { values, diverged, .. } = sample;
@@ -104,7 +103,7 @@ fn rows(runs: &[Run]) -> Vec<Row> {
     rows
 }
 
-fn legend(rows: &[Row], epochs: i64) -> Legend {
+fn legend(rows: &[Row], epochs: i32) -> Legend {
     let mut looks = Vec::new();
     for look in rows.iter().map(|row| row.look) {
         if !looks.contains(&look) {
@@ -187,8 +186,8 @@ fn fact(row: &Row) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::checks::{check, sweep};
-    use super::super::rows::tests::runs_table;
     use super::*;
+    use crate::results::made_up::runs_table;
 
     #[test]
     fn three_networks_beside_the_published_medians() {

@@ -1,8 +1,8 @@
 //! The test accuracies of one condition.
 
-use super::rows::{Outcome, Run};
 use crate::Condition;
 use crate::dataset::CHANCE;
+use crate::results::RunRow;
 use crate::statistics::{BoxStatistics, mann_whitney};
 
 /// The runs of one condition at one ε.
@@ -20,11 +20,11 @@ pub struct Sample {
 
 impl Sample {
     /// Of all `runs` of `condition` at `epsilon`.
-    pub fn of(runs: &[Run], condition: Condition, epsilon: Option<f64>) -> Self {
+    pub fn of(runs: &[RunRow], condition: Condition, epsilon: Option<f64>) -> Self {
         let here =
-            |run: &&Run| run.condition == condition && epsilon.is_none_or(|e| run.epsilon == e);
+            |run: &&RunRow| run.condition == condition && epsilon.is_none_or(|e| run.epsilon == e);
         let all: Vec<_> = runs.iter().filter(here).collect();
-        let finished = all.iter().filter(|run| run.outcome == Outcome::Finished);
+        let finished = all.iter().filter(|run| !run.diverged());
         let values: Vec<_> = finished.map(|run| run.test_accuracy).collect();
         let diverged = all.len() - values.len();
         Self { condition, epsilon, values, diverged }

@@ -3,9 +3,8 @@
 use super::axes::{self, Axis, Panel};
 use super::drawing::{Color, Dash, Drawing, Frame, Marker, Point, Stroke, Text};
 use super::legend::{Legend, Swatch, live};
-use super::rows::{Outcome, Run};
-use super::style::Look;
-use super::{published, style};
+use super::style::{self, Look};
+use crate::results::{Published, RunRow, published_for};
 use crate::statistics::{distinct, median};
 use crate::{Condition, Error, Result};
 use std::collections::BTreeMap;
@@ -34,8 +33,8 @@ pub struct Pair {
 }
 
 /// Joins runs of the two conditions by configuration, ε, seed and length.
-fn pairs(runs: &[Run], versus: Versus) -> Vec<Pair> {
-    let mut joined: BTreeMap<_, [Option<&Run>; 2]> = BTreeMap::new();
+fn pairs(runs: &[RunRow], versus: Versus) -> Vec<Pair> {
+    let mut joined: BTreeMap<_, [Option<&RunRow>; 2]> = BTreeMap::new();
     for run in runs {
         let key = ((run.epsilon * 1e6) as i64, run.config, run.seed, run.epochs);
         if run.condition == versus.x {
@@ -44,7 +43,7 @@ fn pairs(runs: &[Run], versus: Versus) -> Vec<Pair> {
             joined.entry(key).or_default()[1] = Some(run);
         }
     }
-    let value = |run: &Run| (run.outcome == Outcome::Finished).then_some(run.test_accuracy);
+    let value = |run: &RunRow| (!run.diverged()).then_some(run.test_accuracy);
     let both = joined.into_values().filter_map(|[x, y]| Some((x?, y?)));
     both.map(|(x, y)| Pair { epsilon: x.epsilon, x: value(x), y: value(y) }).collect()
 }
@@ -62,7 +61,7 @@ impl Comparison {
     ///
     /// # Errors
     /// If no configuration was trained under both conditions.
-    pub fn of(runs: &[Run], live: &[Run], versus: Versus) -> Result<Self> {
+    pub fn of(runs: &[RunRow], live: &[RunRow], versus: Versus) -> Result<Self> {
         let (stored, live) = (pairs(runs, versus), pairs(live, versus));
         if stored.is_empty() && live.is_empty() {
             let (x, y) = (versus.x.label(), versus.y.label());
@@ -214,12 +213,14 @@ fn live_facts(pairs: &[Pair], versus: Versus) -> Vec<String> {
     pairs.iter().map(fact).collect()
 }
 
-type Cross = (&'static published::Published, &'static published::Published);
+type Cross = (&'static Published, &'static Published);
 
 fn crosses(pairs: &[Pair], live: &[Pair], versus: Versus) -> Vec<Cross> {
     let epsilons = distinct(pairs.iter().chain(live).map(|p| p.epsilon));
-    let find = |c, e| published::find(c, e);
-    epsilons.into_iter().filter_map(|e| Some((find(versus.x, e)?, find(versus.y, e)?))).collect()
+    epsilons
+        .into_iter()
+        .filter_map(|e| Some((published_for(versus.x, e)?, published_for(versus.y, e)?)))
+        .collect()
 }
 
 fn cross(drawing: &mut Drawing, panel: &Panel, x: [f64; 3], y: [f64; 3], color: Color) {
@@ -271,19 +272,20 @@ fn square(panel: Panel) -> Panel {
 #[cfg(test)]
 mod tests {
     use super::super::checks::sweep;
-    use super::super::rows::{self, tests::runs_table};
     use super::*;
+    use crate::results::made_up::runs_table;
 
     const VERSUS: Versus = Versus { x: Condition::ELn, y: Condition::INormNone };
 
     #[test]
     fn live_runs_far_away_leave_the_axes_to_the_stored_ones() {
-        let runs = rows::runs(&sweep(&[Condition::ELn, Condition::INormNone])).unwrap();
+        let runs = RunRow::from_table(&sweep(&[Condition::ELn, Condition::INormNone])).unwrap();
         let live = |config, x, y| {
             [(Condition::ELn, config, 0.75, Some(x)), (Condition::INormNone, config, 0.75, Some(y))]
         };
         let live = runs_table(&[live(13, 0.797, 0.768), live(7, 0.790, 0.754)].concat());
-        let comparison = Comparison::of(&runs, &rows::runs(&live).unwrap(), VERSUS).unwrap();
+        let comparison =
+            Comparison::of(&runs, &RunRow::from_table(&live).unwrap(), VERSUS).unwrap();
         let mut drawing = Drawing::new(style::WIDTH, 430.0);
         let facts = comparison.draw(&mut drawing, "far away");
         assert_eq!(drawing.collisions(), Vec::<String>::new());
@@ -302,7 +304,7 @@ mod tests {
             (Condition::ELn, 2, 0.75, Some(0.87)),
             (Condition::INormFull, 2, 0.75, Some(0.87)),
         ]);
-        let pairs = pairs(&rows::runs(&table).unwrap(), VERSUS);
+        let pairs = pairs(&RunRow::from_table(&table).unwrap(), VERSUS);
         assert_eq!(
             pairs,
             [

@@ -2,14 +2,12 @@
 //!
 //! [`train`] does one run, [`train_all`] several at once; an [`Observer`] watches, and may stop
 //! them. A [`Trainer`] advances an epoch at a time and can put a run aside as a [`Checkpoint`].
-//! [`runs_table`], [`epochs_table`] and [`measurements_table`] make tables of records, which is
-//! what [`figures`](crate::figures) read.
+//! [`results`](crate::results) makes tables of records, which is what figures read.
 
 mod checkpoint;
 mod loss;
 mod rule;
 mod run;
-mod tables;
 mod train;
 mod train_all;
 
@@ -17,6 +15,5 @@ pub use checkpoint::Checkpoint;
 pub use loss::{count_correct, smoothed_cross_entropy};
 pub use rule::{LearningRule, NORMALIZATION_EPSILON};
 pub use run::{Epoch, Measure, Measurement, Outcome, Record, Run};
-pub use tables::{epochs_table, measurements_table, runs_table};
 pub use train::{Observer, Trainer, train};
 pub use train_all::train_all;

@@ -198,10 +198,13 @@ pub struct Epoch {
     /// Counted from 1.
     pub epoch: u32,
     /// Mean task loss over the epoch's training steps.
+    #[serde(with = "crate::nonfinite")]
     pub train_loss: f64,
     /// Mean task loss over the test images.
+    #[serde(with = "crate::nonfinite")]
     pub test_loss: f64,
     /// Fraction of the test images that were classified correctly.
+    #[serde(with = "crate::nonfinite")]
     pub test_accuracy: f64,
 }
 

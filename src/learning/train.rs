@@ -9,8 +9,8 @@ use crate::{
     Result,
     dataset::{FashionMnist, Images, Luminosity, PIXELS},
     engine::{Engine, OwnGradNorm},
+    interrupt::interrupted,
     layers::{NetworkWeights, initial_weights},
-    notebook::interrupted,
     randomness::Purpose,
 };
 use std::{ops::ControlFlow, time::Instant};

@@ -8,16 +8,15 @@
 //! [`Progress`]. Both change in place under this project's kernel, and become lines elsewhere.
 
 mod digits;
-pub(crate) mod kernel;
+mod kernel;
 mod progress;
-mod stored;
 mod table;
 mod training;
 
 pub use crate::figures::Figure;
+pub use crate::interrupt::interrupted;
 pub use crate::show::{Display, Show};
-pub use kernel::{attach, clear, interrupted};
+pub use kernel::{attach, clear};
 pub use progress::Progress;
-pub use stored::{count_runs, everything_stored, results_folder, stored_results};
 pub use table::Table;
 pub use training::{train_all, train_own};

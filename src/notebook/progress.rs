@@ -1,6 +1,5 @@
 //! A progress bar in the output of a cell.
 
-use super::kernel;
 use crate::show::{self, Display, Show};
 use std::time::{Duration, Instant};
 
@@ -38,7 +37,8 @@ impl Progress {
     /// A bar for `total` items, none of them done.
     pub fn new(what: impl Into<String>, total: u64) -> Self {
         let (what, now) = (what.into(), Instant::now());
-        let display = kernel::is_lively().then(|| describe(&what, 0, total, Duration::ZERO).show());
+        let display =
+            show::supports_updates().then(|| describe(&what, 0, total, Duration::ZERO).show());
         Self { what, done: 0, total, started: now, updated: now, display, lines: 0 }
     }
 

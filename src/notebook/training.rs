@@ -1,6 +1,5 @@
 //! Training in a cell: learning curves while it runs, and one line for each network at the end.
 
-use super::kernel;
 use super::progress::{INTERVAL, bar, pace};
 use crate::Result;
 use crate::dataset::FashionMnist;
@@ -101,7 +100,7 @@ impl Board {
 
     /// Trains, and shows the progress as well as the kernel can.
     fn watch(&self, train: impl FnOnce() -> Result<Vec<Record>>) -> Result<Vec<Record>> {
-        if !kernel::is_lively() {
+        if !show::supports_updates() {
             let records = train()?;
             for (status, record) in self.snapshot().iter().zip(&records) {
                 if matches!(record.outcome, Outcome::Diverged { .. }) {
@@ -260,7 +259,7 @@ impl Observer for Reporter<'_> {
         let Some(last) = record.epochs.last() else { return ControlFlow::Continue(()) };
         let mut status = lock(self.status);
         status.trained.accuracies.push(last.test_accuracy);
-        if !kernel::is_lively() {
+        if !show::supports_updates() {
             // Any other kernel shows what a cell prints line by line and nothing else: it can
             // neither overwrite a line nor show half of one. So this is always a whole one.
             let elapsed = self.board.started.elapsed();

@@ -1,11 +1,13 @@
 //! Who is working on a run: one file a run, made by exactly one worker.
 
-use super::files::{draft_of, host_name, locked};
-use crate::{Error, Result};
+use crate::{
+    Error, Result,
+    files::{DRAFT, Lock},
+};
 use serde::{Deserialize, Serialize};
 use std::{
     fs::{self, File},
-    io::ErrorKind,
+    io::{ErrorKind, Write},
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
@@ -49,6 +51,13 @@ fn start_of(pid: u32) -> Option<u64> {
     fields.nth(18)?.parse().ok()
 }
 
+/// What this machine is called.
+fn host_name() -> String {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let name = name.or_else(|| std::env::var("HOSTNAME").ok());
+    name.map_or_else(|| "unknown".to_owned(), |name| name.trim().to_owned())
+}
+
 /// The right to work on a run; given back when dropped.
 #[derive(Debug)]
 pub struct Claim {
@@ -72,7 +81,7 @@ impl Claim {
         }
         // Of all who find it left behind only one may remove it. Then it is anybody's: another who
         // comes just now may be the first to create it.
-        let _alone = locked(&path.with_file_name("takeover.lock"))?;
+        let _alone = Lock::take(&path.with_file_name("takeover.lock"), || ())?;
         match holder(&path)? {
             Some((_, false)) => return Ok(None),
             Some((_, true)) => remove(&path)?,
@@ -107,15 +116,18 @@ fn remove(path: &Path) -> Result<()> {
     }
 }
 
-/// Makes `path` with this content unless it exists. The content is there from the first moment:
-/// a file is written beside it and linked under its name.
+/// Makes `path` with this content unless it exists. The content is there from the first moment.
 fn create(path: &Path, text: &[u8]) -> Result<bool> {
-    let draft = draft_of(path);
-    fs::write(&draft, text).map_err(|e| Error::io("write", &draft, e))?;
-    let linked = fs::hard_link(&draft, path);
-    let _ = fs::remove_file(&draft);
-    match linked {
-        Ok(()) => Ok(true),
+    let created = || {
+        let mut prefix = path.file_name().unwrap_or_default().to_owned();
+        prefix.push(DRAFT);
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let mut draft = tempfile::Builder::new().prefix(&prefix).tempfile_in(folder)?;
+        draft.write_all(text)?;
+        draft.persist_noclobber(path).map_err(|e| e.error)
+    };
+    match created() {
+        Ok(_) => Ok(true),
         Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(false),
         Err(e) => Err(Error::io("create", path, e)),
     }

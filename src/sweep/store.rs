@@ -1,41 +1,37 @@
 //! The folder that a sweep lives in.
 //!
 //! ```text
-//! plan.jsonl                 the runs there shall be, one a line, in order
-//! data.json                  which images all results are of
-//! runs/ID.parquet            the row of a run: with it the run is done
-//! epochs/ID.parquet          its epochs
-//! measurements/ID.parquet    its measurements
-//! checkpoints/ID.json        a run put aside
-//! claims/ID                  who is working on it
+//! plan.jsonl             the runs there shall be, one a line, in order
+//! data.json              which images all results are of
+//! runs/ID.json           a finished run, with all its results
+//! checkpoints/ID.json    a run that is not finished
+//! claims/ID              who is working on it
 //! ```
 //! Every file appears whole or not at all: it is written under another name, flushed to the disk
 //! and renamed.
 
-use super::{
-    Claim, Holder, Planned, Provenance, claim,
-    files::{DRAFT, is_whole, locked, write_atomically, write_table},
-    rows::{self, DataIdentity},
-};
+use super::{Claim, Holder, Planned, claim};
 use crate::{
     Error, Result,
     dataset::FashionMnist,
-    learning::{Checkpoint, Record, epochs_table, measurements_table},
+    files::{self, DRAFT, Lock},
+    learning::Checkpoint,
+    results::{self, DataIdentity, FinishedRun, Merged, Rows, Tables},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
     collections::HashSet,
     fs::{self, File},
-    io::{self, Write},
+    io::BufReader,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-/// The three kinds of parts. A run's row is written last: with it the run is done.
-pub(super) const TABLES: [&str; 3] = ["measurements", "epochs", "runs"];
+/// The folders in it.
+const FOLDERS: [&str; 3] = ["runs", "checkpoints", "claims"];
 
 /// Nobody takes so long to write a file.
-const ABANDONED: Duration = Duration::from_secs(600);
+const ABANDONED_DRAFT: Duration = Duration::from_secs(600);
 
 /// A folder of results, claims and checkpoints.
 #[derive(Debug, Clone)]
@@ -45,53 +41,85 @@ pub struct Store {
 
 /// How far a planned run is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Progress {
-    /// Its row is there.
+pub enum RunStatus {
+    /// Its results are there.
     Done,
-    /// Somebody is working on it.
+    /// A worker is training it.
     Running(Holder),
-    /// Somebody was working on it and is gone; the epochs in its checkpoint are not lost.
-    LeftBehind,
-    /// Put aside: it has a checkpoint, and nobody is working on it.
-    PutAside,
+    /// The worker that trained it is gone; the epochs in its checkpoint are not lost.
+    Abandoned,
+    /// It has a checkpoint, and nobody is working on it.
+    Saved,
     /// Nobody began it.
     Waiting,
 }
 
 /// A checkpoint, and how long the run took up to it.
 #[derive(Serialize, Deserialize)]
-pub(super) struct Aside {
+pub(super) struct SavedRun {
     pub wall_seconds: f64,
     pub checkpoint: Checkpoint,
+}
+
+/// The results in a folder of a sweep, or of tables.
+///
+/// # Errors
+/// If it is neither, or a file is damaged.
+pub fn results_in(folder: &Path) -> Result<Rows> {
+    match Tables::are_in(folder) {
+        true => Rows::from_tables(&Tables::read(folder)?),
+        false => Store::open(folder)?.rows(),
+    }
+}
+
+/// Adds the results in `folders`, of sweeps or of tables, to the tables in the folder `into`.
+///
+/// # Errors
+/// As [`results_in`] and [`results::merge`]; no table is written then.
+pub fn merge(folders: &[PathBuf], into: &Path) -> Result<Merged> {
+    let results = folders.iter().map(|folder| Ok((folder.clone(), results_in(folder)?)));
+    results::merge(results.collect::<Result<_>>()?, into)
 }
 
 impl Store {
     /// The store in `folder`, which is made if there is none.
     ///
     /// # Errors
-    /// If the folder cannot be made.
+    /// If the folder cannot be made, or holds a sweep of another version.
     pub fn create(folder: impl Into<PathBuf>) -> Result<Self> {
-        let folder = folder.into();
-        for name in TABLES.into_iter().chain(["checkpoints", "claims"]) {
-            let path = folder.join(name);
+        let store = Self { folder: folder.into() };
+        store.check_version()?;
+        for name in FOLDERS {
+            let path = store.folder.join(name);
             fs::create_dir_all(&path).map_err(|e| Error::io("create folder", &path, e))?;
         }
-        Ok(Self { folder })
+        Ok(store)
     }
 
     /// The store in `folder`.
     ///
     /// # Errors
-    /// If there is none.
+    /// If there is none, or one of another version.
     pub fn open(folder: impl Into<PathBuf>) -> Result<Self> {
-        let folder = folder.into();
-        if folder.join("runs").is_dir() {
-            return Ok(Self { folder });
+        let store = Self { folder: folder.into() };
+        store.check_version()?;
+        if store.folder.join("runs").is_dir() {
+            return Ok(store);
+        }
+        let expected = "a folder made by `inorm sweep plan --store FOLDER`";
+        Err(Error::malformed(store.folder, "holds no sweep", expected))
+    }
+
+    /// Version 0.1.0 kept a run in three Parquet files.
+    fn check_version(&self) -> Result<()> {
+        if !self.folder.join("measurements").is_dir() {
+            return Ok(());
         }
         Err(Error::malformed(
-            folder,
-            "holds no sweep",
-            "a folder made by `inorm sweep plan --store FOLDER`",
+            &self.folder,
+            "holds a sweep of version 0.1.0, which this version does not read",
+            "a sweep of this version; merge that one with a checkout of version 0.1.0, and plan \
+             what is left in another folder",
         ))
     }
 
@@ -107,17 +135,13 @@ impl Store {
     /// If the plan cannot be read or written.
     pub fn extend_plan(&self, runs: &[Planned]) -> Result<(usize, usize)> {
         let path = self.folder.join("plan.jsonl");
-        let _alone = locked(&self.folder.join("plan.lock"))?;
+        let _alone = Lock::take(&self.folder.join("plan.lock"), || ())?;
         let mut plan = if path.exists() { self.plan()? } else { Vec::new() };
         let known: HashSet<String> = plan.iter().map(|planned| planned.id.clone()).collect();
         let before = plan.len();
         plan.extend(runs.iter().filter(|planned| !known.contains(&planned.id)).cloned());
-        write_atomically(&path, |file| {
-            plan.iter().try_for_each(|planned| {
-                serde_json::to_writer(&mut *file, planned)?;
-                file.write_all(b"\n")
-            })
-        })?;
+        let line = |planned| serde_json::to_string(planned).expect("numbers and text") + "\n";
+        files::write(&path, plan.iter().map(line).collect::<String>())?;
         Ok((plan.len() - before, plan.len()))
     }
 
@@ -146,13 +170,14 @@ impl Store {
 
     /// Removes drafts that writers who were killed left behind.
     pub(super) fn tidy(&self) -> Result<()> {
-        for name in TABLES.into_iter().chain(["checkpoints", "claims", "."]) {
+        for name in FOLDERS.into_iter().chain(["."]) {
             let folder = self.folder.join(name);
             let entries =
                 fs::read_dir(&folder).map_err(|e| Error::io("read folder", &folder, e))?;
             for entry in entries.flatten() {
                 let old = entry.metadata().and_then(|m| m.modified()).ok();
-                let old = old.and_then(|t| t.elapsed().ok()).is_some_and(|age| age > ABANDONED);
+                let old =
+                    old.and_then(|t| t.elapsed().ok()).is_some_and(|age| age > ABANDONED_DRAFT);
                 if old && entry.file_name().to_string_lossy().contains(DRAFT) {
                     let _ = fs::remove_file(entry.path());
                 }
@@ -165,32 +190,27 @@ impl Store {
     ///
     /// # Errors
     /// If the store cannot be read.
-    pub fn progress(&self, id: &str) -> Result<Progress> {
+    pub fn status(&self, id: &str) -> Result<RunStatus> {
         if self.is_done(id)? {
-            return Ok(Progress::Done);
+            return Ok(RunStatus::Done);
         }
         Ok(match claim::holder(&self.claim_path(id))? {
-            Some((Some(holder), false)) => Progress::Running(holder),
-            Some(_) => Progress::LeftBehind,
-            None if self.checkpoint_path(id).exists() => Progress::PutAside,
-            None => Progress::Waiting,
+            Some((Some(holder), false)) => RunStatus::Running(holder),
+            Some(_) => RunStatus::Abandoned,
+            None if self.checkpoint_path(id).exists() => RunStatus::Saved,
+            None => RunStatus::Waiting,
         })
     }
 
-    /// Whether all rows of a run are there, and whole.
+    /// Whether a run's results are there. A file that was cut short is as good as none.
     ///
     /// # Errors
     /// If the store cannot be read.
     pub fn is_done(&self, id: &str) -> Result<bool> {
-        for table in TABLES.into_iter().rev() {
-            if !is_whole(&self.part(table, id))? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        FinishedRun::is_at(&self.run_path(id))
     }
 
-    /// The ids of all runs that have a row, sorted.
+    /// The ids of all runs that have results, sorted.
     ///
     /// # Errors
     /// If the folder cannot be read.
@@ -200,12 +220,31 @@ impl Store {
         let mut ids = Vec::new();
         for entry in fs::read_dir(&folder).map_err(broken)? {
             let path = entry.map_err(broken)?.path();
-            if path.extension().is_some_and(|extension| extension == "parquet") {
+            if path.extension().is_some_and(|extension| extension == "json") {
                 ids.extend(path.file_stem().map(|stem| stem.to_string_lossy().into_owned()));
             }
         }
         ids.sort();
         Ok(ids)
+    }
+
+    /// The rows of all finished runs.
+    ///
+    /// # Errors
+    /// If a file is damaged, or of another run than its name says.
+    pub fn rows(&self) -> Result<Rows> {
+        let mut rows = Rows::default();
+        for id in self.ids()? {
+            let path = self.run_path(&id);
+            let run = FinishedRun::read(&path)?;
+            let found = run.record().run.id();
+            if found != id {
+                let problem = format!("holds run {found}");
+                return Err(Error::malformed(path, problem, "the run that it is named after"));
+            }
+            rows.push(&run);
+        }
+        Ok(rows)
     }
 
     /// Claims a run; `None` if a living worker has it.
@@ -216,43 +255,27 @@ impl Store {
         Claim::take(self.claim_path(id))
     }
 
-    /// Files a run that is over.
-    ///
-    /// # Errors
-    /// If a part cannot be written; then the run is not done.
-    pub(super) fn file(
-        &self,
-        planned: &Planned,
-        record: &Record,
-        data: &DataIdentity,
-        provenance: &Provenance,
-        wall_seconds: f64,
-    ) -> Result<()> {
-        let tables = [
-            measurements_table(std::slice::from_ref(record))?,
-            epochs_table(std::slice::from_ref(record))?,
-            rows::run_row(planned, record, data, provenance, wall_seconds)?,
-        ];
-        for (name, mut table) in TABLES.into_iter().zip(tables) {
-            write_table(&self.part(name, &planned.id), &mut table)?;
-        }
-        let _ = fs::remove_file(self.checkpoint_path(&planned.id));
+    /// Files a finished run; with that it is done.
+    pub(super) fn file(&self, run: &FinishedRun) -> Result<()> {
+        let id = run.record().run.id();
+        run.write(&self.run_path(&id))?;
+        let _ = fs::remove_file(self.checkpoint_path(&id));
         Ok(())
     }
 
-    /// Puts a run aside.
-    pub(super) fn put_aside(&self, id: &str, aside: &Aside) -> Result<()> {
-        let path = self.checkpoint_path(id);
-        write_atomically(&path, |file| Ok(serde_json::to_writer(file, aside)?))
+    /// Saves a run that is not finished.
+    pub(super) fn save(&self, id: &str, saved: &SavedRun) -> Result<()> {
+        let json = serde_json::to_vec(saved).expect("numbers and text");
+        files::write(&self.checkpoint_path(id), json)
     }
 
-    /// The run as it was put aside; `None` if it was not, or by a version with other checkpoints,
-    /// or the file is damaged: then it has to begin anew.
-    pub(super) fn taken_up(&self, planned: &Planned) -> Option<Aside> {
+    /// The run as it was saved; `None` if it was not, or by a version with other checkpoints, or
+    /// the file is damaged: then it has to begin anew.
+    pub(super) fn load(&self, planned: &Planned) -> Option<SavedRun> {
         let file = File::open(self.checkpoint_path(&planned.id)).ok()?;
-        let aside: Aside = serde_json::from_reader(io::BufReader::new(file)).ok()?;
-        let whole = aside.checkpoint.validate().is_ok();
-        (whole && aside.checkpoint.record.run == planned.run).then_some(aside)
+        let saved: SavedRun = serde_json::from_reader(BufReader::new(file)).ok()?;
+        let whole = saved.checkpoint.validate().is_ok();
+        (whole && saved.checkpoint.record.run == planned.run).then_some(saved)
     }
 
     /// Makes sure that all results of this store are of the same images.
@@ -260,28 +283,22 @@ impl Store {
     /// # Errors
     /// If they are of others.
     pub(super) fn agree_on(&self, data: &FashionMnist) -> Result<DataIdentity> {
-        let here = DataIdentity { source: rows::data_source(data), checksum: data.checksum() };
+        let here = DataIdentity::of(data);
         let path = self.folder.join("data.json");
         if !path.exists() {
-            write_atomically(&path, |file| Ok(serde_json::to_writer_pretty(file, &here)?))?;
+            files::write(&path, serde_json::to_vec_pretty(&here).expect("text"))?;
         }
         let there: DataIdentity = read_json(&path)?;
         if there == here {
             return Ok(here);
         }
-        Err(Error::malformed(
-            path,
-            format!("its results are of {} (SHA-256 {:.12}…)", there.source, there.checksum),
-            format!(
-                "{} (SHA-256 {:.12}…), which is what is installed here; use another --store",
-                here.source, here.checksum
-            ),
-        ))
+        let problem = format!("its results are of {there}");
+        let expected = format!("{here}, which is what is installed here; use another --store");
+        Err(Error::malformed(path, problem, expected))
     }
 
-    /// A part, which is one run's share of a table.
-    pub(super) fn part(&self, table: &str, id: &str) -> PathBuf {
-        self.folder.join(table).join(format!("{id}.parquet"))
+    fn run_path(&self, id: &str) -> PathBuf {
+        self.folder.join("runs").join(format!("{id}.json"))
     }
 
     fn claim_path(&self, id: &str) -> PathBuf {

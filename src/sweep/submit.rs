@@ -5,9 +5,9 @@ use std::{fmt::Write, path::PathBuf};
 /// Slurm's job arrays have indices below its `MaxArraySize`, which is 1001 unless configured.
 const BLOCK: usize = 1000;
 
-/// The exit code of `inorm sweep run --row` if others have the row and it is not done: what is to
-/// be tried again later ends with this code (`EX_TEMPFAIL` of `sysexits.h`).
-pub const IN_OTHER_HANDS: u8 = 75;
+/// The exit code of `inorm sweep run --row` if another worker has claimed the row and it is not
+/// done: what should be tried again later ends with this code (`EX_TEMPFAIL` of `sysexits.h`).
+pub const CLAIMED_ELSEWHERE: u8 = 75;
 
 /// What to submit: some rows of a store's plan, one task each, and a merge after them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,11 +18,11 @@ pub struct Submission {
     pub store: PathBuf,
     /// The rows of the plan, ascending.
     pub rows: Vec<usize>,
-    /// So many tasks at a time.
+    /// The most tasks at a time.
     pub at_once: usize,
     /// Time limit of a task, as Slurm writes it.
     pub time: String,
-    /// Seconds before the limit at which a task is told to put its run aside.
+    /// Seconds before the limit at which a task is told to save its run and stop.
     pub warning: u32,
     /// Further arguments of `inorm sweep run`.
     pub run_arguments: Vec<String>,
@@ -42,9 +42,9 @@ pub struct Script {
 impl Submission {
     /// The job arrays: one for each thousand rows of the plan that has any to do.
     ///
-    /// A task that is warned puts its run aside and asks to be queued again, as does one whose run
-    /// is in other hands: they may be those of a node that has died, which shows only after a
-    /// while. One that is preempted is queued again by Slurm.
+    /// A task that is warned saves its run and asks to be queued again, as does one whose run is
+    /// claimed elsewhere: by a node that has died, perhaps, which shows only after a while. One
+    /// that is preempted is queued again by Slurm.
     pub fn arrays(&self) -> Vec<Script> {
         let blocks = self.rows.chunk_by(|a, b| a / BLOCK == b / BLOCK);
         blocks.map(|rows| self.array(rows[0] / BLOCK, rows)).collect()
@@ -74,9 +74,9 @@ impl Submission {
              #SBATCH --requeue\n\
              #SBATCH --open-mode=append\n\
              \n\
-             # The warning reaches this shell, which passes it on: the run is put aside at the end\n\
-             # of its epoch, and the task queued again to go on with it. So is a task whose run\n\
-             # is in other hands. Slurm holds each back for two minutes.\n\
+             # The warning reaches this shell, which passes it on: the run is saved at the end of\n\
+             # its epoch, and the task queued again to resume it. So is a task whose run is\n\
+             # claimed elsewhere. Slurm holds each back for two minutes.\n\
              again=\n\
              trap 'again=yes; kill -USR1 \"$worker\"' USR1\n\
              {command} &\n\
@@ -87,7 +87,7 @@ impl Submission {
                  wait \"$worker\"\n    \
                  code=$?\n\
              fi\n\
-             [ \"$code\" -ne {IN_OTHER_HANDS} ] || again=yes\n\
+             [ \"$code\" -ne {CLAIMED_ELSEWHERE} ] || again=yes\n\
              [ \"$code\" -eq 0 ] || [ -z \"$again\" ] || \
              scontrol requeue \"${{SLURM_ARRAY_JOB_ID}}_${{SLURM_ARRAY_TASK_ID}}\"\n\
              exit \"$code\"\n"
@@ -95,10 +95,11 @@ impl Submission {
         Script { name: format!("array-{first}.sh"), text }
     }
 
-    /// The job that merges what is done. It is to depend on the end of the arrays, not on their
+    /// The job that merges what is done. It depends on the end of the arrays, not on their
     /// success: a task that fails must not keep the results of the others out of the tables.
     pub fn merge(&self) -> Script {
-        let into = quoted(&self.into.to_string_lossy());
+        let into = self.into.to_string_lossy();
+        let into = quoted(&into);
         let text = format!(
             "#!/bin/sh\n\
              #SBATCH --job-name=inorm-merge\n\
@@ -169,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_task_is_queued_again_if_its_run_is_in_other_hands() {
+    fn a_task_is_queued_again_if_its_run_is_claimed_elsewhere() {
         let folder = tempfile::tempdir().unwrap();
         let program = |name: &str, script: &str| {
             let path = folder.path().join(name);
@@ -180,7 +181,7 @@ mod tests {
         program("scontrol", "echo \"$@\"");
         let inorm = program("inorm", "exit \"$CODE\"");
         let script = &Submission { program: inorm, ..submission(vec![4]) }.arrays()[0].text;
-        for (code, said) in [(0, ""), (1, ""), (i32::from(IN_OTHER_HANDS), "requeue 7_4\n")] {
+        for (code, said) in [(0, ""), (1, ""), (i32::from(CLAIMED_ELSEWHERE), "requeue 7_4\n")] {
             let output = std::process::Command::new("/bin/sh")
                 .args(["-c", script])
                 .env("PATH", folder.path())
@@ -198,7 +199,8 @@ mod tests {
     fn paths_are_quoted_for_the_shell() {
         let text = &submission(vec![0]).arrays()[0].text;
         assert!(text.contains("/opt/inorm sweep run --store '/shared/a sweep' "), "{text}");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
-        assert_eq!(quoted(""), "''");
+        let odd = Submission { program: "/it's/inorm".into(), ..submission(vec![0]) };
+        let text = odd.merge().text;
+        assert!(text.contains("exec '/it'\\''s/inorm' sweep merge"), "{text}");
     }
 }

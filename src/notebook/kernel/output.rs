@@ -1,16 +1,16 @@
 //! Standard output, on its way from the cells to the Rust kernel.
 //!
-//! The Rust kernel reads it line by line and recognizes its own signs only if they are lines, so
-//! that text without a newline hangs the cell or appears with the next one. And what it learns
-//! from two of these signs, that the cell has panicked or that `?` has ended it, it keeps to
-//! itself. So the output goes through a thread that puts every sign on a line of its own, passes
-//! on text without a newline as an instruction, and tells this project's kernel about the signs.
+//! The Rust kernel reads it line by line and recognizes its own signals only if they are whole
+//! lines, so that text without a newline hangs the cell or appears with the next one. And what it
+//! learns from two of these signals, that the cell has panicked or that `?` has ended it, it keeps
+//! to itself. So the output goes through a thread that puts every signal on a line of its own,
+//! passes on text without a newline as a message, and tells this project's kernel of the signals.
 
-use super::{Kernel, panics};
-use serde_json::json;
+use super::panics;
+use inorm_core::protocol::{self, Mark, Message};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::fs::File;
 use std::io::{PipeReader, Read, Write};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
@@ -31,35 +31,35 @@ const PATIENCE: Duration = Duration::from_millis(40);
 const FLUSHING: Duration = Duration::from_millis(200);
 
 /// Puts the thread between. If the system refuses, output goes where it went before.
-pub fn filter(kernel: &'static Kernel) {
+pub fn filter(mark: &'static Mark) {
     let Ok((reader, writer)) = std::io::pipe() else { return };
-    // SAFETY: system calls that take and return file descriptors; the new one is owned by `real`.
-    let real = unsafe {
-        let real = libc::fcntl(1, libc::F_DUPFD_CLOEXEC, 3);
-        if real < 0 || libc::dup2(writer.as_raw_fd(), 1) < 0 {
-            return;
-        }
-        File::from(OwnedFd::from_raw_fd(real))
-    };
+    let Ok(real) = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3) else { return };
+    if rustix::stdio::dup2_stdout(&writer).is_err() {
+        return;
+    }
     let (ask, asked) = channel::<()>();
     std::thread::spawn(move || {
         while asked.recv().is_ok() {
             // A line empties the buffer of standard output, and its arrival shows that it is empty.
-            super::say(&json!({"do": "flushed"}));
+            protocol::send(&Message::Flushed);
         }
     });
-    let mut filter = Filter { kernel, real, pending: Vec::new(), shown: 0, ended: false, ask };
+    let flushed = mark.line(&Message::Flushed).trim_end().to_owned();
+    let (real, pending) = (File::from(real), Vec::new());
+    let mut filter = Filter { mark, flushed, real, pending, shown: 0, ended: false, ask };
     std::thread::spawn(move || filter.run(reader));
 }
 
 struct Filter {
-    kernel: &'static Kernel,
+    mark: &'static Mark,
+    /// The line that shows that the buffer of standard output is empty.
+    flushed: String,
     real: File,
     /// What follows the last newline.
     pending: Vec<u8>,
     /// How much of that was already passed on.
     shown: usize,
-    /// The sign that the cell is over has come, and is held until all text has.
+    /// The signal that the cell is over has come, and is held until all text has.
     ended: bool,
     ask: Sender<()>,
 }
@@ -101,88 +101,73 @@ impl Filter {
         self.write(&passed_on);
     }
 
-    /// One line, or the rest of one of which the start was shown already.
+    /// One line, or the rest of one whose start was passed on already.
     fn line(&mut self, line: &str, continued: bool, out: &mut Vec<u8>) {
-        let (text, sign) = line.split_at(self.sign(line));
-        if sign.is_empty() {
+        let (text, signal) = line.split_at(self.signal(line));
+        if signal.is_empty() {
             match continued {
-                true => self.instruct("write", &format!("{text}\n"), out),
+                true => self.write_text(&format!("{text}\n"), out),
                 false => out.extend_from_slice(format!("{text}\n").as_bytes()),
             }
             return;
         }
         if !text.is_empty() {
-            self.instruct("write", text, out);
+            self.write_text(text, out);
         }
-        match sign {
+        match signal {
             COMPLETE => {
                 self.ended = self.ask.send(()).is_ok();
-                if !self.ended {
-                    out.extend_from_slice(format!("{COMPLETE}\n").as_bytes());
+                if self.ended {
+                    return;
                 }
             }
-            PANICKED => {
-                let panic = panics::take();
-                let message = panic.as_ref().map_or("panicked", |panic| panic.message());
-                let place = panic.as_ref().map(panics::Panic::place);
-                let failed =
-                    json!({"do": "failed", "how": "panic", "message": message, "place": place});
-                out.extend_from_slice(self.kernel.line(&failed).as_bytes());
-                out.extend_from_slice(format!("{PANICKED}\n").as_bytes());
-            }
-            FAILED => {
-                let failed = json!({"do": "failed", "how": "error", "message": "", "place": null});
-                out.extend_from_slice(self.kernel.line(&failed).as_bytes());
-                out.extend_from_slice(format!("{FAILED}\n").as_bytes());
-            }
-            _ if self.is_flushed(sign) => {
+            PANICKED => self.tell(&panics::take(), out),
+            FAILED => self.tell(&Message::Returned, out),
+            _ if signal == self.flushed => {
                 let before = std::mem::take(out);
                 self.write(&before);
-                self.end();
+                return self.end();
             }
-            _ => out.extend_from_slice(format!("{sign}\n").as_bytes()),
+            _ => {}
         }
+        out.extend_from_slice(format!("{signal}\n").as_bytes());
     }
 
-    /// Where the sign begins with which a line ends; the length of the line if there is none.
-    fn sign(&self, line: &str) -> usize {
-        let at_end = [COMPLETE, PANICKED, FAILED].into_iter().find(|sign| line.ends_with(sign));
-        let inside = || {
-            let mark = format!("{} {{", self.kernel.mark);
-            [line.find(CONTENT), line.find(&mark)].into_iter().flatten().min()
-        };
-        at_end.map(|sign| line.len() - sign.len()).or_else(inside).unwrap_or(line.len())
-    }
-
-    fn is_flushed(&self, sign: &str) -> bool {
-        self.kernel.line(&json!({"do": "flushed"})).trim_end() == sign
+    /// Where the signal begins with which a line ends; the length of the line if there is none.
+    fn signal(&self, line: &str) -> usize {
+        let at_end = [COMPLETE, PANICKED, FAILED].into_iter().find(|signal| line.ends_with(signal));
+        let inside = || [line.find(CONTENT), self.mark.find(line)].into_iter().flatten().min();
+        at_end.map(|signal| line.len() - signal.len()).or_else(inside).unwrap_or(line.len())
     }
 
     /// All text has come: now the cell may be over.
     fn end(&mut self) {
         if std::mem::take(&mut self.ended) {
-            // One that the cell has caught itself is none of ours.
+            // A panic that the cell has caught itself is no failure.
             drop(panics::take());
-            let end = self.kernel.line(&json!({"do": "end"}));
+            let end = self.mark.line(&Message::End);
             self.write(format!("{end}{COMPLETE}\n").as_bytes());
         }
     }
 
     fn show_pending(&mut self) {
         let Ok(text) = std::str::from_utf8(&self.pending[self.shown..]) else { return };
-        // A sign is written in one piece, but the pipe may split it.
-        if text.is_empty() || text.contains(&self.kernel.mark) || text.contains("EVCXR_") {
+        // A signal is written in one piece, but the pipe may split it.
+        if text.is_empty() || text.contains(self.mark.as_str()) || text.contains("EVCXR_") {
             return;
         }
         let mut out = Vec::new();
-        self.instruct("write", text, &mut out);
+        self.write_text(text, &mut out);
         self.shown = self.pending.len();
         self.write(&out);
     }
 
-    fn instruct(&self, what: &str, text: &str, out: &mut Vec<u8>) {
-        let line = self.kernel.line(&json!({"do": what, "name": "stdout", "text": text}));
-        out.extend_from_slice(line.as_bytes());
+    fn write_text(&self, text: &str, out: &mut Vec<u8>) {
+        self.tell(&Message::Write { text: text.to_owned() }, out);
+    }
+
+    fn tell(&self, message: &Message, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.mark.line(message).as_bytes());
     }
 
     fn write(&mut self, bytes: &[u8]) {
@@ -193,8 +178,7 @@ impl Filter {
 
 /// Whether there is something to read, after at most this time.
 fn is_readable(reader: &PipeReader, patience: Option<Duration>) -> bool {
-    let mut wanted = libc::pollfd { fd: reader.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-    let milliseconds = patience.map_or(-1, |time| time.as_millis() as i32);
-    // SAFETY: one structure, which lives longer than the call.
-    unsafe { libc::poll(&raw mut wanted, 1, milliseconds) > 0 }
+    let mut wanted = [PollFd::new(reader, PollFlags::IN)];
+    let patience = patience.and_then(|time| Timespec::try_from(time).ok());
+    poll(&mut wanted, patience.as_ref()).is_ok_and(|ready| ready > 0)
 }

@@ -1,7 +1,8 @@
-//! What was said by the last panic.
+//! What the last panic said.
 
-use serde_json::{Value, json};
+use inorm_core::protocol::{Location, Message};
 use std::backtrace::Backtrace;
+use std::fmt;
 use std::panic::PanicHookInfo;
 use std::sync::{Mutex, PoisonError};
 
@@ -9,10 +10,9 @@ static LAST: Mutex<Option<Panic>> = Mutex::new(None);
 
 /// A panic: the kernel is told only if it ends the cell.
 #[derive(Debug)]
-pub struct Panic {
+struct Panic {
     message: String,
-    file: String,
-    line: u32,
+    location: Option<Location>,
 }
 
 /// Notes every panic from now on, instead of printing it with a backtrace that nobody asked for.
@@ -22,7 +22,7 @@ pub fn catch() {
     std::panic::set_hook(Box::new(move |info| {
         let panic = Panic::of(info);
         if std::thread::current().id() != cells {
-            eprintln!("a thread panicked: {}", panic.text());
+            eprintln!("a thread panicked: {panic}");
         }
         if backtraces {
             eprintln!("{}", Backtrace::force_capture());
@@ -31,30 +31,29 @@ pub fn catch() {
     }));
 }
 
-/// The last panic, once.
-pub fn take() -> Option<Panic> {
-    LAST.lock().unwrap_or_else(PoisonError::into_inner).take()
-}
-
 impl Panic {
     fn of(info: &PanicHookInfo) -> Self {
         let message = info.payload_as_str().unwrap_or("panicked").to_owned();
-        let (file, line) =
-            info.location().map_or((String::new(), 0), |at| (at.file().to_owned(), at.line()));
-        Self { message, file, line }
+        let location = info.location();
+        let location =
+            location.map(|at| Location { file: at.file().to_owned(), line: at.line() as usize });
+        Self { message, location }
     }
+}
 
-    /// For the kernel.
-    pub fn place(&self) -> Value {
-        json!({"file": self.file, "line": self.line})
-    }
+/// What the kernel is told of the last panic, once.
+pub fn take() -> Message {
+    let panic = LAST.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let unknown = || Panic { message: "panicked".to_owned(), location: None };
+    let Panic { message, location } = panic.unwrap_or_else(unknown);
+    Message::Panicked { message, location }
+}
 
-    /// What was said.
-    pub fn message(&self) -> &str {
-        &self.message
-    }
-
-    fn text(&self) -> String {
-        format!("{} ({}:{})", self.message, self.file, self.line)
+impl fmt::Display for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.location {
+            Some(at) => write!(f, "{} ({}:{})", self.message, at.file, at.line),
+            None => f.write_str(&self.message),
+        }
     }
 }

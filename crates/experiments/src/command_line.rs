@@ -1,0 +1,54 @@
+//! The commands of this program, one module each.
+
+use crate::{figure, parity, sweep, train};
+use clap::{Parser, Subcommand};
+use inorm_core::failure::{self, Failure, Outcome};
+use std::process::ExitCode;
+
+// It speaks as the program that readers know.
+#[derive(Parser)]
+#[command(name = "inorm", bin_name = "inorm", version, about, arg_required_else_help = true)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Train one network.
+    Train(train::Train),
+    /// Train many networks, once each, on one machine or a cluster.
+    #[command(subcommand)]
+    Sweep(sweep::Sweep),
+    /// Draw a figure of the paper from stored results.
+    Figure(figure::Figure),
+    /// Compare with what the authors' code computes.
+    Parity(parity::Parity),
+}
+
+/// Reads the command line and does what it says.
+pub fn main() -> ExitCode {
+    failure::conclude(parse().and_then(run))
+}
+
+fn parse() -> Outcome<Command> {
+    match CommandLine::try_parse() {
+        Ok(line) => Ok(line.command),
+        // Of requests for help clap prints the answer.
+        Err(error) if error.exit_code() == 0 => error.exit(),
+        Err(error) => Err(Failure::usage(&error.to_string())),
+    }
+}
+
+fn run(command: Command) -> Outcome {
+    let is_worker = matches!(&command, Command::Sweep(sweep) if sweep.trains());
+    if !is_worker {
+        failure::end_with_closed_pipe();
+    }
+    match command {
+        Command::Train(options) => train::run(&options),
+        Command::Sweep(command) => sweep::run(command),
+        Command::Figure(options) => figure::run(&options),
+        Command::Parity(options) => parity::run(&options),
+    }
+}

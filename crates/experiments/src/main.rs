@@ -1,0 +1,8 @@
+//! The program `inorm-experiments`; `inorm` runs it for its commands `train`, `sweep`, `figure` and
+//! `parity`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    inorm_experiments::main()
+}

@@ -1,0 +1,12 @@
+//! Our numbers against those of the authors' own code.
+//!
+//! A fixture holds what the reference implementation computed for a small network: its weights,
+//! a few batches, and every quantity of every step. Here all of it is recomputed and compared.
+
+mod command;
+mod fixture;
+mod report;
+
+pub use command::{Parity, run};
+pub use fixture::{FIXTURE_SHAPE, Fixture};
+pub use report::{Path as ComputePath, Quantity, Report, compare, compare_ensemble};

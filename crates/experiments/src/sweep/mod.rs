@@ -1,0 +1,109 @@
+//! `inorm sweep`: many runs, computed once, by any number of processes on any number of machines.
+
+mod plan;
+mod progress;
+mod run;
+mod submit;
+mod table;
+
+use crate::results;
+use clap::{Args, Subcommand};
+use inorm::sweep::{RunStatus, Store, merge};
+use inorm_core::Outcome;
+use std::path::PathBuf;
+
+/// What can be done with a sweep.
+#[derive(Subcommand)]
+pub enum Sweep {
+    /// Write down which runs there shall be; adds to the plan that is there.
+    Plan(plan::Plan),
+    /// Train the planned runs that are not done; stop and start it as you like.
+    Run(run::RunSweep),
+    /// Say how far the sweep is.
+    Status(Place),
+    /// Add what is done to three tables: runs, epochs, measurements.
+    Merge(Merge),
+    /// Print the results beside what was published.
+    Table(table::ShowTable),
+    /// Print the paper's claims beside the results, as the README states them.
+    Claims(table::ShowTable),
+    /// Hand the planned runs that are not done to a cluster.
+    Submit(submit::Submit),
+}
+
+impl Sweep {
+    /// Whether this trains runs.
+    pub fn trains(&self) -> bool {
+        matches!(self, Self::Run(_))
+    }
+}
+
+/// Where a sweep lives.
+#[derive(Args)]
+pub struct Place {
+    /// The folder of the sweep: its plan, its results, its checkpoints.
+    #[arg(long, value_name = "DIR", default_value = "inorm-sweep")]
+    store: PathBuf,
+}
+
+/// What to merge, and where to.
+#[derive(Args)]
+pub struct Merge {
+    /// A folder of a sweep, or of merged tables; may be given several times.
+    #[arg(long, value_name = "DIR", default_value = "inorm-sweep")]
+    store: Vec<PathBuf>,
+    /// The folder with runs.parquet, epochs.parquet and measurements.parquet; data/results in the
+    /// repository if not given.
+    #[arg(long, value_name = "DIR")]
+    into: Option<PathBuf>,
+}
+
+/// Carries out one of them.
+pub fn run(command: Sweep) -> Outcome {
+    match command {
+        Sweep::Plan(options) => plan::run(&options),
+        Sweep::Run(options) => run::run(&options),
+        Sweep::Status(place) => status(&place),
+        Sweep::Merge(options) => merge_stores(options),
+        Sweep::Table(options) => table::run(&options),
+        Sweep::Claims(options) => table::claims(&options),
+        Sweep::Submit(options) => submit::run(&options),
+    }
+}
+
+fn merge_stores(Merge { store, into }: Merge) -> Outcome {
+    let into = results::to_add_to(into.as_deref())?;
+    let merged = merge(&store, &into)?;
+    println!("{}: {} runs, {} of them new", into.display(), merged.runs, merged.added);
+    Ok(())
+}
+
+fn status(place: &Place) -> Outcome {
+    let store = Store::open(&place.store)?;
+    let plan = store.plan()?;
+    let mut counts = [0; 5];
+    for planned in &plan {
+        let status = store.status(&planned.id)?;
+        match &status {
+            RunStatus::Running(holder) => {
+                println!("running: {planned} (process {} on {})", holder.pid, holder.host);
+            }
+            RunStatus::Abandoned => println!("abandoned: {planned}; the next worker resumes it"),
+            _ => {}
+        }
+        counts[match status {
+            RunStatus::Done => 0,
+            RunStatus::Running(_) => 1,
+            RunStatus::Abandoned => 2,
+            RunStatus::Saved => 3,
+            RunStatus::Waiting => 4,
+        }] += 1;
+    }
+    let [done, running, abandoned, saved, waiting] = counts;
+    println!(
+        "{} planned: {done} done, {running} running, {abandoned} abandoned, {saved} saved, \
+         {waiting} waiting",
+        plan.len()
+    );
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! `inorm sweep plan`.
+
+use super::Place;
+use clap::Args;
+use inorm::{
+    Condition,
+    sweep::{Profile, Store},
+};
+use inorm_core::Outcome;
+
+/// Which runs to plan: a profile, and what to change in it.
+#[derive(Args)]
+pub struct Plan {
+    #[command(flatten)]
+    place: Place,
+    /// quick, 'figure 2' to 'figure 7', appendix or paper.
+    #[arg(long, default_value = "paper")]
+    profile: Profile,
+    /// Only these networks, for example e_ln,inorm_full.
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    conditions: Vec<Condition>,
+    /// Only these of the paper's configurations, for example 0-4,7.
+    #[arg(long, value_delimiter = ',', value_name = "ROWS", value_parser = parse_range)]
+    configs: Vec<std::ops::RangeInclusive<usize>>,
+    /// Only these ranges of the luminosity shift, for example 0,0.75.
+    #[arg(long, value_delimiter = ',', value_name = "NUMBERS", allow_negative_numbers = true)]
+    epsilons: Vec<f64>,
+    /// These seeds instead of 0.
+    #[arg(long, value_delimiter = ',', value_name = "NUMBERS")]
+    seeds: Vec<u64>,
+    /// These weights of the I-Norm loss.
+    #[arg(long, value_delimiter = ',', value_name = "NUMBERS", allow_negative_numbers = true)]
+    lambdas: Vec<f64>,
+    /// So many passes over the training images.
+    #[arg(long, value_name = "NUMBER")]
+    epochs: Option<u32>,
+}
+
+/// Plans, and says how many runs there are.
+pub fn run(options: &Plan) -> Outcome {
+    let mut selection = options.profile.selection()?;
+    replace(&mut selection.conditions, &options.conditions);
+    let configs: Vec<usize> = options.configs.iter().cloned().flatten().collect();
+    replace(&mut selection.configurations, &configs);
+    replace(&mut selection.epsilons, &options.epsilons);
+    replace(&mut selection.seeds, &options.seeds);
+    replace(&mut selection.lambdas, &options.lambdas);
+    selection.epochs = options.epochs.unwrap_or(selection.epochs);
+    let runs = selection.plan()?;
+    let store = Store::create(&options.place.store)?;
+    let (added, total) = store.extend_plan(&runs)?;
+    println!("{}: {total} runs planned, {added} of them new", store.folder().display());
+    Ok(())
+}
+
+fn replace<T: Clone>(profile: &mut Vec<T>, given: &[T]) {
+    if !given.is_empty() {
+        *profile = given.to_vec();
+    }
+}
+
+/// `4` or `0-4`.
+fn parse_range(text: &str) -> Result<std::ops::RangeInclusive<usize>, String> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    match (first.trim().parse(), last.trim().parse()) {
+        (Ok(first), Ok(last)) if first <= last => Ok(first..=last),
+        _ => Err(format!("'{text}' is no row number and no range such as 0-4")),
+    }
+}

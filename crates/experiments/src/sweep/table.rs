@@ -1,0 +1,119 @@
+//! `inorm sweep table`.
+
+use crate::results;
+use clap::Args;
+use inorm::{
+    configuration::{EPOCHS, LAMBDA},
+    notebook::Table,
+    polars::prelude::DataFrame,
+    results::{claims_markdown, comparison, left_out, outside_published},
+    sweep::results_in,
+};
+use inorm_core::Outcome;
+use std::path::{Path, PathBuf};
+
+/// Accuracies further than this outside the published range are listed.
+const MARGIN: f64 = 0.01;
+
+/// Which results to show.
+#[derive(Args)]
+pub struct ShowTable {
+    /// The folder with the merged tables; data/results in the repository if not given.
+    #[arg(long, value_name = "DIR", conflicts_with = "store")]
+    results: Option<PathBuf>,
+    /// The folder of a sweep, without merging it first.
+    #[arg(long, value_name = "DIR")]
+    store: Option<PathBuf>,
+}
+
+/// Prints the sweep beside what was published.
+pub fn run(options: &ShowTable) -> Outcome {
+    let Some(runs) = options.runs()? else { return Ok(()) };
+    println!("{}\n", comparison_table(comparison(&runs)?).text());
+    let outside = outside_published(&runs, MARGIN)?;
+    println!("{}", outside_table(outside).text());
+    let (others, all) = (left_out(&runs)?, runs.height());
+    if others > 0 {
+        println!(
+            "\nLeft out as none of the paper's (its configurations, {EPOCHS} epochs, \
+             λ = {LAMBDA}): {others} of {all} runs"
+        );
+    }
+    Ok(())
+}
+
+/// Prints the paper's claims beside the results.
+pub fn claims(options: &ShowTable) -> Outcome {
+    if let Some(runs) = options.runs()? {
+        print!("{}", claims_markdown(&runs)?);
+    }
+    Ok(())
+}
+
+impl ShowTable {
+    /// The runs; says so if there are none.
+    fn runs(&self) -> Outcome<Option<DataFrame>> {
+        let runs = match &self.store {
+            Some(folder) => of_store(folder)?,
+            None => Some(results::read(self.results.as_deref())?.runs),
+        };
+        if runs.is_none() {
+            println!("no run is done yet");
+        }
+        Ok(runs)
+    }
+}
+
+fn of_store(folder: &Path) -> Outcome<Option<DataFrame>> {
+    let rows = results_in(folder)?;
+    Ok(if rows.runs.is_empty() { None } else { Some(rows.to_tables()?.runs) })
+}
+
+fn comparison_table(frame: DataFrame) -> Table {
+    let caption = "Test accuracy by ε and condition, beside what was published; p against e_ln at \
+                   the same ε, diverged runs included";
+    let rows = frame.height();
+    let percent = ["q1", "median", "q3", "published_q1", "published_median", "published_q3"];
+    let mut table = Table::new(frame, caption).rows(rows.max(2)).columns(&[
+        "epsilon",
+        "condition",
+        "n",
+        "at_chance",
+        "q1",
+        "median",
+        "q3",
+        "published_n",
+        "published_at_chance",
+        "published_q1",
+        "published_median",
+        "published_q3",
+        "u",
+        "p",
+        "p_holm",
+        "stars",
+        "delta",
+    ]);
+    for column in percent {
+        table = table.percent(column);
+    }
+    table
+        .heading("epsilon", "ε")
+        .heading("published_n", "published n")
+        .heading("published_at_chance", "at chance")
+        .heading("u", "U")
+        .heading("p_holm", "p (Holm)")
+        .heading("delta", "Cliff's δ")
+}
+
+fn outside_table(frame: DataFrame) -> Table {
+    let caption = match frame.height() {
+        1 => "One run is more than a point outside the published range".to_owned(),
+        n => format!("{n} runs are more than a point outside the published range"),
+    };
+    let rows = frame.height().max(2);
+    let mut table = Table::new(frame, caption).rows(rows).heading("epsilon", "ε");
+    for column in ["test_accuracy", "published_least", "published_greatest"] {
+        table = table.percent(column);
+    }
+    table
+}

@@ -1,0 +1,182 @@
+//! What the README and its like state is what the repository holds.
+
+use inorm::results::{Tables, claims_markdown};
+use inorm_core::files::repository;
+use std::{fs, path::Path, process::Command};
+
+#[test]
+fn the_results_are_those_in_data_results() {
+    let clone = repository();
+    let readme = fs::read_to_string(clone.join("README.md")).unwrap();
+    let (_, rest) = readme.split_once("<!-- inorm sweep claims -->\n").expect("the table");
+    let (table, _) = rest.split_once("<!-- end -->").expect("its end");
+    let runs = Tables::read(&clone.join("data/results")).unwrap().runs;
+    let expected = claims_markdown(&runs).unwrap();
+    assert_eq!(table.trim(), expected.trim(), "put what `inorm sweep claims` prints there");
+}
+
+#[test]
+fn every_file_that_it_names_exists() {
+    let clone = repository();
+    for name in
+        ["README.md", "data/README.md", "data/results/README.md", "tests/fixtures/README.md"]
+    {
+        let path = clone.join(name);
+        let text = fs::read_to_string(&path).unwrap();
+        let targets = text.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
+        for (target, _) in targets.filter(|(target, _)| !target.starts_with("http")) {
+            let file = path.parent().unwrap().join(target.split('#').next().unwrap());
+            assert!(file.exists(), "{name} names {target}, which does not exist");
+        }
+    }
+}
+
+/// Commands that other checks run; which ones, for the person who wonders.
+const CHECKED_ELSEWHERE: &[(&str, &str)] = &[
+    ("cargo run --release -- lab", "tests/check.sh, and in a browser crates/lab/tests/browser.rs"),
+    ("cargo run --release -- book", "crates/lab/tests/browser.rs"),
+    ("cargo run --release -- data fetch", "crates/lab/tests/faults, from a server of its own"),
+    ("cargo run --release -- sweep run", "crates/experiments/tests/sweep"),
+    (
+        "cargo run --release -- sweep submit --engine slurm",
+        "crates/experiments/tests/sweep/slurm.rs",
+    ),
+    ("tests/check.sh", "this is one of its tests"),
+    ("tests/check.sh library", "this is one of its tests"),
+    ("cargo test --release --test ensemble", "tests/check.sh"),
+    ("cargo test --release --test rules", "tests/check.sh"),
+    ("cargo test --release --test properties", "tests/check.sh"),
+    ("cargo test --release --test damaged", "tests/check.sh"),
+    ("cargo doc --open", "tests/check.sh, without opening it"),
+    ("cargo add --path", "tests/as_library.rs, where it is asked for"),
+    ("cargo deny check", "by hand: it wants cargo-deny, and the network"),
+    ("cargo bench --bench ensemble", "compiled by tests/check.sh"),
+    ("cargo bench --bench floor", "compiled by tests/check.sh"),
+    ("cargo bench --bench throughput", "compiled by tests/check.sh"),
+    ("python benches/peers/compare.py", "by hand: it wants torch and jax"),
+    ("python3 tests/licences.py --list", "tests/check.sh, which reads the list"),
+];
+
+/// They need a GPU, or NVIDIA's compiler; tests/cuda.sh does as much as can be done without.
+const ON_A_GPU: &[&str] = &[
+    "eval \"$(tests/cuda.sh env)\"",
+    "tests/cuda.sh",
+    "cargo build --release --features cuda",
+    "target/release/inorm sweep run --ensemble --device cuda",
+    "tests/gpu.sh",
+];
+
+#[test]
+fn every_command_that_it_names_works() {
+    let clone = repository();
+    let readme = fs::read_to_string(clone.join("README.md")).unwrap();
+    // A folder that looks like the clone, for what commands write.
+    let folder = tempfile::tempdir().unwrap();
+    for part in ["data", "tests", "notebooks"] {
+        std::os::unix::fs::symlink(clone.join(part), folder.path().join(part)).unwrap();
+    }
+    let mut run = 0;
+    for command in commands(&readme) {
+        let elsewhere = CHECKED_ELSEWHERE.iter().any(|(known, _)| *known == command);
+        if elsewhere || ON_A_GPU.contains(&command.as_str()) {
+            continue;
+        }
+        let line = command.replace("cargo run --release --", &program(&command));
+        assert_ne!(line, command, "nothing says how `{command}` is checked");
+        let output = Command::new("sh").args(["-c", &line]).current_dir(folder.path()).output();
+        let output = output.unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "`{command}` failed: {said}");
+        run += 1;
+    }
+    assert!(run >= 7, "only {run} commands were found");
+}
+
+/// The program that carries out a command of `inorm`.
+fn program(command: &str) -> String {
+    let experiments = Path::new(env!("CARGO_BIN_EXE_inorm-experiments"));
+    let is_experiment = ["train", "evaluate", "sweep", "figure", "parity"]
+        .iter()
+        .any(|name| command.starts_with(&format!("cargo run --release -- {name}")));
+    // `cargo test --workspace` builds the other one beside it.
+    let program =
+        if is_experiment { experiments.to_owned() } else { experiments.with_file_name("inorm") };
+    assert!(program.exists(), "{} is built by cargo test --workspace", program.display());
+    format!("'{}'", program.display())
+}
+
+/// What the text tells a reader to type: the lines of its shell blocks, and commands within a
+/// sentence.
+fn commands(markdown: &str) -> Vec<String> {
+    let mut commands = Vec::new();
+    let mut language = None;
+    for line in markdown.lines() {
+        match (line.strip_prefix("```"), language) {
+            (Some(name), None) => language = Some(name),
+            (Some(_), Some(_)) => language = None,
+            (None, Some("sh")) => commands.push(line),
+            (None, None) => commands.extend(line.split('`').skip(1).step_by(2).filter(|code| {
+                ["cargo ", "tests/", "python"].iter().any(|start| code.starts_with(start))
+            })),
+            (None, Some(_)) => {}
+        }
+    }
+    let bare = |command: &str| command.split("  #").next().unwrap().trim().to_owned();
+    let mut bare: Vec<String> = commands.into_iter().map(bare).collect();
+    // Files of tests, not commands.
+    bare.retain(|command| !command.is_empty() && !command.ends_with(".rs"));
+    bare.sort();
+    bare.dedup();
+    bare
+}
+
+#[test]
+fn the_checksums_of_the_data_are_those_that_are_checked() {
+    let clone = repository();
+    let page = fs::read_to_string(clone.join("data/README.md")).unwrap();
+    let code = fs::read_to_string(clone.join("crates/lab/src/data.rs")).unwrap();
+    let files: Vec<_> = code.split("name: \"").skip(1).collect();
+    assert_eq!(files.len(), 4);
+    for file in files {
+        let [name, digest] = [0, 2].map(|place| file.split('"').nth(place).unwrap());
+        let row = page.lines().find(|line| line.contains(name)).expect("a row a file");
+        assert!(digest.len() == 64 && row.contains(digest), "{name}: {digest}");
+    }
+}
+
+#[test]
+fn the_container_is_made_of_what_the_checks_use() {
+    let clone = repository();
+    let read = |name: &str| fs::read_to_string(clone.join(name)).unwrap();
+    let container: serde_json::Value =
+        serde_json::from_str(&read(".devcontainer/devcontainer.json")).unwrap();
+    let said = |key: &str| container[key].as_str().unwrap().to_owned();
+    let rust = format!("rust:{}-", env!("CARGO_PKG_RUST_VERSION"));
+    assert!(said("image").starts_with(&rust), "{}", said("image"));
+    let install = said("onCreateCommand");
+    let (_, packages) = install.split_once("--no-install-recommends ").expect("an installation");
+    let installed = read(".ci/run");
+    for package in packages.split(' ') {
+        let known = installed.lines().filter(|line| line.starts_with("need "));
+        assert!(known.flat_map(|line| line.split(' ')).any(|word| word == package), "{package}");
+    }
+    let prepare = said("postCreateCommand");
+    let (_, prepare) = prepare.split_once(" -- ").expect("a command of the program");
+    assert!(read("tests/check.sh").contains(&format!("-- {prepare}")), "{prepare}");
+}
+
+#[test]
+fn the_page_of_the_results_says_what_they_are() {
+    let results = repository().join("data/results");
+    let page = fs::read_to_string(results.join("README.md")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_inorm-experiments"));
+    // From anywhere.
+    let table = command.args(["sweep", "table"]).current_dir("/").output().unwrap();
+    let table = String::from_utf8(table.stdout).unwrap();
+    assert!(page.contains(table.trim()), "put what `inorm sweep table` prints there:\n{table}");
+    let runs = Tables::read(&results).unwrap().runs;
+    let outcomes = runs.column("outcome").unwrap().str().unwrap();
+    let diverged = outcomes.iter().filter(|outcome| *outcome == Some("diverged")).count();
+    let counted = format!("{} runs, {diverged} of them diverged.", runs.height());
+    assert!(page.contains(&counted), "say there: {counted}");
+}

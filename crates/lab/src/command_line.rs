@@ -1,0 +1,109 @@
+//! The commands of `inorm`.
+
+use crate::checkout::Checkout;
+use crate::{book, data, doctor, experiments, kernel, lab};
+use clap::{Args, Parser, Subcommand};
+use inorm_core::failure::{self, Failure, Outcome};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+#[derive(Parser)]
+#[command(version, about, arg_required_else_help = true)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What `inorm` can be asked to do.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Open the notebooks in JupyterLab, after setting up what they need.
+    Lab(lab::Lab),
+    /// Render the notebooks as a book of web pages.
+    Book(book::Book),
+    /// Fetch FashionMNIST, or say where it is.
+    #[command(subcommand)]
+    Data(data::Data),
+    /// Train one network.
+    #[command(disable_help_flag = true)]
+    Train(Experiment),
+    /// Train many networks, once each, on one machine or a cluster.
+    #[command(disable_help_flag = true)]
+    Sweep(Experiment),
+    /// Draw a figure of the paper from stored results.
+    #[command(disable_help_flag = true)]
+    Figure(Experiment),
+    /// Compare with what the authors' code computes.
+    #[command(disable_help_flag = true)]
+    Parity(Experiment),
+    /// Say what is missing on this machine, and how to get it.
+    Doctor,
+    /// Serve a notebook; JupyterLab starts this.
+    Kernel {
+        /// Where the client says how to talk to it.
+        #[arg(long, value_name = "FILE")]
+        connection_file: PathBuf,
+        /// The clone that it belongs to; the one around the working directory if not given.
+        #[arg(long, value_name = "DIR")]
+        checkout: Option<PathBuf>,
+        /// Say on standard error what happens, message by message.
+        #[arg(long)]
+        verbose: bool,
+    },
+    /// List the packages that a Rust kernel should read; a kernel's cargo runs this.
+    #[command(hide = true)]
+    Packages {
+        /// The cargo that knows them all.
+        cargo: PathBuf,
+        /// What it is asked.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Clear up after a kernel; a kernel starts this.
+    #[command(hide = true)]
+    Reaper {
+        /// The kernel's directory.
+        directory: PathBuf,
+    },
+}
+
+/// A command of the experiments program, which knows its arguments, `--help` among them.
+#[derive(Args)]
+pub struct Experiment {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<OsString>,
+}
+
+/// Reads the command line; a mistake becomes one line, a request for help is answered here.
+pub fn parse() -> Outcome<Command> {
+    match CommandLine::try_parse() {
+        Ok(line) => Ok(line.command),
+        // Of requests for help clap prints the answer.
+        Err(error) if error.exit_code() == 0 || !error.use_stderr() => error.exit(),
+        Err(error) => Err(Failure::usage(&error.to_string())),
+    }
+}
+
+/// Carries out one command.
+pub fn run(command: Command) -> Outcome {
+    if !matches!(command, Command::Kernel { .. } | Command::Reaper { .. }) {
+        failure::end_with_closed_pipe();
+    }
+    match command {
+        Command::Lab(options) => lab::run(options),
+        Command::Book(options) => book::run(options),
+        Command::Data(command) => data::run(command),
+        Command::Train(Experiment { arguments }) => experiments::run("train", &arguments),
+        Command::Sweep(Experiment { arguments }) => experiments::run("sweep", &arguments),
+        Command::Figure(Experiment { arguments }) => experiments::run("figure", &arguments),
+        Command::Parity(Experiment { arguments }) => experiments::run("parity", &arguments),
+        Command::Doctor => doctor::run(),
+        Command::Kernel { connection_file, checkout, verbose } => {
+            let checkout = checkout.map_or_else(Checkout::find, Checkout::at)?;
+            let log = if verbose { kernel::Log::Verbose } else { kernel::Log::Quiet };
+            kernel::serve(checkout, &connection_file, log)
+        }
+        Command::Packages { cargo, arguments } => kernel::print_packages(&cargo, &arguments),
+        Command::Reaper { directory } => kernel::reap(&directory),
+    }
+}

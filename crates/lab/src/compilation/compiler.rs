@@ -1,0 +1,60 @@
+//! The Rust compiler that notebooks are compiled with: the one that the reader's shell finds.
+
+use inorm_core::{Failure, Outcome};
+use std::path::PathBuf;
+use std::process::Command;
+
+/// The oldest one that this project is compiled with.
+const OLDEST: &str = env!("CARGO_PKG_RUST_VERSION");
+
+/// What the compiler says of itself.
+#[derive(Clone, Debug)]
+pub struct Compiler {
+    /// All that `rustc -vV` prints; another text is another compiler.
+    pub version: String,
+    /// The machine that it compiles for, such as `x86_64-unknown-linux-gnu`.
+    pub host: String,
+    /// Its directory.
+    pub sysroot: PathBuf,
+    /// Where its standard library is.
+    pub libraries: PathBuf,
+}
+
+impl Compiler {
+    /// Asks it.
+    pub fn find() -> Outcome<Self> {
+        let version = ask(&["-vV"])?;
+        let paths = ask(&["--print=host-tuple", "--print=sysroot", "--print=target-libdir"])?;
+        match paths.lines().collect::<Vec<_>>()[..] {
+            [host, sysroot, libraries] => Ok(Self {
+                version,
+                host: host.to_owned(),
+                sysroot: sysroot.into(),
+                libraries: libraries.into(),
+            }),
+            _ => Err(Failure::new(format!(
+                "rustc does not say where its libraries are; update Rust to {OLDEST} or later"
+            ))),
+        }
+    }
+
+    /// Its version, such as `1.95.0`.
+    pub fn release(&self) -> &str {
+        self.version.lines().find_map(|line| line.strip_prefix("release: ")).unwrap_or_default()
+    }
+}
+
+fn ask(arguments: &[&str]) -> Outcome<String> {
+    let output = Command::new("rustc").args(arguments).output().map_err(|error| {
+        Failure::new(format!(
+            "cannot run rustc: {error}; install Rust {OLDEST} or later from https://rustup.rs"
+        ))
+    })?;
+    match output.status.success() {
+        true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        false => Err(Failure::new(format!(
+            "rustc failed: {}; repair the Rust toolchain, `rustup update` may do it",
+            String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ")
+        ))),
+    }
+}

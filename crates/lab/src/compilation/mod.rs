@@ -1,0 +1,28 @@
+//! Where and how the libraries of the notebooks, the experiments and the Rust kernel are compiled.
+//!
+//! | module | what |
+//! | --- | --- |
+//! | `cache` | the directory that all clones share |
+//! | `compiler` | the Rust compiler of the reader's shell |
+//! | `toolchain` | one way of compiling: a compiler, a Rust kernel, settings |
+//! | `workspace` | the packages that are compiled, and the versions of what they depend on |
+//! | `build` | a directory in which cargo compiles them, for one clone |
+//! | `freshness` | whether what was compiled is newer than its sources |
+//! | `tree` | copies of build directories that cost next to nothing |
+//! | `evcxr` | the program of the Rust kernel: found, or built once |
+
+mod build;
+mod cache;
+mod compiler;
+pub mod evcxr;
+mod freshness;
+mod toolchain;
+pub mod tree;
+mod workspace;
+
+pub use build::{Build, Package};
+pub use cache::Cache;
+pub use compiler::Compiler;
+pub use freshness::{Freshness, Sources};
+pub use toolchain::{DEPENDENCY, EVCXR_VERSION, Toolchain, dependency};
+pub use workspace::Workspace;

@@ -1,0 +1,224 @@
+//! How notebooks and experiments are compiled, and the directory that belongs to one way of doing it.
+
+use super::cache::Cache;
+use super::compiler::Compiler;
+use inorm_core::Outcome;
+use inorm_core::files::{short_sha256, write_if_different};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The version of the Rust kernel that stands behind ours.
+pub const EVCXR_VERSION: &str = "0.22.0";
+
+/// The line with which each notebook starts. The features leave out what only the command line
+/// needs, so that the notebook has less to compile and to load.
+pub const DEPENDENCY: &str =
+    r#":dep inorm = { path = "..", default-features = false, features = ["cpu"] }"#;
+
+/// The same line for a notebook in any folder: the kernel knows the library by its full path.
+pub fn dependency(root: &Path) -> String {
+    DEPENDENCY.replace("\"..\"", &format!("{root:?}"))
+}
+
+/// Cells train networks: they and the library are compiled as for a release.
+const PROFILE: [(&str, &str); 4] = [
+    ("CARGO_PROFILE_DEV_OPT_LEVEL", "3"),
+    ("CARGO_PROFILE_DEV_DEBUG", "0"),
+    ("CARGO_PROFILE_DEV_DEBUG_ASSERTIONS", "false"),
+    ("CARGO_PROFILE_DEV_OVERFLOW_CHECKS", "false"),
+];
+
+/// Keeps several notebooks on one machine from competing for its cores, and shows tables whole.
+const NOTEBOOK: [(&str, &str); 4] = [
+    ("RAYON_NUM_THREADS", "1"),
+    ("POLARS_MAX_THREADS", "1"),
+    ("POLARS_FMT_MAX_ROWS", "100"),
+    ("POLARS_FMT_MAX_COLS", "20"),
+];
+
+/// Where the system looks for shared libraries.
+const LIBRARY_PATH: &str =
+    if cfg!(target_os = "macos") { "DYLD_FALLBACK_LIBRARY_PATH" } else { "LD_LIBRARY_PATH" };
+
+/// Variables of the reader's shell that would make cargo build something else.
+const REMOVED_VARIABLES: [&str; 6] = [
+    "CARGO_ENCODED_RUSTFLAGS",
+    "CARGO_BUILD_TARGET",
+    "CARGO_MANIFEST_DIR",
+    "RUSTC_WRAPPER",
+    "RUSTC_WORKSPACE_WRAPPER",
+    "RUST_BACKTRACE",
+];
+
+/// Nothing of the reader's own settings applies, and none of its own defaults is changed.
+const EVCXR_CONFIGURATION: &str = "[evcxr]\npreserve_vars_on_panic = true\n";
+
+/// Where the notebooks' time goes: arithmetic, and drawing. The other libraries, foremost polars,
+/// handle tables of a few rows: compiling them without optimization halves the set-up.
+const OPTIMIZED: [&str; 41] = [
+    "inorm",
+    "inorm-core",
+    "inorm-experiments",
+    "dfdx",
+    "gemm",
+    "gemm-common",
+    "gemm-f32",
+    "gemm-f64",
+    "pulp",
+    "faer",
+    "faer-traits",
+    "nano-gemm",
+    "nano-gemm-core",
+    "nano-gemm-f32",
+    "nano-gemm-f64",
+    "private-gemm-x86",
+    "rand",
+    "rand_core",
+    "rand_chacha",
+    "rand_distr",
+    "num-traits",
+    "num-complex",
+    "statrs",
+    "sha2",
+    "plotters",
+    "plotters-bitmap",
+    "ab_glyph",
+    "ab_glyph_rasterizer",
+    "ttf-parser",
+    "owned_ttf_parser",
+    "image",
+    "png",
+    "fdeflate",
+    "flate2",
+    "miniz_oxide",
+    "adler2",
+    "simd-adler32",
+    "crc32fast",
+    "base64",
+    "bytemuck",
+    "half",
+];
+
+/// Read by cargo because it lies above the directories that it works in.
+///
+/// The first table is what the Rust kernel wants for itself. It writes that into a manifest, but
+/// cargo reads profiles from the manifest of a workspace only (see [`workspace`](super::workspace)).
+fn cargo_configuration() -> String {
+    let mut text = "[profile.dev]\n\
+        strip = \"debuginfo\"\nrpath = true\nlto = false\ncodegen-units = 16\n\
+        panic = \"unwind\"\nincremental = true\n\
+        [profile.dev.package.\"*\"]\nopt-level = 0\n"
+        .to_owned();
+    for name in OPTIMIZED {
+        text += &format!("[profile.dev.package.{name}]\nopt-level = 3\n");
+    }
+    text
+}
+
+/// One way of compiling: a compiler, a Rust kernel, the settings above. What was compiled in one
+/// way is of no use in another, so each has a directory.
+#[derive(Clone, Debug)]
+pub struct Toolchain {
+    home: PathBuf,
+    compiler: Compiler,
+}
+
+impl Toolchain {
+    /// The one of this machine now; its directory is made and filled.
+    pub fn current(cache: &Cache) -> Outcome<Self> {
+        let compiler = Compiler::find()?;
+        let settings = PROFILE.map(|(name, value)| format!("{name}={value};")).concat();
+        let configuration = cargo_configuration();
+        let all = [compiler.version.as_str(), EVCXR_VERSION, &configuration, &settings].concat();
+        let home = cache.join("kernels").join(short_sha256(all));
+        write_if_different(&home.join(".cargo/config.toml"), configuration)?;
+        write_if_different(&home.join("configuration/evcxr.toml"), EVCXR_CONFIGURATION)?;
+        Ok(Self { home, compiler })
+    }
+
+    /// Where cargo compiles, one directory for each clone of the repository.
+    pub fn builds(&self) -> PathBuf {
+        self.home.join("builds")
+    }
+
+    /// The compiled libraries that kernels start from, one directory for each clone.
+    pub fn libraries(&self) -> PathBuf {
+        self.home.join("libraries")
+    }
+
+    /// The experiments programs, one directory for each clone.
+    pub fn experiments(&self) -> PathBuf {
+        self.home.join("experiments")
+    }
+
+    /// The directories of the kernels that run.
+    pub fn running(&self) -> PathBuf {
+        self.home.join("running")
+    }
+
+    /// Where it is noted how long the last kernel took to load the library, in seconds.
+    pub fn preparation(&self) -> PathBuf {
+        self.home.join("preparation-seconds")
+    }
+
+    /// The file that guards one of these directories.
+    pub fn lock(&self, name: &str) -> PathBuf {
+        self.home.join("locks").join(name)
+    }
+
+    /// Where cargo puts what it compiles, below its target directory.
+    pub fn output(&self) -> PathBuf {
+        Path::new(&self.compiler.host).join("debug")
+    }
+
+    /// Cargo's `subcommand` into `target`, just as the Rust kernel calls it for what a notebook
+    /// depends on.
+    pub fn cargo(&self, subcommand: &str, target: &Path) -> Command {
+        let mut command = Command::new("cargo");
+        self.set_profile(&mut command);
+        command
+            .args([subcommand, "--target", &self.compiler.host])
+            .env("RUSTFLAGS", "-Cprefer-dynamic")
+            .env("CARGO_TARGET_DIR", target)
+            .env("CARGO_BUILD_BUILD_DIR", target);
+        command
+    }
+
+    /// A command that runs the Rust kernel in `tree`, a directory of its own, for a notebook in
+    /// `folder`.
+    pub fn backend(&self, program: &Path, tree: &Path, folder: &Path) -> Command {
+        let mut command = Command::new(program);
+        self.set_profile(&mut command);
+        command
+            .envs(NOTEBOOK)
+            .env(LIBRARY_PATH, self.library_path(tree))
+            .env("EVCXR_TMPDIR", tree)
+            .env("EVCXR_CONFIG_DIR", self.home.join("configuration"))
+            // It looks for a kernelspec of its own to bring up to date: let it find none.
+            .env("JUPYTER_PATH", self.home.join("no-kernelspecs"))
+            .current_dir(folder);
+        command
+    }
+
+    fn set_profile(&self, command: &mut Command) {
+        for variable in REMOVED_VARIABLES {
+            command.env_remove(variable);
+        }
+        command.envs(PROFILE);
+    }
+
+    /// Where a compiled cell finds this library and the standard library. The linker writes a
+    /// path into it that is relative to a directory one level below the one that it runs in. And
+    /// `cargo run` names the libraries beside this program, which a cell must not find: it would
+    /// be linked with one build of this library and run with another.
+    fn library_path(&self, tree: &Path) -> OsString {
+        let name = format!("{}inorm{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+        let inherited = std::env::var_os(LIBRARY_PATH).unwrap_or_default();
+        let others =
+            std::env::split_paths(&inherited).filter(|directory| !directory.join(&name).exists());
+        let deps = tree.join("target").join(self.output()).join("deps");
+        let all = [deps, self.compiler.libraries.clone()].into_iter().chain(others);
+        std::env::join_paths(all).unwrap_or_default()
+    }
+}

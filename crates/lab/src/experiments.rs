@@ -1,0 +1,73 @@
+//! The program that trains, sweeps and draws: compiled with the libraries of the notebooks, when it
+//! is first asked for or its sources have changed, and run in place of this one.
+
+use crate::checkout::Checkout;
+use crate::compilation::{Build, Cache, Freshness, Package, Sources, Toolchain};
+use crate::step::{Output, Step};
+use inorm_core::files::write_program;
+use inorm_core::{Failure, Outcome};
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// The environment variable that names a program to run instead, which is not built here.
+const PROGRAM: &str = "INORM_EXPERIMENTS";
+
+/// What it is compiled from.
+const SOURCES: Sources = &[
+    "Cargo.toml",
+    "Cargo.lock",
+    "build.rs",
+    "src",
+    "crates/core",
+    "crates/experiments/Cargo.toml",
+    "crates/experiments/src",
+    "data/fashion-mnist-subset",
+];
+
+/// Runs one of its commands; returns only if that cannot be.
+pub fn run(command: &str, arguments: &[OsString]) -> Outcome {
+    let named = std::env::var_os(PROGRAM).filter(|program| !program.is_empty());
+    let program = named.map_or_else(find_or_build, |program| Ok(PathBuf::from(program)))?;
+    let error = Command::new(&program).arg(command).args(arguments).exec();
+    Err(Failure::io("run", &program, &error))
+}
+
+fn find_or_build() -> Outcome<PathBuf> {
+    let checkout = Checkout::find()?;
+    let toolchain = Toolchain::current(&Cache::find()?)?;
+    let directory = toolchain.experiments().join(checkout.name());
+    let program = directory.join("inorm-experiments");
+    let is_fresh = || {
+        Freshness::read(&directory).is_some_and(|fresh| fresh.holds(SOURCES)) && program.exists()
+    };
+    if is_fresh() {
+        return Ok(program);
+    }
+    let expected = match Build::has_base(&checkout, &toolchain) {
+        true => "compiling, because it is missing or its sources have changed; 1 to 2 minutes",
+        false => "compiling, once; 4 to 9 minutes on two cores",
+    };
+    let build = Build::begin(&checkout, &toolchain, || {
+        Output::Stderr.line("another process is compiling; waiting for it to end");
+    })?;
+    // The other one may have compiled just this.
+    if is_fresh() {
+        return Ok(program);
+    }
+    let step = Step::begin("Program for experiments", expected, Output::Stderr);
+    let freshness = Freshness::now(checkout.root());
+    step.run(
+        &mut build.command(Package::Program),
+        "check the network and the disk, then run the command again: it goes on from there",
+    )?;
+    let compiled = build.program();
+    let content = fs::read(&compiled).map_err(|error| Failure::io("read", &compiled, &error))?;
+    fs::create_dir_all(&directory).map_err(|error| Failure::io("create", &directory, &error))?;
+    write_program(&program, content)?;
+    freshness.write(&directory)?;
+    step.end();
+    Ok(program)
+}

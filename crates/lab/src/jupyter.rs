@@ -1,0 +1,92 @@
+//! Jupyter, kept inside the repository: starts JupyterLab, executes notebooks.
+
+use crate::checkout::Checkout;
+use crate::kernel::random_hex;
+use inorm_core::{Failure, Outcome};
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// Where JupyterLab listens if nobody says otherwise and it is free.
+const USUAL_PORT: u16 = 8888;
+
+/// Replaces this process by JupyterLab on the notebooks.
+pub fn open(checkout: &Checkout, port: u16, browser: bool) -> Outcome {
+    let token = random_hex::<24>();
+    let first = checkout.notebooks().join("00_start_here.ipynb");
+    let page = if first.exists() {
+        "/lab/tree/notebooks/00_start_here.ipynb"
+    } else {
+        "/lab/tree/notebooks"
+    };
+    println!();
+    println!("JupyterLab: http://127.0.0.1:{port}{page}?token={token}");
+    println!("Ctrl-C ends it.");
+    let mut command = python(checkout);
+    command
+        .args(["-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", "--ServerApp.port_retries=0"])
+        .arg("--ServerApp.log_level=WARN")
+        // Looking for language servers asks npm, if there is one, which leaves logs at home.
+        .arg("--LanguageServerManager.autodetect=False")
+        .arg(format!("--ServerApp.port={port}"))
+        .arg(format!("--ServerApp.root_dir={}", checkout.root().display()))
+        .arg(format!("--LabApp.default_url={page}"))
+        .arg(format!("--ServerApp.open_browser={}", if browser { "True" } else { "False" }))
+        // Inside a container one is often root, with nobody to be protected from.
+        .arg("--ServerApp.allow_root=True")
+        .env("JUPYTER_TOKEN", token);
+    let error = command.exec();
+    Err(Failure::io("run", &checkout.python(), &error))
+}
+
+/// Executes notebooks where they are.
+pub fn execute(checkout: &Checkout, notebooks: &[PathBuf], into: Option<&PathBuf>) -> Outcome {
+    let mut command = python(checkout);
+    command.arg(checkout.root().join("python/execute.py"));
+    if let Some(folder) = into {
+        command.arg("--into").arg(folder);
+    }
+    let status = command
+        .args(notebooks)
+        .status()
+        .map_err(|error| Failure::io("run", &checkout.python(), &error))?;
+    match status.success() {
+        true => Ok(()),
+        false => Err(Failure::new("a notebook did not run; it is left as it was")),
+    }
+}
+
+/// Python with everything that Jupyter would keep in the home directory kept in the environment.
+pub fn python(checkout: &Checkout) -> Command {
+    let state = checkout.environment().join("var/jupyter");
+    // IPython complains if it has to make the directory above its own. If it cannot be made, that
+    // complaint is the right one.
+    let _ = std::fs::create_dir_all(&state);
+    let mut command = Command::new(checkout.python());
+    command
+        .env("JUPYTER_CONFIG_DIR", state.join("config"))
+        .env("JUPYTER_DATA_DIR", state.join("data"))
+        .env("JUPYTER_RUNTIME_DIR", state.join("runtime"))
+        .env("JUPYTERLAB_SETTINGS_DIR", state.join("settings"))
+        .env("JUPYTERLAB_WORKSPACES_DIR", state.join("workspaces"))
+        .env("IPYTHONDIR", state.join("ipython"))
+        .env_remove("JUPYTER_PATH")
+        .env_remove("PYTHONPATH")
+        .env_remove("PYTHONHOME");
+    command
+}
+
+/// The port to listen on: the wanted one, else the first free one of the usual ones.
+pub fn free_port(wanted: Option<u16>) -> Outcome<u16> {
+    let is_free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+    match wanted {
+        Some(port) if is_free(port) => Ok(port),
+        Some(port) => Err(Failure::new(format!(
+            "port {port} of 127.0.0.1 is in use; name another with --port, or leave --port out"
+        ))),
+        None => (USUAL_PORT..USUAL_PORT + 100)
+            .find(|port| is_free(*port))
+            .ok_or_else(|| Failure::new("100 ports from 8888 on are in use; name one with --port")),
+    }
+}

@@ -1,0 +1,355 @@
+//! The Rust kernel behind ours, as seen by its only client.
+
+use super::packages::CargoHome;
+use super::reaper::Group;
+use super::running::Running;
+use super::secret::random_hex;
+use super::wire::{self, Unread};
+use crate::compilation::Toolchain;
+use inorm_core::files::write_private;
+use inorm_core::{Failure, Outcome};
+use jupyter_protocol::{ConnectionInfo, JupyterMessage, Transport};
+use jupyter_zmq_client::{
+    ClientControlConnection, ClientIoPubConnection, ClientShellConnection, ClientStdinConnection,
+    Connection, DealerSendConnection, create_client_control_connection,
+    create_client_iopub_connection, create_client_shell_connection_with_identity,
+    create_client_stdin_connection_with_identity, peek_ports_with_listeners,
+    peer_identity_for_session,
+};
+use serde_json::{Value, json};
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+use std::process::{Child, ExitStatus, Stdio};
+use std::time::Duration;
+use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use zeromq::SocketRecv;
+
+/// How often a kernel that is starting is asked whether it is there.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// Messages that wait to be passed on; a backend that says more has to wait itself.
+const WAITING: usize = 4096;
+
+/// A Rust kernel, started and connected.
+pub struct Backend {
+    // Ends with the backend, and whatever it has started with it.
+    _group: Group,
+    ended: watch::Receiver<Option<String>>,
+    shell: DealerSendConnection,
+    control: DealerSendConnection,
+    stdin: DealerSendConnection,
+    events: Receiver<Event>,
+    readers: Vec<JoinHandle<()>>,
+}
+
+/// What a backend has to say.
+pub enum Event {
+    /// To everyone.
+    Broadcast(JupyterMessage),
+    /// The answer to a request.
+    Reply(JupyterMessage),
+    /// A question to the reader.
+    Question(JupyterMessage),
+    /// Its process has ended, and how.
+    Ended(String),
+}
+
+/// What came of code that no client sees.
+#[derive(Debug, Default)]
+pub struct Evaluated {
+    /// The value of its last expression, by format.
+    pub data: Option<Value>,
+    /// The contents of the error messages.
+    pub errors: Vec<Value>,
+}
+
+impl Backend {
+    /// Starts the kernel `program` on the build results in `tree`, for code in `folder`. What it
+    /// and the compiler say goes line by line to `log`.
+    pub async fn start(
+        toolchain: &Toolchain,
+        running: &Running,
+        program: &Path,
+        tree: &Path,
+        folder: &Path,
+        variables: &[(&str, String)],
+        log: impl FnMut(String) + Send + 'static,
+    ) -> Outcome<Self> {
+        let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let (ports, listeners) = peek_ports_with_listeners(address, 5).await.map_err(protocol)?;
+        let info = connection_info(address, &ports);
+        let file = running.join("backend.json");
+        // It has the key to the kernel: for the owner alone.
+        let text = serde_json::to_vec(&info)
+            .map_err(|error| Failure::io("write", &file, &error.into()))?;
+        write_private(&file, text)?;
+        let cargo = CargoHome::make(&running.join("cargo"))?;
+        let mut command = toolchain.backend(program, tree, folder);
+        command.env("CARGO_HOME", &cargo.directory);
+        command.envs(variables.iter().map(|(name, value)| (name, value)));
+        command.arg("--control_file").arg(&file);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        // It binds these very ports now.
+        drop(listeners);
+        let (mut process, group) =
+            running.spawn(&mut command).map_err(|error| Failure::io("run", program, &error))?;
+        if let Some(output) = process.stderr.take() {
+            pass_on(output, log);
+        }
+        let (sender, events) = mpsc::channel(WAITING);
+        let ended = watch_over(process, sender.clone());
+        let connected = connect(&info, &ended).await;
+        let mut backend = connected.map(|c| c.serve(group, ended, events, sender))?;
+        backend.wait_until_ready().await?;
+        let builds = format!(":build_env CARGO_HOME={}", cargo.original.display());
+        backend.execute(&builds).await?;
+        Ok(backend)
+    }
+
+    /// Sends a request of a client, under the client's own name.
+    pub async fn send(&mut self, request: &JupyterMessage) -> Outcome {
+        send(&mut self.shell, request.clone()).await
+    }
+
+    /// Sends what the reader typed.
+    pub async fn answer(&mut self, reply: JupyterMessage) -> Outcome {
+        send(&mut self.stdin, reply).await
+    }
+
+    /// Ends what runs; every variable is lost.
+    pub async fn interrupt(&mut self) -> Outcome {
+        send(&mut self.control, wire::message("interrupt_request", json!({}), None)).await
+    }
+
+    /// What it says next.
+    pub async fn next(&mut self) -> Event {
+        match self.events.recv().await {
+            Some(event) => event,
+            None => Event::Ended("the Rust kernel has ended".to_owned()),
+        }
+    }
+
+    /// Runs a cell that no client sees; an error in it is a failure with the compiler's or the
+    /// program's words.
+    pub async fn execute(&mut self, code: &str) -> Outcome {
+        let evaluated = self.evaluate(code).await?;
+        let problems: Vec<&str> =
+            evaluated.errors.iter().filter_map(|error| error["evalue"].as_str()).collect();
+        match problems.is_empty() {
+            true => Ok(()),
+            false => Err(Failure::new(with_advice(problems.join("; ")))),
+        }
+    }
+
+    /// Runs a cell that no client sees, and tells what came of it.
+    pub async fn evaluate(&mut self, code: &str) -> Outcome<Evaluated> {
+        let content = json!({"code": code, "silent": false, "store_history": false,
+            "user_expressions": {}, "allow_stdin": false, "stop_on_error": true});
+        let request = wire::message("execute_request", content, None);
+        self.send(&request).await?;
+        let mut evaluated = Evaluated::default();
+        let (mut replied, mut idle) = (false, false);
+        while !(replied && idle) {
+            match self.next().await {
+                Event::Ended(how) => return Err(Failure::new(how)),
+                Event::Reply(message) => replied |= wire::belongs(&message, &request),
+                Event::Broadcast(message) if wire::belongs(&message, &request) => {
+                    let content = wire::content(&message);
+                    match message.header.msg_type.as_str() {
+                        "status" => idle |= content["execution_state"] == "idle",
+                        "error" => evaluated.errors.push(content.clone()),
+                        "execute_result" => evaluated.data = Some(content["data"].clone()),
+                        _ => {}
+                    }
+                }
+                Event::Broadcast(_) | Event::Question(_) => {}
+            }
+        }
+        Ok(evaluated)
+    }
+
+    /// Asks the kernel to end, and sees to it.
+    pub async fn shut_down(mut self) {
+        let request = wire::message("shutdown_request", json!({"restart": false}), None);
+        let _ = send(&mut self.control, request).await;
+        let gone = self.ended.wait_for(Option::is_some);
+        let _ = tokio::time::timeout(PATIENCE * 40, gone).await;
+        // Whether or not it has ended: what it has started ends too, with the value itself.
+    }
+
+    /// A subscription takes effect some time after it is made: asks until an answer is heard.
+    async fn wait_until_ready(&mut self) -> Outcome {
+        loop {
+            let request = wire::message("kernel_info_request", json!({}), None);
+            self.send(&request).await?;
+            match tokio::time::timeout(PATIENCE * 10, self.next()).await {
+                Ok(Event::Broadcast(_)) => return Ok(()),
+                Ok(Event::Ended(how)) => return Err(Failure::new(how)),
+                Ok(_) | Err(_) => {}
+            }
+        }
+    }
+}
+
+impl Drop for Backend {
+    fn drop(&mut self) {
+        for reader in &self.readers {
+            reader.abort();
+        }
+    }
+}
+
+/// The four connections of a client.
+struct Connections {
+    shell: ClientShellConnection,
+    iopub: ClientIoPubConnection,
+    control: ClientControlConnection,
+    stdin: ClientStdinConnection,
+}
+
+impl Connections {
+    fn serve(
+        self,
+        group: Group,
+        ended: watch::Receiver<Option<String>>,
+        events: Receiver<Event>,
+        sender: Sender<Event>,
+    ) -> Backend {
+        let (shell, replies) = self.shell.split();
+        let (stdin, questions) = self.stdin.split();
+        let (control, acknowledgements) = self.control.split();
+        let readers = vec![
+            listen(self.iopub, sender.clone(), |message| Some(Event::Broadcast(message))),
+            listen(replies, sender.clone(), |message| Some(Event::Reply(message))),
+            listen(questions, sender.clone(), |message| Some(Event::Question(message))),
+            listen(acknowledgements, sender, |_| None),
+        ];
+        Backend { _group: group, ended, shell, control, stdin, events, readers }
+    }
+}
+
+/// Reads a connection as long as it exists.
+fn listen<S: SocketRecv + Send + 'static>(
+    mut connection: Connection<S>,
+    sender: Sender<Event>,
+    event: fn(JupyterMessage) -> Option<Event>,
+) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        loop {
+            match wire::read(&mut connection).await {
+                Ok(message) => {
+                    if let Some(event) = event(message)
+                        && sender.send(event).await.is_err()
+                    {
+                        return;
+                    }
+                }
+                Err(Unread::Refused(_)) => {}
+                Err(Unread::Broken(_)) => tokio::time::sleep(PATIENCE).await,
+            }
+        }
+    })
+}
+
+/// Waits for the process on a thread of its own, and says when and how it has ended.
+fn watch_over(mut process: Child, events: Sender<Event>) -> watch::Receiver<Option<String>> {
+    let (sender, receiver) = watch::channel(None);
+    std::thread::spawn(move || {
+        let how = match process.wait() {
+            Ok(status) => describe(status),
+            Err(error) => format!("cannot watch the Rust kernel: {error}"),
+        };
+        let _ = sender.send(Some(how.clone()));
+        let _ = events.blocking_send(Event::Ended(how));
+    });
+    receiver
+}
+
+fn describe(status: ExitStatus) -> String {
+    format!("the Rust kernel has ended ({status}) without having been asked to")
+}
+
+/// What the compiler says has no advice for a reader.
+fn with_advice(message: String) -> String {
+    match message.contains("No space left on device") {
+        true => {
+            format!("{message}; free some space, or set INORM_CACHE to another disk, and try again")
+        }
+        false => message,
+    }
+}
+
+async fn connect(
+    info: &ConnectionInfo,
+    ended: &watch::Receiver<Option<String>>,
+) -> Outcome<Connections> {
+    let session = format!("inorm-{}", std::process::id());
+    let identity = peer_identity_for_session(&session).map_err(protocol)?;
+    loop {
+        if let Some(how) = ended.borrow().clone() {
+            return Err(Failure::new(how));
+        }
+        let connected = async {
+            Ok::<_, jupyter_zmq_client::RuntimeError>(Connections {
+                shell: create_client_shell_connection_with_identity(
+                    info,
+                    &session,
+                    identity.clone(),
+                )
+                .await?,
+                iopub: create_client_iopub_connection(info, "", &session).await?,
+                control: create_client_control_connection(info, &session).await?,
+                stdin: create_client_stdin_connection_with_identity(
+                    info,
+                    &session,
+                    identity.clone(),
+                )
+                .await?,
+            })
+        };
+        if let Ok(Ok(connections)) = tokio::time::timeout(PATIENCE * 100, connected).await {
+            return Ok(connections);
+        }
+        tokio::time::sleep(PATIENCE).await;
+    }
+}
+
+/// The connection would sign with a session of its own, but a request keeps the one that it has.
+async fn send(connection: &mut DealerSendConnection, mut message: JupyterMessage) -> Outcome {
+    connection.session_id.clone_from(&message.header.session);
+    message.zmq_identities.clear();
+    connection.send(message).await.map_err(protocol)
+}
+
+fn connection_info(address: IpAddr, ports: &[u16]) -> ConnectionInfo {
+    ConnectionInfo {
+        ip: address.to_string(),
+        transport: Transport::TCP,
+        shell_port: ports[0],
+        iopub_port: ports[1],
+        stdin_port: ports[2],
+        control_port: ports[3],
+        hb_port: ports[4],
+        key: random_hex::<32>(),
+        signature_scheme: "hmac-sha256".to_owned(),
+        kernel_name: None,
+    }
+}
+
+fn pass_on(
+    output: impl std::io::Read + Send + 'static,
+    mut log: impl FnMut(String) + Send + 'static,
+) {
+    std::thread::spawn(move || {
+        use std::io::BufRead;
+        for line in std::io::BufReader::new(output).lines().map_while(Result::ok) {
+            log(line);
+        }
+    });
+}
+
+fn protocol(error: jupyter_zmq_client::RuntimeError) -> Failure {
+    Failure::new(format!("the connection to the Rust kernel failed: {error}"))
+}

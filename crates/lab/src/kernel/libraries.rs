@@ -1,0 +1,100 @@
+//! Compiled libraries that each new kernel starts from.
+//!
+//! They are the directory of a Rust kernel that has once run the first line of a notebook: what
+//! cargo needs to find nothing to do. Cargo compiles them in advance with the flags of that kernel,
+//! and the kernel itself has the last word: what it would compile differently it compiles again.
+//! There is one such directory for each clone of the repository, because each has its own library.
+
+use super::backend::Backend;
+use super::running::Running;
+use crate::checkout::Checkout;
+use crate::compilation::{Build, DEPENDENCY, Freshness, Sources, Toolchain, Workspace, tree};
+use inorm_core::files::Lock;
+use inorm_core::{Failure, Outcome};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What they are compiled from.
+pub const SOURCES: Sources =
+    &["Cargo.toml", "Cargo.lock", "build.rs", "src", "crates/core", "data/fashion-mnist-subset"];
+
+/// The compiled libraries of one clone.
+#[derive(Debug)]
+pub struct PrebuiltLibraries {
+    directory: PathBuf,
+}
+
+impl PrebuiltLibraries {
+    /// Those of this clone, whether or not they are there.
+    pub fn of(checkout: &Checkout, toolchain: &Toolchain) -> Self {
+        Self { directory: toolchain.libraries().join(checkout.name()) }
+    }
+
+    /// Where they are.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Whether they are there, and newer than what they are compiled from.
+    pub fn are_fresh(&self) -> bool {
+        Freshness::read(&self.directory).is_some_and(|freshness| freshness.holds(SOURCES))
+    }
+
+    /// Makes `directory` start from them, if they are there.
+    pub fn copy_to(&self, toolchain: &Toolchain, directory: &Path) -> Outcome {
+        let _whole = Self::keep(toolchain)?;
+        if !self.directory.is_dir() {
+            return Ok(());
+        }
+        tree::copy(&self.directory, directory)
+            .map_err(|error| Failure::io("copy the compiled libraries to", directory, &error))
+    }
+
+    /// As long as this lives, none are replaced.
+    fn keep(toolchain: &Toolchain) -> Outcome<Lock> {
+        Ok(Lock::take(&toolchain.lock("libraries"), || {})?)
+    }
+
+    /// Lets the Rust kernel `program` load what was compiled in `build`, and keeps the result.
+    pub async fn load(
+        &self,
+        checkout: &Checkout,
+        toolchain: &Toolchain,
+        build: &Build,
+        program: &Path,
+        log: impl FnMut(String) + Send + 'static,
+    ) -> Outcome {
+        let running = Running::new(toolchain)?;
+        let directory = running.join("libraries");
+        tree::copy(build.workspace().directory(), &directory)
+            .map_err(|error| Failure::io("copy compiled libraries to", &directory, &error))?;
+        let freshness = Freshness::now(checkout.root());
+        let workspace = Workspace::for_kernel(&directory, checkout)?;
+        let (tree, folder) = (workspace.tree(), checkout.notebooks());
+        let mut backend =
+            Backend::start(toolchain, &running, program, &tree, &folder, &[], log).await?;
+        let loaded = async {
+            workspace.keep_versions(checkout)?;
+            backend.execute(DEPENDENCY).await?;
+            backend.execute("let inorm_is_ready = true;").await
+        };
+        let loaded = loaded.await;
+        backend.shut_down().await;
+        loaded?;
+        freshness.write(&directory)?;
+        let _alone = Self::keep(toolchain)?;
+        self.replace_by(&directory)
+            .map_err(|error| Failure::io("put in place", &self.directory, &error))
+    }
+
+    /// Puts a directory in place of what was there.
+    fn replace_by(&self, directory: &Path) -> std::io::Result<()> {
+        if let Some(all) = self.directory.parent() {
+            fs::create_dir_all(all)?;
+        }
+        if self.directory.exists() {
+            fs::rename(&self.directory, directory.with_extension("old"))?;
+        }
+        fs::rename(directory, &self.directory)
+    }
+}

@@ -1,0 +1,254 @@
+//! Which packages the Rust kernel reads, so that it is ready in half the time.
+//!
+//! To infer the types of variables and to complete names, the Rust kernel analyses the sources of
+//! every package that `cargo metadata` lists: 360 of them here, a third of which are not even
+//! compiled. What a notebook can name lies near the top. The kernel is therefore given a cargo
+//! that leaves out of this one list whatever is further away; every other cargo command passes
+//! through unchanged.
+
+use inorm_core::files::write_program;
+use inorm_core::{Failure, Outcome};
+use serde_json::Value;
+use std::borrow::Cow;
+use std::collections::{HashMap, VecDeque};
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::symlink;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// How far from the notebook: its dependencies, theirs, and those of these.
+const LEVELS: u32 = 3;
+
+/// A cargo home as the reader's own, except that its cargo gives the shorter list. The kernel
+/// looks for cargo there first.
+#[derive(Debug)]
+pub struct CargoHome {
+    /// Where it is.
+    pub directory: PathBuf,
+    /// The reader's own.
+    pub original: PathBuf,
+}
+
+impl CargoHome {
+    /// Makes `directory` one.
+    pub fn make(directory: &Path) -> Outcome<Self> {
+        let original = original_home()?;
+        let failure = |path: &Path, error| Failure::io("create", path, &error);
+        let programs = directory.join("bin");
+        fs::create_dir_all(&programs).map_err(|error| failure(&programs, error))?;
+        for entry in fs::read_dir(&original).into_iter().flatten().flatten() {
+            let link = directory.join(entry.file_name());
+            match symlink(entry.path(), &link) {
+                Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+                    return Err(failure(&link, error));
+                }
+                _ => {}
+            }
+        }
+        let cargo = programs.join("cargo");
+        write_program(&cargo, stand_in(&original)?)?;
+        Ok(Self { directory: directory.to_path_buf(), original })
+    }
+}
+
+fn original_home() -> Outcome<PathBuf> {
+    let home = std::env::var_os("CARGO_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+    let home = home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")));
+    let Some(home) = home else {
+        return Err(Failure::new("cargo has no directory; set CARGO_HOME or HOME"));
+    };
+    std::path::absolute(&home).map_err(|error| Failure::io("find", &home, &error))
+}
+
+fn stand_in(home: &Path) -> Outcome<String> {
+    let cargo = home.join("bin/cargo");
+    let cargo = if cargo.is_file() { cargo } else { PathBuf::from("cargo") };
+    // This program as long as it runs, even if another build has taken its place meanwhile.
+    let program = match cfg!(target_os = "linux") {
+        true => PathBuf::from(format!("/proc/{}/exe", std::process::id())),
+        false => std::env::current_exe().unwrap_or_else(|_| PathBuf::from("inorm")),
+    };
+    let (home, program, cargo) =
+        (home.to_string_lossy(), program.to_string_lossy(), cargo.to_string_lossy());
+    let word = |path: &'_ str| -> Outcome<String> {
+        let quoted = shlex::try_quote(path).map(Cow::into_owned);
+        quoted.map_err(|error| {
+            Failure::new(format!("{path} cannot be called from a script: {error}"))
+        })
+    };
+    let (home, program, cargo) = (word(&home)?, word(&program)?, word(&cargo)?);
+    Ok(format!(
+        "#!/bin/sh\nexport CARGO_HOME={home}\n\
+         [ \"$1\" = metadata ] && exec {program} packages {cargo} \"$@\"\nexec {cargo} \"$@\"\n"
+    ))
+}
+
+/// Runs `cargo metadata` with these arguments, and prints the shorter list.
+pub fn print(cargo: &Path, arguments: &[String]) -> Outcome {
+    let mut command = Command::new(cargo);
+    command.args(arguments);
+    let failure = |error| Failure::io("run", cargo, &error);
+    if arguments.iter().any(|argument| argument == "--no-deps") {
+        return Err(failure(command.exec()));
+    }
+    let output = command.stderr(Stdio::inherit()).output().map_err(failure)?;
+    if !output.status.success() {
+        std::process::exit(output.status.code().unwrap_or(1));
+    }
+    match serde_json::from_slice(&output.stdout) {
+        Ok(mut metadata) => {
+            shorten(&mut metadata);
+            println!("{metadata}");
+        }
+        // Whoever asked knows this form.
+        Err(_) => println!("{}", String::from_utf8_lossy(&output.stdout)),
+    }
+    Ok(())
+}
+
+/// Leaves those of the packages that are near enough, and what connects them.
+fn shorten(metadata: &mut Value) {
+    if !metadata["resolve"].is_object() {
+        return;
+    }
+    let near = near(metadata);
+    let is_near = |id: &Value| id.as_str().is_some_and(|id| near.contains_key(id));
+    retain(&mut metadata["packages"], |package| is_near(&package["id"]));
+    retain(&mut metadata["resolve"]["nodes"], |node| is_near(&node["id"]));
+    for node in metadata["resolve"]["nodes"].as_array_mut().into_iter().flatten() {
+        retain(&mut node["deps"], |dependency| is_near(&dependency["pkg"]));
+        retain(&mut node["dependencies"], is_near);
+    }
+}
+
+/// The packages within reach, and how far they are; the members of the workspace are at 0.
+fn near(metadata: &Value) -> HashMap<String, u32> {
+    let nodes = items(&metadata["resolve"]["nodes"]);
+    let nodes: HashMap<_, _> = nodes.map(|node| (text(&node["id"]), node)).collect();
+    let macros = items(&metadata["packages"]).filter(|package| is_macro(package));
+    let macros: Vec<_> = macros.map(|package| text(&package["id"])).collect();
+    let mut near: HashMap<String, u32> = HashMap::new();
+    let mut waiting: VecDeque<(String, u32)> =
+        items(&metadata["workspace_members"]).map(|member| (text(member), 0)).collect();
+    while let Some((id, level)) = waiting.pop_front() {
+        if near.contains_key(&id) {
+            continue;
+        }
+        let dependencies = nodes.get(&id).map(|node| &node["deps"]);
+        let dependencies = dependencies.into_iter().flat_map(items);
+        let dependencies = dependencies.filter(|it| is_normal(it)).map(|it| text(&it["pkg"]));
+        if level < LEVELS {
+            let news = dependencies.filter(|package| !macros.contains(package));
+            waiting.extend(news.map(|package| (package, level + 1)));
+        }
+        near.insert(id, level);
+    }
+    near
+}
+
+/// The kernel does not run the macros of other packages.
+fn is_macro(package: &Value) -> bool {
+    items(&package["targets"])
+        .flat_map(|target| items(&target["kind"]))
+        .any(|it| it == "proc-macro")
+}
+
+/// Not only for tests or for a build script.
+fn is_normal(dependency: &Value) -> bool {
+    items(&dependency["dep_kinds"]).any(|kind| kind["kind"].is_null())
+}
+
+fn items(array: &Value) -> impl Iterator<Item = &Value> {
+    array.as_array().into_iter().flatten()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn retain(array: &mut Value, keep: impl Fn(&Value) -> bool) {
+    if let Some(array) = array.as_array_mut() {
+        array.retain(|item| keep(item));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn package(id: &str, kind: &str) -> Value {
+        json!({"id": id, "name": id, "targets": [{"kind": [kind]}]})
+    }
+
+    fn node(id: &str, dependencies: &[(&str, Option<&str>)]) -> Value {
+        let deps: Vec<Value> = dependencies
+            .iter()
+            .map(|(package, kind)| json!({"pkg": package, "dep_kinds": [{"kind": kind}]}))
+            .collect();
+        let ids: Vec<&str> = dependencies.iter().map(|(package, _)| *package).collect();
+        json!({"id": id, "deps": deps, "dependencies": ids})
+    }
+
+    #[test]
+    fn what_is_far_is_left_out_with_all_that_leads_to_it() {
+        let packages =
+            ["notebook", "inorm", "polars", "polars-core", "arrow", "derive", "cc", "criterion"];
+        let kind = |id: &str| if id == "derive" { "proc-macro" } else { "lib" };
+        let mut metadata = json!({
+            "packages": packages.iter().map(|id| package(id, kind(id))).collect::<Vec<_>>(),
+            "workspace_members": ["notebook"],
+            "resolve": {"root": "notebook", "nodes": [
+                node("notebook", &[("inorm", None)]),
+                node("inorm", &[("polars", None), ("criterion", Some("dev")), ("derive", None)]),
+                node("polars", &[("polars-core", None), ("cc", Some("build"))]),
+                node("polars-core", &[("arrow", None), ("inorm", None)]),
+                node("arrow", &[]),
+                node("derive", &[]),
+                node("cc", &[]),
+                node("criterion", &[]),
+            ]},
+        });
+        shorten(&mut metadata);
+        let expected = ["notebook", "inorm", "polars", "polars-core"];
+        let listed: Vec<String> = items(&metadata["packages"]).map(|it| text(&it["id"])).collect();
+        assert_eq!(listed, expected);
+        let nodes = &metadata["resolve"]["nodes"];
+        assert_eq!(items(nodes).map(|it| text(&it["id"])).collect::<Vec<_>>(), expected);
+        assert_eq!(nodes[1]["dependencies"], json!(["polars"]));
+        assert_eq!(nodes[3]["dependencies"], json!(["inorm"]));
+        assert_eq!(nodes[3]["deps"].as_array().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_list_without_dependencies_stays_as_it_is() {
+        let packages = [package("notebook", "lib")];
+        let mut metadata =
+            json!({"packages": packages, "workspace_members": ["notebook"], "resolve": null});
+        let before = metadata.clone();
+        shorten(&mut metadata);
+        assert_eq!(metadata, before);
+    }
+
+    #[test]
+    fn the_stand_in_is_cargo_but_for_one_list() {
+        let directory = tempfile::tempdir().unwrap();
+        let home = CargoHome::make(&directory.path().join("it's")).unwrap();
+        // Made again where it is already.
+        CargoHome::make(&home.directory).unwrap();
+        let ask = |arguments: &[&str]| {
+            let cargo = home.directory.join("bin/cargo");
+            let output = Command::new(cargo).args(arguments).output().unwrap();
+            assert!(output.status.success());
+            String::from_utf8(output.stdout).unwrap()
+        };
+        let expected = Command::new("cargo").arg("--version").output().unwrap().stdout;
+        assert_eq!(ask(&["--version"]).as_bytes(), expected);
+        assert!(
+            fs::read_dir(home.original.join("registry")).is_err()
+                || fs::read_dir(home.directory.join("registry")).is_ok()
+        );
+    }
+}

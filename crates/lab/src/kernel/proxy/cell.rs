@@ -1,0 +1,337 @@
+//! One cell, from the request to the backend's `idle`.
+
+use super::cell_error::CellError;
+use super::compiled::CompiledCell;
+use super::front::Client;
+use super::stream::{Stream, Written};
+use crate::kernel::backend::{Backend, Event};
+use crate::kernel::wire;
+use inorm_core::protocol::{Location, Mark, Message};
+use jupyter_protocol::JupyterMessage;
+use serde_json::{Value, json};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::Instant;
+
+/// How long a cell has to notice that it is to stop, before it is ended by force.
+const TO_NOTICE: Duration = Duration::from_secs(3);
+
+/// How long one that has noticed may take to return what it has.
+const TO_RETURN: Duration = Duration::from_secs(60);
+
+/// How long the last output of a cell may be on its way after the backend is idle.
+const TO_ARRIVE: Duration = Duration::from_millis(12);
+
+/// How long the text of an error may be on its way.
+const TO_EXPLAIN: Duration = Duration::from_millis(300);
+
+/// A cell that runs.
+pub struct Cell<'c> {
+    /// Where its output goes.
+    pub client: &'c Client,
+    /// What asked for it.
+    pub request: &'c JupyterMessage,
+    /// Its number.
+    pub count: u32,
+    /// Whether its value is to be shown.
+    pub silent: bool,
+    /// What marks messages in its output.
+    pub mark: &'c Mark,
+    /// The file that asks long calls to return.
+    pub interrupt: &'c Path,
+    /// Where the backend compiles.
+    pub tree: Option<PathBuf>,
+}
+
+/// How a cell ended.
+#[derive(Debug, Default)]
+pub struct Ended {
+    /// What went wrong, if anything did.
+    pub error: Option<CellError>,
+    /// Whether the program that runs the cells was started anew.
+    pub program_restarted: bool,
+    /// How the backend itself ended, if it did.
+    pub backend_ended: Option<String>,
+}
+
+/// What is known so far.
+#[derive(Default)]
+struct Progress {
+    stream: Stream,
+    errors: Vec<Value>,
+    failed: Option<Failed>,
+    replied: bool,
+    idle: bool,
+    /// All that was printed has arrived.
+    complete: bool,
+    asks: bool,
+    stopping: Stopping,
+    backend_ended: Option<String>,
+    deadline: Option<Instant>,
+}
+
+/// How a cell failed while it ran.
+enum Failed {
+    /// By a panic: what was said, and where.
+    Panicked(String, Option<Location>),
+    /// By `?` with an error.
+    Returned,
+}
+
+/// How far an interrupt is.
+#[derive(Default, PartialEq)]
+enum Stopping {
+    /// There is none.
+    #[default]
+    Not,
+    /// The cell has been asked to stop.
+    Asked,
+    /// It has noticed.
+    Noticed,
+    /// It is being ended by force.
+    Forced {
+        /// The variables that are lost.
+        lost: Vec<String>,
+    },
+}
+
+impl Cell<'_> {
+    /// Runs the cell in the backend.
+    pub async fn run(
+        self,
+        backend: &mut Backend,
+        stdin: &mut UnboundedReceiver<JupyterMessage>,
+        interrupts: &mut UnboundedReceiver<()>,
+    ) -> Ended {
+        let mut progress = Progress::default();
+        if let Err(failure) = backend.send(self.request).await {
+            progress.backend_ended = Some(failure.to_string());
+        }
+        while !progress.is_over() {
+            let deadline = progress.next_deadline();
+            tokio::select! {
+                event = backend.next() => self.take(event, &mut progress),
+                Some(()) = interrupts.recv() => self.interrupt(backend, &mut progress).await,
+                Some(reply) = stdin.recv() => {
+                    progress.asks = false;
+                    let _ = backend.answer(reply).await;
+                }
+                () = tokio::time::sleep_until(deadline) => self.wake(backend, &mut progress).await,
+            }
+        }
+        self.end(progress)
+    }
+
+    fn take(&self, event: Event, progress: &mut Progress) {
+        match event {
+            Event::Ended(how) => progress.backend_ended = Some(how),
+            Event::Reply(reply) => {
+                progress.replied |= wire::belongs(&reply, self.request);
+                progress.settle();
+            }
+            Event::Question(question) => {
+                self.write(progress.stream.take());
+                progress.asks = true;
+                self.client.ask(self.request, wire::content(&question).clone());
+            }
+            Event::Broadcast(message) if wire::belongs(&message, self.request) => {
+                self.hear(&message, progress);
+            }
+            // Of another cell, or of none.
+            Event::Broadcast(message) => self.client.pass_on(message),
+        }
+    }
+
+    fn hear(&self, message: &JupyterMessage, progress: &mut Progress) {
+        match message.header.msg_type.as_str() {
+            "status" => {
+                progress.idle |= wire::text(message, "execution_state") == "idle";
+                progress.settle();
+            }
+            // The client was told already, with its own count.
+            "execute_input" => {}
+            "stream" => {
+                let (name, text) = (wire::text(message, "name"), wire::text(message, "text"));
+                match self.mark.read(text) {
+                    Some(message) => self.receive(message, progress),
+                    None => self.write(progress.stream.push(name, text)),
+                }
+                progress.settle();
+            }
+            "error" => progress.errors.push(wire::content(message).clone()),
+            "execute_result" if self.silent => {}
+            kind => {
+                self.write(progress.stream.take());
+                let mut content = wire::content(message).clone();
+                if content.get("execution_count").is_some() {
+                    content["execution_count"] = self.count.into();
+                }
+                self.client.publish(kind, content, Some(self.request));
+            }
+        }
+    }
+
+    fn receive(&self, message: Message, progress: &mut Progress) {
+        let shown = |data, id: String| {
+            let id = self.mark.display_id(&id);
+            json!({"data": Value::Object(data), "metadata": {}, "transient": {"display_id": id}})
+        };
+        let (kind, content) = match message {
+            Message::End => {
+                progress.complete = true;
+                return;
+            }
+            Message::Stopping => return progress.notice(),
+            Message::Panicked { message, location } => {
+                progress.failed = Some(Failed::Panicked(message, location));
+                return;
+            }
+            Message::Returned => {
+                progress.failed = Some(Failed::Returned);
+                return;
+            }
+            Message::Write { text } => return self.write(progress.stream.push("stdout", &text)),
+            // The thread that passes the output on has kept it to itself.
+            Message::Flushed => return,
+            Message::Clear => ("clear_output", json!({"wait": false})),
+            Message::Display { data, id } => ("display_data", shown(data, id)),
+            Message::Update { data, id } => ("update_display_data", shown(data, id)),
+        };
+        self.write(progress.stream.take());
+        self.client.publish(kind, content, Some(self.request));
+    }
+
+    fn write(&self, written: Option<Written>) {
+        if let Some((name, text)) = written {
+            let content = json!({"name": name, "text": text});
+            self.client.publish("stream", content, Some(self.request));
+        }
+    }
+
+    /// A first interrupt asks, a second one does not ask any more.
+    async fn interrupt(&self, backend: &mut Backend, progress: &mut Progress) {
+        match progress.stopping {
+            Stopping::Not if !progress.asks => {
+                // Who cannot be asked is ended.
+                if fs::write(self.interrupt, []).is_err() {
+                    return self.end_by_force(backend, progress).await;
+                }
+                progress.stopping = Stopping::Asked;
+                progress.deadline = Some(Instant::now() + TO_NOTICE);
+            }
+            Stopping::Forced { .. } => {}
+            _ => self.end_by_force(backend, progress).await,
+        }
+    }
+
+    async fn wake(&self, backend: &mut Backend, progress: &mut Progress) {
+        let now = Instant::now();
+        if progress.stream.deadline().is_some_and(|deadline| deadline <= now)
+            && progress.failed.is_none()
+        {
+            self.write(progress.stream.take());
+        }
+        if progress.deadline.is_some_and(|deadline| deadline <= now) {
+            progress.deadline = None;
+            match progress.stopping {
+                _ if progress.replied && progress.idle => progress.complete = true,
+                Stopping::Asked | Stopping::Noticed => self.end_by_force(backend, progress).await,
+                Stopping::Not | Stopping::Forced { .. } => {}
+            }
+        }
+    }
+
+    async fn end_by_force(&self, backend: &mut Backend, progress: &mut Progress) {
+        progress.stopping = Stopping::Forced { lost: self.held_variables() };
+        progress.deadline = None;
+        let _ = backend.interrupt().await;
+        if std::mem::take(&mut progress.asks) {
+            // The backend waits for the reader, and notices nothing else meanwhile.
+            let reply = wire::message("input_reply", json!({"value": ""}), Some(self.request));
+            let _ = backend.answer(reply).await;
+        }
+    }
+
+    fn end(&self, mut progress: Progress) -> Ended {
+        let explained = match &progress.failed {
+            Some(Failed::Returned) => progress.stream.take_of("stderr"),
+            _ => None,
+        };
+        self.write(progress.stream.take());
+        let _ = fs::remove_file(self.interrupt);
+        let said = progress.errors.iter().filter_map(|error| error["evalue"].as_str());
+        let ended = said.into_iter().find(|text| text.contains("Subprocess terminated"));
+        let error = match (&progress.backend_ended, &progress.stopping, ended) {
+            (Some(how), ..) => Some(CellError::backend(how, true)),
+            (None, Stopping::Forced { lost }, _) => Some(CellError::killed(lost)),
+            (None, _, Some(how)) => Some(CellError::ended(how, &self.held_variables())),
+            _ if !progress.errors.is_empty() => {
+                Some(CellError::compilation(&progress.errors, self.count))
+            }
+            (None, Stopping::Asked | Stopping::Noticed, _) => Some(CellError::stopped()),
+            _ => progress.failed.as_ref().map(|failed| self.explain(failed, explained.as_deref())),
+        };
+        let forced = matches!(progress.stopping, Stopping::Forced { .. });
+        Ended {
+            error,
+            program_restarted: forced || ended.is_some(),
+            backend_ended: progress.backend_ended,
+        }
+    }
+
+    fn explain(&self, failed: &Failed, explained: Option<&str>) -> CellError {
+        let program = self.program();
+        let cell = CompiledCell { written: wire::text(self.request, "code"), program: &program };
+        match failed {
+            Failed::Panicked(message, location) => {
+                CellError::panicked(message, location.as_ref(), cell)
+            }
+            Failed::Returned => CellError::returned(explained.unwrap_or_default(), cell),
+        }
+    }
+
+    fn held_variables(&self) -> Vec<String> {
+        CompiledCell { written: "", program: &self.program() }.variables()
+    }
+
+    /// The program that the backend made of the cell.
+    fn program(&self) -> String {
+        let tree = self.tree.as_ref();
+        tree.and_then(|tree| fs::read_to_string(tree.join("src/lib.rs")).ok()).unwrap_or_default()
+    }
+}
+
+impl Progress {
+    fn is_over(&self) -> bool {
+        self.backend_ended.is_some() || (self.replied && self.idle && self.complete)
+    }
+
+    /// When the backend is done, what is still on its way gets a moment.
+    fn settle(&mut self) {
+        if !(self.replied && self.idle) {
+            return;
+        }
+        let unexplained =
+            matches!(self.failed, Some(Failed::Returned)) && self.stream.deadline().is_none();
+        let patience = if unexplained { TO_EXPLAIN } else { TO_ARRIVE };
+        self.complete &= !unexplained;
+        self.deadline = Some(Instant::now() + patience);
+    }
+
+    fn notice(&mut self) {
+        if self.stopping == Stopping::Asked {
+            self.stopping = Stopping::Noticed;
+            self.deadline = Some(Instant::now() + TO_RETURN);
+        }
+    }
+
+    fn next_deadline(&self) -> Instant {
+        // What was written last may belong to the error: it waits for the end.
+        let stream = self.stream.deadline().filter(|_| self.failed.is_none());
+        let deadlines = [stream, self.deadline];
+        let far = Instant::now() + Duration::from_secs(3600);
+        deadlines.into_iter().flatten().min().unwrap_or(far)
+    }
+}

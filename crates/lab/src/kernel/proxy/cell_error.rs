@@ -1,0 +1,199 @@
+//! What goes wrong in a cell, in words that begin with what it was and where.
+
+use super::compiled::{CompiledCell, is_of_cell};
+use super::source;
+use inorm_core::protocol::Location;
+use serde_json::{Value, json};
+
+const RED: &str = "\x1b[31m";
+const PLAIN: &str = "\x1b[0m";
+
+/// An error as clients show it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CellError {
+    name: String,
+    value: String,
+    traceback: Vec<String>,
+}
+
+impl CellError {
+    fn new(name: &str, value: String, explanation: Vec<String>) -> Self {
+        let first = format!("{RED}{value}{PLAIN}");
+        let traceback = std::iter::once(first).chain(explanation).collect();
+        Self { name: name.to_owned(), value, traceback }
+    }
+
+    /// The fields of an `error` message, and of the reply.
+    pub fn content(&self) -> Value {
+        json!({"ename": self.name, "evalue": self.value, "traceback": self.traceback})
+    }
+
+    /// What the backend says of code that does not compile, as one error.
+    pub fn compilation(errors: &[Value], count: u32) -> Self {
+        let text = |error: &Value| error["evalue"].as_str().unwrap_or_default().trim().to_owned();
+        let lines = |error: &Value| -> Vec<String> {
+            let lines = error["traceback"].as_array().into_iter().flatten();
+            lines.filter_map(Value::as_str).map(|line| in_cell(line, count)).collect()
+        };
+        let mut value = errors.first().map(text).unwrap_or_default();
+        if let Some(line) = errors.first().and_then(line_of_error) {
+            value += &format!(" (line {line} of the cell)");
+        }
+        if errors.len() > 1 {
+            value += &format!(", and {} more", errors.len() - 1);
+        }
+        Self { name: "Error".to_owned(), value, traceback: errors.iter().flat_map(lines).collect() }
+    }
+
+    /// A cell that panicked.
+    pub fn panicked(message: &str, place: Option<&Location>, cell: CompiledCell) -> Self {
+        let line = place.and_then(|place| cell.line(place));
+        let r#where = match (line, place) {
+            (Some(line), _) => format!("line {line} of the cell"),
+            (None, Some(Location { file, line })) if !is_of_cell(file) => {
+                format!("{file}, line {line}")
+            }
+            _ => "the cell".to_owned(),
+        };
+        let quoted = line.map(|line| cell.quote(line)).into_iter().collect();
+        Self::new("Panic", format!("{} (panic in {})", message.trim(), r#where), quoted)
+    }
+
+    /// A cell whose `?` met an error.
+    pub fn returned(message: &str, cell: CompiledCell) -> Self {
+        let lines = source::lines_with_question_marks(cell.written);
+        let r#where = match &lines[..] {
+            [] => "the cell".to_owned(),
+            [line] => format!("line {line} of the cell"),
+            [others @ .., last] => {
+                let others: Vec<String> = others.iter().map(usize::to_string).collect();
+                format!("line {} or {last} of the cell", others.join(", "))
+            }
+        };
+        let quoted = lines.iter().map(|line| cell.quote(*line)).collect();
+        Self::new("Error", format!("{} (returned by ? in {})", message.trim(), r#where), quoted)
+    }
+
+    /// A cell that was told to stop, and did.
+    pub fn stopped() -> Self {
+        let value = "interrupted; what was finished is kept, and so is every variable";
+        Self::new("Interrupted", value.to_owned(), Vec::new())
+    }
+
+    /// A cell that was told to stop before it had begun.
+    pub fn not_begun() -> Self {
+        let value = "interrupted before the cell had begun; nothing was lost";
+        Self::new("Interrupted", value.to_owned(), Vec::new())
+    }
+
+    /// A cell that had to be ended by force.
+    pub fn killed(lost: &[String]) -> Self {
+        let value = match lost {
+            [] => "interrupted by force, because nothing in the cell reacted".to_owned(),
+            names => format!(
+                "interrupted by force, because nothing in the cell reacted; lost: {}",
+                names.join(", ")
+            ),
+        };
+        let advice = "Run the cells that define these variables again. In a loop of your own, \
+                      `inorm::notebook::interrupted()` tells when to stop and keep them.";
+        let advice = (!lost.is_empty()).then(|| advice.to_owned());
+        Self::new("Interrupted", value, advice.into_iter().collect())
+    }
+
+    /// The program that runs the cells has ended, but the backend has started it again.
+    pub fn ended(how: &str, lost: &[String]) -> Self {
+        let said = how.replace("Subprocess terminated with status: ", "the program ended with ");
+        let mut value = said.trim().to_owned();
+        if !lost.is_empty() {
+            value += &format!("; lost: {}", lost.join(", "));
+        }
+        Self::new("Ended", value, Vec::new())
+    }
+
+    /// The backend itself is gone, or does not come up.
+    pub fn backend(how: &str, restarting: bool) -> Self {
+        let explanation = match restarting {
+            true => vec![
+                "A new one is being prepared. All variables and definitions are lost: run the \
+                 cells above again."
+                    .to_owned(),
+            ],
+            false => Vec::new(),
+        };
+        Self::new("Backend", how.to_owned(), explanation)
+    }
+}
+
+/// `[ command_2:1:1 ]` at the head of a report: the backend numbers its cells in its own way, and
+/// the place is always the first.
+fn in_cell(line: &str, count: u32) -> String {
+    let Some((before, after)) = line.split_once("command_") else { return line.to_owned() };
+    let rest = after.trim_start_matches(|c: char| c.is_ascii_digit() || c == ':');
+    match rest.len() < after.len() {
+        true => format!("{before}cell {count}{rest}"),
+        false => line.to_owned(),
+    }
+}
+
+/// The line of the cell under which a report draws its first mark.
+fn line_of_error(error: &Value) -> Option<usize> {
+    let mut last = None;
+    for line in error["traceback"].as_array()?.iter().filter_map(Value::as_str) {
+        let line = without_colours(line);
+        let Some((margin, rest)) = line.split_once('│') else { continue };
+        match margin.trim().parse() {
+            Ok(number) => last = Some(number),
+            Err(_) if rest.contains(['─', '┬', '^']) => return last,
+            Err(_) => {}
+        }
+    }
+    last
+}
+
+fn without_colours(text: &str) -> String {
+    let mut parts = text.split("\x1b[");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |plain, part| plain + part.split_once('m').map_or(part, |(_, rest)| rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_the_compiler_says_where_and_keeps_its_carets() {
+        let carets = [
+            "Error: mismatched types",
+            "   \x1b[38;5;246m╭─[\x1b[0m command_7:1:1 ]",
+            "   \x1b[38;5;246m│\x1b[0m",
+            " \x1b[38;5;246m2 │\x1b[0m let a: u8 = \"\";",
+            "   │             ─┬",
+        ];
+        let error = json!({"evalue": "mismatched types", "traceback": carets});
+        let shown = CellError::compilation(&[error.clone(), error], 3);
+        assert_eq!(shown.value, "mismatched types (line 2 of the cell), and 1 more");
+        assert_eq!(shown.traceback[1], "   \x1b[38;5;246m╭─[\x1b[0m cell 3 ]");
+        assert_eq!(shown.traceback[4], carets[4]);
+    }
+
+    #[test]
+    fn a_panic_says_where() {
+        let cell = CompiledCell { written: "let a = 1;\nf(a);", program: "let a = 1;\nf(a);" };
+        let place = |file: &str| Location { file: file.to_owned(), line: 2 };
+        let error = CellError::panicked("no", Some(&place("src/lib.rs")), cell);
+        assert_eq!(error.value, "no (panic in line 2 of the cell)");
+        assert_eq!(error.traceback[1], "   2 │ f(a);");
+        let error = CellError::panicked("no", Some(&place("/rust/vec.rs")), cell);
+        assert_eq!(error.value, "no (panic in /rust/vec.rs, line 2)");
+        assert_eq!(CellError::panicked("no", None, cell).value, "no (panic in the cell)");
+    }
+
+    #[test]
+    fn a_question_mark_is_placed_as_well_as_can_be() {
+        let value =
+            |written| CellError::returned("no\n", CompiledCell { written, program: "" }).value;
+        assert_eq!(value("1;\nf()?;"), "no (returned by ? in line 2 of the cell)");
+        assert_eq!(value("f()?;\nf()?;"), "no (returned by ? in line 1 or 2 of the cell)");
+    }
+}

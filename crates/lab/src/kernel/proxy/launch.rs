@@ -1,0 +1,208 @@
+//! How the backend comes to be: a private copy of the compiled libraries, a Rust kernel on it,
+//! and the first line of the notebook run in advance, so that a reader does not wait for it.
+
+use super::log::Log;
+use crate::checkout::Checkout;
+use crate::compilation::{Cache, Toolchain, Workspace, dependency, evcxr};
+use crate::kernel::backend::Backend;
+use crate::kernel::libraries::PrebuiltLibraries;
+use crate::kernel::running::Running;
+use inorm_core::files::write_if_different;
+use inorm_core::protocol::{self, Mark};
+use inorm_core::{Failure, Outcome};
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::OnceCell;
+use tokio::task::JoinHandle;
+
+/// What a preparation takes where nobody has measured it yet.
+const EXPECTED: Duration = Duration::from_secs(20);
+
+/// Makes the kernel infer the types of the library once, which takes seconds; a table is what
+/// most notebooks show first. The variable is the price: the kernel infers only what is kept.
+const WARM_UP: &str = "let inorm_is_ready = inorm::notebook::Table::empty(\"\").text();";
+
+/// Takes that variable away again, and shows a table as a first cell would, unseen.
+const READY: &str = "drop(inorm_is_ready);\n\
+    Ok::<_, inorm::Error>(inorm::notebook::Table::empty(\"\"))?";
+
+const ATTACH: &str = "inorm::notebook::attach();";
+
+/// Starts backends, one after the other.
+pub struct Launcher {
+    checkout: Checkout,
+    mark: Mark,
+    log: Log,
+    shared: OnceCell<Shared>,
+    started: AtomicU32,
+}
+
+/// What all backends of this process share.
+struct Shared {
+    program: PathBuf,
+    toolchain: Toolchain,
+    running: Running,
+}
+
+/// A backend that is being started.
+pub struct Preparation {
+    /// Ends with the backend.
+    pub task: JoinHandle<Outcome<Backend>>,
+    begun: Instant,
+    expected: Arc<Mutex<Option<Duration>>>,
+    compiling: Arc<Mutex<String>>,
+}
+
+impl Launcher {
+    /// For the notebooks of a clone.
+    pub fn new(checkout: Checkout, mark: Mark, log: Log) -> Arc<Self> {
+        let (shared, started) = (OnceCell::new(), AtomicU32::new(0));
+        Arc::new(Self { checkout, mark, log, shared, started })
+    }
+
+    /// Begins to start a backend.
+    pub fn begin(self: &Arc<Self>) -> Preparation {
+        let (expected, compiling) = (Arc::default(), Arc::default());
+        let task = Arc::clone(self).launch(Arc::clone(&expected), Arc::clone(&compiling));
+        Preparation { task: tokio::spawn(task), begun: Instant::now(), expected, compiling }
+    }
+
+    /// The directory in which the newest backend compiles, if there is one.
+    pub fn tree(&self) -> Option<PathBuf> {
+        let number = self.started.load(Ordering::Relaxed);
+        self.shared.get().map(|shared| Workspace::at(&shared.directory(number)).tree())
+    }
+
+    /// The file by which cells are asked to stop.
+    pub fn interrupt(&self) -> Option<PathBuf> {
+        self.shared.get().map(|shared| shared.running.join("interrupt"))
+    }
+
+    /// Makes the library in the program that runs the cells speak to this kernel.
+    pub async fn attach(&self, backend: &mut Backend) -> Outcome {
+        backend.execute(&dependency(self.checkout.root())).await?;
+        backend.execute(ATTACH).await
+    }
+
+    async fn launch(
+        self: Arc<Self>,
+        expected: Arc<Mutex<Option<Duration>>>,
+        compiling: Arc<Mutex<String>>,
+    ) -> Outcome<Backend> {
+        let begun = Instant::now();
+        let shared = self.shared.get_or_try_init(|| blocking(Shared::find)).await?;
+        *lock(&expected) = Some(shared.expected());
+        let number = self.started.fetch_add(1, Ordering::Relaxed) + 1;
+        let this = Arc::clone(&self);
+        let workspace = blocking(move || this.make_workspace(number)).await?;
+        let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
+        let log = self.log;
+        let listener = move |line: String| {
+            log.note(|| format!("backend: {line}"));
+            *lock(&compiling) = line;
+        };
+        let (program, tree) = (&shared.program, workspace.tree());
+        let variables = self.variables();
+        let running = &shared.running;
+        let mut backend = Backend::start(
+            &shared.toolchain,
+            running,
+            program,
+            &tree,
+            &folder,
+            &variables,
+            listener,
+        )
+        .await?;
+        self.log.note(|| "the backend answers".to_owned());
+        workspace.keep_versions(&self.checkout)?;
+        self.attach(&mut backend).await?;
+        self.log.note(|| "the library is loaded".to_owned());
+        backend.execute(WARM_UP).await?;
+        backend.execute(READY).await?;
+        self.log.note(|| "the backend is prepared".to_owned());
+        shared.took(begun.elapsed());
+        Ok(backend)
+    }
+
+    /// What the library has to know.
+    fn variables(&self) -> Vec<(&'static str, String)> {
+        let file = self.interrupt().into_iter();
+        let interrupt = file.map(|file| (protocol::INTERRUPT, file.display().to_string()));
+        interrupt.chain([(protocol::MARK, self.mark.as_str().to_owned())]).collect()
+    }
+
+    /// A directory of its own for each backend; that of the one before is of no use any more.
+    fn make_workspace(&self, number: u32) -> Outcome<Workspace> {
+        let Some(shared) = self.shared.get() else {
+            return Err(Failure::new("the kernel has no directory to work in"));
+        };
+        let _ = fs::remove_dir_all(shared.directory(number - 1));
+        let directory = shared.directory(number);
+        PrebuiltLibraries::of(&self.checkout, &shared.toolchain)
+            .copy_to(&shared.toolchain, &directory)?;
+        Workspace::for_kernel(&directory, &self.checkout)
+    }
+}
+
+impl Shared {
+    fn find() -> Outcome<Self> {
+        let cache = Cache::find()?;
+        let program = evcxr::require(&cache)?;
+        let toolchain = Toolchain::current(&cache)?;
+        let running = Running::new(&toolchain)?;
+        Ok(Self { program, toolchain, running })
+    }
+
+    fn directory(&self, number: u32) -> PathBuf {
+        self.running.join(&format!("kernel-{number}"))
+    }
+
+    /// As long as the last time.
+    fn expected(&self) -> Duration {
+        let noted = fs::read_to_string(self.toolchain.preparation());
+        let seconds = noted.ok().and_then(|text| text.trim().parse().ok());
+        seconds.map_or(EXPECTED, Duration::from_secs)
+    }
+
+    fn took(&self, time: Duration) {
+        let seconds = time.as_secs_f64().round().to_string();
+        // Only an estimate is lost if that fails.
+        let _ = write_if_different(&self.toolchain.preparation(), &seconds);
+    }
+}
+
+impl Preparation {
+    /// What a reader is told meanwhile, in one line.
+    pub fn describe(&self) -> String {
+        let Some(expected) = *lock(&self.expected) else {
+            return "preparing the library".to_owned();
+        };
+        let left = expected.as_secs_f64() - self.begun.elapsed().as_secs_f64();
+        if left >= 1.0 {
+            return format!("preparing the library, about {left:.0} s left");
+        }
+        let line = lock(&self.compiling).clone();
+        match line.trim() {
+            compiling if compiling.starts_with("Compiling") && left < -5.0 => format!(
+                "preparing the library takes minutes this time, because it has to be compiled: \
+                 {compiling} (`inorm lab` does that in advance)"
+            ),
+            _ => "preparing the library, a few seconds left".to_owned(),
+        }
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Outcome<T> + Send + 'static,
+) -> Outcome<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(Failure::new(format!("cannot start a backend: {error}"))))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

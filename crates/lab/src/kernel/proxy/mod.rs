@@ -1,0 +1,36 @@
+//! A thin Jupyter kernel in front of an unmodified Rust kernel, the *backend*.
+//!
+//! It answers as soon as its ports are bound, while the backend is still being prepared. Cells
+//! that come early wait, with one line that says for what. After that it passes messages on, and
+//! adds what the backend lacks: output that changes in place, an interrupt that keeps variables,
+//! a panic that is an error, a new backend when one dies.
+//!
+//! | module | what |
+//! | --- | --- |
+//! | `serve` | a kernel from its start to its end |
+//! | `session` | one request after the other, and what happens between them |
+//! | `session_state` | what is answered without the backend |
+//! | `launch` | how the backend comes to be |
+//! | `cell` | one cell, from the request to `idle` |
+//! | `cell_error` | errors, in words for the reader |
+//! | `compiled` | a cell as the backend compiled it |
+//! | `stream`, `reply` | printed text; what a client is told when a cell is over |
+//! | `source`, `history` | what a cell's code shows; the cells so far |
+//! | `front`, `log` | the five sockets that the client sees; what `--verbose` shows |
+
+mod cell;
+mod cell_error;
+mod compiled;
+mod front;
+mod history;
+mod launch;
+mod log;
+mod reply;
+mod serve;
+mod session;
+mod session_state;
+mod source;
+mod stream;
+
+pub use log::Log;
+pub use serve::serve;

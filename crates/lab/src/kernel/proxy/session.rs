@@ -1,0 +1,380 @@
+//! One request after the other, and what happens between them.
+
+use super::cell::{Cell, Ended};
+use super::cell_error::CellError;
+use super::front::{Client, Requests};
+use super::launch::{Launcher, Preparation};
+use super::log::Log;
+use super::reply;
+use super::session_state::SessionState;
+use super::source;
+use crate::checkout::Checkout;
+use crate::kernel::backend::{Backend, Event};
+use crate::kernel::secret::random_hex;
+use crate::kernel::wire;
+use inorm_core::protocol::Mark;
+use inorm_core::{Failure, Outcome, say};
+use jupyter_protocol::JupyterMessage;
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+/// How often the line is renewed that says how long the reader has to wait.
+const NEWS: Duration = Duration::from_millis(500);
+
+/// Cells that were sent together with one that fails may still be on their way.
+const ON_THEIR_WAY: Duration = Duration::from_millis(20);
+
+/// The conversation with the clients of one notebook.
+pub struct Session {
+    client: Client,
+    state: SessionState,
+    queue: UnboundedReceiver<JupyterMessage>,
+    stdin: UnboundedReceiver<JupyterMessage>,
+    interrupts: UnboundedReceiver<()>,
+    launcher: Arc<Launcher>,
+    backend: BackendState,
+    mark: Mark,
+    count: u32,
+    log: Log,
+}
+
+/// How far the backend is.
+enum BackendState {
+    Preparing(Preparation),
+    Ready(Box<Backend>),
+    /// It does not come up; why.
+    Failed(String),
+}
+
+impl Session {
+    /// Begins to prepare the backend, and to answer.
+    pub fn new(client: Client, requests: Requests, checkout: Checkout, log: Log) -> Self {
+        client.status("starting", None);
+        let mark = Mark::new(&random_hex::<8>());
+        let launcher = Launcher::new(checkout, mark.clone(), log);
+        let state = SessionState::default();
+        let (sender, interrupts) = unbounded_channel();
+        tokio::spawn(control(client.clone(), state.clone(), requests.control, sender));
+        let queue = forward(client.clone(), state.clone(), requests.shell);
+        let backend = BackendState::Preparing(launcher.begin());
+        let stdin = requests.stdin;
+        Self { client, state, queue, stdin, interrupts, launcher, backend, mark, count: 0, log }
+    }
+
+    /// Serves until nobody can ask any more.
+    pub async fn run(mut self) {
+        loop {
+            tokio::select! {
+                request = self.queue.recv() => match request {
+                    Some(request) => self.handle(&request).await,
+                    None => return,
+                },
+                event = self.backend.next() => self.between_requests(event),
+            }
+        }
+    }
+
+    async fn handle(&mut self, request: &JupyterMessage) {
+        self.state.begin(request);
+        self.client.status("busy", Some(request));
+        match request.header.msg_type.as_str() {
+            "execute_request" => self.execute(request).await,
+            "complete_request" | "inspect_request" => self.ask(request).await,
+            "comm_open" | "comm_msg" | "comm_close" => {
+                if let BackendState::Ready(backend) = &mut self.backend {
+                    let _ = backend.send(request).await;
+                }
+            }
+            other => self.log.note(|| format!("{other} is not supported")),
+        }
+        self.state.end();
+        self.client.status("idle", Some(request));
+    }
+
+    async fn execute(&mut self, request: &JupyterMessage) {
+        let silent = wire::switch(request, "silent", false);
+        self.announce(request, silent);
+        match self.execute_when_prepared(request, silent).await {
+            Ok(()) => {
+                let values = self.expressions(request).await;
+                self.client.reply(request, reply::ok(self.count, values));
+            }
+            Err(error) => self.fail(request, &error).await,
+        }
+    }
+
+    /// Counts the cell, and tells all clients what is executed.
+    fn announce(&mut self, request: &JupyterMessage, silent: bool) {
+        let code = wire::text(request, "code");
+        if !silent && wire::switch(request, "store_history", true) {
+            self.count += 1;
+            self.state.remember(self.count, code);
+        }
+        if !silent {
+            let content = json!({"code": code, "execution_count": self.count});
+            self.client.publish("execute_input", content, Some(request));
+        }
+    }
+
+    async fn execute_when_prepared(
+        &mut self,
+        request: &JupyterMessage,
+        silent: bool,
+    ) -> Result<(), CellError> {
+        // An interrupt that came when nothing ran.
+        while self.interrupts.try_recv().is_ok() {}
+        self.wait_until_prepared(request).await?;
+        match wire::text(request, "code").trim().is_empty() {
+            true => Ok(()),
+            false => self.run_cell(request, silent).await.map_or(Ok(()), Err),
+        }
+    }
+
+    /// Says what went wrong; cells that were already sent are not executed, unless the client wants
+    /// them to be.
+    async fn fail(&mut self, request: &JupyterMessage, error: &CellError) {
+        self.client.publish("error", error.content(), Some(request));
+        let content = reply::error(self.count, error);
+        match wire::switch(request, "stop_on_error", true) {
+            true => self.abort_others(request, content).await,
+            false => self.client.reply(request, content),
+        }
+    }
+
+    /// Shows how long it will take, if it takes long.
+    async fn wait_until_prepared(&mut self, request: &JupyterMessage) -> Result<(), CellError> {
+        let id = format!("{}-preparation-{}", self.mark.as_str(), request.header.msg_id);
+        let mut shown = None;
+        while let BackendState::Preparing(preparation) = &self.backend {
+            let news = preparation.describe();
+            if shown.as_ref() != Some(&news) {
+                let kind = if shown.is_none() { "display_data" } else { "update_display_data" };
+                let content = json!({"data": {"text/plain": news}, "metadata": {},
+                    "transient": {"display_id": id}});
+                self.client.publish(kind, content, Some(request));
+                shown = Some(news);
+            }
+            tokio::select! {
+                event = self.backend.next() => self.between_requests(event),
+                Some(()) = self.interrupts.recv() => {
+                    self.clear(request);
+                    return Err(CellError::not_begun());
+                }
+                () = tokio::time::sleep(NEWS) => {}
+            }
+        }
+        if shown.is_some() {
+            self.clear(request);
+        }
+        match &self.backend {
+            BackendState::Failed(why) => {
+                let error = CellError::backend(why, false);
+                // The next cell tries again: the reader may have removed the cause.
+                self.prepare();
+                Err(error)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn clear(&self, request: &JupyterMessage) {
+        self.client.publish("clear_output", json!({"wait": false}), Some(request));
+    }
+
+    async fn run_cell(&mut self, request: &JupyterMessage, silent: bool) -> Option<CellError> {
+        let BackendState::Ready(backend) = &mut self.backend else { return None };
+        let interrupt = self.launcher.interrupt()?;
+        let cell = Cell {
+            client: &self.client,
+            request,
+            count: self.count,
+            silent,
+            mark: &self.mark,
+            interrupt: &interrupt,
+            tree: self.launcher.tree(),
+        };
+        let ended: Ended = cell.run(backend, &mut self.stdin, &mut self.interrupts).await;
+        let code = wire::text(request, "code");
+        let cleared = source::has_command(code, ":clear");
+        if let Some(how) = &ended.backend_ended {
+            self.log.note(|| how.clone());
+            self.prepare();
+        } else if ended.program_restarted || cleared || source::has_command(code, ":restart") {
+            let BackendState::Ready(backend) = &mut self.backend else { return ended.error };
+            if let Err(failure) = self.launcher.attach(backend).await {
+                self.log.note(|| failure.to_string());
+            }
+        }
+        ended.error
+    }
+
+    /// Values that a client asks for together with a cell.
+    async fn expressions(&mut self, request: &JupyterMessage) -> Value {
+        let mut values = Map::new();
+        let asked = wire::content(request)["user_expressions"].as_object();
+        for (name, code) in asked.into_iter().flatten() {
+            let BackendState::Ready(backend) = &mut self.backend else { break };
+            let value = match backend.evaluate(code.as_str().unwrap_or_default()).await {
+                Ok(evaluated) if evaluated.errors.is_empty() => reply::expression(evaluated.data),
+                Ok(evaluated) => {
+                    reply::failed_expression(&CellError::compilation(&evaluated.errors, 0))
+                }
+                Err(failure) => {
+                    reply::failed_expression(&CellError::backend(&failure.to_string(), false))
+                }
+            };
+            values.insert(name.clone(), value);
+        }
+        Value::Object(values)
+    }
+
+    /// After an error the cells that were already sent are not executed.
+    async fn abort_others(&mut self, request: &JupyterMessage, content: Value) {
+        tokio::time::sleep(ON_THEIR_WAY).await;
+        let (mut aborted, mut kept) = (Vec::new(), Vec::new());
+        while let Ok(next) = self.queue.try_recv() {
+            match next.header.msg_type.as_str() {
+                "execute_request" => aborted.push(next),
+                _ => kept.push(next),
+            }
+        }
+        self.client.reply(request, content);
+        self.state.end();
+        self.client.status("idle", Some(request));
+        for other in &aborted {
+            self.client.status("busy", Some(other));
+            self.client.reply(other, reply::aborted(self.count));
+            self.client.status("idle", Some(other));
+        }
+        for other in &kept {
+            Box::pin(self.handle(other)).await;
+        }
+    }
+
+    /// A question about code: the backend answers it.
+    async fn ask(&mut self, request: &JupyterMessage) {
+        let BackendState::Ready(backend) = &mut self.backend else { return };
+        if backend.send(request).await.is_err() {
+            return;
+        }
+        let (mut reply, mut idle) = (None, false);
+        while reply.is_none() || !idle {
+            match backend.next().await {
+                Event::Ended(how) => return self.between_requests(Some(Event::Ended(how))),
+                Event::Reply(message) if wire::belongs(&message, request) => {
+                    reply = Some(wire::content(&message).clone());
+                }
+                Event::Broadcast(message) if wire::belongs(&message, request) => {
+                    idle |= wire::text(&message, "execution_state") == "idle";
+                }
+                Event::Broadcast(message) => self.client.pass_on(message),
+                Event::Reply(_) | Event::Question(_) => {}
+            }
+        }
+        self.client.reply(request, reply.unwrap_or_default());
+    }
+
+    fn between_requests(&mut self, event: Option<Event>) {
+        match event {
+            None => {
+                self.state.set_prepared(matches!(self.backend, BackendState::Ready(_)));
+                if let BackendState::Failed(why) = &self.backend {
+                    say(format_args!("inorm kernel: {why}"));
+                }
+            }
+            Some(Event::Ended(how)) => {
+                say(format_args!("inorm kernel: {how}; a new one is being prepared"));
+                self.prepare();
+            }
+            // Late output of the last cell, or what an extension of the client talks about.
+            Some(Event::Broadcast(message)) if is_output(&message) && !self.is_hidden(&message) => {
+                self.client.pass_on(message);
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn is_hidden(&self, message: &JupyterMessage) -> bool {
+        self.mark.read(wire::text(message, "text")).is_some()
+    }
+
+    fn prepare(&mut self) {
+        self.state.set_prepared(false);
+        self.backend = BackendState::Preparing(self.launcher.begin());
+    }
+}
+
+impl BackendState {
+    /// What the backend says next; nothing if only its state has changed.
+    async fn next(&mut self) -> Option<Event> {
+        match self {
+            Self::Ready(backend) => Some(backend.next().await),
+            Self::Failed(_) => std::future::pending().await,
+            Self::Preparing(preparation) => {
+                let prepared: Outcome<Backend> = match (&mut preparation.task).await {
+                    Ok(prepared) => prepared,
+                    Err(error) => Err(Failure::new(error.to_string())),
+                };
+                *self = match prepared {
+                    Ok(backend) => Self::Ready(Box::new(backend)),
+                    Err(failure) => Self::Failed(failure.to_string()),
+                };
+                None
+            }
+        }
+    }
+}
+
+fn is_output(message: &JupyterMessage) -> bool {
+    matches!(message.header.msg_type.as_str(), "stream" | "comm_msg" | "comm_close" | "comm_open")
+}
+
+/// Answers what can be answered at once, and queues the rest.
+fn forward(
+    client: Client,
+    state: SessionState,
+    mut requests: UnboundedReceiver<JupyterMessage>,
+) -> UnboundedReceiver<JupyterMessage> {
+    let (sender, queue) = unbounded_channel();
+    tokio::spawn(async move {
+        while let Some(request) = requests.recv().await {
+            if let Some(request) = state.answer(&client, request)
+                && sender.send(request).is_err()
+            {
+                return;
+            }
+        }
+    });
+    queue
+}
+
+/// What does not wait for the cell that runs.
+async fn control(
+    client: Client,
+    state: SessionState,
+    mut requests: UnboundedReceiver<JupyterMessage>,
+    interrupts: tokio::sync::mpsc::UnboundedSender<()>,
+) {
+    while let Some(request) = requests.recv().await {
+        match request.header.msg_type.as_str() {
+            "interrupt_request" => {
+                let _ = interrupts.send(());
+                client.reply(&request, json!({"status": "ok"}));
+            }
+            "shutdown_request" => {
+                let restart = wire::switch(&request, "restart", false);
+                let content = json!({"status": "ok", "restart": restart});
+                client.publish("shutdown_reply", content.clone(), Some(&request));
+                client.reply(&request, content);
+                client.flush().await;
+                // The sockets write on tasks of their own.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                // All that was started is ended by the reaper, as after any other end.
+                std::process::exit(0);
+            }
+            _ => drop(state.answer(&client, request)),
+        }
+    }
+}

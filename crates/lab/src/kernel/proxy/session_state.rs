@@ -1,0 +1,112 @@
+//! What the kernel answers at once, whatever the backend is doing.
+
+use super::front::Client;
+use super::history::History;
+use super::source;
+use crate::compilation::EVCXR_VERSION;
+use crate::kernel::wire;
+use jupyter_protocol::JupyterMessage;
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What all tasks of a session know.
+#[derive(Clone, Default)]
+pub struct SessionState {
+    inner: Arc<Mutex<Inner>>,
+}
+
+#[derive(Default)]
+struct Inner {
+    history: History,
+    active: Option<JupyterMessage>,
+    prepared: bool,
+}
+
+impl SessionState {
+    /// Notes which request is being worked on.
+    pub fn begin(&self, request: &JupyterMessage) {
+        self.lock().active = Some(request.clone());
+    }
+
+    /// Notes that none is.
+    pub fn end(&self) {
+        self.lock().active = None;
+    }
+
+    /// Notes whether there is a backend to ask.
+    pub fn set_prepared(&self, prepared: bool) {
+        self.lock().prepared = prepared;
+    }
+
+    /// Keeps a cell for those who ask what was executed.
+    pub fn remember(&self, count: u32, code: &str) {
+        self.lock().history.push(count, code);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Answers a request if that needs no backend; else gives it back.
+    pub fn answer(&self, client: &Client, request: JupyterMessage) -> Option<JupyterMessage> {
+        let (reply, active) = {
+            let inner = self.lock();
+            (inner.reply(&request), inner.active.clone())
+        };
+        let Some(reply) = reply else { return Some(request) };
+        client.status("busy", Some(&request));
+        client.reply(&request, reply);
+        client.status("idle", Some(&request));
+        if active.is_some() {
+            // To clients the last status counts, and a cell is still running.
+            client.status("busy", active.as_ref());
+        }
+        None
+    }
+}
+
+impl Inner {
+    fn reply(&self, request: &JupyterMessage) -> Option<Value> {
+        Some(match request.header.msg_type.as_str() {
+            "kernel_info_request" => kernel_info(),
+            "comm_info_request" => json!({"status": "ok", "comms": {}}),
+            "is_complete_request" => source::is_complete(wire::text(request, "code")),
+            "history_request" => self.history.reply(wire::content(request)),
+            // A reader who types does not wait for a library to be loaded.
+            "complete_request" if !self.prepared => {
+                let position = wire::content(request)["cursor_pos"].clone();
+                json!({"status": "ok", "matches": [], "metadata": {},
+                    "cursor_start": position.clone(), "cursor_end": position})
+            }
+            "inspect_request" if !self.prepared => {
+                json!({"status": "ok", "found": false, "data": {}, "metadata": {}})
+            }
+            _ => return None,
+        })
+    }
+}
+
+fn kernel_info() -> Value {
+    let version = env!("CARGO_PKG_VERSION");
+    json!({
+        "status": "ok",
+        "protocol_version": "5.3",
+        "implementation": "inorm",
+        "implementation_version": version,
+        "language_info": {
+            "name": "Rust",
+            "version": "",
+            "mimetype": "text/rust",
+            "file_extension": ".rs",
+            "pygments_lexer": "rust",
+            "codemirror_mode": "rust",
+        },
+        "banner": format!("Rust (inorm {version}, with evcxr {EVCXR_VERSION})"),
+        "help_links": [
+            {"text": "The standard library", "url": "https://doc.rust-lang.org/stable/std/"},
+            {"text": "The notebook's commands", "url":
+                "https://github.com/evcxr/evcxr/blob/main/COMMON.md"},
+        ],
+        "supported_features": [],
+    })
+}

@@ -1,0 +1,110 @@
+//! The end of everything that a kernel has started, in whatever way the kernel itself ends.
+//!
+//! A kernel can be killed at any moment. A small second process, the reaper, waits for that, ends
+//! what the kernel has started, and removes its directory.
+
+use inorm_core::{Failure, Outcome};
+use rustix::process::{Pid, Signal, kill_process_group};
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{self, BufRead, Write};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// The second process, as the kernel sees it.
+#[derive(Clone, Debug)]
+pub struct Reaper(Arc<Mutex<ChildStdin>>);
+
+impl Reaper {
+    /// Starts it; it will remove `directory`.
+    pub fn start(directory: &Path) -> io::Result<Self> {
+        let mut child = Command::new(this_program()?)
+            .arg("reaper")
+            .arg(directory)
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        let input = child.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        Ok(Self(Arc::new(Mutex::new(input))))
+    }
+
+    /// Starts a command whose whole process group will not outlive the value beside it, nor this
+    /// process.
+    pub fn spawn(&self, command: &mut Command) -> io::Result<(Child, Group)> {
+        let child = command.process_group(0).spawn()?;
+        let group = Group { number: child.id() as i32, reaper: self.clone() };
+        self.tell(group.number)?;
+        Ok((child, group))
+    }
+
+    /// A group to remember, or with its sign changed, to forget.
+    fn tell(&self, group: i32) -> io::Result<()> {
+        let mut input = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        input.write_all(format!("{group}\n").as_bytes())
+    }
+}
+
+/// A process group that ends with this value.
+#[derive(Debug)]
+pub struct Group {
+    number: i32,
+    reaper: Reaper,
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        end(self.number);
+        // Hours later the number may be that of an unrelated group.
+        let _ = self.reaper.tell(-self.number);
+    }
+}
+
+/// This program, even if another build has taken its place meanwhile.
+pub fn this_program() -> io::Result<PathBuf> {
+    match cfg!(target_os = "linux") {
+        true => Ok(PathBuf::from("/proc/self/exe")),
+        false => std::env::current_exe(),
+    }
+}
+
+/// What the second process does: learns the process groups on its standard input, and when that
+/// closes, because the kernel has ended, ends them and removes the directory.
+pub fn reap(directory: &Path) -> Outcome {
+    let mut groups = BTreeSet::new();
+    let lines = io::stdin().lock().lines().map_while(Result::ok);
+    for group in lines.filter_map(|line| line.trim().parse::<i32>().ok()) {
+        match group > 0 {
+            true => groups.insert(group),
+            false => groups.remove(&-group),
+        };
+    }
+    groups.into_iter().for_each(end);
+    remove(directory)
+}
+
+/// Kills every process of a group.
+fn end(group: i32) {
+    if let Some(group) = Pid::from_raw(group) {
+        // One that is gone already is no harm.
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+}
+
+/// Processes that are being killed may still create files: a few tries.
+fn remove(directory: &Path) -> Outcome {
+    let mut result = fs::remove_dir_all(directory);
+    for _ in 0..50 {
+        match &result {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {}
+            _ => return Ok(()),
+        }
+        std::thread::sleep(Duration::from_millis(100));
+        result = fs::remove_dir_all(directory);
+    }
+    result.map_err(|error| Failure::io("remove", directory, &error))
+}

@@ -1,0 +1,52 @@
+//! How JupyterLab learns of the kernel.
+
+use crate::checkout::Checkout;
+use crate::kernel::this_program;
+use inorm_core::files::{write_if_different, write_program};
+use inorm_core::{Failure, Outcome};
+use std::fs;
+
+/// The name of the kernel, in notebooks and in JupyterLab's lists.
+const DISPLAY_NAME: &str = "Rust (inorm)";
+
+/// No news and no advertisement of updates: the versions are pinned.
+const SETTINGS: &str = r#"{
+  "@jupyterlab/apputils-extension:notification": {
+    "fetchNews": "false",
+    "checkForUpdates": false,
+    "doNotDisturbMode": true
+  }
+}
+"#;
+
+/// Writes the kernelspec into the environment, with a copy of this program that stays as it is
+/// when the project is rebuilt under a running kernel.
+pub fn write(checkout: &Checkout) -> Outcome {
+    let share = checkout.environment().join("share/jupyter");
+    let directory = share.join("kernels/inorm");
+    let program = directory.join("inorm");
+    fs::create_dir_all(&directory).map_err(|error| Failure::io("create", &directory, &error))?;
+    let this = this_program().and_then(fs::read);
+    let this = this.map_err(|error| Failure::new(format!("cannot read this program: {error}")))?;
+    write_program(&program, this)?;
+    let kernel = serde_json::json!({
+        "argv": [
+            program, "kernel", "--checkout", checkout.root(),
+            "--connection-file", "{connection_file}",
+        ],
+        "display_name": DISPLAY_NAME,
+        "language": "rust",
+        "interrupt_mode": "message",
+    });
+    write_if_different(&directory.join("kernel.json"), &format!("{kernel:#}\n"))?;
+    for (name, image) in [
+        ("logo-svg.svg", include_bytes!("logo.svg").as_slice()),
+        ("logo-64x64.png", include_bytes!("logo-64x64.png")),
+        ("logo-32x32.png", include_bytes!("logo-32x32.png")),
+    ] {
+        let path = directory.join(name);
+        write_if_different(&path, image)?;
+    }
+    write_if_different(&share.join("lab/settings/overrides.json"), SETTINGS)?;
+    Ok(())
+}

@@ -1,0 +1,65 @@
+//! `inorm lab`: everything that a reader needs, then JupyterLab.
+
+use crate::checkout::Checkout;
+use crate::{jupyter, notebooks, set_up};
+use inorm_core::{Failure, Outcome};
+use std::path::PathBuf;
+
+/// What to do once everything is ready.
+#[derive(clap::Args)]
+pub struct Lab {
+    /// Do not open a browser.
+    #[arg(long)]
+    no_browser: bool,
+    /// The port of 127.0.0.1 to listen on; from 8888 the first free one if not given.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    port: Option<u16>,
+    /// Execute these notebooks in place instead of opening JupyterLab.
+    #[arg(long, value_name = "NOTEBOOK", num_args = 0.., conflicts_with_all = ["no_browser", "port"])]
+    run: Option<Vec<PathBuf>>,
+    /// With --run: all notebooks of the book.
+    #[arg(long, requires = "run")]
+    all: bool,
+    /// With --run: write the results to this folder and leave the notebooks as they are.
+    #[arg(long, value_name = "DIR", requires = "run")]
+    into: Option<PathBuf>,
+    /// Only prepare everything.
+    #[arg(long, conflicts_with_all = ["no_browser", "port", "run"])]
+    prepare: bool,
+}
+
+/// Sets up what is missing, then opens JupyterLab or executes notebooks.
+pub fn run(lab: Lab) -> Outcome {
+    let checkout = Checkout::find()?;
+    let notebooks = lab.notebooks(&checkout)?;
+    let port = jupyter::free_port(lab.port)?;
+    set_up::prepare(&checkout)?;
+    match notebooks {
+        Some(notebooks) => jupyter::execute(&checkout, &notebooks, lab.into.as_ref()),
+        None if lab.prepare => Ok(()),
+        None => jupyter::open(&checkout, port, !lab.no_browser),
+    }
+}
+
+impl Lab {
+    /// The notebooks to execute, if that is what was asked for.
+    fn notebooks(&self, checkout: &Checkout) -> Outcome<Option<Vec<PathBuf>>> {
+        let Some(named) = &self.run else { return Ok(None) };
+        match (self.all, named.is_empty()) {
+            (true, true) => return notebooks::all(&checkout.notebooks()).map(Some),
+            (false, false) => {}
+            _ => {
+                return Err(Failure::Usage(
+                    "--run needs either the notebooks to execute or --all".to_owned(),
+                ));
+            }
+        }
+        match named.iter().find(|path| !path.is_file()) {
+            None => Ok(Some(named.clone())),
+            Some(path) => Err(Failure::Usage(format!(
+                "there is no notebook {}; the book's are in notebooks/",
+                path.display()
+            ))),
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! The book as a reader sees it: JupyterLab in a browser, notebooks run from the menu.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The first chapter, and the one that trains most. Every chapter is executed without a browser
+/// by the notebooks' own tests; here it is the display that is tested, and they show all of it.
+const OPENED: [&str; 2] = ["00_start_here.ipynb", "05_grad_norm.ipynb"];
+
+#[test]
+#[ignore = "needs `inorm lab --prepare`, python/requirements-test.txt and Chromium"]
+fn tables_and_figures_are_visible() {
+    let notebooks = OPENED.map(|name| checkout().join("notebooks").join(name));
+    look("browser.py", [program(), checkout(), pictures("browser")].into_iter().chain(notebooks));
+}
+
+#[test]
+#[ignore = "needs `inorm lab --prepare`, python/requirements-test.txt and Chromium"]
+fn a_reader_sees_what_moves_and_can_stop_it() {
+    look("live.py", [program(), checkout(), pictures("browser")]);
+}
+
+#[test]
+#[ignore = "needs `inorm lab --prepare`, python/requirements-test.txt and Chromium"]
+fn the_rendered_book_fits_its_screens_and_its_links_lead_somewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let book = Command::new(program())
+        .args(["book", "--into"])
+        .arg(folder.path())
+        .current_dir(checkout())
+        .status()
+        .unwrap();
+    assert!(book.success());
+    look("book.py", [folder.path().to_path_buf(), pictures("book")]);
+}
+
+/// Runs a script of this folder; what it says last is what the test fails with.
+fn look(script: &str, arguments: impl IntoIterator<Item = PathBuf>) {
+    let output = Command::new(checkout().join(".venv/bin/python"))
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(script))
+        .args(arguments)
+        .output()
+        .unwrap();
+    std::io::stdout().write_all(&output.stdout).unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let last: Vec<&str> = errors.lines().rev().take(12).collect();
+    let last: Vec<&str> = last.into_iter().rev().collect();
+    assert!(output.status.success(), "{script} says\n{}", last.join("\n"));
+}
+
+fn program() -> PathBuf {
+    env!("CARGO_BIN_EXE_inorm").into()
+}
+
+fn checkout() -> PathBuf {
+    inorm_core::files::repository().into()
+}
+
+fn pictures(folder: &str) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder)
+}

@@ -1,0 +1,35 @@
+//! Faults of the command line itself, and of who reads what it prints.
+
+use crate::program::{assert_usage, inorm, run};
+use std::{io::Read, process::Stdio};
+
+#[test]
+fn a_wrong_command_line_is_one_line_and_code_2() {
+    assert_usage(&["dance"], "dance");
+    assert_usage(&["lab", "--port", "0"], "--port");
+    assert_usage(&["lab", "--port", "70000"], "70000");
+    assert_usage(&["lab", "--run"], "--all");
+    assert_usage(&["lab", "--run", "no-such.ipynb"], "no-such.ipynb");
+    assert_usage(&["lab", "--all"], "--run");
+    assert_usage(&["lab", "--run", "--all", "--port", "9000"], "--port");
+    assert_usage(&["data", "burn"], "burn");
+    assert_usage(&["kernel"], "--connection-file");
+}
+
+#[test]
+fn help_is_not_a_fault() {
+    for arguments in [&["--help"][..], &["lab", "--help"], &["--version"]] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert!(!output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_fault() {
+    let mut child = inorm().arg("doctor").stdout(Stdio::piped()).spawn().unwrap();
+    let mut first = [0; 1];
+    let _ = child.stdout.take().unwrap().read(&mut first);
+    let output = child.wait_with_output().unwrap();
+    assert!(!String::from_utf8_lossy(&output.stderr).contains("panicked"));
+}

@@ -1,0 +1,49 @@
+//! The kernel as Jupyter's clients see it; the tests themselves are in Python.
+
+use std::path::Path;
+use std::process::Command;
+
+/// Runs the tests `suite` of a script of this folder.
+fn run(script: &str, suite: &str) {
+    let clone = inorm_core::files::repository();
+    let program = env!("CARGO_BIN_EXE_inorm");
+    let prepared = Command::new(program).args(["lab", "--prepare"]).current_dir(clone).status();
+    assert!(prepared.unwrap().success());
+    let python = clone.join(".venv/bin/python");
+    let mut test = Command::new(python);
+    test.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(script))
+        .args([clone.as_os_str(), suite.as_ref()]);
+    // The environment's own kernels and no others.
+    test.env("JUPYTER_PATH", clone.join(".venv/share/jupyter"));
+    assert!(test.status().unwrap().success());
+}
+
+#[test]
+#[ignore = "needs `inorm lab --prepare` and python/requirements-test.txt"]
+fn it_passes_the_suite_of_the_protocol() {
+    run("kernel.py", "Protocol");
+}
+
+#[test]
+#[ignore = "needs `inorm lab --prepare` and python/requirements-test.txt"]
+fn it_does_what_a_reader_expects() {
+    run("kernel.py", "Session");
+}
+
+#[test]
+#[ignore = "needs `inorm lab --prepare` and python/requirements-test.txt"]
+fn it_leaves_nothing_however_it_ends() {
+    run("kernel.py", "Ends");
+}
+
+#[test]
+#[ignore = "needs `inorm lab --prepare` and python/requirements-test.txt"]
+fn other_clients_than_jupyterlab_execute_cells() {
+    run("clients.py", "Clients");
+}
+
+#[test]
+#[ignore = "needs `inorm lab --prepare` and python/requirements-test.txt"]
+fn a_notebook_runs_under_a_plain_rust_kernel_too() {
+    run("clients.py", "StockKernel");
+}

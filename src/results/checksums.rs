@@ -1,0 +1,140 @@
+//! Tables as files, with checksums beside them.
+
+use crate::{Error, Result, files};
+use polars::prelude::{DataFrame, ParquetReader, ParquetWriter, SerReader};
+use std::{fs, io::Cursor, path::Path};
+
+/// The file beside tables that says whether they are whole, as `sha256sum` writes it.
+const CHECKSUMS: &str = "SHA256SUMS";
+
+/// Stands before the checksum that a table had before it was replaced. `sha256sum -c` ignores it.
+const REPLACED: &str = "# replaced: ";
+
+/// The line of a file in [`CHECKSUMS`].
+fn line(name: &str, bytes: &[u8]) -> String {
+    format!("{}  {name}", files::sha256(bytes))
+}
+
+/// Writes tables, the first first.
+///
+/// An interruption leaves some of them as they were and the others new, each whole: their
+/// checksums are written before them, and are kept beside those of the tables that they replace.
+///
+/// # Errors
+/// If one cannot be written whole; then what was there before still is.
+pub(super) fn write_tables(folder: &Path, tables: [(&str, &mut DataFrame); 3]) -> Result<()> {
+    let mut files = Vec::new();
+    let mut checksums = String::new();
+    for (name, table) in tables {
+        // In memory first: polars hides what the operating system says when a disk is full.
+        let mut bytes = Vec::new();
+        ParquetWriter::new(&mut bytes).finish(table)?;
+        if let Ok(before) = verified(folder, name) {
+            checksums += &format!("{REPLACED}{}\n", line(name, &before));
+        }
+        checksums += &format!("{}\n", line(name, &bytes));
+        files.push((name, bytes));
+    }
+    files::write(&folder.join(CHECKSUMS), checksums.as_bytes())?;
+    files.iter().try_for_each(|(name, bytes)| files::write(&folder.join(name), bytes))
+}
+
+/// Reads a table.
+///
+/// # Errors
+/// If the file is not the one that the checksums beside it are of. It is not parsed then: the
+/// reader of Parquet may panic, or ask for any amount of memory.
+pub(super) fn read_table(folder: &Path, name: &str) -> Result<DataFrame> {
+    Ok(ParquetReader::new(Cursor::new(verified(folder, name)?)).finish()?)
+}
+
+/// The bytes of a table that is whole.
+fn verified(folder: &Path, name: &str) -> Result<Vec<u8>> {
+    let read = |path: &Path| fs::read(path).map_err(|e| Error::io("read", path, e));
+    let path = folder.join(name);
+    let bytes = read(&path)?;
+    // Read after the table: whoever replaces it has written them before.
+    let checksums = read(&folder.join(CHECKSUMS))?;
+    let expected = line(name, &bytes);
+    let whole = String::from_utf8_lossy(&checksums)
+        .lines()
+        .any(|line| line.strip_prefix(REPLACED).unwrap_or(line) == expected);
+    whole.then_some(bytes).ok_or_else(|| {
+        Error::malformed(
+            path,
+            format!("is cut short or damaged: {CHECKSUMS} beside it is of another file"),
+            format!(
+                "the table that `inorm sweep merge` wrote; \
+                 `sha256sum *.parquet > {CHECKSUMS}` there accepts the files as they are"
+            ),
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use polars::prelude::df;
+
+    const NAMES: [&str; 3] = ["a.parquet", "b.parquet", "c.parquet"];
+
+    fn write(folder: &Path, number: i32) {
+        let mut tables = [0, 1, 2].map(|k| df!("n" => [number, k]).unwrap());
+        let [a, b, c] = &mut tables;
+        write_tables(folder, [(NAMES[0], a), (NAMES[1], b), (NAMES[2], c)]).unwrap();
+    }
+
+    fn number(folder: &Path, name: &str) -> Result<i32> {
+        let table = read_table(folder, name)?;
+        Ok(table.column("n")?.i32()?.get(0).unwrap())
+    }
+
+    #[test]
+    fn any_changed_byte_is_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), 1);
+        let path = folder.path().join(NAMES[0]);
+        let whole = fs::read(&path).unwrap();
+        for k in 0..whole.len() {
+            let mut damaged = whole.clone();
+            damaged[k] ^= 1;
+            for damaged in [&damaged, &whole[..k]] {
+                fs::write(&path, damaged).unwrap();
+                let message = number(folder.path(), NAMES[0]).unwrap_err().to_string();
+                assert!(message.contains("damaged") && message.contains("sha256sum"), "{message}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_interruption_leaves_whole_tables() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        write(folder, 1);
+        let before = NAMES.map(|name| fs::read(folder.join(name)).unwrap());
+        for replaced in 0..=3 {
+            write(folder, 2);
+            for (name, bytes) in NAMES.iter().zip(&before).skip(replaced) {
+                fs::write(folder.join(name), bytes).unwrap();
+            }
+            let found = NAMES.map(|name| number(folder, name).unwrap());
+            let expected = [0, 1, 2].map(|k| if k < replaced { 2 } else { 1 });
+            assert_eq!(found, expected);
+            // The next one knows both, too.
+            write(folder, 3);
+            assert_eq!(NAMES.map(|name| number(folder, name).unwrap()), [3; 3]);
+            write(folder, 1);
+        }
+    }
+
+    #[test]
+    fn sha256sum_agrees() {
+        let folder = tempfile::tempdir().unwrap();
+        for number in [1, 2] {
+            write(folder.path(), number);
+            let mut check = std::process::Command::new("sha256sum");
+            let output = check.args(["-c", CHECKSUMS]).current_dir(folder.path()).output().unwrap();
+            assert!(output.status.success(), "{output:?}");
+        }
+    }
+}

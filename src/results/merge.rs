@@ -1,0 +1,110 @@
+//! Results of several places, in the tables of one.
+
+use super::{EpochRow, MeasurementRow, Rows, RunRow, Tables, schema::check_schema};
+use crate::{Error, Result, files::Lock};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    path::{Path, PathBuf},
+};
+
+/// What [`merge`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Merged {
+    /// Runs that were not in the tables before.
+    pub added: usize,
+    /// Runs that are in them now.
+    pub runs: usize,
+}
+
+/// Adds `results`, each with the place that they are from, to the tables in the folder `into`.
+/// Later ones win over earlier ones of the same run. Several may do so at once.
+///
+/// # Errors
+/// If there are none, there or here; or the rows are of different schemas or images: no table is
+/// written then.
+pub fn merge(results: Vec<(PathBuf, Rows)>, into: &Path) -> Result<Merged> {
+    let mut all = Merging::default();
+    for (place, rows) in results {
+        all.add(&place, rows)?;
+    }
+    if all.rows.runs.is_empty() {
+        if Tables::are_in(into) {
+            return Ok(Merged { added: 0, runs: Tables::read(into)?.runs.height() });
+        }
+        let expected = "at least one; `inorm sweep run` makes them";
+        return Err(Error::malformed(
+            all.place.as_deref().unwrap_or(into),
+            "has no finished run",
+            expected,
+        ));
+    }
+    std::fs::create_dir_all(into).map_err(|e| Error::io("create folder", into, e))?;
+    // Who reads the tables and writes them with more in them must not do so beside another.
+    let _alone = Lock::take(&into.join("merge.lock"), || ())?;
+    let mut merged = Merging::default();
+    if Tables::are_in(into) {
+        merged.add(into, Rows::from_tables(&Tables::read(into)?)?)?;
+    }
+    let known = merged.rows.runs.len();
+    merged.add(&all.place.unwrap_or_default(), all.rows)?;
+    merged.rows.sort();
+    merged.rows.to_tables()?.write(into)?;
+    let runs = merged.rows.runs.len();
+    Ok(Merged { added: runs - known, runs })
+}
+
+/// Rows of one schema and one data set, and where the first of them are from.
+#[derive(Default)]
+struct Merging {
+    place: Option<PathBuf>,
+    rows: Rows,
+}
+
+impl Merging {
+    fn add(&mut self, place: &Path, rows: Rows) -> Result<()> {
+        rows.runs.iter().try_for_each(|row| check_schema(row.schema, place))?;
+        let images = self.rows.runs.iter().chain(&rows.runs).map(RunRow::data);
+        let images: Vec<_> = images.collect::<BTreeSet<_>>().into_iter().collect();
+        if let [one, other, ..] = &images[..] {
+            let problem = format!("results of {one} and of {other} would mix");
+            let expected = "one data set a table; merge them into different folders";
+            return Err(Error::malformed(place, problem, expected));
+        }
+        self.place.get_or_insert_with(|| place.to_owned());
+        self.rows.add(rows);
+        Ok(())
+    }
+}
+
+impl Rows {
+    /// Adds the runs of `newer`, which win over runs of the same id here.
+    fn add(&mut self, newer: Self) {
+        let ids: HashSet<&str> = newer.runs.iter().map(|run| run.id.as_str()).collect();
+        self.runs.retain(|row| !ids.contains(row.id.as_str()));
+        self.epochs.retain(|row| !ids.contains(row.id.as_str()));
+        self.measurements.retain(|row| !ids.contains(row.id.as_str()));
+        self.runs.extend(newer.runs);
+        self.epochs.extend(newer.epochs);
+        self.measurements.extend(newer.measurements);
+    }
+
+    /// Puts them in an order that depends on nothing but the rows.
+    fn sort(&mut self) {
+        self.runs.sort_by(|a, b| {
+            let names = |row: &RunRow| (row.condition, row.config, row.seed);
+            a.epsilon
+                .total_cmp(&b.epsilon)
+                .then_with(|| names(a).cmp(&names(b)))
+                .then_with(|| a.lambda.total_cmp(&b.lambda))
+                .then_with(|| a.id.cmp(&b.id))
+        });
+        let ids = self.runs.iter().map(|row| row.id.as_str());
+        let rank: HashMap<&str, usize> = ids.enumerate().map(|(rank, id)| (id, rank)).collect();
+        // Rows of a run without a row of its own belong to a run that is not done.
+        self.epochs.retain(|row| rank.contains_key(row.id.as_str()));
+        self.measurements.retain(|row| rank.contains_key(row.id.as_str()));
+        self.epochs.sort_by_key(|row: &EpochRow| (rank[row.id.as_str()], row.epoch));
+        self.measurements
+            .sort_by_key(|row: &MeasurementRow| (rank[row.id.as_str()], row.step, row.layer));
+    }
+}
