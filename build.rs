@@ -2,17 +2,9 @@
 
 use std::{env, fs, path::Path, process::Command};
 
-/// The kernels, and everything that they include.
-const SOURCES: [&str; 8] = [
-    "src/ensemble/kernels.cu",
-    "src/dataset/luminosity.cu",
-    "src/engine/lanes.cuh",
-    "src/engine/passes.cu",
-    "src/engine/product.cu",
-    "src/engine/update.cu",
-    "src/grad_norm/grad_norm.cuh",
-    "src/learning/loss.cu",
-];
+/// The folder of the kernels, and the file that includes the others.
+const KERNELS: &str = "src/ensemble/kernels";
+const MODULE: &str = "src/ensemble/kernels/all.cu";
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
@@ -20,7 +12,7 @@ fn main() {
     if !has("CUDA") {
         return;
     }
-    SOURCES.iter().for_each(|source| println!("cargo:rerun-if-changed={source}"));
+    println!("cargo:rerun-if-changed={KERNELS}");
     ["CUDA_PATH", "CUDA_ROOT"]
         .iter()
         .for_each(|name| println!("cargo:rerun-if-env-changed={name}"));
@@ -46,7 +38,7 @@ fn compile(module: &Path) -> Result<(), String> {
         .unwrap_or_else(|| "nvcc".into());
     let output = Command::new(&compiler)
         .args(["--ptx", "--gpu-architecture=compute_80", "--std=c++17", "-o"])
-        .args([module, Path::new(SOURCES[0])])
+        .args([module, Path::new(MODULE)])
         .output()
         .map_err(|error| format!("{} cannot be run ({error})", compiler.display()))?;
     if output.status.success() {

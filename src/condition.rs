@@ -6,47 +6,67 @@ use std::{fmt, str::FromStr};
 
 /// Which populations a hidden layer has, and what inhibition learns from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[repr(i32)] // the CUDA port has the same numbers
 pub enum Circuit {
     /// Excitatory units only: `z = h W_EEᵀ + b`.
-    Excitatory,
+    Excitatory = 0,
     /// Subtractive inhibition trained on the task loss: `z = h W_EEᵀ − (h W_IEᵀ) W_EIᵀ + b`.
-    ExcitatoryInhibitory,
+    ExcitatoryInhibitory = 1,
     /// Subtractive and divisive inhibition trained locally to normalize: `z = (e − i)/s`.
-    InhibitoryNorm,
+    InhibitoryNorm = 2,
     /// Subtractive inhibition trained locally to centre: `z = e − i`.
-    InhibitoryNormSubtractive,
+    InhibitoryNormSubtractive = 3,
+}
+
+impl Circuit {
+    /// Whether the circuit has subtractive inhibition.
+    pub const fn subtracts(self) -> bool {
+        !matches!(self, Self::Excitatory)
+    }
+
+    /// Whether the circuit has divisive inhibition.
+    pub const fn divides(self) -> bool {
+        matches!(self, Self::InhibitoryNorm)
+    }
+
+    /// Whether inhibition learns from the local I-Norm loss, and not from the task.
+    pub const fn learns_locally(self) -> bool {
+        matches!(self, Self::InhibitoryNorm | Self::InhibitoryNormSubtractive)
+    }
 }
 
 /// What stands between a hidden layer and its ReLU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[repr(i32)] // the CUDA port has the same numbers
 pub enum Normalization {
     /// Nothing.
-    None,
-    /// `(z − μ)/σ`, and its exact Jacobian on the way back.
-    LayerNorm,
+    None = 0,
+    /// `(z − μ)/σ`, and its exact Jacobian in the backward pass.
+    LayerNorm = 1,
     /// `(z − μ)/σ`; the error passes back unchanged.
-    LayerNormForwardOnly,
-    /// `z − μ`, and its exact Jacobian on the way back.
-    MeanNorm,
-    /// `z/σ`, and its exact Jacobian on the way back.
-    DivisiveNorm,
+    LayerNormForwardOnly = 2,
+    /// `z − μ`, and its exact Jacobian in the backward pass.
+    MeanNorm = 3,
+    /// `z/σ`, and its exact Jacobian in the backward pass.
+    DivisiveNorm = 4,
 }
 
-/// What happens to the error `δ = ∂L/∂z` of a hidden I-Norm layer before it goes on.
+/// What happens to the error `δ = ∂L/∂z` of a hidden I-Norm layer in the backward pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[repr(i32)] // the CUDA port has the same numbers
 pub enum GradNorm {
     /// `δ`
-    None,
+    None = 0,
     /// `(δ − mean(δ) − z·mean(δ⊙z)) / σ_z`: LN's Jacobian when z is normalized.
-    Full,
+    Full = 1,
     /// `δ − mean(δ)`
-    Center,
+    Center = 2,
     /// `δ − Σ_k ν_k δ_k` with fixed random `ν ≥ 0`, `Σν = 1`: lateral inhibition.
-    Lateral,
+    Lateral = 3,
     /// `δ / σ_z`
-    Scale,
+    Scale = 4,
     /// `δ − z·mean(δ⊙z)`
-    Decorrelate,
+    Decorrelate = 5,
 }
 
 /// One of the networks that the paper compares. All are 784 → N → N → 10.

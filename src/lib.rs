@@ -57,9 +57,9 @@
 //! | what | module | notebook |
 //! | --- | --- | --- |
 //! | the images, and the luminosity shift (Fig. 1) | [`dataset`] | `01` |
-//! | the layers, each with its learning rule | [`layers`], [`grad_norm`] | `03`, `05` |
+//! | the layers, each with its learning rule | [`layers`] | `03`, `05` |
 //! | the networks (Figs. 2 to 7) | [`condition`], [`networks`] | `02` to `07` |
-//! | learning: the rule, runs, training | [`learning`], [`configuration`] | all |
+//! | learning: the rule, runs, training | [`learning_rule`], [`learning`], [`configuration`] | all |
 //! | the engine that trains them fast | [`engine`] | – |
 //! | many networks trained together, also on a GPU | [`ensemble`] | – |
 //! | moments, alignments, spectra; statistics | [`engine::LayerMeasurement`], [`statistics`] | `03` to `07` |
@@ -105,11 +105,10 @@ pub mod engine;
 pub mod ensemble;
 mod error;
 pub mod figures;
-mod files;
-pub mod grad_norm;
 pub mod interrupt;
 pub mod layers;
 pub mod learning;
+pub mod learning_rule;
 pub mod networks;
 mod nonfinite;
 pub mod notebook;

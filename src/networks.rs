@@ -3,13 +3,14 @@
 use crate::{
     Condition, Error, Result,
     condition::{GradNorm, Normalization},
-    dataset::{CLASSES, FashionMnist, PIXELS},
+    dataset::{CLASSES, FashionMnist, Images, PIXELS},
     layers::{
         EiLayer, ExcitatoryLayer, INormLayer, INormSubtractiveLayer, Layer, LayerWeights,
         LocalRule, NetworkWeights, initial_weights_of,
-        moments::{deviation, layer_norm, layer_norm_backward, mean},
+        moments::{layer_norm, layer_norm_backward, mean, standard_deviation},
     },
-    learning::{LearningRule, Observer, Record, Run, Trainer},
+    learning::{Evaluation, Observer, Record, Run, Trainer, evaluate},
+    learning_rule::LearningRule,
     shapes::{Backend, Batch, constant},
 };
 use dfdx::{
@@ -17,6 +18,7 @@ use dfdx::{
     tensor::AutoDevice,
     tensor_ops::{ChooseFrom, TryGt, TryLe},
 };
+use std::path::Path;
 
 /// Outputs of every network: the classes of FashionMNIST.
 pub const OUTPUTS: usize = CLASSES.len();
@@ -81,7 +83,7 @@ pub type INormSubtractiveNetwork<
 >;
 
 /// What a forward pass leaves for the backward pass.
-pub struct Pass<B: Dim, const WIDTH: usize, E: Dtype, D: Backend<E>, M1, M2, M3> {
+pub struct Activations<B: Dim, const WIDTH: usize, E: Dtype, D: Backend<E>, M1, M2, M3> {
     /// The read-out, \[B, 10\].
     pub logits: Batch<B, OUTPUTS, E, D>,
     /// `z` of the two hidden layers, before normalization and ReLU, \[B, WIDTH\].
@@ -89,8 +91,8 @@ pub struct Pass<B: Dim, const WIDTH: usize, E: Dtype, D: Backend<E>, M1, M2, M3>
     memories: (M1, M2, M3),
 }
 
-/// The pass of a network of layers `First` and `Second`.
-pub type PassOf<B, const IN: usize, const WIDTH: usize, First, Second, E, D> = Pass<
+/// The activations of a network of layers `First` and `Second`.
+pub type ActivationsOf<B, const IN: usize, const WIDTH: usize, First, Second, E, D> = Activations<
     B,
     WIDTH,
     E,
@@ -164,21 +166,21 @@ where
     pub fn forward<B: Dim>(
         &self,
         x: &Batch<B, IN, E, D>,
-    ) -> PassOf<B, IN, WIDTH, First, Second, E, D> {
+    ) -> ActivationsOf<B, IN, WIDTH, First, Second, E, D> {
         let normalization = self.condition.normalization();
         let (z1, first) = self.first.forward(x);
         let h1 = rectified(normalize(normalization, &z1));
         let (z2, second) = self.second.forward(&h1);
         let h2 = rectified(normalize(normalization, &z2));
         let (logits, readout) = self.readout.forward(&h2);
-        Pass { logits, z: [z1, z2], memories: (first, second, readout) }
+        Activations { logits, z: [z1, z2], memories: (first, second, readout) }
     }
 
     /// From `∂L/∂logits` to the gradients of all weights, as given to the optimizer.
     pub fn backward<B: Dim>(
         &self,
         error: &Batch<B, OUTPUTS, E, D>,
-        pass: &PassOf<B, IN, WIDTH, First, Second, E, D>,
+        pass: &ActivationsOf<B, IN, WIDTH, First, Second, E, D>,
         lambda: f64,
     ) -> NetworkWeights<E> {
         let (first, second, readout) = &pass.memories;
@@ -234,6 +236,29 @@ where
     }
 }
 
+impl<const IN: usize, const WIDTH: usize, First, Second, D: Backend<f32>>
+    Network<IN, WIDTH, First, Second, f32, D>
+where
+    First: Layer<IN, WIDTH, f32, D>,
+    Second: Layer<WIDTH, WIDTH, f32, D>,
+{
+    /// Saves the network; see [`NetworkWeights::save`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.weights().save(path)
+    }
+
+    /// Loads a network of this type; see [`NetworkWeights::load`].
+    ///
+    /// # Errors
+    /// As there, and if the file holds a network of other layers or another size.
+    pub fn load(path: impl AsRef<Path>, device: &D) -> Result<Self> {
+        Self::from_weights(&NetworkWeights::load(path)?, device)
+    }
+}
+
 impl<const WIDTH: usize, First, Second> Network<PIXELS, WIDTH, First, Second>
 where
     First: Layer<PIXELS, WIDTH, f32, AutoDevice>,
@@ -253,6 +278,14 @@ where
         trainer.finish(observer);
         Ok((Self::from_weights(&trainer.weights(), &self.device)?, trainer.into_record()))
     }
+
+    /// Classifies images with the network; see [`evaluate`].
+    ///
+    /// # Errors
+    /// If ε is not from 0 to 1.
+    pub fn evaluate(&self, images: &Images, epsilon: f64, seed: u64) -> Result<Evaluation> {
+        evaluate(&self.weights(), images, epsilon, seed)
+    }
 }
 
 /// What stands between z and ReLU.
@@ -264,7 +297,7 @@ pub fn normalize<B: Dim, const N: usize, E: Dtype, D: Backend<E>>(
         Normalization::None => z.clone(),
         Normalization::LayerNorm | Normalization::LayerNormForwardOnly => layer_norm(z),
         Normalization::MeanNorm => z.clone() - mean(z),
-        Normalization::DivisiveNorm => z.clone() / deviation(z),
+        Normalization::DivisiveNorm => z.clone() / standard_deviation(z),
     }
 }
 
@@ -279,7 +312,7 @@ pub fn normalize_backward<B: Dim, const N: usize, E: Dtype, D: Backend<E>>(
         Normalization::LayerNorm => layer_norm_backward(delta, z),
         Normalization::MeanNorm => delta.clone() - mean(delta),
         Normalization::DivisiveNorm => {
-            let sigma = deviation(z);
+            let sigma = standard_deviation(z);
             let correlation = mean(&(delta.clone() * z.clone())) / sigma.clone();
             (delta.clone() - layer_norm(z) * correlation) / sigma
         }

@@ -98,7 +98,7 @@ eval "$(environment)"
 echo "-- the kernels on two generations of GPUs"
 module=$(mktemp --suffix .ptx)
 trap 'rm -f "$module"' EXIT
-nvcc --ptx --gpu-architecture=compute_80 --std=c++17 -o "$module" src/ensemble/kernels.cu
+nvcc --ptx --gpu-architecture=compute_80 --std=c++17 -o "$module" src/ensemble/kernels/all.cu
 for generation in sm_80 sm_90; do
     ptxas --verbose --gpu-name $generation "$module" --output-file /dev/null 2>&1 |
         grep -E 'Compiling|Used|spill' | sed 's/^ptxas info *: //'
@@ -114,7 +114,7 @@ store=$(mktemp -d)
 trap 'rm -rf "$module" "$store"' EXIT
 export LD_LIBRARY_PATH=$kit/no-driver:$LD_LIBRARY_PATH
 "$program" sweep plan --profile quick --store "$store" >"$store/said"
-if "$program" sweep run --store "$store" --subset --ensemble --device cuda 2>"$store/said"; then
+if "$program" sweep run --store "$store" --subset --device cuda 2>"$store/said"; then
     echo "trained on a GPU that does not exist" >&2
     exit 1
 fi

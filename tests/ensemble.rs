@@ -1,13 +1,16 @@
 //! Networks trained together end where the same runs end alone.
 
+mod threads;
+
 use inorm::{
     Condition,
     configuration::{LearningRates, configuration},
     dataset::FashionMnist,
-    ensemble::{Companions, Cpu, arrange},
+    ensemble::EnsembleTrainer,
     layers::{NetworkWeights, initial_weights},
     learning::{Checkpoint, Measure, Measurement, Outcome, Record, Run, Trainer, train},
 };
+use threads::Threads;
 
 /// The largest difference between the weights of a network trained in an ensemble and alone, as a
 /// fraction of the farthest that a weight of the same matrix moved: both compute in single
@@ -17,13 +20,13 @@ const TOLERANCE: f64 = 2e-2;
 
 fn small() -> FashionMnist {
     let mut data = FashionMnist::subset().unwrap();
-    data.train = data.train.first(1_500); // 47 steps, the last of 28 images
+    data.train = data.train.first(330); // 11 steps, the last of 10 images
     data.test = data.test.first(300); // an evaluation of 250 images, and one of 50
     data
 }
 
 fn run(condition: Condition, width: usize) -> Run {
-    let mut run = Run::new(condition, &configuration(4).unwrap()).epsilon(0.5).epochs(6);
+    let mut run = Run::new(condition, &configuration(4).unwrap()).epsilon(0.5).epochs(4);
     run.width = width;
     run.measure = Measure::EachEpoch;
     run
@@ -35,7 +38,7 @@ fn runs() -> Vec<Run> {
     for (width, faster) in [(26, 0.5), (35, 1.0), (50, 2.0)] {
         for condition in Condition::ALL {
             let mut run = run(condition, width);
-            // Nothing normalizes the drive of the one, nothing centres the error of the other.
+            // Nothing normalizes the activity of the one, nothing centres the error of the other.
             let wild = matches!(condition, Condition::ENone | Condition::INormScale);
             let faster = if wild { 1e-2 * faster } else { faster };
             run.rule.rates =
@@ -45,16 +48,20 @@ fn runs() -> Vec<Run> {
             runs.push(run);
         }
     }
-    runs.sort_by_key(arrange);
     runs
 }
 
+/// One lane: no threads, so it is fast.
+fn processor() -> Threads {
+    Threads::new(1, u64::MAX)
+}
+
 fn together(runs: &[Run], data: &FashionMnist) -> (Vec<NetworkWeights<f32>>, Vec<Record>) {
-    let mut companions = Companions::new(Cpu, runs, data).unwrap();
-    while !companions.is_over() {
-        companions.epoch(&mut || ()).unwrap();
+    let mut trainer = EnsembleTrainer::new(processor(), runs, data).unwrap();
+    while !trainer.is_over() {
+        trainer.epoch(&mut || ()).unwrap();
     }
-    (companions.weights().unwrap(), companions.records().to_vec())
+    (trainer.weights().unwrap(), trainer.records().to_vec())
 }
 
 /// The largest difference of two trained networks' weights against how far they moved, and where.
@@ -159,16 +166,15 @@ fn timeless(records: &[Record]) -> Vec<Record> {
 }
 
 #[test]
-fn an_ensemble_taken_up_again_equals_one_that_was_not_put_aside_bit_for_bit() {
+fn a_resumed_ensemble_equals_an_uninterrupted_one_bit_for_bit() {
     let data = small();
     let mut runs: Vec<Run> = runs().into_iter().step_by(5).map(|run| run.epochs(3)).collect();
     runs.iter_mut().for_each(|run| run.measure = Measure::LastStep);
     let (weights, records) = together(&runs, &data);
-    let mut first = Companions::new(Cpu, &runs, &data).unwrap();
+    let mut first = EnsembleTrainer::new(processor(), &runs, &data).unwrap();
     first.epoch(&mut || ()).unwrap();
-    let text = serde_json::to_string(&first.checkpoints().unwrap()).unwrap();
-    let checkpoints: Vec<Checkpoint> = serde_json::from_str(&text).unwrap();
-    let mut second = Companions::resume(Cpu, checkpoints, &data).unwrap();
+    let checkpoints: Vec<Checkpoint> = first.checkpoints().unwrap();
+    let mut second = EnsembleTrainer::resume(processor(), checkpoints, &data).unwrap();
     while !second.is_over() {
         second.epoch(&mut || ()).unwrap();
     }
@@ -177,7 +183,7 @@ fn an_ensemble_taken_up_again_equals_one_that_was_not_put_aside_bit_for_bit() {
 }
 
 #[test]
-fn a_run_goes_on_alone_or_in_company() {
+fn a_run_is_resumed_alone_or_in_another_ensemble() {
     let data = small();
     let runs: Vec<Run> = runs().into_iter().skip(16).step_by(4).take(3).collect();
     let alone = |run: &Run| {
@@ -185,9 +191,10 @@ fn a_run_goes_on_alone_or_in_company() {
         trainer.epoch(&mut ());
         trainer.checkpoint()
     };
-    let mut companions = Companions::resume(Cpu, runs.iter().map(alone).collect(), &data).unwrap();
-    companions.epoch(&mut || ()).unwrap();
-    for (run, checkpoint) in runs.iter().zip(companions.checkpoints().unwrap()) {
+    let mut trainer =
+        EnsembleTrainer::resume(processor(), runs.iter().map(alone).collect(), &data).unwrap();
+    trainer.epoch(&mut || ()).unwrap();
+    for (run, checkpoint) in runs.iter().zip(trainer.checkpoints().unwrap()) {
         let mut trainer = Trainer::resume(checkpoint, &data).unwrap();
         trainer.finish(&mut ());
         let (expected, _) = train(run, &data, &mut ()).unwrap();
@@ -198,7 +205,8 @@ fn a_run_goes_on_alone_or_in_company() {
 #[test]
 fn runs_that_cannot_be_trained_together_are_refused() {
     let data = small();
-    let refused = |runs: &[Run]| Companions::new(Cpu, runs, &data).err().unwrap().to_string();
+    let refused =
+        |runs: &[Run]| EnsembleTrainer::new(processor(), runs, &data).err().unwrap().to_string();
     let run = run(Condition::ELn, 12);
     assert!(refused(&[]).contains("at least one"));
     let other = run.clone().epsilon(0.25);
@@ -211,4 +219,15 @@ fn runs_that_cannot_be_trained_together_are_refused() {
     let mut other = run;
     other.width = 1;
     assert!(refused(&[other]).contains("width"));
+}
+
+#[test]
+fn the_memory_that_is_announced_is_what_is_taken() {
+    let mut data = small();
+    data.train = data.train.first(70);
+    let runs: Vec<Run> = Condition::ALL.map(|condition| run(condition, 23)).into();
+    let bytes = EnsembleTrainer::<Threads>::bytes(&runs, &data);
+    assert!(EnsembleTrainer::new(Threads::new(1, bytes), &runs, &data).is_ok());
+    let error = EnsembleTrainer::new(Threads::new(1, bytes - 1), &runs, &data).err().unwrap();
+    assert!(error.to_string().contains("bytes wanted"), "{error}");
 }

@@ -56,7 +56,7 @@ run() {
     echo "-- a sweep in ensembles of few networks"
     store=$(mktemp -d)
     "$1/inorm-experiments" sweep plan --profile quick --store "$store"
-    "$1/inorm-experiments" sweep run --store "$store" --subset --ensemble --device cuda --memory 0.012
+    "$1/inorm-experiments" sweep run --store "$store" --subset --device cuda --memory 0.012
     rm -r "$store"
     echo "-- speed"
     "$1/ensemble" cuda 30

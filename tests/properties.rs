@@ -7,10 +7,10 @@ use inorm::{
     dataset::{FashionMnist, Luminosity, PIXELS},
     dfdx::prelude::*,
     engine::Engine,
-    grad_norm::grad_norm,
     layers::{
-        LayerWeights, NetworkWeights, drive, initial_weights_of,
-        moments::{deviation, layer_norm, layer_norm_backward},
+        LayerWeights, NetworkWeights, grad_norm, initial_weights_of,
+        moments::{layer_norm, layer_norm_backward, standard_deviation},
+        pre_activation,
     },
     learning::LearningRule,
     networks::{ExcitatoryNetwork, INormNetwork},
@@ -102,7 +102,7 @@ proptest! {
         prop_assert!(common.iter().all(|d| d.abs() < 1e-12), "{common:?}");
         // With mean(ẑ²) = 1 − ε/σ², what is left of ẑ is ẑ·ε/σ³: zero but for the ε in the root.
         let stretch = layer_norm_backward(&layer_norm(&z), &z).as_vec();
-        let expected = layer_norm(&z) * 1e-5 / deviation(&z).powi(3);
+        let expected = layer_norm(&z) * 1e-5 / standard_deviation(&z).powi(3);
         let expected = expected.as_vec();
         prop_assert!(stretch.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-12));
     }
@@ -193,8 +193,8 @@ fn i_norm_is_layer_norm_at_initialization() {
     let x: Images = device.tensor_from_vec(pixels, Default::default());
     let network = INormNetwork::<234, 23>::new(Condition::INormFull, 0, &device).unwrap();
     let pass = network.forward(&x);
-    let first = drive(&x, &network.first.w_ee);
-    let second = drive(&pass.z[0].clone().relu(), &network.second.w_ee);
+    let first = pre_activation(&x, &network.first.w_ee);
+    let second = pre_activation(&pass.z[0].clone().relu(), &network.second.w_ee);
     for (z, e) in pass.z.iter().zip([first, second]) {
         let largest = |x: Batch<_, 234>| x.abs().as_vec().into_iter().fold(0.0, f32::max);
         let normalized = layer_norm(&e);

@@ -168,7 +168,7 @@ fn check_differences<L: Layer<IN, EXC, f64, Device>>(
     let loss = |index: usize, by: f64| {
         let mut moved = weights.clone();
         matrix(&mut moved)[index] += by;
-        // The drive e is a constant of the local loss; its weights do not move here anyway.
+        // The excitatory input e is a constant of the local loss; its weights do not move here anyway.
         local_loss(&L::from_weights(&moved, &device).forward(&h).0, 0.01, divides)
     };
     let step = 1e-6;

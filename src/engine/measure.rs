@@ -2,16 +2,16 @@
 //! the error.
 
 use super::{
+    form::Form,
     lanes::{Real, dot, moments},
-    passes::{deviation, grad_norm, layer_norm_backward},
-    product::{Onto, View, product},
-    samples::Form,
+    passes::{grad_norm, layer_norm_backward, standard_deviation},
+    product::{product, rows},
 };
 use crate::condition::{GradNorm, Normalization};
-use faer::{Mat, Side};
+use faer::{Accum, Mat, Side};
 use serde::{Deserialize, Serialize};
 
-/// What one hidden layer shows for one batch.
+/// What is measured in one hidden layer on one batch.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct LayerMeasurement {
     /// Mean over the batch of the mean of `z` over units (Fig. 3b).
@@ -39,15 +39,14 @@ pub struct LayerMeasurement {
     pub error_eigenvalue: Option<f64>,
 }
 
-/// What a hidden layer made of a batch: those parts of [`Samples`](super::samples::Samples) that
-/// measurements look at.
-pub(crate) struct Seen<'a, T> {
+/// What a hidden layer made of a batch, as far as measurements need it, wherever it is stored.
+pub(crate) struct Observed<'a, T> {
     pub form: Form<T>,
     pub size: usize,
     pub stride: usize,
     pub b: &'a [T],
     pub nu: &'a [T],
-    pub drive: &'a [T],
+    pub pre_activation: &'a [T],
     pub z: &'a [T],
     pub normalized: &'a [T],
     pub s: &'a [T],
@@ -55,13 +54,13 @@ pub(crate) struct Seen<'a, T> {
 }
 
 /// Measures a hidden layer with inputs `h`, \[size, inputs\].
-pub(crate) fn measure<T: Real>(layer: &Seen<'_, T>, h: &[T]) -> LayerMeasurement {
+pub(crate) fn measure<T: Real>(layer: &Observed<'_, T>, h: &[T]) -> LayerMeasurement {
     let size = layer.size as f64;
     let mut total = [0.0; 4];
     let mut reference = Vec::with_capacity(layer.z.len());
     for (sample, z) in layer.z.chunks_exact(layer.form.units).enumerate() {
         let (mean, variance) = moments(z);
-        let inverse = T::one() / deviation(variance);
+        let inverse = T::one() / standard_deviation(variance);
         reference.extend(z.iter().map(|&z| (z - mean) * inverse));
         let (mean, variance) = (mean.double(), variance.double());
         let loss = mean * mean
@@ -83,13 +82,13 @@ pub(crate) fn measure<T: Real>(layer: &Seen<'_, T>, h: &[T]) -> LayerMeasurement
 }
 
 /// Mean over units of `(z − LN(e))²` for one sample.
-fn squared_difference_to_ln<T: Real>(layer: &Seen<'_, T>, sample: usize) -> f64 {
+fn squared_difference_to_ln<T: Real>(layer: &Observed<'_, T>, sample: usize) -> f64 {
     let units = layer.form.units;
-    let drive = &layer.drive[sample * layer.stride..][..units];
-    let e: Vec<T> = drive.iter().zip(layer.b).map(|(&e, &b)| e + b).collect();
+    let pre_activation = &layer.pre_activation[sample * layer.stride..][..units];
+    let e: Vec<T> = pre_activation.iter().zip(layer.b).map(|(&e, &b)| e + b).collect();
     let z = &layer.z[sample * units..][..units];
     let (mean, variance) = moments(&e);
-    let inverse = T::one() / deviation(variance);
+    let inverse = T::one() / standard_deviation(variance);
     let difference = |(&z, &e): (&T, &T)| (z - (e - mean) * inverse).double().powi(2);
     z.iter().zip(&e).map(difference).sum::<f64>() / units as f64
 }
@@ -103,7 +102,7 @@ fn output_alignment<T: Real>(z: &[T], reference: &[T]) -> f64 {
 /// The cosine of two gradients of `W_EE`, each a sum over samples of an outer product with `h`.
 ///
 /// `⟨AᵀH, BᵀH⟩ = Σ (ABᵀ ⊙ HHᵀ)`: sums over pairs of samples, so no gradient is ever formed.
-fn gradient_alignment<T: Real>(layer: &Seen<'_, T>, reference: &[T], h: &[T]) -> f64 {
+fn gradient_alignment<T: Real>(layer: &Observed<'_, T>, reference: &[T], h: &[T]) -> f64 {
     let (form, size, z) = (&layer.form, layer.size, layer.z);
     let units = form.units;
     let open = |v: &T| if *v > T::zero() { T::one() } else { T::zero() };
@@ -122,15 +121,15 @@ fn gradient_alignment<T: Real>(layer: &Seen<'_, T>, reference: &[T], h: &[T]) ->
         if lateral {
             grad_norm(GradNorm::Center, z, &[], wanted);
         } else {
-            let inverse = T::one() / deviation(moments(z).1);
+            let inverse = T::one() / standard_deviation(moments(z).1);
             layer_norm_backward(&reference[at], inverse, wanted);
         }
         ours.iter_mut().chain(wanted).for_each(|d| *d /= s);
     }
     let gram = |a: &[T], b: &[T], width: usize| {
         let mut out = vec![T::zero(); size * size];
-        let (a, b) = (View::new(a, size, width), View::new(b, size, width));
-        product(a, b.t(), &mut out, size, Onto::Replace);
+        let (a, b) = (rows(a, size, width), rows(b, size, width));
+        product(Accum::Replace, a, b.transpose(), &mut out, size);
         out
     };
     let inputs = gram(h, h, form.inputs);
@@ -145,12 +144,12 @@ fn cosine(inner: f64, a: f64, b: f64) -> f64 {
 /// The largest eigenvalue of the covariance of δ, the error that arrives at GradNorm.
 ///
 /// With δ centred over the batch, `δᵀδ/size` and `δδᵀ/size` share their largest eigenvalue; the
-/// latter has only as many targets as the batch.
-fn error_eigenvalue<T: Real>(layer: &Seen<'_, T>) -> Option<f64> {
+/// latter has only as many rows as the batch has samples.
+fn error_eigenvalue<T: Real>(layer: &Observed<'_, T>) -> Option<f64> {
     let (units, size) = (layer.form.units, layer.size);
     let none = layer.form.normalization == Normalization::None;
-    let seen = if none { layer.z } else { layer.normalized };
-    let errors = layer.error.iter().zip(seen);
+    let rectified = if none { layer.z } else { layer.normalized };
+    let errors = layer.error.iter().zip(rectified);
     let mut delta: Vec<f64> =
         errors.map(|(e, z)| if *z > T::zero() { e.double() } else { 0.0 }).collect();
     if delta.iter().any(|d| !d.is_finite()) {
@@ -161,8 +160,8 @@ fn error_eigenvalue<T: Real>(layer: &Seen<'_, T>) -> Option<f64> {
         (0..size).for_each(|s| delta[s * units + unit] -= mean);
     }
     let mut gram = vec![0.0; size * size];
-    let view = View::new(&delta, size, units);
-    product(view, view.t(), &mut gram, size, Onto::Replace);
+    let delta = rows(&delta, size, units);
+    product(Accum::Replace, delta, delta.transpose(), &mut gram, size);
     let gram = Mat::from_fn(size, size, |i, j| gram[i * size + j] / size as f64);
     let eigenvalues = gram.self_adjoint_eigenvalues(Side::Lower);
     eigenvalues.ok()?.last().copied()

@@ -1,187 +1,30 @@
 //! The fused CPU engine: every condition, in any width, without allocating in a step.
 //!
 //! It computes what the typed networks compute (see [`crate::layers`]), on slices with run-time
-//! sizes: a network's weights move in once, are trained here, and move out again. What makes it
-//! fast, in order of effect: the matrices that see the same input are stacked into one; the
+//! sizes: weights are copied in once, trained in place, and copied out. What makes it
+//! fast, in order of effect: the matrices that receive the same input are stacked into one; the
 //! update is the backward product itself, adding to the weights in place; everything between
 //! the products is one pass a sample; and nothing is allocated.
 
+mod batch;
+mod form;
 mod lanes;
 mod layer;
+mod loss;
 mod measure;
+mod network;
 mod passes;
 mod product;
-mod samples;
+mod stacking;
+mod update;
+mod vectorized;
 
+pub use form::OwnGradNorm;
 pub use lanes::Real;
+pub use loss::{count_correct, smoothed_cross_entropy};
 pub use measure::LayerMeasurement;
-// What the ensemble shares with the engine.
-pub(crate) use layer::{check, stack, unstack};
-pub(crate) use measure::{Seen, measure};
-pub(crate) use passes::{add_column_sums, scale_blocks};
-pub(crate) use product::{Onto, View, product};
-pub(crate) use samples::{Form, Samples, descend, vectorized};
-
-use crate::{
-    condition::Condition,
-    layers::{LayerWeights, NetworkWeights},
-    learning::{LearningRule, smoothed_cross_entropy},
-};
-use layer::Layer;
-use serde::{Deserialize, Serialize};
-
-/// All that an engine remembers between two steps.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct EngineState<T> {
-    /// The weights.
-    pub weights: NetworkWeights<T>,
-    /// The velocities of the three layers, once there are any.
-    pub velocities: Vec<LayerWeights<T>>,
-}
-
-/// A GradNorm that is none of the paper's: changes the error δ of one sample in place, given
-/// the activity z of the same units before ReLU.
-pub type OwnGradNorm<T> = fn(delta: &mut [T], z: &[T]);
-
-/// A network in training.
-#[derive(Clone)]
-pub struct Engine<T> {
-    condition: Condition,
-    layers: [Layer<T>; 3],
-    rule: LearningRule,
-}
-
-impl<T: Real> Engine<T> {
-    /// Takes in a network's weights.
-    pub fn new(weights: &NetworkWeights<T>, rule: LearningRule) -> Self {
-        let condition = weights.condition;
-        let [first, second] = &weights.hidden;
-        let layers = [
-            Layer::hidden(condition, first),
-            Layer::hidden(condition, second),
-            Layer::readout(&weights.readout),
-        ];
-        Self { condition, layers, rule }
-    }
-
-    /// From now on the error of both hidden layers goes through `own` instead of the condition's
-    /// GradNorm.
-    pub fn set_grad_norm(&mut self, own: OwnGradNorm<T>) {
-        let [first, second, _] = &mut self.layers;
-        (first.form.own_grad_norm, second.form.own_grad_norm) = (Some(own), Some(own));
-    }
-
-    /// The weights as they are now.
-    pub fn weights(&self) -> NetworkWeights<T> {
-        let [first, second, readout] = &self.layers;
-        NetworkWeights {
-            condition: self.condition,
-            hidden: [first.weights(), second.weights()],
-            readout: readout.weights(),
-        }
-    }
-
-    /// All that the engine remembers between two steps.
-    pub fn state(&self) -> EngineState<T> {
-        let velocities = self.layers.iter().filter_map(Layer::velocity).collect();
-        EngineState { weights: self.weights(), velocities }
-    }
-
-    /// Goes on from a remembered state.
-    pub fn restore(state: &EngineState<T>, rule: LearningRule) -> Self {
-        let mut engine = Self::new(&state.weights, rule);
-        for (layer, velocity) in engine.layers.iter_mut().zip(&state.velocities) {
-            layer.set_velocity(velocity);
-        }
-        engine
-    }
-
-    /// The learning rule.
-    pub fn rule(&self) -> &LearningRule {
-        &self.rule
-    }
-
-    /// Inputs of the first layer.
-    pub fn inputs(&self) -> usize {
-        self.layers[0].form.inputs
-    }
-
-    /// The read-out for a batch `x`, \[size, inputs\], activity ≥ 0: logits \[size, classes\].
-    ///
-    /// # Panics
-    /// If `x` does not hold whole samples.
-    pub fn forward(&mut self, x: &[T]) -> &[T] {
-        let size = x.len() / self.inputs();
-        assert_eq!(size * self.inputs(), x.len(), "a batch holds whole samples");
-        let [first, second, readout] = &mut self.layers;
-        first.forward(x, size);
-        second.forward(&first.batch.activity, size);
-        readout.forward(&second.batch.activity, size);
-        &readout.batch.z
-    }
-
-    /// The task loss of the last [`forward`](Self::forward), and every error below it.
-    ///
-    /// # Panics
-    /// If there is not one label below the number of classes for each sample.
-    pub fn backward(&mut self, labels: &[u8]) -> f64 {
-        let lambda = T::of(self.rule.lambda);
-        let [first, second, readout] = &mut self.layers;
-        let batch = &mut readout.batch;
-        let smoothing = self.rule.label_smoothing;
-        let loss = smoothed_cross_entropy(&batch.z, labels, smoothing, &mut batch.error);
-        readout.backward(lambda, Some(&mut second.batch.error));
-        second.backward(lambda, Some(&mut first.batch.error));
-        first.backward(lambda, None);
-        loss
-    }
-
-    /// Moves the weights along the gradients of the last [`backward`](Self::backward).
-    ///
-    /// Consumes them: call it once, with the same `x`.
-    pub fn update(&mut self, x: &[T]) {
-        let [first, second, readout] = &mut self.layers;
-        readout.update(&second.batch.activity, &self.rule);
-        second.update(&first.batch.activity, &self.rule);
-        first.update(x, &self.rule);
-    }
-
-    /// One training step on a batch; returns the task loss before it.
-    pub fn step(&mut self, x: &[T], labels: &[u8]) -> f64 {
-        self.forward(x);
-        let loss = self.backward(labels);
-        self.update(x);
-        loss
-    }
-
-    /// The gradients of the last [`backward`](Self::backward), as given to the optimizer: of the
-    /// task loss, and of the λ-weighted I-Norm loss for inhibition that learns locally.
-    pub fn gradients(&self, x: &[T]) -> NetworkWeights<T> {
-        let [first, second, readout] = &self.layers;
-        NetworkWeights {
-            condition: self.condition,
-            hidden: [first.gradients(x), second.gradients(&first.batch.activity)],
-            readout: readout.gradients(&second.batch.activity),
-        }
-    }
-
-    /// Floating-point operations of the matrix products of one training step on `batch` samples,
-    /// a multiplication and an addition counted as two.
-    pub fn operations_per_step(&self, batch: usize) -> f64 {
-        let [first, second, readout] = &self.layers;
-        let below = second.operations(batch, true) + readout.operations(batch, true);
-        (first.operations(batch, false) + below) as f64
-    }
-
-    /// `z` of hidden layer `layer`, before normalization and ReLU, \[size, units\].
-    pub fn z(&self, layer: usize) -> &[T] {
-        &self.layers[layer].batch.z
-    }
-
-    /// What the hidden layers show after [`backward`](Self::backward) and before
-    /// [`update`](Self::update); `x` is the batch.
-    pub fn measure(&self, x: &[T]) -> [LayerMeasurement; 2] {
-        let [first, second, _] = &self.layers;
-        [measure(&first.seen(), x), measure(&second.seen(), &first.batch.activity)]
-    }
-}
+pub use network::{Engine, EngineState};
+// What ensembles share with the engine.
+pub(crate) use form::Form;
+pub(crate) use measure::{Observed, measure};
+pub(crate) use stacking::{nu_of, stack, unstack};

@@ -3,31 +3,65 @@
 //! The functions are inlined into a caller that has chosen the machine's vector instructions.
 
 use super::{
+    batch::Batch,
+    form::Form,
     lanes::{Real, dot, moments, sum, sum_of_squares},
-    samples::{Form, Samples},
 };
 use crate::{
     condition::{Circuit, GradNorm, Normalization},
-    learning::NORMALIZATION_EPSILON,
+    learning_rule::NORMALIZATION_EPSILON,
 };
 use num_traits::Float;
 
-/// From drive and inhibition to `s`, `z`, normalized z and activity.
+/// From pre-activation and inhibition to `s`, `z`, normalized z and activity.
+pub(super) struct ForwardPass<'a, T> {
+    pub form: &'a Form<T>,
+    pub b: &'a [T],
+    pub batch: &'a mut Batch<T>,
+}
+
+impl<T: Real> pulp::NullaryFnOnce for ForwardPass<'_, T> {
+    type Output = ();
+
+    #[inline(always)] // a closure of this size would not be
+    fn call(self) {
+        forward(self.form, self.b, self.batch);
+    }
+}
+
+/// From the error of the activity to the errors of the pre-activations and of the inhibition.
+pub(super) struct BackwardPass<'a, T> {
+    pub form: &'a Form<T>,
+    pub nu: &'a [T],
+    pub batch: &'a mut Batch<T>,
+    /// λ, the weight of the local loss.
+    pub lambda: T,
+}
+
+impl<T: Real> pulp::NullaryFnOnce for BackwardPass<'_, T> {
+    type Output = ();
+
+    #[inline(always)] // as above
+    fn call(self) {
+        backward(self.form, self.nu, self.batch, self.lambda);
+    }
+}
+
 #[inline(always)]
-pub(super) fn forward<T: Real>(samples: &mut Samples<'_, T>) {
-    let Form { units, inhibitory, circuit, normalization, rectified: rectifies, .. } = samples.form;
-    let targets = samples.form.targets();
-    let Samples { size, stride, b, drive, inhibition, z, normalized, activity, s, .. } = samples;
+fn forward<T: Real>(form: &Form<T>, b: &[T], batch: &mut Batch<T>) {
+    let Form { units, inhibitory, circuit, normalization, rectified: rectifies, .. } = *form;
+    let targets = form.targets();
+    let Batch { size, pre_activation, inhibition, z, normalized, activity, s, .. } = batch;
     for sample in 0..*size {
-        let drive = &drive[sample * *stride..][..targets];
+        let pre_activation = &pre_activation[sample * targets..][..targets];
         let at = sample * units..(sample + 1) * units;
         s[sample] = T::one();
         if circuit.divides() {
-            s[sample] = root(sum_of_squares(&drive[units + inhibitory..]), units);
+            s[sample] = root(sum_of_squares(&pre_activation[units + inhibitory..]), units);
         }
         let inverse = T::one() / s[sample];
         let z = &mut z[at.clone()];
-        let excited = z.iter_mut().zip(drive).zip(*b);
+        let excited = z.iter_mut().zip(pre_activation).zip(b);
         if inhibitory > 0 {
             let inhibited = excited.zip(&inhibition[at.clone()]);
             inhibited.for_each(|(((z, &e), &b), &i)| *z = (e + b - i) * inverse);
@@ -66,14 +100,14 @@ fn root<T: Real>(total: T, n: usize) -> T {
 
 /// √(variance + ε).
 #[inline(always)]
-pub(super) fn deviation<T: Real>(variance: T) -> T {
+pub(super) fn standard_deviation<T: Real>(variance: T) -> T {
     (variance + T::of(NORMALIZATION_EPSILON)).sqrt()
 }
 
 #[inline(always)]
 fn normalize<T: Real>(normalization: Normalization, z: &[T], normalized: &mut [T]) {
     let (mean, variance) = moments(z);
-    let inverse = T::one() / deviation(variance);
+    let inverse = T::one() / standard_deviation(variance);
     let (shift, scale) = match normalization {
         Normalization::None => (T::zero(), T::one()),
         Normalization::LayerNorm | Normalization::LayerNormForwardOnly => (mean, inverse),
@@ -83,24 +117,20 @@ fn normalize<T: Real>(normalization: Normalization, z: &[T], normalized: &mut [T
     normalized.iter_mut().zip(z).for_each(|(n, &z)| *n = (z - shift) * scale);
 }
 
-/// From the error of the activity to the errors of the drives and of the inhibition.
-///
 /// What `W_IE`'s units receive is left to a matrix product of the caller.
 #[inline(always)]
-pub(super) fn backward<T: Real>(samples: &mut Samples<'_, T>, lambda: T) {
-    let form = samples.form;
-    let Form { units, inhibitory, normalization, .. } = form;
+fn backward<T: Real>(form: &Form<T>, nu: &[T], batch: &mut Batch<T>, lambda: T) {
+    let Form { units, inhibitory, normalization, .. } = *form;
     let targets = form.targets();
-    let Samples { size, stride, nu, drive, inhibition, z, normalized, s, error, delta, .. } =
-        samples;
-    let (size, stride) = (*size, *stride);
+    let Batch { size, pre_activation, inhibition, z, normalized, s, error, delta, .. } = batch;
+    let size = *size;
     let local = lambda / T::of((size * units) as f64);
     for sample in 0..size {
         let at = sample * units..(sample + 1) * units;
         let z = &z[at.clone()];
         let normalized =
             if normalization == Normalization::None { z } else { &normalized[at.clone()] };
-        let (delta, inhibitory_delta) = delta[sample * stride..][..targets].split_at_mut(units);
+        let (delta, inhibitory_delta) = delta[sample * targets..][..targets].split_at_mut(units);
         if form.rectified {
             for ((d, &error), &z) in delta.iter_mut().zip(&error[at.clone()]).zip(normalized) {
                 *d = if z > T::zero() { error } else { T::zero() };
@@ -126,7 +156,7 @@ pub(super) fn backward<T: Real>(samples: &mut Samples<'_, T>, lambda: T) {
             Circuit::InhibitoryNorm => {
                 let inverse = T::one() / s[sample];
                 delta.iter_mut().for_each(|d| *d *= inverse);
-                let q = &drive[sample * stride + units + inhibitory..][..units];
+                let q = &pre_activation[sample * targets + units + inhibitory..][..units];
                 let u_delta = &mut inhibitory_delta[inhibitory..];
                 normalizing_error(z, local, inverse, inhibition, q, u_delta);
             }
@@ -150,7 +180,7 @@ fn normalization_backward<T: Real>(
     match normalization {
         Normalization::None | Normalization::LayerNormForwardOnly => {}
         Normalization::LayerNorm => {
-            let inverse = T::one() / deviation(moments(z).1);
+            let inverse = T::one() / standard_deviation(moments(z).1);
             layer_norm_backward(normalized, inverse, delta);
         }
         Normalization::MeanNorm => {
@@ -159,7 +189,7 @@ fn normalization_backward<T: Real>(
         }
         Normalization::DivisiveNorm => {
             let (mean, variance) = moments(z);
-            let inverse = T::one() / deviation(variance);
+            let inverse = T::one() / standard_deviation(variance);
             let correlation = dot(delta, normalized) / n;
             for (d, &z) in delta.iter_mut().zip(z) {
                 *d = (*d - correlation * (z - mean) * inverse) * inverse;
@@ -178,14 +208,14 @@ pub(super) fn layer_norm_backward<T: Real>(z: &[T], inverse: T, delta: &mut [T])
     }
 }
 
-/// GradNorm: the identity on the way up, this on the way down.
+/// GradNorm: the identity in the forward pass, this in the backward pass.
 #[inline(always)]
 pub(super) fn grad_norm<T: Real>(mode: GradNorm, z: &[T], nu: &[T], delta: &mut [T]) {
     let n = T::of(delta.len() as f64);
     match mode {
         GradNorm::None => {}
         GradNorm::Full => {
-            let inverse = T::one() / deviation(moments(z).1);
+            let inverse = T::one() / standard_deviation(moments(z).1);
             layer_norm_backward(z, inverse, delta);
         }
         GradNorm::Center => {
@@ -197,7 +227,7 @@ pub(super) fn grad_norm<T: Real>(mode: GradNorm, z: &[T], nu: &[T], delta: &mut 
             delta.iter_mut().for_each(|d| *d -= inhibition);
         }
         GradNorm::Scale => {
-            let inverse = T::one() / deviation(moments(z).1);
+            let inverse = T::one() / standard_deviation(moments(z).1);
             delta.iter_mut().for_each(|d| *d *= inverse);
         }
         GradNorm::Decorrelate => {
@@ -229,27 +259,4 @@ fn normalizing_error<T: Real>(
     // ∂/∂s = Σ ∂/∂z · (−z/s), and ∂/∂i is already ∂/∂z · (−1/s).
     let scale = dot(inhibition, z) * inverse / T::of(z.len() as f64);
     u_delta.iter_mut().zip(q).for_each(|(u, &q)| *u = scale * q);
-}
-
-/// Scales the first `units` values of each row by `rates[0]` and the others, up to `targets`, by
-/// `rates[1]`; a row starts every `stride` values.
-#[inline(always)]
-pub(crate) fn scale_blocks<T: Real>(
-    delta: &mut [T],
-    stride: usize,
-    [units, targets]: [usize; 2],
-    rates: [T; 2],
-) {
-    for row in delta.chunks_mut(stride) {
-        let (excitatory, inhibitory) = row[..targets].split_at_mut(units);
-        excitatory.iter_mut().for_each(|d| *d *= rates[0]);
-        inhibitory.iter_mut().for_each(|d| *d *= rates[1]);
-    }
-}
-
-/// Adds the sum of the first columns of `delta` to `sums`; a row starts every `stride` values.
-pub(crate) fn add_column_sums<T: Real>(delta: &[T], stride: usize, sums: &mut [T]) {
-    for row in delta.chunks(stride) {
-        sums.iter_mut().zip(row).for_each(|(sum, &d)| *sum += d);
-    }
 }

@@ -1,13 +1,10 @@
-//! An NVIDIA GPU as a machine that runs the kernels; the large products are cuBLAS's, which rounds
-//! to TF32 only if it is told to, and is not.
+//! An NVIDIA GPU as a machine that runs the kernels; the large products are cuBLAS's, in full
+//! single precision.
 //!
 //! All work goes to one stream, in the order in which it is asked for. The driver's library,
 //! `libcuda.so.1`, is linked: without a driver a program with this feature does not start at all.
 
-use super::{
-    device::{Batched, Memory, Plain},
-    kernels::{Grid, Kernel, Kernels, Machine},
-};
+use super::machine::{Grid, Kernel, Machine, Plain};
 use crate::{Error, Result};
 use cudarc::{
     cublas::{CudaBlas, result as blas, sys::cublasOperation_t as Operation},
@@ -35,9 +32,6 @@ pub struct Gpu {
     functions: Arc<[CudaFunction]>,
 }
 
-/// Ensembles on an NVIDIA GPU.
-pub type Cuda = Kernels<Gpu>;
-
 /// Values in the memory of a GPU.
 #[derive(Debug)]
 pub struct Buffer<T> {
@@ -48,10 +42,10 @@ pub struct Buffer<T> {
 
 impl<T> Drop for Buffer<T> {
     fn drop(&mut self) {
-        // SAFETY: nobody looks at it afterwards.
+        // SAFETY: it is not used afterwards.
         let bytes = unsafe { ManuallyDrop::take(&mut self.bytes) };
-        // A GPU that has failed takes no memory back, for which cudarc would panic: while the
-        // failure is on its way to whoever reports it.
+        // After a failure memory cannot be freed, and cudarc would panic before the failure is
+        // reported.
         if bytes.device().synchronize().is_err() {
             bytes.leak();
         }
@@ -111,6 +105,14 @@ impl Gpu {
         driver::mem_get_info().map(|(free, _)| free as u64).map_err(failed("ask for free memory"))
     }
 
+    /// Makes `to` what `from`, of the same size, is.
+    ///
+    /// # Errors
+    /// If the driver fails.
+    pub fn copy<T: Plain>(&self, from: &Buffer<T>, to: &mut Buffer<T>) -> Result<()> {
+        self.device.dtod_copy(&*from.bytes, &mut *to.bytes).map_err(failed("copy values"))
+    }
+
     fn allocate<T>(&self, count: usize) -> Result<Buffer<T>> {
         let size = (count * size_of::<T>()).max(1);
         let bytes = self.device.alloc_zeros(size);
@@ -130,8 +132,16 @@ fn bytes_of<T: Plain>(values: &[T]) -> &[u8] {
     unsafe { std::slice::from_raw_parts(values.as_ptr().cast(), size_of_val(values)) }
 }
 
-impl Memory for Gpu {
+impl Machine for Gpu {
     type Buffer<T: Plain> = Buffer<T>;
+
+    fn lanes(&self) -> u32 {
+        32
+    }
+
+    fn threads(&self) -> u32 {
+        128
+    }
 
     fn upload<T: Plain>(&self, values: &[T]) -> Result<Buffer<T>> {
         let mut buffer = self.allocate(values.len())?;
@@ -165,20 +175,6 @@ impl Memory for Gpu {
         Ok(values)
     }
 
-    fn copy<T: Plain>(&self, from: &Buffer<T>, to: &mut Buffer<T>) -> Result<()> {
-        self.device.dtod_copy(&*from.bytes, &mut *to.bytes).map_err(failed("copy values"))
-    }
-}
-
-impl Machine for Gpu {
-    fn lanes(&self) -> u32 {
-        32
-    }
-
-    fn threads(&self) -> u32 {
-        128
-    }
-
     fn address<T: Plain>(&self, buffer: &Buffer<T>) -> u64 {
         *buffer.bytes.device_ptr()
     }
@@ -198,44 +194,35 @@ impl Machine for Gpu {
 
     fn product(
         &self,
-        products: &Batched,
+        sizes: [usize; 3],
         a: &Buffer<f32>,
         b: &Buffer<f32>,
         out: &mut Buffer<f32>,
     ) -> Result<()> {
-        let [m, n, k] = products.sizes.map(|size| size as c_int);
-        let (left, right, result) = (products.a, products.b, products.out);
-        let at = |buffer: &Buffer<f32>, offset: usize| {
-            (self.address(buffer) + (offset * size_of::<f32>()) as u64) as *mut f32
-        };
-        let operation = |transposed| match transposed {
-            true => Operation::CUBLAS_OP_T,
-            false => Operation::CUBLAS_OP_N,
-        };
+        let [m, n, k] = sizes.map(|size| size as c_int);
         self.device.bind_to_thread().map_err(failed("use the GPU"))?;
+        let normal = Operation::CUBLAS_OP_N;
+        let [a, b] = [a, b].map(|buffer| self.address(buffer) as *const f32);
+        let out = self.address(out) as *mut f32;
         // cuBLAS stores column by column: to it everything is transposed, and outᵀ = bᵀ aᵀ.
-        // SAFETY: the operands lie inside their buffers, as the layouts made them, and α and β
+        // SAFETY: the matrices lie inside their buffers, as the layouts made them, and α and β
         // live until the call returns.
         let started = unsafe {
-            blas::sgemm_strided_batched(
+            blas::sgemm(
                 *self.blas.handle(),
-                operation(right.transposed),
-                operation(left.transposed),
+                normal,
+                normal,
                 n,
                 m,
                 k,
                 &1.0,
-                at(b, right.offset),
-                right.stride as c_int,
-                right.step as i64,
-                at(a, left.offset),
-                left.stride as c_int,
-                left.step as i64,
+                b,
+                n,
+                a,
+                k,
                 &0.0,
-                at(out, result.offset),
-                result.stride as c_int,
-                result.step as i64,
-                products.count as c_int,
+                out,
+                n,
             )
         };
         started.map_err(|e| Error::Device(format!("cuBLAS refuses a product: {:?}", e.0)))

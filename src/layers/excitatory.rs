@@ -1,8 +1,8 @@
 //! Excitatory units only.
 
 use super::{
-    LayerWeights,
-    layer::{Layer, LocalRule, drive, tensor, weight_gradient},
+    layer::{Layer, LocalRule, pre_activation, tensor, weight_gradient},
+    weights::LayerWeights,
 };
 use crate::{
     condition::Circuit,
@@ -58,7 +58,7 @@ impl<const IN: usize, const EXC: usize, E: Dtype, D: Backend<E>> Layer<IN, EXC, 
     }
 
     fn forward<B: Dim>(&self, h: &Batch<B, IN, E, D>) -> (Batch<B, EXC, E, D>, Self::Memory<B>) {
-        let e = drive(h, &self.w_ee);
+        let e = pre_activation(h, &self.w_ee);
         let b = self.b.clone().broadcast_like(e.shape());
         (e + b, h.clone())
     }

@@ -1,13 +1,13 @@
 //! I-Norm: inhibition that learns, locally, to normalize the activity of its layer.
 
 use super::{
-    LayerWeights,
-    layer::{Layer, LocalRule, drive, tensor, weight_gradient},
+    grad_norm::grad_norm,
+    layer::{Layer, LocalRule, pre_activation, tensor, weight_gradient},
     moments::{mean, root_mean_square},
+    weights::LayerWeights,
 };
 use crate::{
     condition::Circuit,
-    grad_norm::grad_norm,
     shapes::{Backend, Batch, Matrix, Vector, constant},
 };
 use dfdx::{
@@ -19,7 +19,7 @@ use dfdx::{
 /// A layer with subtractive and divisive inhibition:
 ///
 /// ```text
-/// e = h W_EEᵀ + b                     excitatory drive
+/// e = h W_EEᵀ + b                     excitatory input
 /// i = r W_EIᵀ,  r = h W_IEᵀ           subtractive inhibition
 /// s = √(mean((h U_IEᵀ)²) + ε)         divisive inhibition, one number a sample
 /// z = (e − i) / s
@@ -61,7 +61,7 @@ pub struct INormLayer<
 pub struct INormMemory<B: Dim, const IN: usize, const EXC: usize, E: Dtype, D: Backend<E>> {
     /// The input.
     pub h: Batch<B, IN, E, D>,
-    /// The divisive drive `h U_IEᵀ`.
+    /// The divisive input `h U_IEᵀ`.
     pub q: Batch<B, EXC, E, D>,
     /// The divisive inhibition, repeated for each unit.
     pub s: Batch<B, EXC, E, D>,
@@ -105,10 +105,10 @@ impl<const IN: usize, const EXC: usize, const INH: usize, E: Dtype, D: Backend<E
     }
 
     fn forward<B: Dim>(&self, h: &Batch<B, IN, E, D>) -> (Batch<B, EXC, E, D>, Self::Memory<B>) {
-        let e = drive(h, &self.w_ee);
+        let e = pre_activation(h, &self.w_ee);
         let e = e.clone() + self.b.clone().broadcast_like(e.shape());
-        let i = drive(&drive(h, &self.w_ie), &self.w_ei);
-        let q = drive(h, &self.u_ie);
+        let i = pre_activation(&pre_activation(h, &self.w_ie), &self.w_ei);
+        let q = pre_activation(h, &self.u_ie);
         let s = root_mean_square(&q);
         let z = (e - i) / s.clone();
         (z.clone(), INormMemory { h: h.clone(), q, s, z })

@@ -63,7 +63,7 @@ pub fn initial_weights_of(
 /// - `W_EI` is the same with rows that sum to 1,
 /// - each row of `W_IE` is the mean row of `W_EE`: the inhibition is exact centring,
 /// - `U_IE = S Vᵀ` from the SVD of `W_EE − W_EI W_IE`, so that the mean square of `h U_IEᵀ` is the
-///   second moment of the centred drive: the division is exact scaling,
+///   second moment of the centred excitatory input: the division is exact scaling,
 /// - `b = 0`.
 ///
 /// # Errors
@@ -73,8 +73,8 @@ pub fn initial_layer(
     [inputs, excitatory, inhibitory]: [usize; 3],
     rng: &mut ChaCha8Rng,
 ) -> Result<LayerWeights<f64>> {
-    let drive = excitatory_weights(inputs, excitatory);
-    let w_ee: Vec<f64> = drive.sample_iter(&mut *rng).take(excitatory * inputs).collect();
+    let log_normal = excitatory_weights(inputs, excitatory);
+    let w_ee: Vec<f64> = log_normal.sample_iter(&mut *rng).take(excitatory * inputs).collect();
     let mut weights = LayerWeights {
         inputs,
         excitatory,
@@ -84,7 +84,7 @@ pub fn initial_layer(
     };
     if circuit.subtracts() {
         weights.inhibitory = inhibitory;
-        weights.w_ei = drive.sample_iter(&mut *rng).take(excitatory * inhibitory).collect();
+        weights.w_ei = log_normal.sample_iter(&mut *rng).take(excitatory * inhibitory).collect();
         for row in weights.w_ei.chunks_exact_mut(inhibitory) {
             let sum: f64 = row.iter().sum();
             row.iter_mut().for_each(|w| *w /= sum);
@@ -160,7 +160,7 @@ mod tests {
         let mean = layer.w_ee.iter().sum::<f64>() / n;
         let variance = layer.w_ee.iter().map(|w| (w - mean).powi(2)).sum::<f64>() / n;
         let expected = (2.0 * 178.0 / (784.0 * 177.0_f64)).sqrt();
-        // 139,552 draws: standard errors 0.3 % of the mean, about 1 % of the deviation.
+        // 139,552 draws: standard errors 0.3 % of the mean, about 1 % of the standard deviation.
         assert!((mean / expected - 1.0).abs() < 0.015, "{mean} {expected}");
         assert!((variance.sqrt() / expected - 1.0).abs() < 0.05);
         for (name, matrix) in layer.named() {

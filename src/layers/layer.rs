@@ -1,8 +1,8 @@
 //! What all layers have in common.
 
+use super::weights::LayerWeights;
 use crate::{
     condition::{Circuit, GradNorm},
-    layers::LayerWeights,
     shapes::{Backend, Batch, Matrix},
 };
 use dfdx::{
@@ -49,7 +49,7 @@ pub trait Layer<const IN: usize, const EXC: usize, E: Dtype, D: Backend<E>>: Siz
     ) -> (Batch<B, IN, E, D>, Self);
 }
 
-/// What layers that learn to normalize do on the way back.
+/// The backward pass of layers that learn to normalize.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LocalRule {
     /// What happens to the error.
@@ -58,8 +58,8 @@ pub struct LocalRule {
     pub lambda: f64,
 }
 
-/// `h Wᵀ`: the drive of `POST` units, \[B, POST\].
-pub fn drive<B: Dim, const POST: usize, const PRE: usize, E: Dtype, D: Backend<E>>(
+/// `h Wᵀ`: the pre-activation of `POST` units, \[B, POST\].
+pub fn pre_activation<B: Dim, const POST: usize, const PRE: usize, E: Dtype, D: Backend<E>>(
     h: &Batch<B, PRE, E, D>,
     w: &Matrix<POST, PRE, E, D>,
 ) -> Batch<B, POST, E, D> {

@@ -1,7 +1,7 @@
 //! Moments over units, one for each sample, and layer normalization made of them.
 
 use crate::{
-    learning::NORMALIZATION_EPSILON,
+    learning_rule::NORMALIZATION_EPSILON,
     shapes::{Backend, Batch, constant},
 };
 use dfdx::{
@@ -33,7 +33,7 @@ pub fn root_mean_square<B: Dim, const N: usize, E: Dtype, D: Backend<E>>(
 ///
 /// # Shapes
 /// x and result: \[B, N\].
-pub fn deviation<B: Dim, const N: usize, E: Dtype, D: Backend<E>>(
+pub fn standard_deviation<B: Dim, const N: usize, E: Dtype, D: Backend<E>>(
     x: &Batch<B, N, E, D>,
 ) -> Batch<B, N, E, D> {
     root_mean_square(&(x.clone() - mean(x)))
@@ -51,7 +51,7 @@ pub fn deviation<B: Dim, const N: usize, E: Dtype, D: Backend<E>>(
 pub fn layer_norm<B: Dim, const N: usize, E: Dtype, D: Backend<E>>(
     z: &Batch<B, N, E, D>,
 ) -> Batch<B, N, E, D> {
-    (z.clone() - mean(z)) / deviation(z)
+    (z.clone() - mean(z)) / standard_deviation(z)
 }
 
 /// LayerNorm's Jacobian, applied to the error δ of its output:
@@ -68,5 +68,5 @@ pub fn layer_norm_backward<B: Dim, const N: usize, E: Dtype, D: Backend<E>>(
 ) -> Batch<B, N, E, D> {
     let normalized = layer_norm(z);
     let correlation = mean(&(delta.clone() * normalized.clone()));
-    (delta.clone() - mean(delta) - normalized * correlation) / deviation(z)
+    (delta.clone() - mean(delta) - normalized * correlation) / standard_deviation(z)
 }

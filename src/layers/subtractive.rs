@@ -1,13 +1,13 @@
 //! Excitatory units under subtractive inhibition, which learns one of two things.
 
 use super::{
-    LayerWeights,
-    layer::{Layer, LocalRule, drive, tensor, weight_gradient},
+    grad_norm::grad_norm,
+    layer::{Layer, LocalRule, pre_activation, tensor, weight_gradient},
     moments::mean,
+    weights::LayerWeights,
 };
 use crate::{
     condition::Circuit,
-    grad_norm::grad_norm,
     shapes::{Backend, Batch, Matrix, Vector, constant},
 };
 use dfdx::{
@@ -84,7 +84,7 @@ pub trait InhibitoryLearning: Sized {
     /// Whether the inhibitory units pass their error on to the layer below.
     const REACHES_BELOW: bool;
 
-    /// The error of the excitatory drive and that of the inhibition `i = r W_EIᵀ`, each
+    /// The error of the excitatory input and that of the inhibition `i = r W_EIᵀ`, each
     /// \[B, EXC\].
     fn errors<B: Dim, const EXC: usize, E: Dtype, D: Backend<E>>(
         delta: &Batch<B, EXC, E, D>,
@@ -181,10 +181,10 @@ impl<
     }
 
     fn forward<B: Dim>(&self, h: &Batch<B, IN, E, D>) -> (Batch<B, EXC, E, D>, Self::Memory<B>) {
-        let e = drive(h, &self.w_ee);
-        let r = drive(h, &self.w_ie);
+        let e = pre_activation(h, &self.w_ee);
+        let r = pre_activation(h, &self.w_ie);
         let b = self.b.clone().broadcast_like(e.shape());
-        let z = e - drive(&r, &self.w_ei) + b;
+        let z = e - pre_activation(&r, &self.w_ei) + b;
         (z.clone(), SubtractiveMemory { h: h.clone(), r, z })
     }
 

@@ -146,23 +146,6 @@ pub const fn inhibitory_units(excitatory: usize) -> usize {
     if excitatory < 10 { 1 } else { excitatory / 10 }
 }
 
-impl Circuit {
-    /// Whether the circuit has subtractive inhibition.
-    pub const fn subtracts(self) -> bool {
-        !matches!(self, Self::Excitatory)
-    }
-
-    /// Whether the circuit has divisive inhibition.
-    pub const fn divides(self) -> bool {
-        matches!(self, Self::InhibitoryNorm)
-    }
-
-    /// Whether inhibition learns from the local I-Norm loss, and not from the task.
-    pub const fn learns_locally(self) -> bool {
-        matches!(self, Self::InhibitoryNorm | Self::InhibitoryNormSubtractive)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,29 +1,71 @@
-//! A run put aside.
+//! A run saved between two epochs.
 
-use super::{Outcome, Record, Run};
+use super::run::{Outcome, Record, Run};
 use crate::{
     Error, Result,
     dataset::{CLASSES, PIXELS},
     engine::{Engine, EngineState},
-    layers::{LayerWeights, NetworkWeights},
+    layers::{
+        LayerWeights, NetworkWeights,
+        file::{WeightsFile, tensors, write},
+    },
 };
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 
-/// A run put aside between two epochs; taken up again it goes on bit for bit as if it had not
-/// been.
-///
-/// JSON knows neither NaN nor ∞: written so, the checkpoint of a network that is about to diverge
-/// cannot be read again, and its run has to begin anew.
+/// A run saved between two epochs. Resuming is bit-exact, whatever the weights are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Checkpoint {
     /// What was recorded so far.
     pub record: Record,
-    /// The weights, and what momentum remembers.
+    /// The weights, and the velocities of momentum.
     pub state: EngineState<f32>,
+    /// Seconds that the run took so far, evaluation and waiting included; a sweep counts them.
+    pub wall_seconds: f64,
 }
 
+/// What a checkpoint's file holds beside its tensors.
+#[derive(Serialize, Deserialize)]
+struct Content {
+    record: Record,
+    wall_seconds: f64,
+}
+
+/// The kind of a checkpoint's file.
+const KIND: &str = "checkpoint";
+
 impl Checkpoint {
-    /// Checks that this is a run that can go on: files may have been damaged.
+    /// Saves the checkpoint as a safetensors file, whole or not at all; weights may be NaN.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let Self { record, state: EngineState { weights, velocities }, wall_seconds } = self;
+        let mut all = tensors(weights.layers(), "");
+        if let [first, second, readout] = &velocities[..] {
+            all.extend(tensors([first, second, readout], "velocity."));
+        }
+        let content = Content { record: record.clone(), wall_seconds: *wall_seconds };
+        write(path.as_ref(), KIND, &content, &all)
+    }
+
+    /// Loads a checkpoint that was [saved](Self::save).
+    ///
+    /// # Errors
+    /// If the file cannot be read, is no checkpoint of this version, or is damaged, or as
+    /// [`validate`](Self::validate).
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let (Content { record, wall_seconds }, mut file) = WeightsFile::read(path, KIND)?;
+        let weights = file.network(record.run.condition)?;
+        let velocities = file.velocities(&weights)?;
+        file.finish()?;
+        let checkpoint = Self { record, state: EngineState { weights, velocities }, wall_seconds };
+        checkpoint.validate()?;
+        Ok(checkpoint)
+    }
+
+    /// Checks that this is a run with epochs left: files may have been damaged.
     ///
     /// # Errors
     /// If the run's numbers make no sense, it is over, or its weights or their velocities are of
@@ -33,7 +75,7 @@ impl Checkpoint {
         run.validate()?;
         if *outcome != Outcome::Running || epochs.len() >= run.epochs as usize {
             let found = format!("{outcome:?} after {} of {} epochs", epochs.len(), run.epochs);
-            return Err(Error::invalid("checkpoint", found, "a run with epochs to come"));
+            return Err(Error::invalid("checkpoint", found, "a run with epochs left"));
         }
         let EngineState { weights, velocities } = &self.state;
         check(run, weights)?;
@@ -41,7 +83,9 @@ impl Checkpoint {
             let sizes = |layer: &LayerWeights<f32>| layer.named().map(|(_, values)| values.len());
             velocity.inputs == weights.inputs && sizes(velocity) == sizes(weights)
         };
-        if velocities.len() > 3 || !velocities.iter().zip(weights.layers()).all(alike) {
+        if ![0, 3].contains(&velocities.len())
+            || !velocities.iter().zip(weights.layers()).all(alike)
+        {
             return Err(Error::invalid("velocities", "others", "those of the network's weights"));
         }
         Ok(())
@@ -59,15 +103,15 @@ pub(super) fn check(run: &Run, weights: &NetworkWeights<f32>) -> Result<()> {
     weights.validate()
 }
 
-/// Where a run was before an epoch, for one that is interrupted within it.
-pub(super) struct Before {
+/// A run before an epoch: what an interruption within the epoch returns to.
+pub(super) struct EpochStart {
     engine: Engine<f32>,
     steps: u64,
     training_seconds: f64,
     measurements: usize,
 }
 
-impl Before {
+impl EpochStart {
     pub fn of(engine: &Engine<f32>, record: &Record) -> Self {
         Self {
             engine: engine.clone(),
@@ -82,7 +126,7 @@ impl Before {
         record.steps = self.steps;
         record.training_seconds = self.training_seconds;
         record.measurements.truncate(self.measurements);
-        Checkpoint { record, state: self.engine.state() }
+        Checkpoint { record, state: self.engine.state(), wall_seconds: 0.0 }
     }
 }
 
@@ -97,6 +141,38 @@ mod tests {
     };
     use std::ops::ControlFlow;
 
+    /// Bit for bit: NaN is not equal to itself.
+    fn bits(weights: &NetworkWeights<f32>) -> NetworkWeights<u32> {
+        weights.convert(f32::to_bits)
+    }
+
+    #[test]
+    fn a_saved_checkpoint_comes_back_bit_for_bit_with_nan_too() {
+        let (run, data) = small(2);
+        let mut trainer = Trainer::new(&run, &data).unwrap();
+        trainer.epoch(&mut ());
+        let mut checkpoint = trainer.checkpoint();
+        checkpoint.wall_seconds = 0.1;
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("run.safetensors");
+        checkpoint.save(&path).unwrap();
+        assert_eq!(Checkpoint::load(&path).unwrap(), checkpoint);
+
+        checkpoint.state.weights.hidden[0].w_ee[3] = f32::NAN;
+        checkpoint.state.velocities[2].b[1] = f32::NEG_INFINITY;
+        checkpoint.record.epochs[0].test_loss = f64::NAN;
+        checkpoint.record.epochs[0].train_loss = f64::INFINITY;
+        checkpoint.save(&path).unwrap();
+        let loaded = Checkpoint::load(&path).unwrap();
+        assert_eq!(bits(&loaded.state.weights), bits(&checkpoint.state.weights));
+        assert_eq!(loaded.state.velocities[2].b, checkpoint.state.velocities[2].b);
+        assert!(loaded.record.epochs[0].test_loss.is_nan());
+        assert_eq!(loaded.record.epochs[0].train_loss, f64::INFINITY);
+        let message = NetworkWeights::load(&path).unwrap_err().to_string();
+        assert!(message.contains(r#"is a "checkpoint", not a network"#), "{message}");
+        assert!(!std::fs::read_dir(place.path()).unwrap().any(|f| f.unwrap().path() != path));
+    }
+
     /// A run of `epochs` epochs of two steps.
     fn small(epochs: u32) -> (Run, FashionMnist) {
         let mut data = FashionMnist::subset().unwrap();
@@ -108,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_go_on_is_refused() {
+    fn what_cannot_be_resumed_is_refused() {
         let (run, data) = small(2);
         let mut trainer = Trainer::new(&run, &data).unwrap();
         trainer.epoch(&mut ());
@@ -139,7 +215,7 @@ mod tests {
         assert!(message.contains("Finished after 2 of 2 epochs"), "{message}");
     }
 
-    /// Interrupts a run after so many steps or epochs.
+    /// Interrupts a run after this many steps or epochs.
     struct StopAfter {
         steps: u64,
         epochs: usize,
@@ -160,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interrupted_run_goes_on_from_its_last_whole_epoch() {
+    fn an_interrupted_run_is_resumed_from_its_last_whole_epoch() {
         const NEVER: u64 = u64::MAX;
         let (run, data) = small(3);
         let (weights, record) = train(&run, &data, &mut ()).unwrap();
@@ -169,8 +245,7 @@ mod tests {
             let mut trainer = Trainer::new(&run, &data).unwrap();
             trainer.finish(&mut StopAfter { steps, epochs });
             assert_eq!(trainer.record().outcome, Outcome::Interrupted);
-            let text = serde_json::to_string(&trainer.checkpoint()).unwrap();
-            let checkpoint: Checkpoint = serde_json::from_str(&text).unwrap();
+            let checkpoint = trainer.checkpoint();
             assert_eq!(checkpoint.record.epochs.len(), whole);
             let mut resumed = Trainer::resume(checkpoint, &data).unwrap();
             resumed.finish(&mut ());

@@ -1,14 +1,14 @@
 //! One experiment as a value, and what came of it.
 
-use super::LearningRule;
 use crate::{
     Condition, Error, Result,
     configuration::{Configuration, EPOCHS},
     dataset::{CHANCE, FashionMnist},
     engine::LayerMeasurement,
+    learning_rule::LearningRule,
 };
+use inorm_core::files::short_sha256;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 /// Counts changes of what a run means. A new number gives every run a new id, so that results
 /// from before the change are never taken for results from after it.
@@ -152,8 +152,7 @@ impl Run {
              batch={batch} measure={measure:?}",
             rates.lr, rates.lr_w_ie, rates.lr_w_ei,
         );
-        let digest = Sha256::digest(text);
-        digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        short_sha256(text)
     }
 }
 
@@ -208,7 +207,7 @@ pub struct Epoch {
     pub test_accuracy: f64,
 }
 
-/// What one hidden layer showed at one step.
+/// What was measured in one hidden layer at one step.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Measurement {
     /// Counted from 1.

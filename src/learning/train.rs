@@ -1,22 +1,19 @@
 //! The training loop.
 
 use super::{
-    Checkpoint, Epoch, Measurement, Outcome, Record, Run,
-    checkpoint::{Before, check},
-    count_correct, smoothed_cross_entropy,
+    checkpoint::{Checkpoint, EpochStart, check},
+    evaluate::{EVALUATION_BATCH, classify},
+    run::{Epoch, Measurement, Outcome, Record, Run},
 };
 use crate::{
     Result,
-    dataset::{FashionMnist, Images, Luminosity, PIXELS},
+    dataset::{FashionMnist, Luminosity, PIXELS},
     engine::{Engine, OwnGradNorm},
     interrupt::interrupted,
     layers::{NetworkWeights, initial_weights},
     randomness::Purpose,
 };
 use std::{ops::ControlFlow, time::Instant};
-
-/// Test images are classified this many at a time.
-const EVALUATION_BATCH: usize = 500;
 
 /// Watches a run, and may stop it. `()` watches nothing.
 pub trait Observer {
@@ -49,14 +46,14 @@ pub fn train(
     Ok((trainer.weights(), trainer.into_record()))
 }
 
-/// A run that advances an epoch at a time, and can be put aside and taken up again.
+/// Trains a run an epoch at a time; it can be saved as a [`Checkpoint`] and resumed.
 pub struct Trainer<'d> {
     data: &'d FashionMnist,
     engine: Engine<f32>,
     record: Record,
     batch: Vec<f32>,
     /// The run before the epoch within which it was interrupted.
-    before: Option<Before>,
+    before: Option<EpochStart>,
 }
 
 impl<'d> Trainer<'d> {
@@ -86,14 +83,14 @@ impl<'d> Trainer<'d> {
     }
 
     /// The same run with a GradNorm of one's own in both hidden layers, instead of the
-    /// condition's. A checkpoint cannot hold it: a run that is taken up again needs it again.
+    /// condition's. A checkpoint cannot hold it: give it again when the run is resumed.
     #[must_use]
     pub fn with_grad_norm(mut self, own: OwnGradNorm<f32>) -> Self {
         self.engine.set_grad_norm(own);
         self
     }
 
-    /// Takes up a run that was put aside, with its condition's GradNorm.
+    /// Resumes a run, with its condition's GradNorm.
     ///
     /// # Errors
     /// As [`Checkpoint::validate`].
@@ -108,7 +105,7 @@ impl<'d> Trainer<'d> {
         Self { data, engine, record, batch: vec![0.0; largest * PIXELS], before: None }
     }
 
-    /// The run as it was after its last whole epoch. One that was interrupted goes on from there.
+    /// The run as it was after its last whole epoch, from where it can be resumed.
     pub fn checkpoint(&self) -> Checkpoint {
         let mut record = self.record.clone();
         if record.outcome == Outcome::Interrupted {
@@ -116,7 +113,7 @@ impl<'d> Trainer<'d> {
         }
         match &self.before {
             Some(before) => before.checkpoint(record),
-            None => Checkpoint { record, state: self.engine.state() },
+            None => Checkpoint { record, state: self.engine.state(), wall_seconds: 0.0 },
         }
     }
 
@@ -141,8 +138,8 @@ impl<'d> Trainer<'d> {
         steps as u64 * u64::from(self.record.run.epochs)
     }
 
-    /// Trains to the end of the run, or until it diverges or is told to stop: by the observer, or
-    /// by a reader who interrupts the cell of a notebook.
+    /// Trains to the end of the run, or until it diverges or is interrupted: by the observer, or by
+    /// a reader who interrupts the cell of a notebook.
     pub fn finish(&mut self, observer: &mut dyn Observer) {
         while self.record.outcome == Outcome::Running {
             self.epoch(observer);
@@ -154,10 +151,10 @@ impl<'d> Trainer<'d> {
         if self.record.outcome != Outcome::Running {
             return;
         }
-        let before = Before::of(&self.engine, &self.record);
+        let before = EpochStart::of(&self.engine, &self.record);
         let epoch = self.record.epochs.len() as u32 + 1;
         match self.train_epoch(epoch, observer) {
-            Ok(train_loss) => {
+            ControlFlow::Continue(train_loss) => {
                 let (test_loss, test_accuracy) = self.evaluate(epoch);
                 self.record.epochs.push(Epoch { epoch, train_loss, test_loss, test_accuracy });
                 let stop = observer.epoch(&self.record).is_break();
@@ -167,15 +164,19 @@ impl<'d> Trainer<'d> {
                     self.record.outcome = Outcome::Interrupted;
                 }
             }
-            Err(outcome) => {
+            ControlFlow::Break(outcome) => {
                 self.record.outcome = outcome;
                 self.before = (outcome == Outcome::Interrupted).then_some(before);
             }
         }
     }
 
-    /// The mean loss over the epoch, or why it was not finished.
-    fn train_epoch(&mut self, epoch: u32, observer: &mut dyn Observer) -> Result<f64, Outcome> {
+    /// The mean loss over the epoch, or how the run ended within it.
+    fn train_epoch(
+        &mut self,
+        epoch: u32,
+        observer: &mut dyn Observer,
+    ) -> ControlFlow<Outcome, f64> {
         let start = Instant::now();
         let images = &self.data.train;
         let mut luminosity = self.luminosity(Purpose::TrainingLuminosity, epoch);
@@ -199,7 +200,8 @@ impl<'d> Trainer<'d> {
             }
         }
         self.record.training_seconds += start.elapsed().as_secs_f64();
-        ended.map_or(Ok(total / images.len() as f64), Err)
+        let mean = total / images.len() as f64;
+        ended.map_or(ControlFlow::Continue(mean), ControlFlow::Break)
     }
 
     /// One training step on the images of `range`, which are in the batch buffer.
@@ -227,33 +229,8 @@ impl<'d> Trainer<'d> {
     /// Mean loss and accuracy on the test images, each shifted anew.
     fn evaluate(&mut self, epoch: u32) -> (f64, f64) {
         let luminosity = self.luminosity(Purpose::TestLuminosity, epoch);
-        evaluate(&mut self.engine, &self.data.test, luminosity, &mut self.batch)
+        classify(&mut self.engine, &self.data.test, luminosity, &mut self.batch)
     }
-}
-
-/// Mean loss and accuracy of `engine` on `images`, shifted by `luminosity`.
-fn evaluate(
-    engine: &mut Engine<f32>,
-    images: &Images,
-    mut luminosity: Luminosity,
-    buffer: &mut [f32],
-) -> (f64, f64) {
-    let smoothing = engine.rule().label_smoothing;
-    let (mut loss, mut correct) = (0.0, 0);
-    let mut error = Vec::new();
-    for from in (0..images.len()).step_by(EVALUATION_BATCH) {
-        let range = from..(from + EVALUATION_BATCH).min(images.len());
-        let x = &mut buffer[..range.len() * PIXELS];
-        luminosity.fill(images, range.clone(), x);
-        let labels = &images.labels()[range.clone()];
-        let logits = engine.forward(x);
-        error.resize(logits.len(), 0.0);
-        let mean = smoothed_cross_entropy(logits, labels, smoothing, &mut error);
-        loss += mean * range.len() as f64;
-        correct += count_correct(logits, labels);
-    }
-    let n = images.len() as f64;
-    (loss / n, correct as f64 / n)
 }
 
 #[cfg(test)]
@@ -311,8 +288,6 @@ mod tests {
             let mut first = Trainer::new(&run, &data).unwrap();
             first.epoch(&mut ());
             let checkpoint = first.checkpoint();
-            let text = serde_json::to_string(&checkpoint).unwrap();
-            assert_eq!(serde_json::from_str::<Checkpoint>(&text).unwrap(), checkpoint);
             let mut second = Trainer::resume(checkpoint, &data).unwrap();
             second.finish(&mut ());
             assert_eq!(second.weights(), weights);

@@ -1,6 +1,9 @@
 //! Several runs at once, each on one thread.
 
-use super::{Observer, Record, Run, train};
+use super::{
+    run::{Record, Run},
+    train::{Observer, train},
+};
 use crate::{Result, dataset::FashionMnist};
 use std::sync::{
     Mutex,

@@ -1,6 +1,7 @@
 //! Tables as files, with checksums beside them.
 
-use crate::{Error, Result, files};
+use crate::{Error, Result};
+use inorm_core::files;
 use polars::prelude::{DataFrame, ParquetReader, ParquetWriter, SerReader};
 use std::{fs, io::Cursor, path::Path};
 
@@ -23,7 +24,7 @@ fn line(name: &str, bytes: &[u8]) -> String {
 /// # Errors
 /// If one cannot be written whole; then what was there before still is.
 pub(super) fn write_tables(folder: &Path, tables: [(&str, &mut DataFrame); 3]) -> Result<()> {
-    let mut files = Vec::new();
+    let mut contents = Vec::new();
     let mut checksums = String::new();
     for (name, table) in tables {
         // In memory first: polars hides what the operating system says when a disk is full.
@@ -33,10 +34,13 @@ pub(super) fn write_tables(folder: &Path, tables: [(&str, &mut DataFrame); 3]) -
             checksums += &format!("{REPLACED}{}\n", line(name, &before));
         }
         checksums += &format!("{}\n", line(name, &bytes));
-        files.push((name, bytes));
+        contents.push((name, bytes));
     }
     files::write(&folder.join(CHECKSUMS), checksums.as_bytes())?;
-    files.iter().try_for_each(|(name, bytes)| files::write(&folder.join(name), bytes))
+    for (name, bytes) in contents {
+        files::write(&folder.join(name), bytes)?;
+    }
+    Ok(())
 }
 
 /// Reads a table.
@@ -53,22 +57,22 @@ fn verified(folder: &Path, name: &str) -> Result<Vec<u8>> {
     let read = |path: &Path| fs::read(path).map_err(|e| Error::io("read", path, e));
     let path = folder.join(name);
     let bytes = read(&path)?;
-    // Read after the table: whoever replaces it has written them before.
-    let checksums = read(&folder.join(CHECKSUMS))?;
+    // Read after the table: they are written before it.
+    let checksums = folder.join(CHECKSUMS);
+    let checksums = if checksums.exists() { read(&checksums)? } else { Vec::new() };
     let expected = line(name, &bytes);
     let whole = String::from_utf8_lossy(&checksums)
         .lines()
         .any(|line| line.strip_prefix(REPLACED).unwrap_or(line) == expected);
-    whole.then_some(bytes).ok_or_else(|| {
-        Error::malformed(
-            path,
-            format!("is cut short or damaged: {CHECKSUMS} beside it is of another file"),
-            format!(
-                "the table that `inorm sweep merge` wrote; \
-                 `sha256sum *.parquet > {CHECKSUMS}` there accepts the files as they are"
-            ),
-        )
-    })
+    if whole {
+        return Ok(bytes);
+    }
+    let problem = format!("is cut short or damaged: {CHECKSUMS} beside it does not list this file");
+    let expected = format!(
+        "a table as `inorm sweep merge` writes it; if you trust the files there, \
+         `sha256sum *.parquet > {CHECKSUMS}` lists them"
+    );
+    Err(Error::malformed(path, problem, expected))
 }
 
 #[cfg(test)]
@@ -104,6 +108,10 @@ mod tests {
                 assert!(message.contains("damaged") && message.contains("sha256sum"), "{message}");
             }
         }
+        fs::write(&path, &whole).unwrap();
+        assert!(number(folder.path(), NAMES[0]).is_ok());
+        fs::remove_file(folder.path().join(CHECKSUMS)).unwrap();
+        assert!(number(folder.path(), NAMES[0]).is_err());
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use super::{DataIdentity, Provenance, RunRow, SCHEMA, schema::check_schema};
 use crate::{
-    Error, Result, files,
+    Error, Result,
     learning::{Outcome, Record},
 };
+use inorm_core::files;
 use serde::{Deserialize, Serialize};
 use std::{
     fs::{self, File},
@@ -76,7 +77,7 @@ impl FinishedRun {
         let checksum = files::sha256(&text);
         text.extend(checksum.into_bytes());
         text.push(b'\n');
-        files::write(path, &text)
+        Ok(files::write(path, &text)?)
     }
 
     /// Reads its file.

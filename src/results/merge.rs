@@ -1,7 +1,8 @@
 //! Results of several places, in the tables of one.
 
 use super::{EpochRow, MeasurementRow, Rows, RunRow, Tables, schema::check_schema};
-use crate::{Error, Result, files::Lock};
+use crate::{Error, Result};
+use inorm_core::files::Lock;
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
     path::{Path, PathBuf},
@@ -39,7 +40,7 @@ pub fn merge(results: Vec<(PathBuf, Rows)>, into: &Path) -> Result<Merged> {
         ));
     }
     std::fs::create_dir_all(into).map_err(|e| Error::io("create folder", into, e))?;
-    // Who reads the tables and writes them with more in them must not do so beside another.
+    // Nobody else may replace the tables between reading them and writing them with more rows.
     let _alone = Lock::take(&into.join("merge.lock"), || ())?;
     let mut merged = Merging::default();
     if Tables::are_in(into) {

@@ -103,7 +103,7 @@ impl PaperClaim {
         let pairs = self.pairs(runs);
         let differences: Vec<f64> =
             pairs.iter().map(|[a, b]| a.test_accuracy - b.test_accuracy).collect();
-        let gone = |pair: &&[&RunRow; 2]| pair.iter().any(|r| r.diverged());
+        let diverged = |pair: &&[&RunRow; 2]| pair.iter().any(|r| r.diverged());
         let middle = |values: &[f64]| median(values).unwrap_or(f64::NAN);
         let published = |c| published_for(c, WIDEST).map(|row| row.median);
         Evidence {
@@ -113,7 +113,7 @@ impl PaperClaim {
                 .then(|| bootstrap(&differences, middle, 0.95, 0))
                 .flatten(),
             pairs: differences.len(),
-            diverged: pairs.iter().filter(gone).count(),
+            diverged: pairs.iter().filter(diverged).count(),
         }
     }
 
@@ -155,14 +155,14 @@ pub fn claims_markdown(runs: &DataFrame) -> Result<String> {
         let interval = evidence
             .interval
             .map_or(String::new(), |i| format!(" ({} to {})", points(i.low), points(i.high)));
-        let gone = match evidence.diverged {
+        let diverged = match evidence.diverged {
             0 => String::new(),
-            gone => format!(", {gone} diverged"),
+            runs => format!(", {runs} diverged"),
         };
         writeln!(
             text,
             "| {words} | `{network}` − `{than}` | {published} | {ours}{interval} | \
-             {}{gone} | [{figure}](notebooks/{chapter}.ipynb) | `figure {figure}` |",
+             {}{diverged} | [{figure}](notebooks/{chapter}.ipynb) | `figure {figure}` |",
             evidence.pairs
         )
         .map_err(|e| Error::invalid("table", e, "text"))?;

@@ -1,5 +1,5 @@
-//! Fields of rows, and the columns that they become. Every table is read here, so whoever reads
-//! one reports a missing column, a wrong type or an unknown name in the same words.
+//! Fields of rows, and the columns that they become. Every table is read here, so a missing column,
+//! a wrong type or an unknown name is always reported in the same words.
 
 use crate::{Condition, Error, Result, learning::Outcome};
 use polars::prelude::{AnyValue, Column, DataFrame, DataType};

@@ -12,7 +12,7 @@ pub fn results_folder() -> PathBuf {
 }
 
 /// The stored results of the paper's protocol, or tables without rows if there are none yet. They
-/// may hold any part of the sweep: whoever shows them says how many runs there are.
+/// may hold any part of the sweep: [`count_runs`] says how many runs there are.
 ///
 /// # Errors
 /// If the files are damaged.

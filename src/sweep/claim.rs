@@ -1,9 +1,7 @@
 //! Who is working on a run: one file a run, made by exactly one worker.
 
-use crate::{
-    Error, Result,
-    files::{DRAFT, Lock},
-};
+use crate::{Error, Result};
+use inorm_core::files::{DRAFT, Lock};
 use serde::{Deserialize, Serialize};
 use std::{
     fs::{self, File},
@@ -12,7 +10,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// A claim from another machine counts as left behind when its file was not touched for so long.
+/// A claim from another machine counts as abandoned when its file was not touched for this long.
 const SILENCE: Duration = Duration::from_secs(600);
 
 /// The process that holds a claim.
@@ -79,8 +77,8 @@ impl Claim {
         if let Some((_, false)) = holder(&path)? {
             return Ok(None);
         }
-        // Of all who find it left behind only one may remove it. Then it is anybody's: another who
-        // comes just now may be the first to create it.
+        // Of all workers that find it abandoned only one may remove it. Another that arrives just
+        // after may still be the first to create it again.
         let _alone = Lock::take(&path.with_file_name("takeover.lock"), || ())?;
         match holder(&path)? {
             Some((_, false)) => return Ok(None),
@@ -102,7 +100,7 @@ impl Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        // Somebody may have taken it over, because this machine had been silent for too long.
+        // Another worker may have taken it over, because this machine had been silent for too long.
         if fs::read(&self.path).is_ok_and(|text| text == self.text) {
             let _ = fs::remove_file(&self.path);
         }
@@ -133,7 +131,7 @@ fn create(path: &Path, text: &[u8]) -> Result<bool> {
     }
 }
 
-/// Who holds the claim at `path`, and whether they have left it behind; `None` if nobody does.
+/// Who holds the claim at `path`, and whether it is abandoned; `None` if there is none.
 pub(super) fn holder(path: &Path) -> Result<Option<(Option<Holder>, bool)>> {
     let text = match fs::read(path) {
         Ok(text) => text,
@@ -143,11 +141,11 @@ pub(super) fn holder(path: &Path) -> Result<Option<(Option<Holder>, bool)>> {
     let holder: Option<Holder> = serde_json::from_slice(&text).ok();
     let touched = fs::metadata(path).and_then(|m| m.modified()).ok();
     let silence = touched.and_then(|t| t.elapsed().ok()).unwrap_or_default();
-    let gone = match &holder {
+    let abandoned = match &holder {
         None => true,
         Some(holder) => holder.is_gone().unwrap_or(silence > SILENCE),
     };
-    Ok(Some((holder, gone)))
+    Ok(Some((holder, abandoned)))
 }
 
 #[cfg(test)]
@@ -164,8 +162,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run");
         let dead = Holder { pid: u32::MAX, started: 1, host: host_name() };
-        for left_behind in [false, true] {
-            if left_behind {
+        for abandoned in [false, true] {
+            if abandoned {
                 write_holder(&path, &dead);
             }
             let claims: Vec<_> = std::thread::scope(|scope| {
@@ -205,7 +203,7 @@ mod tests {
     fn a_claim_that_was_taken_over_is_not_given_back() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run");
-        let claim = Claim::take(path.clone()).unwrap().expect("nobody else is here");
+        let claim = Claim::take(path.clone()).unwrap().expect("no other worker");
         let other = Holder { host: "elsewhere".to_owned(), ..Holder::this_process() };
         write_holder(&path, &other);
         drop(claim);
@@ -213,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_is_left_behind_when_its_process_is_gone_or_its_machine_silent() {
+    fn a_claim_is_abandoned_when_its_process_is_gone_or_its_machine_silent() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run");
         let this = Holder::this_process();

@@ -2,12 +2,11 @@
 
 use super::{
     Claim, Planned, Summary, SweepEvent, Worker,
-    store::SavedRun,
     worker::{Heartbeat, Shared, failure},
 };
 use crate::{
     Error, Result,
-    ensemble::{Companions, Device, arrange},
+    ensemble::{EnsembleTrainer, Machine},
     learning::{Checkpoint, Outcome, Record, Run},
 };
 use std::{
@@ -43,29 +42,29 @@ fn common(planned: &Planned) -> (u64, u64, usize, u32) {
 
 impl Worker<'_> {
     /// Trains every unfinished run of the plan, in ensembles of runs of the same ε and seed. All
-    /// ensembles of this worker together stay below `memory` bytes; `device` makes the device of
+    /// ensembles of this worker together stay below `memory` bytes; `machine` makes the machine of
     /// each. Runs with momentum or weight decay, which ensembles do not know, are trained one by
     /// one.
     ///
     /// # Errors
     /// As [`train_plan`](Self::train_plan); if `memory` is too little for a single run; or if the
-    /// device fails.
-    pub fn train_plan_in_ensembles<D: Device>(
+    /// machine fails.
+    pub fn train_plan_in_ensembles<M: Machine>(
         &self,
         plan: &[Planned],
         memory: u64,
-        device: impl Fn() -> Result<D> + Sync,
+        machine: impl Fn() -> Result<M> + Sync,
     ) -> Result<Summary> {
         let (plain, others): (Vec<_>, Vec<_>) =
             plan.iter().cloned().partition(|planned| planned.run.rule.is_plain());
         let memory = memory / self.jobs.max(1) as u64;
         self.on_every_thread(plan, |shared| {
             while !self.must_stop(shared) {
-                let mut members = self.claim_ensemble::<D>(&plain, memory, shared)?;
+                let mut members = self.claim_ensemble::<M>(&plain, memory, shared)?;
                 if members.is_empty() {
                     break;
                 }
-                let train = || self.train_ensemble(&mut members, &device, shared);
+                let train = || self.train_ensemble(&mut members, &machine, shared);
                 if let Some(reason) = failure(catch_unwind(AssertUnwindSafe(train)))? {
                     let unfiled = members.iter().filter(|member| member.claim.is_some());
                     unfiled.for_each(|member| self.fail(member.planned, &reason, shared));
@@ -77,7 +76,7 @@ impl Worker<'_> {
 
     /// Claims the first run that can be had, and those that belong to it: a fair share of them for
     /// each thread, and no more than fit into `memory` bytes.
-    fn claim_ensemble<'p, D: Device>(
+    fn claim_ensemble<'p, M: Machine>(
         &self,
         plan: &'p [Planned],
         memory: u64,
@@ -85,7 +84,7 @@ impl Worker<'_> {
     ) -> Result<Vec<Member<'p>>> {
         let Some(first) = self.claim_member(plan, shared)? else { return Ok(Vec::new()) };
         let mut runs = vec![first.planned.run.clone()];
-        let bytes = |runs: &[Run]| Companions::<D>::bytes(runs, self.data);
+        let bytes = |runs: &[Run]| EnsembleTrainer::<M>::bytes(runs, self.data);
         if bytes(&runs) > memory {
             return Err(self.too_little(memory, bytes(&runs)));
         }
@@ -105,7 +104,6 @@ impl Worker<'_> {
                 None => drop(runs.pop()),
             }
         }
-        members.sort_by_key(|member| arrange(&member.planned.run));
         Ok(members)
     }
 
@@ -121,7 +119,7 @@ impl Worker<'_> {
                 planned,
                 claim: Some(claim),
                 wall_seconds: saved.as_ref().map_or(0.0, |saved| saved.wall_seconds),
-                checkpoint: saved.map(|saved| saved.checkpoint),
+                checkpoint: saved,
             }
         }))
     }
@@ -139,20 +137,20 @@ impl Worker<'_> {
         Error::invalid("memory", found, expected)
     }
 
-    fn train_ensemble<D: Device>(
+    fn train_ensemble<M: Machine>(
         &self,
         members: &mut [Member],
-        device: &(impl Fn() -> Result<D> + Sync),
+        machine: &(impl Fn() -> Result<M> + Sync),
         shared: &Shared,
     ) -> Result<()> {
         let start = Instant::now();
         let runs: Vec<Run> = members.iter().map(|member| member.planned.run.clone()).collect();
-        let bytes = Companions::<D>::bytes(&runs, self.data);
+        let bytes = EnsembleTrainer::<M>::bytes(&runs, self.data);
         (self.report)(SweepEvent::Ensemble(runs.len(), bytes));
         let checkpoints: Vec<_> = members.iter_mut().filter_map(|m| m.checkpoint.take()).collect();
         let mut trainer = match checkpoints.is_empty() {
-            true => Companions::new(device()?, &runs, self.data)?,
-            false => Companions::resume(device()?, checkpoints, self.data)?,
+            true => EnsembleTrainer::new(machine()?, &runs, self.data)?,
+            false => EnsembleTrainer::resume(machine()?, checkpoints, self.data)?,
         };
         for (member, record) in members.iter().zip(trainer.records()) {
             (self.report)(SweepEvent::Started(member.planned, record.epochs.len()));
@@ -204,9 +202,9 @@ impl Worker<'_> {
         wall: f64,
     ) -> Result<()> {
         let unfiled = members.iter().zip(checkpoints).filter(|(member, _)| member.claim.is_some());
-        unfiled.into_iter().try_for_each(|(member, checkpoint)| {
-            let wall_seconds = member.wall_seconds + wall;
-            self.store.save(&member.planned.id, &SavedRun { wall_seconds, checkpoint })
+        unfiled.into_iter().try_for_each(|(member, mut checkpoint)| {
+            checkpoint.wall_seconds = member.wall_seconds + wall;
+            self.store.save(&member.planned.id, &checkpoint)
         })
     }
 }

@@ -1,7 +1,7 @@
 //! The sweep: many runs as data, trained in any order, on any number of machines, and stopped and
 //! resumed at any moment.
 //!
-//! A [`Selection`] says which runs there shall be, each with an id that is the hash of everything
+//! A [`Selection`] says which runs to plan, each with an id that is the hash of everything
 //! that decides its result. A [`Worker`] claims unfinished runs of a plan, trains them and files
 //! the results of each under its id in a [`Store`]; any number of workers may share one. [`merge`]
 //! adds everything that is filed to the [tables](crate::results) of a folder.
@@ -10,11 +10,9 @@ mod claim;
 mod ensembles;
 mod plan;
 mod store;
-mod submit;
 mod worker;
 
 pub use claim::{Claim, Holder};
 pub use plan::{Planned, Profile, Selection};
 pub use store::{RunStatus, Store, merge, results_in};
-pub use submit::{CLAIMED_ELSEWHERE, Script, Submission, quoted};
 pub use worker::{Shard, Summary, SweepEvent, Worker, cost};

@@ -1,4 +1,4 @@
-//! Which runs there shall be.
+//! Which runs to train.
 
 use crate::{
     Condition, Error, Result,

@@ -1,11 +1,11 @@
 //! The folder that a sweep lives in.
 //!
 //! ```text
-//! plan.jsonl             the runs there shall be, one a line, in order
-//! data.json              which images all results are of
-//! runs/ID.json           a finished run, with all its results
-//! checkpoints/ID.json    a run that is not finished
-//! claims/ID              who is working on it
+//! plan.jsonl                    the planned runs, one a line, in order
+//! data.json                     which images all results are of
+//! runs/ID.json                  a finished run, with all its results
+//! checkpoints/ID.safetensors    a run that is not finished
+//! claims/ID                     who is working on it
 //! ```
 //! Every file appears whole or not at all: it is written under another name, flushed to the disk
 //! and renamed.
@@ -14,15 +14,14 @@ use super::{Claim, Holder, Planned, claim};
 use crate::{
     Error, Result,
     dataset::FashionMnist,
-    files::{self, DRAFT, Lock},
     learning::Checkpoint,
     results::{self, DataIdentity, FinishedRun, Merged, Rows, Tables},
 };
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use inorm_core::files::{self, DRAFT, Lock};
+use serde::de::DeserializeOwned;
 use std::{
     collections::HashSet,
-    fs::{self, File},
-    io::BufReader,
+    fs,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -30,7 +29,7 @@ use std::{
 /// The folders in it.
 const FOLDERS: [&str; 3] = ["runs", "checkpoints", "claims"];
 
-/// Nobody takes so long to write a file.
+/// A file that is still being written after this long never will be.
 const ABANDONED_DRAFT: Duration = Duration::from_secs(600);
 
 /// A folder of results, claims and checkpoints.
@@ -48,17 +47,10 @@ pub enum RunStatus {
     Running(Holder),
     /// The worker that trained it is gone; the epochs in its checkpoint are not lost.
     Abandoned,
-    /// It has a checkpoint, and nobody is working on it.
+    /// It has a checkpoint, and no worker.
     Saved,
-    /// Nobody began it.
+    /// It has not begun.
     Waiting,
-}
-
-/// A checkpoint, and how long the run took up to it.
-#[derive(Serialize, Deserialize)]
-pub(super) struct SavedRun {
-    pub wall_seconds: f64,
-    pub checkpoint: Checkpoint,
 }
 
 /// The results in a folder of a sweep, or of tables.
@@ -168,7 +160,7 @@ impl Store {
         text.lines().enumerate().map(parse).collect()
     }
 
-    /// Removes drafts that writers who were killed left behind.
+    /// Removes the drafts of writers that were killed.
     pub(super) fn tidy(&self) -> Result<()> {
         for name in FOLDERS.into_iter().chain(["."]) {
             let folder = self.folder.join(name);
@@ -264,18 +256,15 @@ impl Store {
     }
 
     /// Saves a run that is not finished.
-    pub(super) fn save(&self, id: &str, saved: &SavedRun) -> Result<()> {
-        let json = serde_json::to_vec(saved).expect("numbers and text");
-        files::write(&self.checkpoint_path(id), json)
+    pub(super) fn save(&self, id: &str, checkpoint: &Checkpoint) -> Result<()> {
+        checkpoint.save(self.checkpoint_path(id))
     }
 
-    /// The run as it was saved; `None` if it was not, or by a version with other checkpoints, or
-    /// the file is damaged: then it has to begin anew.
-    pub(super) fn load(&self, planned: &Planned) -> Option<SavedRun> {
-        let file = File::open(self.checkpoint_path(&planned.id)).ok()?;
-        let saved: SavedRun = serde_json::from_reader(BufReader::new(file)).ok()?;
-        let whole = saved.checkpoint.validate().is_ok();
-        (whole && saved.checkpoint.record.run == planned.run).then_some(saved)
+    /// The checkpoint of a run; `None` if there is none, it is of another version, or the file is
+    /// damaged: then the run starts again.
+    pub(super) fn load(&self, planned: &Planned) -> Option<Checkpoint> {
+        let checkpoint = Checkpoint::load(self.checkpoint_path(&planned.id)).ok()?;
+        (checkpoint.record.run == planned.run).then_some(checkpoint)
     }
 
     /// Makes sure that all results of this store are of the same images.
@@ -306,7 +295,7 @@ impl Store {
     }
 
     fn checkpoint_path(&self, id: &str) -> PathBuf {
-        self.folder.join("checkpoints").join(format!("{id}.json"))
+        self.folder.join("checkpoints").join(format!("{id}.safetensors"))
     }
 }
 

@@ -1,12 +1,12 @@
 //! The worker: claims unfinished runs, trains them and files their results.
 
-use super::{Claim, Planned, Store, store::SavedRun};
+use super::{Claim, Planned, Store};
 use crate::{
     Error, Result,
     condition::Circuit,
     dataset::{FashionMnist, PIXELS},
     interrupt::interrupted,
-    learning::{Observer, Outcome, Record, Run, Trainer},
+    learning::{Checkpoint, Observer, Outcome, Record, Run, Trainer},
     results::{DataIdentity, FinishedRun, Provenance},
 };
 use std::{
@@ -197,7 +197,7 @@ impl Worker<'_> {
         let before = saved.as_ref().map_or(0.0, |saved| saved.wall_seconds);
         let wall = || before + start.elapsed().as_secs_f64();
         let mut trainer = match saved {
-            Some(saved) => Trainer::resume(saved.checkpoint, self.data)?,
+            Some(saved) => Trainer::resume(saved, self.data)?,
             None => Trainer::new(&planned.run, self.data)?,
         };
         let mut last_saved = trainer.record().epochs.len();
@@ -216,8 +216,8 @@ impl Worker<'_> {
             };
             let epochs = trainer.record().epochs.len();
             if stop || epochs >= last_saved + self.checkpoint_epochs.max(1) as usize {
-                let checkpoint = trainer.checkpoint();
-                self.store.save(&planned.id, &SavedRun { wall_seconds: wall(), checkpoint })?;
+                let checkpoint = Checkpoint { wall_seconds: wall(), ..trainer.checkpoint() };
+                self.store.save(&planned.id, &checkpoint)?;
                 last_saved = epochs;
             }
             if stop {

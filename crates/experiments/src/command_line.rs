@@ -1,6 +1,6 @@
 //! The commands of this program, one module each.
 
-use crate::{figure, parity, sweep, train};
+use crate::{evaluate, figure, parity, sweep, train};
 use clap::{Parser, Subcommand};
 use inorm_core::failure::{self, Failure, Outcome};
 use std::process::ExitCode;
@@ -17,6 +17,8 @@ struct CommandLine {
 enum Command {
     /// Train one network.
     Train(train::Train),
+    /// Classify the test images with a saved network.
+    Evaluate(evaluate::Evaluate),
     /// Train many networks, once each, on one machine or a cluster.
     #[command(subcommand)]
     Sweep(sweep::Sweep),
@@ -47,6 +49,7 @@ fn run(command: Command) -> Outcome {
     }
     match command {
         Command::Train(options) => train::run(&options),
+        Command::Evaluate(options) => evaluate::run(&options),
         Command::Sweep(command) => sweep::run(command),
         Command::Figure(options) => figure::run(&options),
         Command::Parity(options) => parity::run(&options),

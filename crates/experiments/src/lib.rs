@@ -4,7 +4,9 @@
 //! the program that it builds does nothing but call [`main`].
 
 mod command_line;
+mod evaluate;
 mod figure;
+mod images;
 pub mod parity;
 mod results;
 mod sweep;

@@ -1,8 +1,13 @@
-//! The folder of results that commands read and add to.
+//! The folder of results that commands read and add to, and what they say of this program there.
 
-use inorm::results::{Tables, results_folder};
+use inorm::results::{Provenance, Tables, results_folder};
 use inorm_core::{Failure, Outcome};
 use std::path::{Path, PathBuf};
+
+/// This build.
+pub fn provenance() -> Provenance {
+    Provenance::new(option_env!("INORM_REVISION").unwrap_or("unknown"))
+}
 
 /// The tables in `folder`; those of this project if none is named.
 pub fn read(folder: Option<&Path>) -> Outcome<Tables> {

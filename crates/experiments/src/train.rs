@@ -1,28 +1,32 @@
 //! `inorm train`: one run, from the command line.
 
-use clap::Args;
+use crate::{images::Images, results::provenance};
+use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use inorm::{
     Condition,
     configuration::{EPOCHS, LAMBDA, LearningRates, configuration},
-    dataset::FashionMnist,
-    learning::{self, LearningRule, Measure, Observer, Record, Run, train},
+    layers::NetworkWeights,
+    learning::{self, LearningRule, Measure, Observer, Record, Run, Trainer},
+    results::{DataIdentity, FinishedRun, Rows, merge},
 };
 use inorm_core::{Failure, Outcome, say};
+use serde_json::Value;
 use std::{
     io::{IsTerminal, stderr},
     ops::ControlFlow,
-    path::PathBuf,
+    path::{Path, PathBuf},
+    time::Instant,
 };
 
-/// Which run, on which data, and how to tell about it.
+/// Which run, on which data, and what becomes of the results.
 #[derive(Args)]
 pub struct Train {
     /// Which network, for example inorm_full; an unknown name lists them all.
-    condition: String,
+    #[arg(required_unless_present = "from")]
+    condition: Option<String>,
     /// One of the paper's 30 configurations, 0 to 29: a width and three learning rates.
     #[arg(long, value_name = "K", conflicts_with_all = ["width", "lr", "lr_w_ie", "lr_w_ei"])]
-    #[arg(required_unless_present_all = ["width", "lr", "lr_w_ie", "lr_w_ei"])]
     config: Option<usize>,
     /// Units of each hidden layer.
     #[arg(long, value_name = "N")]
@@ -48,37 +52,109 @@ pub struct Train {
     /// Weight of the local I-Norm loss.
     #[arg(long, default_value_t = LAMBDA, allow_negative_numbers = true)]
     lambda: f64,
-    /// Folder with the four FashionMNIST files; `inorm data where` says which is used otherwise.
+    /// Begin with the network in this file, which decides the condition and the width. The results
+    /// are no run of a sweep: they are not added to tables.
+    #[arg(long, value_name = "FILE.safetensors", conflicts_with = "results")]
+    from: Option<PathBuf>,
+    /// Save the trained network in this file.
+    #[arg(long, value_name = "FILE.safetensors")]
+    save: Option<PathBuf>,
+    #[command(flatten)]
+    images: Images,
+    /// When the hidden layers are measured; without --results never, with it each epoch, as in a
+    /// sweep.
+    #[arg(long, value_enum)]
+    measure: Option<When>,
+    /// Add the results to the tables in this folder, as `inorm sweep merge` does; `inorm figure` and
+    /// `inorm sweep table` read them.
     #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
-    /// End with one line of JSON on standard output.
+    results: Option<PathBuf>,
+    /// End with one line of JSON on standard output: the run's row in the table of runs, and its
+    /// test accuracy after each epoch.
     #[arg(long)]
     json: bool,
 }
 
-/// Trains, and tells about it on standard error.
-pub fn run(options: &Train) -> Outcome {
-    let run = options.to_run()?;
-    run.validate()?;
-    let data = match &options.data {
-        Some(folder) => FashionMnist::from_folder(folder)?,
-        None => FashionMnist::load()?,
-    };
-    say(data.describe());
-    let mut progress = Progress::new(&run, stderr().is_terminal());
-    let (_, record) = train(&run, &data, &mut progress)?;
-    progress.end();
-    summarize(&record);
-    if options.json {
-        println!("{}", to_json(&record));
+/// When the hidden layers are measured.
+#[derive(Clone, Copy, ValueEnum)]
+enum When {
+    /// Not at all.
+    Never,
+    /// At the last step of the run.
+    LastStep,
+    /// At the last step of each epoch.
+    EachEpoch,
+    /// At each step.
+    EachStep,
+}
+
+impl From<When> for Measure {
+    fn from(when: When) -> Self {
+        match when {
+            When::Never => Self::Never,
+            When::LastStep => Self::LastStep,
+            When::EachEpoch => Self::EachEpoch,
+            When::EachStep => Self::EachStep,
+        }
     }
+}
+
+/// Trains, and reports on standard error.
+pub fn run(options: &Train) -> Outcome {
+    let from = options.from.as_ref().map(NetworkWeights::load).transpose()?;
+    let run = options.to_run(from.as_ref())?;
+    run.validate()?;
+    if let Some(folder) = options.save.as_ref().and_then(|file| file.parent()) {
+        // Not after the training.
+        if !folder.as_os_str().is_empty() && !folder.is_dir() {
+            return Err(Failure::Usage(format!("--save: there is no folder {}", folder.display())));
+        }
+    }
+    let data = options.images.read()?;
+    say(data.describe());
+    let mut trainer = match &from {
+        Some(weights) => Trainer::from_weights(&run, weights, &data)?,
+        None => Trainer::new(&run, &data)?,
+    };
+    let start = Instant::now();
+    let mut progress = Progress::new(&run, stderr().is_terminal());
+    trainer.finish(&mut progress);
+    progress.end();
+    summarize(trainer.record());
+    let wall = start.elapsed().as_secs_f64();
+    let weights = trainer.weights();
+    let finished =
+        FinishedRun::new(trainer.into_record(), DataIdentity::of(&data), provenance(), wall)?;
+    if let Some(folder) = &options.results {
+        let mut rows = Rows::default();
+        rows.push(&finished);
+        let merged = merge(vec![(folder.clone(), rows)], folder)?;
+        say(format_args!("{}: {} runs", folder.display(), merged.runs));
+    }
+    if options.json {
+        println!("{}", to_json(&finished)?);
+    }
+    options.save.as_ref().map_or(Ok(()), |file| save(&weights, finished.record(), file))
+}
+
+fn save(weights: &NetworkWeights<f32>, record: &Record, file: &Path) -> Outcome {
+    if let learning::Outcome::Diverged { .. } = record.outcome {
+        let file = file.display();
+        return Err(Failure::new(format!("{file} is not written: the network diverged")));
+    }
+    weights.save(file)?;
+    say(format_args!("saved in {}", file.display()));
     Ok(())
 }
 
 impl Train {
-    fn to_run(&self) -> Outcome<Run> {
-        let condition: Condition = self.condition.parse()?;
-        let mut run = match (self.config, self.width, self.lr, self.lr_w_ie, self.lr_w_ei) {
+    fn to_run(&self, from: Option<&NetworkWeights<f32>>) -> Outcome<Run> {
+        let condition: Option<Condition> = self.condition.as_deref().map(str::parse).transpose()?;
+        let Some(condition) = condition.or(from.map(|weights| weights.condition)) else {
+            return Err(Failure::Usage("give a condition, or --from FILE.safetensors".into()));
+        };
+        let width = self.width.or(from.map(|weights| weights.sizes()[1]));
+        let mut run = match (self.config, width, self.lr, self.lr_w_ie, self.lr_w_ei) {
             (Some(index), ..) => Run::new(condition, &configuration(index)?),
             (None, Some(width), Some(lr), Some(lr_w_ie), Some(lr_w_ei)) => Run {
                 configuration: None,
@@ -91,9 +167,20 @@ impl Train {
                 return Err(Failure::Usage(message.into()));
             }
         };
+        if let Some(weights) =
+            from.filter(|w| (w.condition, w.sizes()[1]) != (condition, run.width))
+        {
+            return Err(Failure::Usage(format!(
+                "--from: the file holds {} with {} units a hidden layer, not {condition} with {}",
+                weights.condition,
+                weights.sizes()[1],
+                run.width
+            )));
+        }
         run.rule.lambda = self.lambda;
         let run = run.epsilon(self.epsilon).epochs(self.epochs).seed(self.seed);
-        Ok(run.measure(Measure::Never))
+        let usual = if self.results.is_some() { Measure::EachEpoch } else { Measure::Never };
+        Ok(run.measure(self.measure.map_or(usual, Measure::from)))
     }
 }
 
@@ -157,24 +244,11 @@ fn summarize(record: &Record) {
     }
 }
 
-fn to_json(record: &Record) -> serde_json::Value {
-    let run = &record.run;
+fn to_json(finished: &FinishedRun) -> Outcome<Value> {
+    let record = finished.record();
     let accuracies: Vec<f64> = record.epochs.iter().map(|epoch| epoch.test_accuracy).collect();
-    let diverged_at_step = match record.outcome {
-        learning::Outcome::Diverged { step } => Some(step),
-        _ => None,
-    };
-    serde_json::json!({
-        "condition": run.condition,
-        "config": run.configuration,
-        "width": run.width,
-        "epsilon": run.epsilon,
-        "seed": run.seed,
-        "epochs": run.epochs,
-        "test_accuracy_per_epoch": accuracies,
-        "test_accuracy": record.test_accuracy(),
-        "diverged_at_step": diverged_at_step,
-        "milliseconds_per_step": record.milliseconds_per_step(),
-        "data": record.data,
-    })
+    let mut json = finished.row().to_json()?;
+    json.insert("test_accuracy_per_epoch".to_owned(), accuracies.into());
+    json.insert("data".to_owned(), record.data.as_str().into());
+    Ok(json.into())
 }

@@ -229,7 +229,7 @@ fn claims() {
     let _turn = turn();
     let folder = folder();
     let (store, planned) = store(folder.path());
-    let claim = store.claim(&planned.id).unwrap().expect("nobody else is here");
+    let claim = store.claim(&planned.id).unwrap().expect("no other worker");
     let path = folder.path().join("claims").join(&planned.id);
     let whole = fs::read(&path).unwrap();
     // What cannot be read counts as abandoned.

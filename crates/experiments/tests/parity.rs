@@ -1,17 +1,21 @@
 //! Every condition, every quantity, every step against the reference implementation.
 
-use inorm::Condition;
-use inorm_experiments::parity::{ComputePath, Fixture, Report, compare};
-use std::path::Path;
+#[path = "../../../tests/threads/mod.rs"]
+mod threads;
 
-fn check(path: ComputePath) {
+use inorm::{Condition, Result, ensemble::Machine};
+use inorm_experiments::parity::{Fixture, Report, compare_engine, compare_ensemble, compare_typed};
+use std::path::Path;
+use threads::Threads;
+
+fn check(compare: fn(&Fixture) -> Result<Report>) {
     let mut failed = Vec::new();
     for folder in ["sweep", "momentum"] {
         for condition in Condition::ALL {
             let fixture = read(folder, condition);
-            let report = compare(&fixture, path).unwrap();
+            let report = compare(&fixture).unwrap();
             assert!(report.quantities.len() >= 9, "{condition}: {:?}", report.quantities);
-            let tolerance = path.tolerance(condition);
+            let tolerance = report.path.tolerance(condition);
             for quantity in report.quantities {
                 if quantity.error.is_nan() || quantity.error > tolerance {
                     failed.push(format!("{folder}/{condition}: {quantity:?}"));
@@ -19,32 +23,29 @@ fn check(path: ComputePath) {
             }
         }
     }
-    assert!(failed.is_empty(), "{path}:\n{}", failed.join("\n"));
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
 #[test]
 fn typed_networks_in_double_precision() {
-    check(ComputePath::Typed64);
+    check(compare_typed);
 }
 
 #[test]
 fn fused_engine_in_double_precision() {
-    check(ComputePath::Engine64);
+    check(compare_engine::<f64>);
 }
 
 #[test]
 fn fused_engine_in_single_precision() {
-    check(ComputePath::Engine32);
+    check(compare_engine::<f32>);
 }
 
 #[test]
 fn ensemble_in_single_precision() {
-    for condition in Condition::ALL {
-        let fixture = read("sweep", condition);
-        let report = compare(&fixture, ComputePath::Ensemble32).unwrap();
-        assert_below_tolerance(&report);
-    }
-    let error = compare(&read("momentum", Condition::ELn), ComputePath::Ensemble32).unwrap_err();
+    check_ensemble(|| Threads::new(1, u64::MAX));
+    let fixture = read("momentum", Condition::ELn);
+    let error = compare_ensemble(&fixture, Threads::new(1, u64::MAX)).unwrap_err();
     assert!(error.to_string().contains("momentum"), "{error}");
 }
 
@@ -53,13 +54,16 @@ fn ensemble_in_single_precision() {
 #[ignore = "needs an NVIDIA GPU"]
 #[cfg(feature = "cuda")]
 fn ensemble_on_a_gpu() {
-    use inorm::ensemble::{Gpu, Kernels};
-    use inorm_experiments::parity::compare_ensemble;
-    let gpu = Gpu::new().unwrap();
+    let gpu = inorm::ensemble::Gpu::new().unwrap();
+    check_ensemble(|| gpu.clone());
+}
+
+/// Prints all errors before it compares any with its tolerance.
+fn check_ensemble<M: Machine>(machine: impl Fn() -> M) {
     println!("{:<20} {:<22} {:>9} {:>9}", "condition", "quantity", "error", "allowed");
     let mut reports = Vec::new();
     for condition in Condition::ALL {
-        let report = compare_ensemble(&read("sweep", condition), Kernels(gpu.clone())).unwrap();
+        let report = compare_ensemble(&read("sweep", condition), machine()).unwrap();
         let allowed = report.path.tolerance(condition);
         for quantity in &report.quantities {
             let (name, error) = (&quantity.name, quantity.error);

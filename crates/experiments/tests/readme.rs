@@ -62,7 +62,7 @@ const ON_A_GPU: &[&str] = &[
     "eval \"$(tests/cuda.sh env)\"",
     "tests/cuda.sh",
     "cargo build --release --features cuda",
-    "target/release/inorm sweep run --ensemble --device cuda",
+    "target/release/inorm sweep run --device cuda",
     "tests/gpu.sh",
 ];
 

@@ -27,6 +27,9 @@ pub enum Command {
     /// Train one network.
     #[command(disable_help_flag = true)]
     Train(Experiment),
+    /// Classify the test images with a saved network.
+    #[command(disable_help_flag = true)]
+    Evaluate(Experiment),
     /// Train many networks, once each, on one machine or a cluster.
     #[command(disable_help_flag = true)]
     Sweep(Experiment),
@@ -94,6 +97,7 @@ pub fn run(command: Command) -> Outcome {
         Command::Book(options) => book::run(options),
         Command::Data(command) => data::run(command),
         Command::Train(Experiment { arguments }) => experiments::run("train", &arguments),
+        Command::Evaluate(Experiment { arguments }) => experiments::run("evaluate", &arguments),
         Command::Sweep(Experiment { arguments }) => experiments::run("sweep", &arguments),
         Command::Figure(Experiment { arguments }) => experiments::run("figure", &arguments),
         Command::Parity(Experiment { arguments }) => experiments::run("parity", &arguments),

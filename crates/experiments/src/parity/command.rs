@@ -2,7 +2,7 @@
 
 use super::{
     fixture::Fixture,
-    report::{Path as ComputePath, Report, compare},
+    report::{Report, compare_engine, compare_typed},
 };
 use clap::Args;
 use inorm::Condition;
@@ -15,7 +15,7 @@ pub struct Parity {
     /// Fixtures, named after their conditions.
     #[arg(required = true, value_name = "FILE.npz")]
     files: Vec<PathBuf>,
-    /// Also in single precision: the engine that trains, and an ensemble.
+    /// Also in single precision, in which runs are trained.
     #[arg(long)]
     f32: bool,
     /// The condition, for files with other names.
@@ -33,14 +33,10 @@ pub fn run(options: &Parity) -> Outcome {
     let mut above = 0;
     for file in &options.files {
         let fixture = Fixture::read(file, condition)?;
-        let mut paths = vec![ComputePath::Typed64, ComputePath::Engine64];
+        let mut reports = vec![compare_typed(&fixture)?, compare_engine::<f64>(&fixture)?];
         if options.f32 {
-            paths.push(ComputePath::Engine32);
-            // An ensemble knows no momentum.
-            paths.extend(fixture.rule.is_plain().then_some(ComputePath::Ensemble32));
+            reports.push(compare_engine::<f32>(&fixture)?);
         }
-        let reports: Vec<Report> =
-            paths.iter().map(|&path| compare(&fixture, path)).collect::<Result<_, _>>()?;
         println!("{}: {}", file.display(), fixture.condition);
         above += print_table(&reports, options.tolerance);
     }

@@ -5,7 +5,7 @@ use inorm::{
     condition::GradNorm,
     configuration::LearningRates,
     layers::{LayerWeights, NetworkWeights},
-    learning::LearningRule,
+    learning_rule::LearningRule,
 };
 use std::{
     collections::BTreeMap,

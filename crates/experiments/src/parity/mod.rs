@@ -9,4 +9,4 @@ mod report;
 
 pub use command::{Parity, run};
 pub use fixture::{FIXTURE_SHAPE, Fixture};
-pub use report::{Path as ComputePath, Quantity, Report, compare, compare_ensemble};
+pub use report::{ComputePath, Quantity, Report, compare_engine, compare_ensemble, compare_typed};

@@ -7,11 +7,11 @@ use inorm::dfdx::{
 };
 #[cfg(feature = "cuda")]
 use inorm::ensemble::Gpu;
-use inorm::ensemble::{self, Alone, Device};
 use inorm::{
     Condition, Result,
     condition::Circuit,
     engine::{Engine, LayerMeasurement, Real},
+    ensemble::{Machine, SingleNetwork, Step},
     layers::{EiLayer, ExcitatoryLayer, INormLayer, INormSubtractiveLayer, Layer, NetworkWeights},
     networks::{Network, OUTPUTS, task_loss},
 };
@@ -19,7 +19,7 @@ use std::{collections::BTreeMap, fmt};
 
 /// Which of our implementations recomputes the fixture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Path {
+pub enum ComputePath {
     /// The typed networks in double precision: the rules as one reads them.
     Typed64,
     /// The fused engine in double precision.
@@ -30,7 +30,7 @@ pub enum Path {
     Ensemble32,
 }
 
-impl Path {
+impl ComputePath {
     /// Added to the denominator of an error: several gradients are exact zeros up to rounding.
     const fn floor(self) -> f64 {
         match self {
@@ -39,7 +39,7 @@ impl Path {
         }
     }
 
-    /// The largest error that counts as equal. The drive of `e_none` runs into the hundreds, so
+    /// The largest error that counts as equal. The pre-activation of `e_none` runs into the hundreds, so
     /// single precision leaves it fewer digits.
     pub fn tolerance(self, condition: Condition) -> f64 {
         match (self, condition) {
@@ -50,7 +50,7 @@ impl Path {
     }
 }
 
-impl fmt::Display for Path {
+impl fmt::Display for ComputePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Typed64 => "typed f64",
@@ -78,7 +78,7 @@ pub struct Report {
     /// Which network.
     pub condition: Condition,
     /// Which implementation.
-    pub path: Path,
+    pub path: ComputePath,
     /// All quantities that the fixture has.
     pub quantities: Vec<Quantity>,
 }
@@ -90,53 +90,44 @@ impl Report {
     }
 }
 
-/// Recomputes every quantity of `fixture` on `path`.
+/// Recomputes the quantities of `fixture` in an ensemble of one on `machine`.
 ///
 /// # Errors
-/// If the fixture lacks a key that its condition must have, or has another size there.
-pub fn compare(fixture: &Fixture, path: Path) -> Result<Report> {
-    let quantities = match path {
-        Path::Typed64 => compare_typed(fixture, path)?,
-        Path::Engine64 => compare_engine::<f64>(fixture, path)?,
-        Path::Engine32 => compare_engine::<f32>(fixture, path)?,
-        Path::Ensemble32 => return compare_ensemble(fixture, ensemble::Cpu),
-    };
-    Ok(Report { condition: fixture.condition, path, quantities })
-}
-
-/// Recomputes the quantities of `fixture` in an ensemble of one on `device`.
-///
-/// # Errors
-/// As [`compare`]; if the fixture's rule has momentum, which ensembles do not know; or if the
-/// device fails.
-pub fn compare_ensemble<D: Device>(fixture: &Fixture, device: D) -> Result<Report> {
-    let path = Path::Ensemble32;
+/// As [`compare_engine`]; if the fixture's rule has momentum, which ensembles do not support; or if
+/// the machine fails.
+pub fn compare_ensemble<M: Machine>(fixture: &Fixture, machine: M) -> Result<Report> {
     let initial = fixture.initial.convert(|w| w as f32);
     let most = fixture.steps.iter().map(|(_, labels)| labels.len()).max().unwrap_or(0);
-    let mut alone = Alone::new(device, &initial, fixture.rule, most)?;
-    let mut errors = Errors { fixture, floor: path.floor(), largest: BTreeMap::new() };
+    let mut network = SingleNetwork::new(machine, &initial, fixture.rule, most)?;
+    let mut errors = Errors::new(fixture, ComputePath::Ensemble32);
     let [_, width, _, outputs] = FIXTURE_SHAPE;
     for (step, (x, labels)) in fixture.steps.iter().enumerate() {
         let x: Vec<f32> = x.iter().map(|&x| x as f32).collect();
         let size = labels.len();
-        let seen = alone.step(&x, labels)?;
-        let [first, second, logits] = &seen.z;
+        let Step { loss, z, measured } = network.step(&x, labels)?;
+        let [first, second, logits] = &z;
         errors.add("logits", &format!("step{step}.logits"), &[size, outputs], logits)?;
-        errors.add("task loss", &format!("step{step}.task_loss"), &[], &[seen.loss])?;
-        for (layer, (z, measured)) in [first, second].into_iter().zip(&seen.measured).enumerate() {
+        errors.add("task loss", &format!("step{step}.task_loss"), &[], &[loss])?;
+        for (layer, (z, measured)) in [first, second].into_iter().zip(&measured).enumerate() {
             let prefix = format!("step{step}.{}", LAYERS[layer]);
             errors.add("z", &format!("{prefix}.z"), &[size, width], z)?;
             errors.add_measurement(&prefix, measured)?;
         }
     }
-    errors.add_weights("final", "final", &alone.weights()?)?;
-    Ok(Report { condition: fixture.condition, path, quantities: errors.into_quantities() })
+    errors.add_weights("final", "final", &network.weights()?)?;
+    Ok(errors.into_report())
 }
 
-fn compare_engine<T: Real>(fixture: &Fixture, path: Path) -> Result<Vec<Quantity>> {
+/// Recomputes every quantity of `fixture` in the engine, in precision `T`.
+///
+/// # Errors
+/// If the fixture lacks a key that its condition must have, or has another size there.
+pub fn compare_engine<T: Real>(fixture: &Fixture) -> Result<Report> {
+    let single = size_of::<T>() == size_of::<f32>();
+    let path = if single { ComputePath::Engine32 } else { ComputePath::Engine64 };
     let initial = fixture.initial.convert(T::of);
     let mut engine = Engine::new(&initial, fixture.rule);
-    let mut errors = Errors { fixture, floor: path.floor(), largest: BTreeMap::new() };
+    let mut errors = Errors::new(fixture, path);
     let [_, width, _, outputs] = FIXTURE_SHAPE;
     for (step, (x, labels)) in fixture.steps.iter().enumerate() {
         let x: Vec<T> = x.iter().map(|&x| T::of(x)).collect();
@@ -154,18 +145,21 @@ fn compare_engine<T: Real>(fixture: &Fixture, path: Path) -> Result<Vec<Quantity
         engine.update(&x);
     }
     errors.add_weights("final", "final", &engine.weights())?;
-    Ok(errors.into_quantities())
+    Ok(errors.into_report())
 }
 
-/// The typed network of the fixture's circuit, and its shape in the type.
-fn compare_typed(fixture: &Fixture, path: Path) -> Result<Vec<Quantity>> {
+/// Recomputes every quantity of `fixture` but the measurements in the typed network of its circuit.
+///
+/// # Errors
+/// As [`compare_engine`]; with the feature `cuda`, if there is no GPU.
+pub fn compare_typed(fixture: &Fixture) -> Result<Report> {
     // dfdx panics where there is no GPU.
     #[cfg(feature = "cuda")]
     Gpu::new()?;
     const IN: usize = FIXTURE_SHAPE[0];
     const EXC: usize = FIXTURE_SHAPE[1];
     const INH: usize = FIXTURE_SHAPE[2];
-    let errors = Errors { fixture, floor: path.floor(), largest: BTreeMap::new() };
+    let errors = Errors::new(fixture, ComputePath::Typed64);
     match fixture.condition.circuit() {
         Circuit::Excitatory => compare_network::<
             ExcitatoryLayer<IN, EXC, f64, AutoDevice>,
@@ -186,9 +180,9 @@ fn compare_typed(fixture: &Fixture, path: Path) -> Result<Vec<Quantity>> {
     }
 }
 
-/// Takes the network through the fixture's steps. The typed step knows no momentum: with
+/// Takes the network through the fixture's steps. The typed step does not support momentum: with
 /// momentum each step starts from the engine's weights, and only the gradients are compared.
-fn compare_network<First, Second>(mut errors: Errors<'_>) -> Result<Vec<Quantity>>
+fn compare_network<First, Second>(mut errors: Errors<'_>) -> Result<Report>
 where
     First: Layer<{ FIXTURE_SHAPE[0] }, { FIXTURE_SHAPE[1] }, f64, AutoDevice>,
     Second: Layer<{ FIXTURE_SHAPE[1] }, { FIXTURE_SHAPE[1] }, f64, AutoDevice>,
@@ -205,15 +199,15 @@ where
     for (step, (x, labels)) in fixture.steps.iter().enumerate() {
         let size = labels.len();
         let batch = device.tensor_from_vec(x.clone(), (size, Const::<IN>));
-        let pass = network.forward(&batch);
-        let logits = pass.logits.as_vec();
+        let activations = network.forward(&batch);
+        let logits = activations.logits.as_vec();
         errors.add("logits", &format!("step{step}.logits"), &[size, OUTPUTS], &logits)?;
-        let (loss, error) = task_loss(&pass.logits, labels, rule.label_smoothing);
+        let (loss, error) = task_loss(&activations.logits, labels, rule.label_smoothing);
         errors.add("task loss", &format!("step{step}.task_loss"), &[], &[loss])?;
-        for (z, layer) in pass.z.iter().zip(LAYERS) {
+        for (z, layer) in activations.z.iter().zip(LAYERS) {
             errors.add("z", &format!("step{step}.{layer}.z"), &[size, EXC], &z.as_vec())?;
         }
-        let gradients = network.backward(&error, &pass, rule.lambda);
+        let gradients = network.backward(&error, &activations, rule.lambda);
         errors.add_weights("gradient of", &format!("step{step}.grad"), &gradients)?;
         engine.step(x, labels);
         network = if rule.is_plain() {
@@ -223,16 +217,20 @@ where
         };
     }
     errors.add_weights("final", "final", &network.weights())?;
-    Ok(errors.into_quantities())
+    Ok(errors.into_report())
 }
 
 struct Errors<'a> {
     fixture: &'a Fixture,
-    floor: f64,
+    path: ComputePath,
     largest: BTreeMap<String, (f64, String)>,
 }
 
-impl Errors<'_> {
+impl<'a> Errors<'a> {
+    const fn new(fixture: &'a Fixture, path: ComputePath) -> Self {
+        Self { fixture, path, largest: BTreeMap::new() }
+    }
+
     fn add<T: Real>(&mut self, name: &str, key: &str, shape: &[usize], ours: &[T]) -> Result<()> {
         let theirs = self.fixture.expect(key, shape)?;
         assert_eq!(ours.len(), theirs.len(), "{key}");
@@ -240,7 +238,7 @@ impl Errors<'_> {
             values.fold(0.0, |a: f64, b: f64| if a >= b { a } else { b })
         };
         let difference = largest(&mut ours.iter().zip(theirs).map(|(a, b)| (a.double() - b).abs()));
-        let error = difference / (self.floor + largest(&mut theirs.iter().map(|b| b.abs())));
+        let error = difference / (self.path.floor() + largest(&mut theirs.iter().map(|b| b.abs())));
         let entry = self.largest.entry(name.to_owned()).or_insert((-1.0, String::new()));
         // An error that is not a number is the largest.
         if error.is_nan() || error > entry.0 {
@@ -296,8 +294,14 @@ impl Errors<'_> {
         Ok(())
     }
 
-    fn into_quantities(self) -> Vec<Quantity> {
+    fn into_report(self) -> Report {
         let named = self.largest.into_iter();
-        named.map(|(name, (error, worst))| Quantity { name, error, worst }).collect()
+        Report {
+            condition: self.fixture.condition,
+            path: self.path,
+            quantities: named
+                .map(|(name, (error, worst))| Quantity { name, error, worst })
+                .collect(),
+        }
     }
 }

@@ -1,8 +1,10 @@
 //! `inorm sweep`: many runs, computed once, by any number of processes on any number of machines.
 
+mod place;
 mod plan;
 mod progress;
 mod run;
+mod slurm;
 mod submit;
 mod table;
 
@@ -10,24 +12,25 @@ use crate::results;
 use clap::{Args, Subcommand};
 use inorm::sweep::{RunStatus, Store, merge};
 use inorm_core::Outcome;
+use place::Place;
 use std::path::PathBuf;
 
 /// What can be done with a sweep.
 #[derive(Subcommand)]
 pub enum Sweep {
-    /// Write down which runs there shall be; adds to the plan that is there.
+    /// Plan runs; adds to the plan that is there.
     Plan(plan::Plan),
-    /// Train the planned runs that are not done; stop and start it as you like.
+    /// Train every unfinished run of the plan; it can be stopped and started again at any time.
     Run(run::RunSweep),
     /// Say how far the sweep is.
     Status(Place),
-    /// Add what is done to three tables: runs, epochs, measurements.
+    /// Add the finished runs to three tables: runs, epochs, measurements.
     Merge(Merge),
     /// Print the results beside what was published.
     Table(table::ShowTable),
     /// Print the paper's claims beside the results, as the README states them.
     Claims(table::ShowTable),
-    /// Hand the planned runs that are not done to a cluster.
+    /// Submit the unfinished runs of the plan to a cluster.
     Submit(submit::Submit),
 }
 
@@ -36,14 +39,6 @@ impl Sweep {
     pub fn trains(&self) -> bool {
         matches!(self, Self::Run(_))
     }
-}
-
-/// Where a sweep lives.
-#[derive(Args)]
-pub struct Place {
-    /// The folder of the sweep: its plan, its results, its checkpoints.
-    #[arg(long, value_name = "DIR", default_value = "inorm-sweep")]
-    store: PathBuf,
 }
 
 /// What to merge, and where to.

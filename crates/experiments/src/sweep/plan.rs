@@ -1,6 +1,6 @@
 //! `inorm sweep plan`.
 
-use super::Place;
+use super::place::Place;
 use clap::Args;
 use inorm::{
     Condition,
@@ -31,7 +31,7 @@ pub struct Plan {
     /// These weights of the I-Norm loss.
     #[arg(long, value_delimiter = ',', value_name = "NUMBERS", allow_negative_numbers = true)]
     lambdas: Vec<f64>,
-    /// So many passes over the training images.
+    /// Passes over the training images.
     #[arg(long, value_name = "NUMBER")]
     epochs: Option<u32>,
 }

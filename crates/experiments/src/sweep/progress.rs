@@ -19,12 +19,12 @@ pub struct ProgressReporter<'a> {
     state: Mutex<State>,
 }
 
-/// Runs that go on as they should are reported no more often than this.
+/// Epochs are reported no more often than this.
 const QUIET: Duration = Duration::from_secs(60);
 
 struct State {
-    begun: Instant,
-    spoken: Instant,
+    began: Instant,
+    reported: Instant,
     left_at_start: f64,
     /// Finished share of the runs that are being trained here.
     shares: HashMap<String, f64>,
@@ -35,7 +35,7 @@ impl<'a> ProgressReporter<'a> {
     pub fn new(store: &'a Store, plan: &'a [Planned]) -> Self {
         let now = Instant::now();
         let state =
-            State { begun: now, spoken: now, left_at_start: f64::NAN, shares: HashMap::new() };
+            State { began: now, reported: now, left_at_start: f64::NAN, shares: HashMap::new() };
         let reporter = Self { store, plan, state: Mutex::new(state) };
         reporter.with(|state| state.left_at_start = reporter.cost_left(state));
         reporter
@@ -79,9 +79,9 @@ impl<'a> ProgressReporter<'a> {
 
     fn report_now_and_then(&self, planned: &Planned, record: &Record) {
         let due = self.with(|state| {
-            let due = state.spoken.elapsed() > QUIET;
+            let due = state.reported.elapsed() > QUIET;
             if due {
-                state.spoken = Instant::now();
+                state.reported = Instant::now();
             }
             due
         });
@@ -91,7 +91,7 @@ impl<'a> ProgressReporter<'a> {
         }
     }
 
-    /// A run that goes on did part of its work before this worker began.
+    /// A resumed run did part of its work before this worker began.
     fn begin(&self, planned: &Planned, epochs: usize) {
         let share = epochs as f64 / f64::from(planned.run.epochs);
         self.with(|state| {
@@ -117,7 +117,7 @@ impl<'a> ProgressReporter<'a> {
         let runs = self.plan.iter().filter(count).count();
         let (left, speed) = self.with(|state| {
             let left = self.cost_left(state);
-            (left, (state.left_at_start - left) / state.begun.elapsed().as_secs_f64())
+            (left, (state.left_at_start - left) / state.began.elapsed().as_secs_f64())
         });
         match Duration::try_from_secs_f64(left / speed) {
             Ok(time) if runs > 0 => format!("{runs} left, about {}", duration(time)),

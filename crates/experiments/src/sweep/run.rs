@@ -1,13 +1,9 @@
 //! `inorm sweep run`.
 
-use super::{Place, progress::ProgressReporter};
+use super::{place::Place, progress::ProgressReporter};
+use crate::{images::Images, results::provenance};
 use clap::{Args, ValueEnum};
-use inorm::{
-    dataset::FashionMnist,
-    ensemble,
-    results::Provenance,
-    sweep::{Planned, Shard, Store, Summary, Worker},
-};
+use inorm::sweep::{Planned, Shard, Store, Summary, Worker};
 use inorm_core::{Failure, Outcome, say};
 use signal_hook::{
     consts::{SIGINT, SIGTERM, SIGUSR1},
@@ -15,7 +11,6 @@ use signal_hook::{
 };
 use std::{
     num::NonZeroUsize,
-    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -36,47 +31,37 @@ pub struct RunSweep {
     /// Only this row of the plan, counted from 0: the index of a task in a job array.
     #[arg(long, value_name = "I")]
     row: Option<usize>,
-    /// A checkpoint every so many epochs.
+    /// Save a checkpoint every N epochs.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     checkpoint_epochs: u32,
-    /// Train runs of the same ε and seed together.
-    #[arg(long)]
-    ensemble: bool,
-    /// Where ensembles are trained: one of them a thread, or all on an NVIDIA GPU.
-    #[arg(long, value_enum, default_value_t, requires = "ensemble")]
+    /// Where runs are trained: one by one on the processor, or those of the same ε and seed
+    /// together on an NVIDIA GPU.
+    #[arg(long, value_enum, default_value_t)]
     device: Device,
-    /// Gigabytes that ensembles may take; by default half of what is free on the processor, and
-    /// nine tenths on a GPU. What does not fit is trained later.
-    #[arg(long, value_name = "GB", requires = "ensemble", value_parser = parse_memory)]
+    /// Gigabytes of a GPU's memory that may be used; by default nine tenths of what is free. What
+    /// does not fit is trained later.
+    #[arg(long, value_name = "GB", value_parser = parse_memory)]
     memory: Option<u64>,
-    /// Folder with the four FashionMNIST files; `inorm data where` says which is used otherwise.
-    #[arg(long, value_name = "DIR", conflicts_with = "subset")]
-    data: Option<PathBuf>,
-    /// Use the built-in subset: quick, but not the paper's numbers.
-    #[arg(long)]
-    subset: bool,
+    #[command(flatten)]
+    images: Images,
 }
 
-/// Trains what is not done.
+/// Trains every unfinished run.
 pub fn run(options: &RunSweep) -> Outcome {
     let store = Store::open(&options.place.store)?;
     let plan = options.rows(store.plan()?)?;
-    let data = match (&options.data, options.subset) {
-        (Some(folder), _) => FashionMnist::from_folder(folder)?,
-        (None, true) => FashionMnist::subset()?,
-        (None, false) => FashionMnist::load()?,
-    };
+    let data = options.images.read()?;
     say(data.describe());
     let stop = stop_on_signals()?;
     let reporter = ProgressReporter::new(&store, &plan);
-    let provenance = Provenance::new(option_env!("INORM_REVISION").unwrap_or("unknown"));
+    let provenance = provenance();
     let jobs = options.jobs.or_else(|| std::thread::available_parallelism().ok());
     let worker = Worker {
         store: &store,
         data: &data,
-        provenance: &match options.ensemble {
-            true => provenance.ensembles_on(options.device.name()),
-            false => provenance,
+        provenance: &match options.device {
+            Device::Cpu => provenance,
+            Device::Cuda => provenance.ensembles_on("cuda"),
         },
         jobs: match options.device {
             Device::Cpu => jobs.map_or(1, NonZeroUsize::get).min(plan.len().max(1)),
@@ -86,18 +71,14 @@ pub fn run(options: &RunSweep) -> Outcome {
         stop: &stop,
         report: &|event| reporter.report(&event),
     };
-    let summary = match (options.ensemble, options.device) {
-        (false, _) => worker.train_plan(&plan)?,
-        (true, Device::Cpu) => {
-            let memory = options.memory.unwrap_or_else(|| free_memory() / 2);
-            worker.train_plan_in_ensembles(&plan, memory, || Ok(ensemble::Cpu))?
-        }
-        (true, Device::Cuda) => work_on_gpu(&worker, &plan, options.memory)?,
+    let summary = match options.device {
+        Device::Cpu => worker.train_plan(&plan)?,
+        Device::Cuda => work_on_gpu(&worker, &plan, options.memory)?,
     };
     conclude(&summary, options.row, &stop)
 }
 
-/// What ensembles are trained on.
+/// What runs are trained on.
 #[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 enum Device {
     /// The processor.
@@ -107,23 +88,14 @@ enum Device {
     Cuda,
 }
 
-impl Device {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Cpu => "cpu",
-            Self::Cuda => "cuda",
-        }
-    }
-}
-
 #[cfg(feature = "cuda")]
 fn work_on_gpu(worker: &Worker, plan: &[Planned], memory: Option<u64>) -> Outcome<Summary> {
-    let gpu = ensemble::Gpu::new()?;
+    let gpu = inorm::ensemble::Gpu::new()?;
     let memory = match memory {
         Some(memory) => memory,
         None => gpu.free_memory()? / 10 * 9,
     };
-    Ok(worker.train_plan_in_ensembles(plan, memory, || Ok(ensemble::Kernels(gpu.clone())))?)
+    Ok(worker.train_plan_in_ensembles(plan, memory, || Ok(gpu.clone()))?)
 }
 
 #[cfg(not(feature = "cuda"))]
@@ -140,14 +112,6 @@ fn parse_memory(text: &str) -> Result<u64, String> {
         Ok(gigabytes) if gigabytes.is_finite() && gigabytes > 0.0 => Ok((gigabytes * 1e9) as u64),
         _ => Err(format!("'{text}' is not a number of gigabytes above 0")),
     }
-}
-
-/// Bytes that programs may take without the system running short; 4 GB where it does not say.
-fn free_memory() -> u64 {
-    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
-    let kilobytes = line.and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse().ok());
-    kilobytes.map_or(4_000_000_000, |kilobytes: u64| kilobytes * 1024)
 }
 
 impl RunSweep {
@@ -180,7 +144,7 @@ fn conclude(summary: &Summary, row: Option<usize>, stop: &AtomicBool) -> Outcome
         return Err(Failure::new("told to stop; the same command resumes"));
     }
     match row {
-        // Whoever wants this row and no other has not got it.
+        // This row was asked for, and it is not done.
         Some(row) if *unfinished > 0 => Err(Failure::Busy(format!(
             "row {row} is claimed elsewhere; run the same command again later"
         ))),

@@ -1,10 +1,12 @@
 //! `inorm sweep submit`.
 
-use super::Place;
+use super::{
+    place::Place,
+    slurm::{Script, Submission, quoted},
+};
 use crate::results;
 use clap::{Args, ValueEnum};
-use inorm::sweep::quoted;
-use inorm::sweep::{Script, Store, Submission};
+use inorm::sweep::Store;
 use inorm_core::{Failure, Outcome};
 use std::{
     fs,
@@ -30,13 +32,13 @@ pub struct Submit {
     /// Print the scripts and commands; submit and write nothing.
     #[arg(long)]
     dry_run: bool,
-    /// So many runs at a time.
+    /// The most runs at a time.
     #[arg(long, value_name = "N", default_value_t = 64)]
     at_once: usize,
-    /// Time limit of a run, as Slurm writes it; a run that needs longer goes on in the next one.
+    /// Time limit of a run, as Slurm writes it; a run that needs longer resumes in the next one.
     #[arg(long, value_name = "TIME", default_value = "04:00:00")]
     time: String,
-    /// Seconds before the limit at which a run is put aside.
+    /// Seconds before the limit at which a run is saved and stopped.
     #[arg(long, value_name = "S", default_value_t = 120)]
     warning: u32,
     /// The inorm program on the nodes; this one if not given.
@@ -53,7 +55,7 @@ pub struct Submit {
     run_arguments: Vec<String>,
 }
 
-/// Submits one task for each planned run that is not done, and the merge after them.
+/// Submits one task for each unfinished run of the plan, and the merge after them.
 pub fn run(options: &Submit) -> Outcome {
     let Engine::Slurm = options.engine;
     let store = Store::open(&options.place.store)?;

@@ -4,8 +4,9 @@
 use crate::store::{Sweep, assert_same, inorm};
 use inorm::{
     results::Tables,
-    sweep::{CLAIMED_ELSEWHERE, Holder, Store, merge},
+    sweep::{Holder, Store, merge},
 };
+use inorm_core::failure::TRY_AGAIN_LATER;
 use rand::{Rng, SeedableRng};
 use std::{
     collections::HashSet,
@@ -134,7 +135,7 @@ fn interrupted_in_a_notebook_it_files_nothing_and_resumes_later() {
 }
 
 #[test]
-fn nobody_reads_what_it_says_and_it_goes_on() {
+fn a_closed_terminal_does_not_stop_it() {
     let sweep = Sweep::planned(&long());
     let spawn = || {
         let mut command = sweep.command(ONE);
@@ -178,7 +179,7 @@ fn a_row_claimed_elsewhere_is_not_taken_for_done() {
     fs::write(&claim, serde_json::to_vec(&elsewhere).unwrap()).unwrap();
     let output = sweep.command(row).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(i32::from(CLAIMED_ELSEWHERE)), "{said}");
+    assert_eq!(output.status.code(), Some(i32::from(TRY_AGAIN_LATER)), "{said}");
     assert!(
         said.contains("inorm: row 0 is claimed elsewhere; run the same command again"),
         "{said}"

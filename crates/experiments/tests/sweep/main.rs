@@ -1,7 +1,9 @@
 //! The sweep, from the command line: what it survives, and how it runs on a cluster.
 
 mod cluster;
+mod ensembles;
 mod faults;
 mod slurm;
 mod store;
-mod together;
+#[path = "../../../../tests/threads/mod.rs"]
+mod threads;

@@ -54,11 +54,11 @@ fn an_array_with_a_crash_a_resubmission_and_the_merge() {
 }
 
 #[test]
-fn a_task_that_is_taken_back_goes_on() {
+fn a_task_that_is_stopped_resumes() {
     let Some(cluster) = Cluster::start() else { return };
-    taken_back(&cluster, &["scontrol", "requeue"]);
+    stopped_and_resumed(&cluster, &["scontrol", "requeue"]);
     // The warning before the time limit: it goes to the script, which passes it on.
-    taken_back(&cluster, &["scancel", "--batch", "--signal=USR1"]);
+    stopped_and_resumed(&cluster, &["scancel", "--batch", "--signal=USR1"]);
 }
 
 /// The program, but its first task for row 3 is killed, as by a node that runs out of memory.
@@ -114,8 +114,8 @@ fn submit_nothing(sweep: &Sweep) -> String {
     sweep.succeeds(&["submit", "--engine", "slurm"])
 }
 
-/// A task that is taken back by this command while it runs goes on from its checkpoint.
-fn taken_back(cluster: &Cluster, command: &[&str]) {
+/// A task that this command stops while it runs resumes from its checkpoint.
+fn stopped_and_resumed(cluster: &Cluster, command: &[&str]) {
     let long = &["--conditions", "inorm_full", "--configs", "3", "--epsilons", "0.75"];
     let long = &[long, &["--epochs", "60"][..]].concat();
     let sweep = Sweep::planned(long);

@@ -1,11 +1,11 @@
 //! GradNorm: what inhibition does to the error signal.
 //!
-//! On the way up it is the identity. On the way down it acts on `δ = ∂L/∂z` of each hidden
+//! In the forward pass it is the identity. In the backward pass it acts on `δ = ∂L/∂z` of each hidden
 //! I-Norm layer, before the division by `s`.
 
+use super::moments::{mean, standard_deviation};
 use crate::{
     condition::GradNorm,
-    layers::moments::{deviation, mean},
     shapes::{Backend, Batch, Vector},
 };
 use dfdx::{
@@ -40,13 +40,15 @@ pub fn grad_norm<B: Dim, const N: usize, E: Dtype, D: Backend<E>>(
     let correlation = || mean(&(delta.clone() * z.clone()));
     match mode {
         GradNorm::None => delta.clone(),
-        GradNorm::Full => (delta.clone() - mean(delta) - z.clone() * correlation()) / deviation(z),
+        GradNorm::Full => {
+            (delta.clone() - mean(delta) - z.clone() * correlation()) / standard_deviation(z)
+        }
         GradNorm::Center => delta.clone() - mean(delta),
         GradNorm::Lateral => {
             let weighted = delta.clone() * nu.clone().broadcast_like(delta.shape());
             delta.clone() - weighted.sum::<(B,), Axis<1>>().broadcast_like(delta.shape())
         }
-        GradNorm::Scale => delta.clone() / deviation(z),
+        GradNorm::Scale => delta.clone() / standard_deviation(z),
         GradNorm::Decorrelate => delta.clone() - z.clone() * correlation(),
     }
 }

@@ -1,5 +1,5 @@
-// The luminosity shift: the twin of luminosity.rs. One thread a pixel.
-#include "../engine/lanes.cuh"
+// The luminosity shift: the port of src/dataset/luminosity.rs. One thread a pixel.
+#include "lanes.cuh"
 
 struct Shift {
     const unsigned char *images;
@@ -7,6 +7,9 @@ struct Shift {
     float *x;
     int pixels, size;
 };
+static_assert(sizeof(Shift) == 32, "Shift");
+AT(Shift, images, 0); AT(Shift, shifts, 8); AT(Shift, x, 16); AT(Shift, pixels, 24);
+AT(Shift, size, 28);
 
 KERNEL(shift_images, Shift) {
     long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x;

@@ -1,6 +1,6 @@
-// GradNorm: the twin of mod.rs, and of `grad_norm` in src/engine/passes.rs.
+// GradNorm: the port of `grad_norm` in src/engine/passes.rs.
 #pragma once
-#include "../engine/lanes.cuh"
+#include "lanes.cuh"
 
 /// δ ← (δ − mean(δ) − z·mean(δ⊙z)) · inverse.
 DEVICE void layer_norm_backward(float *delta, const float *z, int n, float inverse) {

@@ -1,6 +1,6 @@
-// Cross-entropy with label smoothing: the twin of loss.rs. One row of lanes a network; in double
+// Cross-entropy with label smoothing: the port of src/engine/loss.rs. One row of lanes a network; in double
 // precision, for the reason given there.
-#include "../engine/lanes.cuh"
+#include "lanes.cuh"
 
 struct Loss {
     const Net *nets;
@@ -12,6 +12,10 @@ struct Loss {
     int size, networks;
     unsigned step;
 };
+static_assert(sizeof(Loss) == 72, "Loss");
+AT(Loss, nets, 0); AT(Loss, z, 8); AT(Loss, error, 16); AT(Loss, labels, 24); AT(Loss, loss, 32);
+AT(Loss, correct, 40); AT(Loss, diverged, 48); AT(Loss, size, 56); AT(Loss, networks, 60);
+AT(Loss, step, 64);
 
 /// What one sample costs; `hit` says whether it was classified correctly.
 DEVICE double cost_of(const float *logits, float *error, int n, int label, double smoothing,

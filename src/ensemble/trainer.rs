@@ -1,9 +1,9 @@
 //! Runs trained together.
 
 use super::{
-    Ensemble, Score,
-    device::{Device, Memory},
-    layouts,
+    machine::Machine,
+    networks::{Ensemble, layouts},
+    tally::Score,
 };
 use crate::{
     Error, Result,
@@ -16,73 +16,71 @@ use crate::{
 };
 use std::{collections::HashMap, ops::Range, time::Instant};
 
-/// Test images are classified this many at a time: fewer than by a network alone, since every
+/// Test images are classified this many at a time: fewer than by a network trained alone, since every
 /// network of an ensemble has buffers for as many.
 pub const EVALUATION_BATCH: usize = 250;
 
-/// The order in which most networks share their products.
-pub fn arrange(run: &Run) -> impl Ord + use<> {
-    (run.width, run.condition.circuit() as u8, run.condition, run.configuration)
-}
-
-/// Runs that advance an epoch at a time, together, and can be put aside and taken up again: each
-/// as its own checkpoint, from which it may also go on alone or in other company.
-pub struct Companions<'d, D: Device> {
+/// Trains runs together, an epoch at a time. Each can be saved as its own [`Checkpoint`], and
+/// resumed alone or in another ensemble.
+pub struct EnsembleTrainer<'d, M: Machine> {
     data: &'d FashionMnist,
-    ensemble: Ensemble<D>,
+    ensemble: Ensemble<M>,
     records: Vec<Record>,
-    train: Shown<D>,
-    test: Shown<D>,
+    train: StoredImages<M>,
+    test: StoredImages<M>,
 }
 
-/// Images on the device.
-struct Shown<D: Memory> {
-    pixels: D::Buffer<u8>,
-    labels: D::Buffer<u8>,
+/// Images in the machine's memory.
+struct StoredImages<M: Machine> {
+    pixels: M::Buffer<u8>,
+    labels: M::Buffer<u8>,
     /// The Δ of each image in this epoch.
-    shifts: D::Buffer<f32>,
+    shifts: M::Buffer<f32>,
 }
 
-impl<D: Memory> Shown<D> {
-    fn new(device: &D, images: &Images) -> Result<Self> {
+impl<M: Machine> StoredImages<M> {
+    fn new(machine: &M, images: &Images) -> Result<Self> {
         Ok(Self {
-            pixels: device.upload(images.pixels())?,
-            labels: device.upload(images.labels())?,
-            shifts: device.zeros(images.len())?,
+            pixels: machine.upload(images.pixels())?,
+            labels: machine.upload(images.labels())?,
+            shifts: machine.zeros(images.len())?,
         })
     }
 }
 
-/// What all companions must have in common.
+/// What all runs of an ensemble must have in common.
 fn common(record: &Record) -> (u64, u64, usize, u32, usize) {
     let Run { epsilon, seed, batch, epochs, .. } = record.run;
     (epsilon.to_bits(), seed, batch, epochs, record.epochs.len())
 }
 
-impl<'d, D: Device> Companions<'d, D> {
+impl<'d, M: Machine> EnsembleTrainer<'d, M> {
     /// The start of some runs.
     ///
     /// # Errors
-    /// If a run's numbers make no sense, the runs cannot be trained together, or there is not
-    /// room enough on the device.
-    pub fn new(device: D, runs: &[Run], data: &'d FashionMnist) -> Result<Self> {
+    /// If a run's numbers make no sense, the runs cannot be trained together, or the machine has
+    /// too little memory.
+    pub fn new(machine: M, runs: &[Run], data: &'d FashionMnist) -> Result<Self> {
         let mut weights = InitialWeights::default();
         let begin = |run: &Run| {
             run.validate()?;
             let record = Record::begin(run, data);
             let state = EngineState { weights: weights.of(run)?, velocities: Vec::new() };
-            Ok(Checkpoint { record, state })
+            Ok(Checkpoint { record, state, wall_seconds: 0.0 })
         };
-        Self::resume(device, runs.iter().map(begin).collect::<Result<_>>()?, data)
+        Self::resume(machine, runs.iter().map(begin).collect::<Result<_>>()?, data)
     }
 
-    /// Takes up runs that were put aside after the same epoch. In an order by [`arrange`] they
-    /// share most.
+    /// Resumes runs that were saved after the same epoch.
     ///
     /// # Errors
     /// If a checkpoint is damaged or of a run that is over, the runs cannot be trained together, or
-    /// there is not room enough on the device.
-    pub fn resume(device: D, checkpoints: Vec<Checkpoint>, data: &'d FashionMnist) -> Result<Self> {
+    /// the machine has too little memory.
+    pub fn resume(
+        machine: M,
+        checkpoints: Vec<Checkpoint>,
+        data: &'d FashionMnist,
+    ) -> Result<Self> {
         checkpoints.iter().try_for_each(Checkpoint::validate)?;
         let Some(first) = checkpoints.first() else {
             return Err(Error::invalid("ensemble", "no runs", "at least one"));
@@ -103,13 +101,14 @@ impl<'d, D: Device> Companions<'d, D> {
         let members: Vec<_> =
             checkpoints.iter().map(|c| (&c.state.weights, c.record.run.rule)).collect();
         let capacity = first.record.run.batch.max(EVALUATION_BATCH);
-        let (train, test) = (Shown::new(&device, &data.train)?, Shown::new(&device, &data.test)?);
-        let ensemble = Ensemble::new(device, &members, capacity)?;
+        let (train, test) =
+            (StoredImages::new(&machine, &data.train)?, StoredImages::new(&machine, &data.test)?);
+        let ensemble = Ensemble::new(machine, &members, capacity)?;
         let records = checkpoints.into_iter().map(|checkpoint| checkpoint.record).collect();
         Ok(Self { data, ensemble, records, train, test })
     }
 
-    /// Bytes that these runs need on the device; all of the same batch size.
+    /// Bytes that these runs need in the machine's memory; all of the same batch size.
     pub fn bytes(runs: &[Run], data: &FashionMnist) -> u64 {
         let Some(first) = runs.first() else { return 0 };
         let capacity = first.batch.max(EVALUATION_BATCH);
@@ -121,7 +120,8 @@ impl<'d, D: Device> Companions<'d, D> {
         let members: Vec<_> = runs.iter().map(member).collect();
         let layers: u64 = layouts(&members, PIXELS, capacity).iter().map(|l| l.bytes()).sum();
         let images = (data.train.len() + data.test.len()) * (PIXELS + 5) + 4 * capacity * PIXELS;
-        layers + images as u64
+        let tally = runs.len() * (size_of::<f64>() + 2 * size_of::<u32>());
+        layers + (images + tally) as u64
     }
 
     /// What a training step does at least: floating-point operations of the matrix products, and
@@ -140,7 +140,7 @@ impl<'d, D: Device> Companions<'d, D> {
     /// The weights of each network as they are now.
     ///
     /// # Errors
-    /// If the device fails.
+    /// If the machine fails.
     pub fn weights(&self) -> Result<Vec<NetworkWeights<f32>>> {
         self.ensemble.weights()
     }
@@ -148,12 +148,13 @@ impl<'d, D: Device> Companions<'d, D> {
     /// The runs as they are now, between two epochs.
     ///
     /// # Errors
-    /// If the device fails.
+    /// If the machine fails.
     pub fn checkpoints(&self) -> Result<Vec<Checkpoint>> {
         let weights = self.weights()?.into_iter().zip(&self.records);
         let checkpoint = |(weights, record): (_, &Record)| Checkpoint {
             record: record.clone(),
             state: EngineState { weights, velocities: Vec::new() },
+            wall_seconds: 0.0,
         };
         Ok(weights.map(checkpoint).collect())
     }
@@ -163,13 +164,12 @@ impl<'d, D: Device> Companions<'d, D> {
         self.records.iter().all(|record| record.outcome != Outcome::Running)
     }
 
-    /// Trains one epoch and evaluates. Runs that diverged before, or do so now, are over; the
-    /// others do not notice. `stepped` is called after each step.
+    /// Trains one epoch and evaluates. Runs that diverged are over; the others are not affected. `stepped` is called after each step.
     ///
-    /// The time it took is shared out evenly among the runs that were trained.
+    /// The time it took is divided evenly among the runs that were trained.
     ///
     /// # Errors
-    /// If the device fails.
+    /// If the machine fails.
     pub fn epoch(&mut self, stepped: &mut dyn FnMut()) -> Result<()> {
         if self.is_over() {
             return Ok(());
@@ -220,7 +220,7 @@ impl<'d, D: Device> Companions<'d, D> {
     fn train_epoch(&mut self, run: &Run, epoch: u32, stepped: &mut dyn FnMut()) -> Result<u64> {
         let count = self.data.train.len();
         let shifts = draw(run, Purpose::TrainingLuminosity, epoch, count);
-        self.ensemble.device().write(&shifts, &mut self.train.shifts)?;
+        self.ensemble.machine.write(&shifts, &mut self.train.shifts)?;
         let mut step = count.div_ceil(run.batch) as u64 * u64::from(epoch - 1);
         for from in (0..count).step_by(run.batch) {
             step += 1;
@@ -234,7 +234,7 @@ impl<'d, D: Device> Companions<'d, D> {
     fn step(&mut self, range: Range<usize>, epoch: u32, step: u64) -> Result<()> {
         let (size, last) = (range.len(), range.end == self.data.train.len());
         let Self { ensemble, train, .. } = self;
-        ensemble.show(&train.pixels, &train.shifts, range.clone())?;
+        ensemble.load_batch(&train.pixels, &train.shifts, range.clone())?;
         ensemble.forward(size)?;
         ensemble.score(&train.labels, range, step)?;
         ensemble.backward(size)?;
@@ -270,10 +270,10 @@ impl<'d, D: Device> Companions<'d, D> {
         let count = self.data.test.len();
         let Self { ensemble, test, .. } = self;
         let shifts = draw(run, Purpose::TestLuminosity, epoch, count);
-        ensemble.device().write(&shifts, &mut test.shifts)?;
+        ensemble.machine.write(&shifts, &mut test.shifts)?;
         for from in (0..count).step_by(EVALUATION_BATCH) {
             let range = from..(from + EVALUATION_BATCH).min(count);
-            ensemble.show(&test.pixels, &test.shifts, range.clone())?;
+            ensemble.load_batch(&test.pixels, &test.shifts, range.clone())?;
             ensemble.forward(range.len())?;
             ensemble.score(&test.labels, range, 1)?;
         }
@@ -303,48 +303,5 @@ impl InitialWeights {
         let weights = initial_weights(run.condition, run.width, run.seed)?.convert(|w| w as f32);
         self.0.insert(key, weights.clone());
         Ok(weights)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{Condition, configuration::configuration, ensemble::Cpu};
-
-    #[test]
-    fn the_bytes_that_are_announced_are_those_that_are_taken() {
-        let data = FashionMnist::subset().unwrap();
-        let run = |condition| {
-            let mut run = Run::new(condition, &configuration(0).unwrap());
-            run.width = 23;
-            run
-        };
-        let runs: Vec<Run> = Condition::ALL.map(run).into();
-        let companions = Companions::new(Cpu, &runs, &data).unwrap();
-        let ensemble = &companions.ensemble;
-        let mut taken = 4 * ensemble.x.len();
-        for stack in &ensemble.layers {
-            taken += size_of_val(&stack.table[..]);
-            for buffer in [
-                &stack.matrix,
-                &stack.w_ei,
-                &stack.b,
-                &stack.nu,
-                &stack.drive,
-                &stack.inhibition,
-                &stack.z,
-                &stack.normalized,
-                &stack.activity,
-                &stack.s,
-                &stack.error,
-                &stack.delta,
-            ] {
-                taken += 4 * buffer.len();
-            }
-        }
-        for shown in [&companions.train, &companions.test] {
-            taken += shown.pixels.len() + shown.labels.len() + 4 * shown.shifts.len();
-        }
-        assert_eq!(Companions::<Cpu>::bytes(&runs, &data), taken as u64);
     }
 }

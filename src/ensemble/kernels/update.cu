@@ -1,13 +1,14 @@
-// The weight update and Dale's clamp: the twin of `descend` in samples.rs.
+// The weight update and Dale's clamp: the port of src/engine/update.rs.
 //
 // W ← clamp(W − rate · lᵀ r), where l is what a weight's input was and r the error of its target,
 // or, for W_EI, the other way round. The sum over a batch is so short that reading and writing W
 // is most of the work: each weight is read once and written once.
 #include "lanes.cuh"
 
-/// Rows and columns that a thread has in its registers: its columns are a block's width apart.
+/// Rows and columns that a thread has in its registers: its columns are a block's width apart. Also
+/// in src/ensemble/arguments.rs.
 enum { ROWS = 16, COLUMNS = 2 };
-/// Samples that a block has at hand.
+/// Samples that a block has in shared memory.
 enum { CHUNK = 32 };
 
 struct Update {
@@ -21,12 +22,12 @@ struct Update {
 DEVICE Update update_of(const Layer &a, const Net &net) {
     if (a.of_w_ei) {
         return {net.units, net.inhibitory, 0, net.inhibitory, 0.0f, net.rate_ei,
-                a.inhibition + net.activity, a.drive + net.drive + net.units,
-                net.units, net.drive_stride, net.inhibitory, a.w_ei + net.w_ei, nullptr};
+                a.inhibition + net.activity, a.pre_activation + net.pre_activation + net.units,
+                net.units, net.pre_activation_stride, net.inhibitory, a.w_ei + net.w_ei, nullptr};
     }
     return {net.inputs, net.targets, net.units, net.units + net.inhibitory,
-            net.rate, net.rate_ie, a.h + net.input, a.delta + net.drive,
-            net.inputs, net.drive_stride, net.matrix_stride, a.matrix + net.matrix,
+            net.rate, net.rate_ie, a.h + net.input, a.delta + net.pre_activation,
+            net.inputs, net.pre_activation_stride, net.matrix_stride, a.matrix + net.matrix,
             a.b + net.unit};
 }
 

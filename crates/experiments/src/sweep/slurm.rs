@@ -1,13 +1,14 @@
 //! A sweep as job arrays of a cluster: the scripts, as text.
 
-use std::{fmt::Write, path::PathBuf};
+use inorm_core::failure::TRY_AGAIN_LATER;
+use std::{
+    borrow::Cow,
+    fmt::Write,
+    path::{Path, PathBuf},
+};
 
 /// Slurm's job arrays have indices below its `MaxArraySize`, which is 1001 unless configured.
 const BLOCK: usize = 1000;
-
-/// The exit code of `inorm sweep run --row` if another worker has claimed the row and it is not
-/// done: what should be tried again later ends with this code (`EX_TEMPFAIL` of `sysexits.h`).
-pub const CLAIMED_ELSEWHERE: u8 = 75;
 
 /// What to submit: some rows of a store's plan, one task each, and a merge after them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +59,8 @@ impl Submission {
             0 => "\"$SLURM_ARRAY_TASK_ID\"".to_owned(),
             _ => format!("$((SLURM_ARRAY_TASK_ID + {first}))"),
         };
-        let mut command = format!("{} sweep run --store {}", self.program(), self.store());
+        let mut command =
+            format!("{} sweep run --store {}", path(&self.program), path(&self.store));
         let _ = write!(command, " --jobs 1 --row {row}");
         for argument in &self.run_arguments {
             let _ = write!(command, " {}", quoted(argument));
@@ -87,7 +89,7 @@ impl Submission {
                  wait \"$worker\"\n    \
                  code=$?\n\
              fi\n\
-             [ \"$code\" -ne {CLAIMED_ELSEWHERE} ] || again=yes\n\
+             [ \"$code\" -ne {TRY_AGAIN_LATER} ] || again=yes\n\
              [ \"$code\" -eq 0 ] || [ -z \"$again\" ] || \
              scontrol requeue \"${{SLURM_ARRAY_JOB_ID}}_${{SLURM_ARRAY_TASK_ID}}\"\n\
              exit \"$code\"\n"
@@ -98,35 +100,27 @@ impl Submission {
     /// The job that merges what is done. It depends on the end of the arrays, not on their
     /// success: a task that fails must not keep the results of the others out of the tables.
     pub fn merge(&self) -> Script {
-        let into = self.into.to_string_lossy();
-        let into = quoted(&into);
         let text = format!(
             "#!/bin/sh\n\
              #SBATCH --job-name=inorm-merge\n\
              #SBATCH --cpus-per-task=1\n\
-             exec {} sweep merge --store {} --into {into}\n",
-            self.program(),
-            self.store()
+             exec {} sweep merge --store {} --into {}\n",
+            path(&self.program),
+            path(&self.store),
+            path(&self.into),
         );
         Script { name: "merge.sh".to_owned(), text }
-    }
-
-    fn program(&self) -> String {
-        quoted(&self.program.to_string_lossy())
-    }
-
-    fn store(&self) -> String {
-        quoted(&self.store.to_string_lossy())
     }
 }
 
 /// A word that a POSIX shell reads back as `text`.
-pub fn quoted(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-=:,+%".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
+pub fn quoted(text: &str) -> Cow<'_, str> {
+    // Only a NUL cannot be quoted, and neither a path nor an argument has one.
+    shlex::try_quote(text).unwrap_or(Cow::Borrowed(text))
+}
+
+fn path(path: &Path) -> String {
+    quoted(&path.to_string_lossy()).into_owned()
 }
 
 /// `0-2,5,7-8` for ascending numbers.
@@ -181,7 +175,7 @@ mod tests {
         program("scontrol", "echo \"$@\"");
         let inorm = program("inorm", "exit \"$CODE\"");
         let script = &Submission { program: inorm, ..submission(vec![4]) }.arrays()[0].text;
-        for (code, said) in [(0, ""), (1, ""), (i32::from(CLAIMED_ELSEWHERE), "requeue 7_4\n")] {
+        for (code, said) in [(0, ""), (1, ""), (i32::from(TRY_AGAIN_LATER), "requeue 7_4\n")] {
             let output = std::process::Command::new("/bin/sh")
                 .args(["-c", script])
                 .env("PATH", folder.path())
@@ -201,6 +195,6 @@ mod tests {
         assert!(text.contains("/opt/inorm sweep run --store '/shared/a sweep' "), "{text}");
         let odd = Submission { program: "/it's/inorm".into(), ..submission(vec![0]) };
         let text = odd.merge().text;
-        assert!(text.contains("exec '/it'\\''s/inorm' sweep merge"), "{text}");
+        assert!(text.contains("exec \"/it's/inorm\" sweep merge"), "{text}");
     }
 }

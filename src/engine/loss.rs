@@ -1,6 +1,6 @@
 //! The task loss: cross-entropy with label smoothing.
 
-use crate::engine::Real;
+use super::lanes::Real;
 
 /// Mean cross-entropy of `softmax(logits)` with smoothed labels; its gradient goes to `error`.
 ///

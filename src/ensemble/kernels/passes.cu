@@ -1,31 +1,32 @@
-// Everything between the matrix products: the twin of passes.rs.
+// Everything between the matrix products: the port of src/engine/passes.rs.
 //
 // One row of lanes a sample, one row of blocks a network.
-#include "../grad_norm/grad_norm.cuh"
+#include "grad_norm.cuh"
 #include "lanes.cuh"
 
 /// Where one sample's numbers of one network are.
 struct Sample {
     int units, inhibitory;
     const float *b, *nu, *error;
-    float *drive, *delta, *inhibition, *z, *normalized, *activity, *s;
+    float *pre_activation, *delta, *inhibition, *z, *normalized, *activity, *s;
 };
 
 DEVICE Sample sample_of(const Layer &a, const Net &net, int sample) {
     long long at = net.activity + (long long)sample * net.units;
-    long long drive = net.drive + sample * net.drive_stride;
-    return {net.units,         net.inhibitory,    a.b + net.unit,      a.nu + net.unit,
-            a.error + at,      a.drive + drive,   a.delta + drive,     a.inhibition + at,
-            a.z + at,          a.normalized + at, a.activity + at,     a.s + net.sample + sample};
+    long long first = net.pre_activation + sample * net.pre_activation_stride;
+    return {net.units,        net.inhibitory,    a.b + net.unit,
+            a.nu + net.unit,  a.error + at,      a.pre_activation + first,
+            a.delta + first,  a.inhibition + at, a.z + at,
+            a.normalized + at, a.activity + at,  a.s + net.sample + sample};
 }
 
-/// From drive and inhibition to `s`, `z`, normalized z and activity.
+/// From pre-activation and inhibition to `s`, `z`, normalized z and activity.
 KERNEL(forward_pass, Layer) {
     int sample = blockIdx.x * blockDim.y + threadIdx.y;
     if (sample >= a.size) return;
     const Net net = a.nets[blockIdx.y];
     Sample x = sample_of(a, net, sample);
-    const float *q = x.drive + x.units + x.inhibitory;
+    const float *q = x.pre_activation + x.units + x.inhibitory;
     float s = 1.0f;
     if (net.circuit == INHIBITORY_NORM) {
         s = sqrtf(sum(x.units, [&](int i) { return q[i] * q[i]; }) / x.units + EPSILON);
@@ -34,7 +35,7 @@ KERNEL(forward_pass, Layer) {
     float inverse = 1.0f / s;
     each(x.units, [&](int i) {
         float inhibition = x.inhibitory > 0 ? x.inhibition[i] : 0.0f;
-        x.z[i] = (x.drive[i] + x.b[i] - inhibition) * inverse;
+        x.z[i] = (x.pre_activation[i] + x.b[i] - inhibition) * inverse;
     });
     const float *z = x.z;
     if (net.normalization != NO_NORM) {
@@ -74,10 +75,10 @@ DEVICE void normalizing_error(const Sample &x, float local, float inverse) {
     float scale =
         sum(x.units, [&](int i) { return x.inhibition[i] * x.z[i]; }) * inverse / x.units;
     int q = x.units + x.inhibitory;
-    each(x.units, [&](int i) { x.delta[q + i] = scale * x.drive[q + i]; });
+    each(x.units, [&](int i) { x.delta[q + i] = scale * x.pre_activation[q + i]; });
 }
 
-/// From the error of the activity to the errors of the drives and of the inhibition.
+/// From the error of the activity to the errors of the pre-activations and of the inhibition.
 ///
 /// What `W_IE`'s units receive is left to a product.
 KERNEL(backward_pass, Layer) {
@@ -85,9 +86,9 @@ KERNEL(backward_pass, Layer) {
     if (sample >= a.size) return;
     const Net net = a.nets[blockIdx.y];
     Sample x = sample_of(a, net, sample);
-    const float *seen = net.normalization == NO_NORM ? x.z : x.normalized;
+    const float *before_relu = net.normalization == NO_NORM ? x.z : x.normalized;
     each(x.units, [&](int i) {
-        x.delta[i] = !net.rectified || seen[i] > 0.0f ? x.error[i] : 0.0f;
+        x.delta[i] = !net.rectified || before_relu[i] > 0.0f ? x.error[i] : 0.0f;
     });
     normalization_backward(net.normalization, x);
     grad_norm(net.grad_norm, x.delta, x.z, x.nu, x.units);

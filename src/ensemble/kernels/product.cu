@@ -1,5 +1,4 @@
-// The small matrix products, for a batch: the twin of product.rs, where a network has its own
-// matrix.
+// The small matrix products, for a batch: what src/engine/product.rs is to one network.
 //
 // The first layers of all networks are one large product, and a library's. What is left are
 // hundreds of products of many sizes: one by one, starting each would take longer than doing it.
@@ -7,8 +6,8 @@
 // column of the result.
 #include "lanes.cuh"
 
-/// Samples that a thread has in its registers; terms of each sum that a block has at hand, and the
-/// most columns.
+/// Samples that a thread has in its registers; terms of each sum that a block has in shared memory,
+/// and the most columns. SAMPLES is also in src/ensemble/arguments.rs.
 enum { SAMPLES = 32, DEPTH = 32, WIDTH = 128 };
 
 /// `out = left right`: [size, depth] times [depth, columns], of which the transpose may be stored.
@@ -19,32 +18,33 @@ struct Product {
     long long left_stride, right_stride, out_stride;
 };
 
-/// Between inhibition and what drives it, or between the inputs and the drives.
+/// Between the inhibition and the inhibitory units, or between the inputs and the pre-activations.
 DEVICE Product product_of(const Layer &a, const Net &net) {
-    const float *matrix = a.matrix + net.matrix, *w_ei = a.w_ei + net.w_ei;
-    float *drive = a.drive + net.drive, *delta = a.delta + net.drive;
-    float *inhibition = a.inhibition + net.activity;
+    const float *matrix = a.matrix + net.matrix, *w_ei = a.w_ei + net.w_ei, *h = a.h + net.input;
+    float *pre_activation = a.pre_activation + net.pre_activation;
+    float *delta = a.delta + net.pre_activation, *inhibition = a.inhibition + net.activity;
     long long inputs = net.inputs, units = net.units, inhibitory = net.inhibitory;
+    long long stride = net.pre_activation_stride;
     int through = net.units + (net.circuit == EXCITATORY_INHIBITORY ? net.inhibitory : 0);
     if (a.of_w_ei && a.backwards) {
-        return {net.inhibitory, net.units,    0,     inhibition,       w_ei,
-                delta + units,  units,        inhibitory, net.drive_stride};
+        return {net.inhibitory, net.units, 0,          inhibition, w_ei,
+                delta + units,  units,     inhibitory, stride};
     }
     if (a.of_w_ei) {
         int columns = net.inhibitory > 0 ? net.units : 0;
-        return {columns,    net.inhibitory,   1,          drive + units, w_ei,
-                inhibition, net.drive_stride, inhibitory, units};
+        return {columns,    net.inhibitory, 1,          pre_activation + units, w_ei,
+                inhibition, stride,         inhibitory, units};
     }
     if (a.backwards) {
-        return {net.inputs,          through,          1,                 delta, matrix,
-                a.below + net.input, net.drive_stride, net.matrix_stride, inputs};
+        return {net.inputs,          through, 1,                 delta, matrix,
+                a.below + net.input, stride,  net.matrix_stride, inputs};
     }
-    return {net.targets, net.inputs, 0,                 a.h + net.input, matrix,
-            drive,       inputs,     net.matrix_stride, net.drive_stride};
+    return {net.targets,    net.inputs, 0,                 h,     matrix,
+            pre_activation, inputs,     net.matrix_stride, stride};
 }
 
-/// What a block has at hand of the operands, term by term. Where an operand ends, its last row or
-/// column stands for what is not there: nobody looks at it.
+/// The part of the operands in shared memory, term by term. Where an operand ends, its last row or
+/// column fills the rest, which is never used.
 typedef float Left[DEPTH][SAMPLES + 4];
 typedef float Right[DEPTH][WIDTH + 1];
 

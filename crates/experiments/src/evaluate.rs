@@ -1,0 +1,59 @@
+//! `inorm evaluate`: how well a saved network classifies.
+
+use crate::images::Images;
+use clap::Args;
+use inorm::{
+    layers::NetworkWeights,
+    learning::{Evaluation, evaluate},
+};
+use inorm_core::{Outcome, say};
+use std::path::PathBuf;
+
+/// Which network, and on which images.
+#[derive(Args)]
+pub struct Evaluate {
+    /// A network that `inorm train --save` wrote.
+    #[arg(value_name = "FILE.safetensors")]
+    file: PathBuf,
+    /// Ranges of the luminosity shift, 0 to 1, with commas between them.
+    #[arg(long, value_delimiter = ',', default_value = "0.75", allow_negative_numbers = true)]
+    epsilon: Vec<f64>,
+    /// Seed of the shifts.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    #[command(flatten)]
+    images: Images,
+    /// Print one line of JSON instead.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Classifies the test images, once for each range of the shift.
+pub fn run(options: &Evaluate) -> Outcome {
+    let weights = NetworkWeights::load(&options.file)?;
+    let data = options.images.read()?;
+    say(data.describe());
+    let evaluations: Vec<Evaluation> = options
+        .epsilon
+        .iter()
+        .map(|&epsilon| evaluate(&weights, &data.test, epsilon, options.seed))
+        .collect::<inorm::Result<_>>()?;
+    let (condition, width) = (weights.condition, weights.sizes()[1]);
+    if options.json {
+        let json = serde_json::json!({
+            "condition": condition,
+            "width": width,
+            "seed": options.seed,
+            "data": data.describe(),
+            "evaluations": evaluations,
+        });
+        println!("{json}");
+        return Ok(());
+    }
+    println!("{condition}, {width} units a hidden layer");
+    for Evaluation { epsilon, images, loss, accuracy } in evaluations {
+        let accuracy = 100.0 * accuracy;
+        println!("ε {epsilon}: loss {loss:.4}, accuracy {accuracy:.2} % of {images} test images");
+    }
+    Ok(())
+}

@@ -1,0 +1,73 @@
+//! What a layer is, apart from its numbers.
+
+use crate::condition::{Circuit, Condition, GradNorm, Normalization};
+
+/// A GradNorm that is none of the paper's: changes the error δ of one sample in place, given
+/// the activity z of the same units before ReLU.
+pub type OwnGradNorm<T> = fn(delta: &mut [T], z: &[T]);
+
+/// What a layer is, apart from its numbers.
+#[derive(Clone, Copy)]
+pub(crate) struct Form<T> {
+    pub circuit: Circuit,
+    pub normalization: Normalization,
+    pub grad_norm: GradNorm,
+    /// What happens to the error instead, if a reader wrote one.
+    pub own_grad_norm: Option<OwnGradNorm<T>>,
+    /// Whether the activity is `relu(z)` (hidden layers) or `z` (the read-out).
+    pub rectified: bool,
+    pub inputs: usize,
+    pub units: usize,
+    pub inhibitory: usize,
+}
+
+impl<T> Form<T> {
+    /// A hidden layer of `condition`.
+    pub fn hidden(condition: Condition, [inputs, units, inhibitory]: [usize; 3]) -> Self {
+        Self {
+            circuit: condition.circuit(),
+            normalization: condition.normalization(),
+            grad_norm: condition.grad_norm(),
+            own_grad_norm: None,
+            rectified: true,
+            inputs,
+            units,
+            inhibitory,
+        }
+    }
+
+    /// The read-out of every condition.
+    pub fn readout([inputs, units, inhibitory]: [usize; 3]) -> Self {
+        Self {
+            circuit: Circuit::ExcitatoryInhibitory,
+            normalization: Normalization::None,
+            grad_norm: GradNorm::None,
+            own_grad_norm: None,
+            rectified: false,
+            inputs,
+            units,
+            inhibitory,
+        }
+    }
+
+    /// Rows of `[W_EE; W_IE; U_IE]`: units + inhibitory + (units, if it divides).
+    pub fn targets(&self) -> usize {
+        self.non_negative() + if self.circuit.divides() { self.units } else { 0 }
+    }
+
+    /// Of these rows, the first ones: those that Dale's principle holds for.
+    pub fn non_negative(&self) -> usize {
+        self.units + self.inhibitory
+    }
+
+    /// Of these rows, the first ones through which the task error passes: none of inhibition that
+    /// learns locally.
+    pub fn task_targets(&self) -> usize {
+        if self.circuit.learns_locally() { self.units } else { self.non_negative() }
+    }
+
+    /// Whether `W_EI` learns: everywhere but in I-Norm, where it is frozen.
+    pub fn trains_w_ei(&self) -> bool {
+        self.inhibitory > 0 && self.circuit != Circuit::InhibitoryNorm
+    }
+}

@@ -1,0 +1,82 @@
+//! Where the numbers of one layer of all networks are.
+
+use super::arguments::Net;
+use crate::{engine::Form, learning_rule::LearningRule};
+
+/// Where every network's numbers of one layer are.
+#[derive(Clone)]
+pub(super) struct Layout {
+    pub forms: Vec<Form<f32>>,
+    pub nets: Vec<Net>,
+    /// The first layer: all networks receive the same inputs, so their matrices are columns of one.
+    pub shared: bool,
+    /// Samples that there is room for.
+    pub capacity: usize,
+    /// Columns of all matrices together.
+    pub columns: usize,
+    /// Units of all networks together.
+    pub units: usize,
+    /// Values of all matrices together.
+    pub matrix: usize,
+    w_ei: usize,
+}
+
+impl Layout {
+    /// The layers of these forms; `shared` says whether they receive the same inputs.
+    pub fn new(
+        forms: Vec<Form<f32>>,
+        rules: &[LearningRule],
+        shared: bool,
+        capacity: usize,
+    ) -> Self {
+        let columns = forms.iter().map(Form::targets).sum();
+        let (mut units, mut inputs, mut before, mut matrix, mut w_ei) = (0, 0, 0, 0, 0);
+        let mut nets = Vec::with_capacity(forms.len());
+        for (index, (form, rule)) in forms.iter().zip(rules).enumerate() {
+            let targets = form.targets();
+            let (pre_activation, pre_activation_stride) =
+                if shared { (before, columns) } else { (before * capacity, targets) };
+            nets.push(Net {
+                unit: units as i64,
+                activity: (units * capacity) as i64,
+                input: if shared { 0 } else { (inputs * capacity) as i64 },
+                sample: (index * capacity) as i64,
+                pre_activation: pre_activation as i64,
+                pre_activation_stride: pre_activation_stride as i64,
+                matrix: if shared { before } else { matrix } as i64,
+                matrix_stride: pre_activation_stride as i64,
+                w_ei: w_ei as i64,
+                ..Net::new(form, rule)
+            });
+            units += form.units;
+            inputs += form.inputs;
+            before += targets;
+            matrix += targets * form.inputs;
+            w_ei += form.units * form.inhibitory;
+        }
+        Self { nets, shared, capacity, columns, units, matrix, w_ei, forms }
+    }
+
+    /// Bytes of the buffers.
+    pub fn bytes(&self) -> u64 {
+        let weights = self.matrix + self.w_ei + 2 * self.units;
+        let batch = 2 * self.columns + 5 * self.units + self.nets.len();
+        (4 * (weights + batch * self.capacity) + size_of_val(&self.nets[..])) as u64
+    }
+
+    /// What a training step on `size` samples does at least: floating-point operations of its
+    /// products, and bytes that these read and write.
+    pub fn work(&self, size: usize) -> [f64; 2] {
+        let (mut operations, mut bytes) = (0, 0);
+        for form in &self.forms {
+            let (matrix, targets) = (form.targets() * form.inputs, form.targets());
+            let below = if self.shared { 0 } else { form.task_targets() * form.inputs };
+            let inhibition = (2 + usize::from(form.trains_w_ei())) * form.units * form.inhibitory;
+            operations += 2 * size * (2 * matrix + below + inhibition);
+            // Forward reads the matrix, the update reads and writes it; pre-activation and
+            // delta are written once and read once.
+            bytes += 4 * (3 * matrix + below + 4 * size * targets);
+        }
+        [operations as f64, bytes as f64]
+    }
+}

@@ -1,0 +1,323 @@
+//! Weights in files, in the safetensors format.
+//!
+//! A file holds one little-endian `f32` tensor for each matrix of a network, row by row in the
+//! order *post, pre*, and one metadata key, `inorm`, with JSON: the kind of file, its version, and
+//! a content that depends on the kind.
+//!
+//! | tensor | shape | present |
+//! | --- | --- | --- |
+//! | `hidden.0.w_ee`, `hidden.1.w_ee`, `readout.w_ee` | \[EXC, IN\] | always |
+//! | `….w_ie` | \[INH, IN\] | with subtractive inhibition, as in every read-out |
+//! | `….w_ei` | \[EXC, INH\] | likewise |
+//! | `….u_ie` | \[EXC, IN\] | with divisive inhibition |
+//! | `….b` | \[EXC\] | always |
+//! | `….nu` | \[EXC\] | hidden layers with lateral inhibition |
+//!
+//! A file of kind `network` holds these, and its content is `{"condition": "inorm_full"}`. A
+//! [`Checkpoint`](crate::learning::Checkpoint) has the kind `checkpoint`, the same tensors, the
+//! velocities of the optimizer under the same names after `velocity.`, and as its content the
+//! record of the run.
+
+use super::weights::{LayerWeights, NetworkWeights};
+use crate::{
+    Condition, Error, Result,
+    condition::{Circuit, GradNorm},
+};
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs::{self, File},
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+/// Counts changes of the format.
+const VERSION: u32 = 1;
+
+/// The one key of a file's metadata.
+const KEY: &str = "inorm";
+
+/// A file with more bytes than this is refused before it is read.
+const LARGEST: u64 = 4 << 30;
+
+/// The names of a network's layers.
+const LAYERS: [&str; 3] = ["hidden.0", "hidden.1", "readout"];
+
+const EXPECTED: &str = "a file written by `inorm train --save` or `NetworkWeights::save`";
+
+/// What the metadata say.
+#[derive(Serialize, Deserialize)]
+struct Description<C> {
+    kind: String,
+    version: u32,
+    content: C,
+}
+
+/// The content of a file of kind `network`.
+#[derive(Serialize, Deserialize)]
+struct NetworkContent {
+    condition: Condition,
+}
+
+/// A tensor to write: its name, its shape, its values.
+pub(crate) type Tensor<'a> = (String, Vec<usize>, &'a [f32]);
+
+impl NetworkWeights<f32> {
+    /// Saves the network as a safetensors file, whole or not at all.
+    ///
+    /// # Errors
+    /// If the weights do not fit their condition, are not finite or break Dale's principle; or if
+    /// the file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.validate()?;
+        if let Some(problem) = unusable(self) {
+            return Err(Error::invalid("network", problem, "finite weights in Dale's bounds"));
+        }
+        let content = NetworkContent { condition: self.condition };
+        write(path.as_ref(), "network", &content, &tensors(self.layers(), ""))
+    }
+
+    /// Loads a network that was [saved](Self::save).
+    ///
+    /// # Errors
+    /// If the file cannot be read or is no such file: truncated, of another kind or version, with
+    /// missing or additional tensors, with other shapes or types than its condition needs, with
+    /// weights that are not finite, or with negative weights where Dale's principle holds.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let (content, mut file): (NetworkContent, _) = WeightsFile::read(path, "network")?;
+        let weights = file.network(content.condition)?;
+        file.finish()?;
+        match unusable(&weights) {
+            Some(problem) => Err(Error::malformed(path, problem, "a network that can be used")),
+            None => Ok(weights),
+        }
+    }
+}
+
+/// What forbids to use these weights, if anything does.
+fn unusable(weights: &NetworkWeights<f32>) -> Option<String> {
+    for (name, _, values) in tensors(weights.layers(), "") {
+        if let Some(value) = values.iter().find(|value| !value.is_finite()) {
+            return Some(format!("{name} holds {value}"));
+        }
+        let signed = name.ends_with(".u_ie") || name.ends_with(".b");
+        if let Some(value) = values.iter().find(|&&value| value < 0.0 && !signed) {
+            return Some(format!("{name} holds {value}, but Dale's principle needs 0 or more"));
+        }
+    }
+    None
+}
+
+/// The tensors of a network's layers, or of one that is shaped like it; names begin with `prefix`.
+pub(crate) fn tensors<'a>(layers: [&'a LayerWeights<f32>; 3], prefix: &str) -> Vec<Tensor<'a>> {
+    let mut tensors = Vec::new();
+    for (name, layer) in LAYERS.into_iter().zip(layers) {
+        let [inputs, units, inhibitory] = [layer.inputs, layer.excitatory, layer.inhibitory];
+        let all: [(&str, Vec<usize>, &[f32]); 6] = [
+            ("w_ee", vec![units, inputs], &layer.w_ee),
+            ("w_ie", vec![inhibitory, inputs], &layer.w_ie),
+            ("w_ei", vec![units, inhibitory], &layer.w_ei),
+            ("u_ie", vec![units, inputs], &layer.u_ie),
+            ("b", vec![units], &layer.b),
+            ("nu", vec![units], &layer.nu),
+        ];
+        let present = all.into_iter().filter(|tensor| !tensor.2.is_empty());
+        tensors.extend(present.map(|(m, shape, v)| (format!("{prefix}{name}.{m}"), shape, v)));
+    }
+    tensors
+}
+
+/// Writes a file, whole or not at all.
+pub(crate) fn write<C: Serialize>(
+    path: &Path,
+    kind: &str,
+    content: &C,
+    tensors: &[Tensor<'_>],
+) -> Result<()> {
+    let description = Description { kind: kind.to_owned(), version: VERSION, content };
+    let description = serde_json::to_string(&description).expect("nothing in it is a map");
+    let bytes: Vec<Vec<u8>> = tensors.iter().map(|t| little_endian(t.2)).collect();
+    let views = tensors.iter().zip(&bytes).map(|((name, shape, _), bytes)| {
+        let view = TensorView::new(Dtype::F32, shape.clone(), bytes);
+        (name, view.expect("as many values as the shape says"))
+    });
+    let metadata = HashMap::from([(KEY.to_owned(), description)]);
+    let bytes = safetensors::serialize(views, Some(metadata))
+        .map_err(|e| Error::malformed(path, format!("cannot be written ({e})"), "a smaller run"))?;
+    Ok(inorm_core::files::write(path, bytes)?)
+}
+
+fn little_endian(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+}
+
+/// A file whose tensors are taken out one by one.
+pub(crate) struct WeightsFile {
+    path: PathBuf,
+    tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
+}
+
+impl WeightsFile {
+    /// Reads a file of this kind, and its content.
+    pub fn read<C: DeserializeOwned>(path: &Path, kind: &str) -> Result<(C, Self)> {
+        let damaged = |problem: String| Error::malformed(path, problem, EXPECTED);
+        let bytes = read_bytes(path)?;
+        let file = SafeTensors::deserialize(&bytes)
+            .map_err(|e| damaged(format!("is no whole safetensors file ({e})")))?;
+        let (_, metadata) =
+            SafeTensors::read_metadata(&bytes).map_err(|e| damaged(e.to_string()))?;
+        let metadata = metadata.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
+        let description = metadata.and_then(|text| serde_json::from_str(text).ok());
+        let Some(description): Option<Description<serde_json::Value>> = description else {
+            return Err(damaged(format!("has no metadata '{KEY}' that can be read")));
+        };
+        if description.kind != kind {
+            return Err(damaged(format!("is a {:?}, not a {kind}", description.kind)));
+        }
+        if description.version != VERSION {
+            let expected = format!("version {VERSION}, which this program reads and writes");
+            let problem = format!("has version {} of the format", description.version);
+            return Err(Error::malformed(path, problem, expected));
+        }
+        let content = serde_json::from_value(description.content)
+            .map_err(|e| damaged(format!("has other metadata than a {kind} ({e})")))?;
+        let mut tensors = BTreeMap::new();
+        for (name, tensor) in file.iter() {
+            if tensor.dtype() != Dtype::F32 {
+                return Err(damaged(format!(
+                    "tensor '{name}' has type {}, not F32",
+                    tensor.dtype()
+                )));
+            }
+            let (values, _) = tensor.data().as_chunks();
+            let values = values.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
+            tensors.insert(name.to_owned(), (tensor.shape().to_vec(), values));
+        }
+        Ok((content, Self { path: path.to_owned(), tensors }))
+    }
+
+    /// Takes out all tensors of a network of `condition`.
+    pub fn network(&mut self, condition: Condition) -> Result<NetworkWeights<f32>> {
+        let [inputs, width, outputs] = self.sizes()?;
+        let circuit = condition.circuit();
+        let inhibitory = match self.tensors.get("hidden.0.w_ie") {
+            Some((shape, _)) if circuit.subtracts() => shape.first().copied().unwrap_or(0),
+            _ => usize::from(circuit.subtracts()),
+        };
+        let readout = Circuit::ExcitatoryInhibitory;
+        let mut layer = |name, circuit, sizes| self.layer(name, circuit, sizes, condition);
+        let weights = NetworkWeights {
+            condition,
+            hidden: [
+                layer(LAYERS[0], circuit, [inputs, width, inhibitory])?,
+                layer(LAYERS[1], circuit, [width, width, inhibitory])?,
+            ],
+            readout: layer(LAYERS[2], readout, [width, outputs, 1])?,
+        };
+        Ok(weights)
+    }
+
+    /// Inputs, units of each hidden layer, outputs.
+    fn sizes(&self) -> Result<[usize; 3]> {
+        let of = |name: &str| match self.tensors.get(name) {
+            Some((shape, _)) => match shape[..] {
+                [post, pre] if post > 0 && pre > 0 => Ok([post, pre]),
+                _ => Err(self.damaged(format!("tensor '{name}' has shape {shape:?}"))),
+            },
+            None => Err(self.damaged(format!("tensor '{name}' is missing"))),
+        };
+        let ([width, inputs], [outputs, _]) = (of("hidden.0.w_ee")?, of("readout.w_ee")?);
+        Ok([inputs, width, outputs])
+    }
+
+    fn layer(
+        &mut self,
+        name: &str,
+        circuit: Circuit,
+        [inputs, units, inhibitory]: [usize; 3],
+        condition: Condition,
+    ) -> Result<LayerWeights<f32>> {
+        let mut take = |matrix: &str, shape: &[usize], present: bool| match present {
+            true => self.take(&format!("{name}.{matrix}"), shape),
+            false => Ok(Vec::new()),
+        };
+        let lateral = condition.grad_norm() == GradNorm::Lateral && name != LAYERS[2];
+        Ok(LayerWeights {
+            inputs,
+            excitatory: units,
+            inhibitory,
+            w_ee: take("w_ee", &[units, inputs], true)?,
+            w_ie: take("w_ie", &[inhibitory, inputs], circuit.subtracts())?,
+            w_ei: take("w_ei", &[units, inhibitory], circuit.subtracts())?,
+            u_ie: take("u_ie", &[units, inputs], circuit.divides())?,
+            b: take("b", &[units], true)?,
+            nu: take("nu", &[units], lateral)?,
+        })
+    }
+
+    /// Takes out the velocities of a network, as far as there are any.
+    pub fn velocities(&mut self, weights: &NetworkWeights<f32>) -> Result<Vec<LayerWeights<f32>>> {
+        if !self.tensors.keys().any(|name| name.starts_with("velocity.")) {
+            return Ok(Vec::new());
+        }
+        let mut velocities = weights.layers().map(LayerWeights::clone);
+        for (name, layer) in LAYERS.into_iter().zip(&mut velocities) {
+            let [inputs, units, inhibitory] = [layer.inputs, layer.excitatory, layer.inhibitory];
+            for (matrix, shape, values) in [
+                ("w_ee", &[units, inputs][..], &mut layer.w_ee),
+                ("w_ie", &[inhibitory, inputs], &mut layer.w_ie),
+                ("w_ei", &[units, inhibitory], &mut layer.w_ei),
+                ("u_ie", &[units, inputs], &mut layer.u_ie),
+                ("b", &[units], &mut layer.b),
+            ] {
+                if !values.is_empty() {
+                    *values = self.take(&format!("velocity.{name}.{matrix}"), shape)?;
+                }
+            }
+            layer.nu.clear();
+        }
+        Ok(velocities.into())
+    }
+
+    fn take(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+        match self.tensors.remove(name) {
+            Some((found, values)) if found == shape => Ok(values),
+            Some((found, _)) => {
+                let problem = format!("tensor '{name}' has shape {found:?}");
+                Err(Error::malformed(&self.path, problem, format!("{shape:?}")))
+            }
+            None => Err(self.damaged(format!("tensor '{name}' is missing"))),
+        }
+    }
+
+    /// Makes sure that no tensor is left.
+    pub fn finish(self) -> Result<()> {
+        match self.tensors.keys().next() {
+            Some(name) => Err(self.damaged(format!("tensor '{name}' is no part of its network"))),
+            None => Ok(()),
+        }
+    }
+
+    fn damaged(&self, problem: String) -> Error {
+        Error::malformed(&self.path, problem, EXPECTED)
+    }
+}
+
+/// All bytes of a file of acceptable size.
+fn read_bytes(path: &Path) -> Result<Vec<u8>> {
+    let broken = |e| Error::io("read", path, e);
+    let metadata = fs::metadata(path).map_err(broken)?;
+    if !metadata.is_file() {
+        return Err(Error::malformed(path, "is no file", EXPECTED));
+    }
+    if metadata.len() > LARGEST {
+        let problem = format!("has {} bytes, more than {} GiB", metadata.len(), LARGEST >> 30);
+        return Err(Error::malformed(path, problem, EXPECTED));
+    }
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(broken)?;
+    file.take(LARGEST).read_to_end(&mut bytes).map_err(broken)?;
+    Ok(bytes)
+}

@@ -1,0 +1,78 @@
+//! How well a network classifies.
+
+use crate::{
+    Error, Result,
+    configuration::configuration,
+    dataset::{CLASSES, Images, Luminosity, PIXELS},
+    engine::{Engine, count_correct, smoothed_cross_entropy},
+    layers::NetworkWeights,
+    learning_rule::LearningRule,
+    randomness::Purpose,
+};
+use serde::Serialize;
+
+/// Images are classified this many at a time.
+pub(super) const EVALUATION_BATCH: usize = 500;
+
+/// How well a network classifies images whose luminosity is shifted.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Evaluation {
+    /// Range of the luminosity shift.
+    pub epsilon: f64,
+    /// How many images were classified.
+    pub images: usize,
+    /// Mean task loss.
+    pub loss: f64,
+    /// Fraction that was classified correctly.
+    pub accuracy: f64,
+}
+
+/// Classifies `images`, each shifted once by Δ ~ U(−ε, ε) drawn from `seed`.
+///
+/// # Errors
+/// If ε is not from 0 to 1, or the weights are no network from 784 inputs to 10 classes.
+pub fn evaluate(
+    weights: &NetworkWeights<f32>,
+    images: &Images,
+    epsilon: f64,
+    seed: u64,
+) -> Result<Evaluation> {
+    weights.validate()?;
+    let [inputs, _, outputs] = weights.sizes();
+    if [inputs, outputs] != [PIXELS, CLASSES.len()] {
+        let expected = format!("{PIXELS} → {}", CLASSES.len());
+        return Err(Error::invalid("network", format!("{inputs} → {outputs}"), expected));
+    }
+    let luminosity = Luminosity::new(epsilon, seed, Purpose::TestLuminosity, 0)?;
+    // The rates do not matter: nothing is learned.
+    let rates = configuration(0)?.rates;
+    let mut engine = Engine::new(weights, LearningRule::paper(rates));
+    let mut buffer = vec![0.0; EVALUATION_BATCH * PIXELS];
+    let (loss, accuracy) = classify(&mut engine, images, luminosity, &mut buffer);
+    Ok(Evaluation { epsilon, images: images.len(), loss, accuracy })
+}
+
+/// Mean loss and accuracy of `engine` on `images`, shifted by `luminosity`.
+pub(super) fn classify(
+    engine: &mut Engine<f32>,
+    images: &Images,
+    mut luminosity: Luminosity,
+    buffer: &mut [f32],
+) -> (f64, f64) {
+    let smoothing = engine.rule().label_smoothing;
+    let (mut loss, mut correct) = (0.0, 0);
+    let mut error = Vec::new();
+    for from in (0..images.len()).step_by(EVALUATION_BATCH) {
+        let range = from..(from + EVALUATION_BATCH).min(images.len());
+        let x = &mut buffer[..range.len() * PIXELS];
+        luminosity.fill(images, range.clone(), x);
+        let labels = &images.labels()[range.clone()];
+        let logits = engine.forward(x);
+        error.resize(logits.len(), 0.0);
+        let mean = smoothed_cross_entropy(logits, labels, smoothing, &mut error);
+        loss += mean * range.len() as f64;
+        correct += count_correct(logits, labels);
+    }
+    let n = images.len() as f64;
+    (loss / n, correct as f64 / n)
+}

@@ -1,0 +1,155 @@
+//! A machine of threads, for tests: it runs the kernels of the CUDA port on the processor.
+//!
+//! A C++ compiler turns `src/ensemble/kernels/all.cu` into a library, with each lane of a warp a
+//! thread. So everything between an ensemble and a GPU is tested but cuBLAS and the GPU.
+
+use inorm::{
+    Error, Result,
+    ensemble::{Grid, Kernel, Machine, Plain},
+};
+use std::{
+    cell::UnsafeCell,
+    ffi::{CString, c_void},
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{
+        Mutex, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// The library with the kernels, compiled once.
+fn library() -> &'static Path {
+    static LIBRARY: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
+    let (_, path) = LIBRARY.get_or_init(|| {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("kernels.so");
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/src/ensemble/kernels/all.cu");
+        let flags = ["-std=c++20", "-O3", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"];
+        let compiled = Command::new("g++")
+            .args(flags)
+            .args(["-pthread", "-x", "c++", source, "-o"])
+            .arg(&path)
+            .output()
+            .expect("g++, which compiles the kernels for this test");
+        assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
+        (place, path)
+    });
+    path
+}
+
+type Entry = unsafe extern "C" fn(*const u32, *const c_void);
+
+/// A machine of threads. The library's blocks and lanes are globals: one kernel at a time.
+pub struct Threads {
+    lanes: u32,
+    /// Bytes that are left.
+    memory: AtomicU64,
+    entries: Vec<Entry>,
+    running: Mutex<()>,
+}
+
+impl Threads {
+    /// Warps of so many lanes; with one there are no threads at all. `memory` is in bytes.
+    pub fn new(lanes: u32, memory: u64) -> Self {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        // A copy of its own: what is loaded from the same path shares its globals.
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let copy = library().with_extension(format!("{number}.so"));
+        std::fs::copy(library(), &copy).unwrap();
+        let name = CString::new(copy.to_str().unwrap()).unwrap();
+        // SAFETY: the library does nothing when it is loaded.
+        let handle = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
+        assert!(!handle.is_null(), "{copy:?} cannot be loaded");
+        let entry = |kernel: Kernel| {
+            let name = CString::new(kernel.name()).unwrap();
+            // SAFETY: the handle is that of the library, which is never closed.
+            let entry = unsafe { libc::dlsym(handle, name.as_ptr()) };
+            assert!(!entry.is_null(), "no kernel {kernel:?}");
+            // SAFETY: `KERNEL` in host.hpp gives every kernel this type.
+            unsafe { std::mem::transmute::<*mut c_void, Entry>(entry) }
+        };
+        let entries = Kernel::ALL.map(entry).into();
+        Self { lanes, memory: memory.into(), entries, running: Mutex::default() }
+    }
+
+    fn allocate<T: Plain>(&self, values: Vec<T>) -> Result<Buffer<T>> {
+        let size = size_of_val(&values[..]) as u64;
+        let take = |left: u64| left.checked_sub(size);
+        match self.memory.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take) {
+            Ok(_) => Ok(Buffer(values.into())),
+            Err(left) => Err(Error::Device(format!("{size} bytes wanted, {left} left"))),
+        }
+    }
+}
+
+/// Values that kernels change behind a shared reference.
+pub struct Buffer<T>(UnsafeCell<Vec<T>>);
+
+impl<T: Plain> Buffer<T> {
+    fn values(&self) -> &[T] {
+        // SAFETY: kernels are done when their call returns, and nobody keeps what this returns.
+        unsafe { &*self.0.get() }
+    }
+}
+
+impl Machine for Threads {
+    type Buffer<T: Plain> = Buffer<T>;
+
+    fn lanes(&self) -> u32 {
+        self.lanes
+    }
+
+    fn threads(&self) -> u32 {
+        self.lanes
+    }
+
+    fn upload<T: Plain>(&self, values: &[T]) -> Result<Buffer<T>> {
+        self.allocate(values.to_vec())
+    }
+
+    fn zeros<T: Plain>(&self, count: usize) -> Result<Buffer<T>> {
+        self.allocate(vec![T::default(); count])
+    }
+
+    fn write<T: Plain>(&self, values: &[T], buffer: &mut Buffer<T>) -> Result<()> {
+        buffer.0.get_mut()[..values.len()].copy_from_slice(values);
+        Ok(())
+    }
+
+    fn read<T: Plain>(&self, buffer: &Buffer<T>) -> Result<Vec<T>> {
+        Ok(buffer.values().to_vec())
+    }
+
+    fn address<T: Plain>(&self, buffer: &Buffer<T>) -> u64 {
+        buffer.values().as_ptr() as u64
+    }
+
+    unsafe fn launch<A: Copy>(&self, kernel: Kernel, grid: Grid, arguments: A) -> Result<()> {
+        let _one = self.running.lock().unwrap();
+        let [x, y, z] = grid.blocks;
+        let grid = [x, y, z, grid.threads[0], grid.threads[1]];
+        // SAFETY: the caller's.
+        unsafe { self.entries[kernel as usize](grid.as_ptr(), (&raw const arguments).cast()) };
+        Ok(())
+    }
+
+    fn product(
+        &self,
+        [m, n, k]: [usize; 3],
+        a: &Buffer<f32>,
+        b: &Buffer<f32>,
+        out: &mut Buffer<f32>,
+    ) -> Result<()> {
+        let (a, b, out) = (a.values(), b.values(), out.0.get_mut());
+        for (a, out) in a.chunks_exact(k).zip(out.chunks_exact_mut(n)).take(m) {
+            let mut sums = vec![0.0; n];
+            for (&a, b) in a.iter().zip(b.chunks_exact(n)) {
+                let terms = sums.iter_mut().zip(b);
+                terms.for_each(|(sum, &b)| *sum += f64::from(a) * f64::from(b));
+            }
+            out.iter_mut().zip(sums).for_each(|(out, sum)| *out = sum as f32);
+        }
+        Ok(())
+    }
+}
