@@ -15,14 +15,15 @@ pub(super) trait Field: Sized {
 }
 
 /// Declares a row as a struct, and the table of such rows: a column for each field, in order.
+/// After each field stands its documentation.
 macro_rules! row {
     (
         $(#[$about:meta])*
-        $Row:ident of $table:literal { $($(#[$doc:meta])* $field:ident: $Type:ty,)+ }
+        $Row:ident of $table:literal { $($field:ident: $Type:ty = $doc:literal,)+ }
     ) => {
         $(#[$about])*
         #[derive(Debug, Clone, PartialEq)]
-        pub struct $Row { $($(#[$doc])* pub $field: $Type,)+ }
+        pub struct $Row { $(#[doc = $doc] pub $field: $Type,)+ }
 
         impl $Row {
             /// The table of these rows.

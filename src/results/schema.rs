@@ -29,119 +29,68 @@ pub(super) fn check_schema(schema: i32, place: &Path) -> Result<()> {
 row! {
     /// A run that is over.
     RunRow of "runs" {
-        /// [`Run::id`](crate::learning::Run::id): the other tables have it, too.
-        id: String,
-        /// Which network.
-        condition: Condition,
-        /// Row of the paper's configurations, if it is one of them.
-        config: Option<i32>,
-        /// Units of each hidden layer.
-        width: i32,
-        /// Learning rate of `W_EE` and b.
-        lr: f64,
-        /// Learning rate of `W_IE`, and of `U_IE`.
-        lr_w_ie: f64,
-        /// Learning rate of `W_EI`.
-        lr_w_ei: f64,
-        /// Range of the luminosity shift.
-        epsilon: f64,
-        /// Seed of all its random numbers.
-        seed: i64,
-        /// Passes over the training images.
-        epochs: i32,
-        /// Weight of the I-Norm loss.
-        lambda: f64,
-        /// Momentum of excitatory weights.
-        momentum: f64,
-        /// Momentum of inhibitory weights.
-        inhibitory_momentum: f64,
-        /// Weight decay.
-        weight_decay: f64,
-        /// Label smoothing of the loss.
-        label_smoothing: f64,
-        /// Images a step.
-        batch: i32,
-        /// How it ended; its step in a column of its own, `diverged_at_step`.
-        outcome: Outcome,
-        /// After the last epoch, a fraction; chance for a run that diverged.
-        test_accuracy: f64,
-        /// Which images, in words.
-        data_source: String,
-        /// SHA-256 of the images, where it was computed.
-        data_checksum: Option<String>,
-        /// How long it took in all.
-        wall_seconds: f64,
-        /// Mean time of a training step.
-        milliseconds_per_step: f64,
-        /// Version of the program.
-        version: String,
-        /// Features that it was built with.
-        features: String,
-        /// Revision of its sources.
-        revision: String,
-        /// [`SCHEMA`].
-        schema: i32,
+        id: String = "[`Run::id`](crate::learning::Run::id); it joins the tables.",
+        condition: Condition = "Which network.",
+        config: Option<i32> = "Row of the paper's configurations, if it is one of them.",
+        width: i32 = "Units of each hidden layer.",
+        lr: f64 = "Learning rate of `W_EE` and b.",
+        lr_w_ie: f64 = "Learning rate of `W_IE`, and of `U_IE`.",
+        lr_w_ei: f64 = "Learning rate of `W_EI`.",
+        epsilon: f64 = "Range of the luminosity shift.",
+        seed: i64 = "Seed of all its random numbers.",
+        epochs: i32 = "Passes over the training images.",
+        lambda: f64 = "Weight of the I-Norm loss.",
+        momentum: f64 = "Momentum of excitatory weights.",
+        inhibitory_momentum: f64 = "Momentum of inhibitory weights.",
+        weight_decay: f64 = "Weight decay.",
+        label_smoothing: f64 = "Label smoothing of the loss.",
+        batch: i32 = "Images a step.",
+        outcome: Outcome = "How it ended; the step is a column of its own, `diverged_at_step`.",
+        test_accuracy: f64 = "After the last epoch, a fraction; chance for a run that diverged.",
+        data_source: String = "Which images, in words.",
+        data_checksum: Option<String> = "SHA-256 of the images, where it was computed.",
+        wall_seconds: f64 = "How long it took in all.",
+        milliseconds_per_step: f64 = "Mean time of a training step.",
+        version: String = "Version of the program.",
+        features: String = "Features that it was built with.",
+        revision: String = "Revision of its sources.",
+        schema: i32 = "[`SCHEMA`].",
     }
 }
 
 row! {
     /// An epoch of a run.
     EpochRow of "epochs" {
-        /// The run.
-        id: String,
-        /// Which network.
-        condition: Condition,
-        /// Row of the paper's configurations, if it is one of them.
-        config: Option<i32>,
-        /// Range of the luminosity shift.
-        epsilon: f64,
-        /// Seed of all its random numbers.
-        seed: i64,
-        /// From 1.
-        epoch: i32,
-        /// Mean task loss over the epoch's training steps.
-        train_loss: f64,
-        /// Mean task loss over the test images.
-        test_loss: f64,
-        /// After the epoch, a fraction.
-        test_accuracy: f64,
+        id: String = "The run.",
+        condition: Condition = "Which network.",
+        config: Option<i32> = "Row of the paper's configurations, if it is one of them.",
+        epsilon: f64 = "Range of the luminosity shift.",
+        seed: i64 = "Seed of all its random numbers.",
+        epoch: i32 = "From 1.",
+        train_loss: f64 = "Mean task loss over the epoch's training steps.",
+        test_loss: f64 = "Mean task loss over the test images.",
+        test_accuracy: f64 = "After the epoch, a fraction.",
     }
 }
 
 row! {
     /// What was measured in one hidden layer at one step.
     MeasurementRow of "measurements" {
-        /// The run.
-        id: String,
-        /// Which network.
-        condition: Condition,
-        /// Row of the paper's configurations, if it is one of them.
-        config: Option<i32>,
-        /// Range of the luminosity shift.
-        epsilon: f64,
-        /// Seed of all its random numbers.
-        seed: i64,
-        /// From 1.
-        epoch: i32,
-        /// From 1 at the start of the run.
-        step: i64,
-        /// Hidden layer, 0 or 1.
-        layer: i32,
-        /// Mean over units of z, averaged over the batch.
-        mean: f64,
-        /// Variance over units of z, averaged over the batch.
-        variance: f64,
-        /// Cosine of the layer's output with LayerNorm's.
-        output_alignment: f64,
-        /// Cosine of the layer's gradient with LayerNorm's.
-        gradient_alignment: f64,
-        /// The I-Norm loss without its λ.
-        inorm_loss: f64,
-        /// Mean squared difference of the normalized activity and LayerNorm's, where inhibition
-        /// learns to normalize.
-        ln_mse: Option<f64>,
-        /// Largest eigenvalue of the covariance of the error; `None` if that is not finite.
-        error_eigenvalue: Option<f64>,
+        id: String = "The run.",
+        condition: Condition = "Which network.",
+        config: Option<i32> = "Row of the paper's configurations, if it is one of them.",
+        epsilon: f64 = "Range of the luminosity shift.",
+        seed: i64 = "Seed of all its random numbers.",
+        epoch: i32 = "From 1.",
+        step: i64 = "From 1 at the start of the run.",
+        layer: i32 = "Hidden layer, 0 or 1.",
+        mean: f64 = "Mean over units of z, averaged over the batch.",
+        variance: f64 = "Variance over units of z, averaged over the batch.",
+        output_alignment: f64 = "Cosine of the layer's output with LayerNorm's.",
+        gradient_alignment: f64 = "Cosine of the layer's gradient with LayerNorm's.",
+        inorm_loss: f64 = "The I-Norm loss without its λ.",
+        ln_mse: Option<f64> = "Mean squared difference to LayerNorm, where inhibition learns.",
+        error_eigenvalue: Option<f64> = "Largest eigenvalue of the error's covariance, if finite.",
     }
 }
 

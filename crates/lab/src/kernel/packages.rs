@@ -9,7 +9,6 @@
 use inorm_core::files::write_program;
 use inorm_core::{Failure, Outcome};
 use serde_json::Value;
-use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::fs;
 use std::io::ErrorKind;
@@ -48,7 +47,7 @@ impl CargoHome {
             }
         }
         let cargo = programs.join("cargo");
-        write_program(&cargo, stand_in(&original)?)?;
+        write_program(&cargo, stand_in(&original))?;
         Ok(Self { directory: directory.to_path_buf(), original })
     }
 }
@@ -62,7 +61,7 @@ fn original_home() -> Outcome<PathBuf> {
     std::path::absolute(&home).map_err(|error| Failure::io("find", &home, &error))
 }
 
-fn stand_in(home: &Path) -> Outcome<String> {
+fn stand_in(home: &Path) -> String {
     let cargo = home.join("bin/cargo");
     let cargo = if cargo.is_file() { cargo } else { PathBuf::from("cargo") };
     // This program as long as it runs, even if another build has taken its place meanwhile.
@@ -70,19 +69,15 @@ fn stand_in(home: &Path) -> Outcome<String> {
         true => PathBuf::from(format!("/proc/{}/exe", std::process::id())),
         false => std::env::current_exe().unwrap_or_else(|_| PathBuf::from("inorm")),
     };
-    let (home, program, cargo) =
-        (home.to_string_lossy(), program.to_string_lossy(), cargo.to_string_lossy());
-    let word = |path: &'_ str| -> Outcome<String> {
-        let quoted = shlex::try_quote(path).map(Cow::into_owned);
-        quoted.map_err(|error| {
-            Failure::new(format!("{path} cannot be called from a script: {error}"))
-        })
+    let word = |path: &Path| {
+        let path = path.to_string_lossy();
+        shlex::try_quote(&path).expect("a path has no zero byte").into_owned()
     };
-    let (home, program, cargo) = (word(&home)?, word(&program)?, word(&cargo)?);
-    Ok(format!(
+    let (home, program, cargo) = (word(home), word(&program), word(&cargo));
+    format!(
         "#!/bin/sh\nexport CARGO_HOME={home}\n\
          [ \"$1\" = metadata ] && exec {program} packages {cargo} \"$@\"\nexec {cargo} \"$@\"\n"
-    ))
+    )
 }
 
 /// Runs `cargo metadata` with these arguments, and prints the shorter list.
