@@ -20,6 +20,7 @@ check() {
 }
 
 check cargo fmt --all --check
+check python3 tests/modules.py
 check cargo clippy --locked --workspace --all-targets -- --deny warnings
 RUSTDOCFLAGS="--deny warnings" check cargo doc --locked --workspace --no-deps
 check cargo check --locked --workspace --features cuda,ci-check --all-targets

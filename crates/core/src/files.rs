@@ -2,9 +2,9 @@
 
 use crate::{Error, Result};
 use sha2::{Digest, Sha256};
-use std::fs::{self, File, Permissions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use tempfile::Builder;
 
@@ -80,12 +80,9 @@ fn replace(
     let mut prefix = path.file_name().unwrap_or_default().to_owned();
     prefix.push(DRAFT);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let draft = Builder::new()
-        .prefix(&prefix)
-        .permissions(Permissions::from_mode(mode))
-        .tempfile_in(folder.unwrap_or(Path::new(".")))
-        // Its own message names the draft, of which nobody has heard.
-        .map_err(without_path)?;
+    // Opened here because the crate's own message names the draft, of which nobody has heard.
+    let open = |draft: &Path| File::options().write(true).create_new(true).mode(mode).open(draft);
+    let draft = Builder::new().prefix(&prefix).make_in(folder.unwrap_or(Path::new(".")), open)?;
     let mut writer = BufWriter::new(draft.as_file());
     produce(&mut writer)?;
     writer.flush()?;
@@ -93,14 +90,6 @@ fn replace(
     draft.as_file().sync_all()?;
     draft.persist(path).map_err(|error| error.error)?;
     Ok(())
-}
-
-fn without_path(error: io::Error) -> io::Error {
-    let code = error
-        .get_ref()
-        .and_then(|inner| inner.source())
-        .and_then(|source| source.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error));
-    code.map_or(error, io::Error::from_raw_os_error)
 }
 
 /// A file that one process at a time may hold; let go when dropped or when the process ends.

@@ -32,7 +32,7 @@ fn arguments_and_exit_codes_are_passed_on() {
         assert_eq!(output.status.code(), Some(75));
     }
     let help = text(&inorm(&["--help"]).output().unwrap().stdout);
-    for command in ["train ", "sweep ", "figure ", "parity "] {
+    for command in ["train ", "evaluate ", "sweep ", "figure ", "parity "] {
         assert!(help.lines().any(|line| line.trim().starts_with(command)), "{help}");
     }
 }
