@@ -115,6 +115,7 @@ pub mod notebook;
 pub mod randomness;
 pub mod results;
 pub mod shapes;
+mod show;
 pub mod statistics;
 pub mod sweep;
 

@@ -195,6 +195,14 @@ pub fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
     Some(below + (above - below) * place.fract())
 }
 
+/// The values that occur, ascending, each once.
+pub fn distinct(values: impl IntoIterator<Item = f64>) -> Vec<f64> {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    values.dedup();
+    values
+}
+
 /// The median, or `None` for no values.
 pub fn median(values: &[f64]) -> Option<f64> {
     BoxStatistics::of(values).map(|statistics| statistics.median)

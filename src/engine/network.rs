@@ -12,10 +12,9 @@ use crate::{
     layers::{LayerWeights, NetworkWeights},
     learning_rule::LearningRule,
 };
-use serde::{Deserialize, Serialize};
 
 /// The state of an engine between two steps.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct EngineState<T> {
     /// The weights.
     pub weights: NetworkWeights<T>,

@@ -1,14 +1,47 @@
 //! Agreement with LayerNorm at the end of training, as histograms (Figs. 4b, 5b, 6).
 
 use super::axes::{Axis, Panel};
-use super::curves::Alignment;
-use super::drawing::{Drawing, Frame, Label, Stroke};
+use super::drawing::{Drawing, Frame, Stroke, Text};
 use super::histogram::{self, Bins};
+use super::last_step::at_last_step;
 use super::style;
 use crate::Condition;
 use crate::results::MeasurementRow;
 use crate::statistics::median;
 use std::collections::BTreeMap;
+
+/// What is compared with LayerNorm's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alignment {
+    /// Of what the layer sends on.
+    Output,
+    /// Of what its weights learn from.
+    Gradient,
+}
+
+impl Alignment {
+    /// Its value in a row of measurements.
+    fn of(self, row: &MeasurementRow) -> f64 {
+        match self {
+            Self::Output => row.output_alignment,
+            Self::Gradient => row.gradient_alignment,
+        }
+    }
+
+    /// Groups `rows` by `key`: the mean over hidden layers at the last measured step of each.
+    pub fn last<'a, K: Ord>(
+        self,
+        rows: impl IntoIterator<Item = &'a MeasurementRow>,
+        key: impl Fn(&'a MeasurementRow) -> K,
+    ) -> BTreeMap<K, f64> {
+        let measured = rows.into_iter().filter(|row| self.of(row).is_finite());
+        let mean = |rows: Vec<&MeasurementRow>| {
+            rows.iter().map(|row| self.of(row)).sum::<f64>() / rows.len() as f64
+        };
+        let last = at_last_step(measured, key);
+        last.into_iter().map(|(key, rows)| (key, mean(rows))).collect()
+    }
+}
 
 /// The alignment of each run of `condition`: both hidden layers averaged, at the last measured
 /// step; only at `epsilon` if one is given.
@@ -18,27 +51,13 @@ pub fn of_runs(
     epsilon: Option<f64>,
     which: Alignment,
 ) -> Vec<f64> {
-    let mut last: BTreeMap<&str, (i64, Vec<f64>)> = BTreeMap::new();
     let here =
         |r: &&MeasurementRow| r.condition == condition && epsilon.is_none_or(|e| r.epsilon == e);
-    for row in rows.iter().filter(here) {
-        let value = which.of(row);
-        if !value.is_finite() {
-            continue;
-        }
-        let (step, values) = last.entry(&row.id).or_insert((row.step, Vec::new()));
-        if row.step > *step {
-            (*step, *values) = (row.step, Vec::new());
-        }
-        if row.step == *step {
-            values.push(value);
-        }
-    }
-    last.into_values().map(|(_, values)| values.iter().sum::<f64>() / values.len() as f64).collect()
+    which.last(rows.iter().filter(here), |row| row.id.as_str()).into_values().collect()
 }
 
 /// One histogram.
-pub struct Row {
+pub struct Histogram {
     /// What it shows.
     pub name: String,
     /// Whose colour it has.
@@ -49,8 +68,8 @@ pub struct Row {
     pub published: Option<[f64; 2]>,
 }
 
-/// Draws one histogram a row into `outer`, all with the same axes, and says their medians.
-pub fn stack(drawing: &mut Drawing, outer: Frame, letter: &str, rows: &[Row]) -> Vec<String> {
+/// Draws the histograms below each other into `outer`, all with the same axes; says their medians.
+pub fn stack(drawing: &mut Drawing, outer: Frame, letter: &str, rows: &[Histogram]) -> Vec<String> {
     let everything: Vec<f64> = rows.iter().flat_map(|row| row.values.clone()).collect();
     let bins = Bins::cosine(&everything);
     let counts: Vec<_> = rows.iter().map(|row| bins.counts(&row.values)).collect();
@@ -58,7 +77,7 @@ pub fn stack(drawing: &mut Drawing, outer: Frame, letter: &str, rows: &[Row]) ->
     let height = outer.height() / rows.len() as f64;
     let mut facts = Vec::new();
     for (k, (row, counts)) in rows.iter().zip(&counts).enumerate() {
-        let Row { name, condition, values, published } = row;
+        let Histogram { name, condition, values, published } = row;
         let last = k + 1 == rows.len();
         let frame = Frame {
             top: outer.top + height * k as f64,
@@ -75,8 +94,8 @@ pub fn stack(drawing: &mut Drawing, outer: Frame, letter: &str, rows: &[Row]) ->
         histogram::draw(drawing, &panel, bins, counts, style::condition(*condition).color);
         match median(values) {
             None => {
-                let at = panel.frame.center();
-                drawing.text(Label::new("no runs", at, style::SMALL).middle().color(style::QUIET));
+                let label = Text::new("no runs", panel.frame.center(), style::SMALL);
+                drawing.text(label.middle().color(style::QUIET));
                 facts.push(format!("{name}: no runs"));
             }
             Some(median) => {

@@ -1,6 +1,6 @@
 //! Axes: a scale with ticks in each direction, and the panel that they span.
 
-use super::drawing::{Drawing, Frame, Label, Point, Stroke};
+use super::drawing::{Drawing, Frame, Point, Stroke, Text};
 use super::{font, style};
 
 /// A scale with ticks and a title.
@@ -206,7 +206,7 @@ impl Panel {
     /// Puts the panel's letter and heading above it.
     pub fn heading(&self, drawing: &mut Drawing, outer_left: f64, letter: &str, heading: &str) {
         let y = self.frame.top - 16.0;
-        drawing.text(Label::new(letter, (outer_left, y), style::LETTER).bold().color(style::INK));
+        drawing.text(Text::new(letter, (outer_left, y), style::LETTER).bold().color(style::INK));
         drawing.text(title(heading, (self.frame.left, y)));
     }
 }
@@ -216,13 +216,13 @@ fn text_width(text: &str) -> f64 {
 }
 
 /// A number on an axis.
-pub fn number(text: &str, at: Point) -> Label {
-    Label::new(text, at, style::SMALL).color(style::INK)
+pub fn number(text: &str, at: Point) -> Text {
+    Text::new(text, at, style::SMALL).color(style::INK)
 }
 
 /// The title of an axis or a panel.
-pub fn title(text: &str, at: Point) -> Label {
-    Label::new(text, at, style::TITLE).color(style::INK)
+pub fn title(text: &str, at: Point) -> Text {
+    Text::new(text, at, style::TITLE).color(style::INK)
 }
 
 #[cfg(test)]

@@ -1,12 +1,11 @@
-//! Box plots that say what a box plot must: quartiles, whiskers that end on data, outliers, and
-//! how many runs diverged.
+//! Box plots: quartiles, whiskers that end on data, outliers, and how many runs diverged.
 
 use super::axes::{self, Panel};
 use super::drawing::{Color, Drawing, Frame, Marker, Point, Stroke};
 use super::style::{self, Look};
 use crate::statistics::BoxStatistics;
 
-/// Draws `values` as a box, or one by one if a box would say more than there is.
+/// Draws `values` as a box, or one by one if they are too few for quartiles.
 pub fn draw_sample(
     drawing: &mut Drawing,
     panel: &Panel,

@@ -1,10 +1,8 @@
 //! The paper's figures by number, drawn from stored results.
 
-use super::drawing::{Drawing, Mark};
-use super::{alignment_curves, fig1, fig2, fig3, fig4, fig5, fig6, fig7, lambdas};
+use super::{Figure, alignment_curves, fig1, fig2, fig3, fig4, fig5, fig6, fig7, lambdas};
 use crate::configuration::WIDEST;
 use crate::dataset::FashionMnist;
-use crate::notebook::Figure;
 use crate::results::Tables;
 use crate::{Condition, Error, Result};
 
@@ -44,17 +42,17 @@ pub fn figure(name: &str, stored: &Tables) -> Result<Figure> {
     let images = || fig1::luminosity_shift(&FashionMnist::load()?.test, &EPSILONS, SEED);
     let moments = |choice| fig3::moments(runs, measurements, choice);
     match name {
-        "1" => below(&fig1::network()?, &images()?),
-        "1a" => fig1::network(),
+        "1" => fig1::network().above(images()?),
+        "1a" => Ok(fig1::network()),
         "1b" => images(),
         "2" => fig2::figure(runs, None),
-        "3" => below(&fig3::circuit()?, &moments(fig3::Choice::Best)?),
-        "3a" => fig3::circuit(),
+        "3" => fig3::circuit().above(moments(fig3::Choice::Best)?),
+        "3a" => Ok(fig3::circuit()),
         "3b" => moments(fig3::Choice::Best),
         "3b-all" => moments(fig3::Choice::All),
         "4" => fig4::figure(runs, measurements, None),
         "5" => fig5::figure(runs, measurements, None),
-        "5a" => fig5::circuit(),
+        "5a" => Ok(fig5::circuit()),
         "6" => fig6::figure(runs, measurements, None),
         "7" => fig7::figure(runs, None),
         "eigenvalues" => fig7::eigenvalues(measurements),
@@ -64,39 +62,6 @@ pub fn figure(name: &str, stored: &Tables) -> Result<Figure> {
             let names: Vec<_> = NAMES.iter().map(|(name, _)| *name).collect();
             let expected = format!("one of {}", names.join(", "));
             Err(Error::invalid("figure", name, expected))
-        }
-    }
-}
-
-/// One figure with another below it.
-fn below(upper: &Figure, lower: &Figure) -> Result<Figure> {
-    const GAP: f64 = 16.0;
-    let (first, second) = (upper.drawing(), lower.drawing());
-    let down = first.height + GAP;
-    let mut both = Drawing::new(first.width.max(second.width), down + second.height);
-    both.marks.extend(first.marks.iter().cloned());
-    both.marks.extend(second.marks.iter().map(|mark| moved(mark, down)));
-    let facts =
-        |figure: &Figure| figure.text().lines().skip(1).map(|l| l.trim().to_owned()).collect();
-    let facts: Vec<String> =
-        [facts(upper), facts(lower)].into_iter().flat_map(|f: Vec<_>| f).collect();
-    Figure::new(both, format!("{} {}", upper.alt(), lower.alt()), facts)
-}
-
-fn moved(mark: &Mark, down: f64) -> Mark {
-    let shift = |(x, y): (f64, f64)| (x, y + down);
-    match mark.clone() {
-        Mark::Line(points, stroke) => Mark::Line(points.into_iter().map(shift).collect(), stroke),
-        Mark::Area(points, color) => Mark::Area(points.into_iter().map(shift).collect(), color),
-        Mark::Disc(center, radius, color) => Mark::Disc(shift(center), radius, color),
-        Mark::Text(mut label) => {
-            label.at = shift(label.at);
-            Mark::Text(label)
-        }
-        Mark::Picture(mut picture) => {
-            picture.frame.top += down;
-            picture.frame.bottom += down;
-            Mark::Picture(picture)
         }
     }
 }
@@ -113,7 +78,7 @@ mod tests {
         let stored = Tables { epochs: epochs(&[], &[], 0, 0), runs, measurements };
         for (name, _) in NAMES {
             let figure = figure(name, &stored).unwrap();
-            assert_eq!(figure.drawing().collisions(), Vec::<String>::new(), "{name}");
+            assert!(figure.charts().all(|chart| chart.collisions().is_empty()), "{name}");
             assert!(figure.text().lines().count() > 1, "{name}");
         }
     }

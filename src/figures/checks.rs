@@ -1,9 +1,10 @@
 //! What every figure must be, for tests; and made-up tables to draw.
 
+use super::{Figure, font, style};
 use crate::Condition;
-use crate::notebook::Figure;
 use crate::results::made_up::runs_table;
 use crate::results::{EpochRow, MeasurementRow, RunRow};
+use crate::show::escape;
 use polars::prelude::DataFrame;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -16,21 +17,21 @@ pub fn check(name: &str, figure: &Figure) {
         figure.save(folder.join(format!("{name}.png"))).unwrap();
         figure.save(folder.join(format!("{name}.svg"))).unwrap();
     }
-    let size = figure.png().len();
-    assert!(size <= 100_000, "{name}: {size} bytes");
-    let info = png::Decoder::new(figure.png()).read_info().unwrap().info().size();
-    let drawing = figure.drawing();
-    assert_eq!(
-        info,
-        ((drawing.width * 2.0) as u32, (drawing.height.ceil() * 2.0) as u32),
-        "{name}"
-    );
-    assert_eq!(drawing.collisions(), Vec::<String>::new(), "{name}");
-    for label in drawing.labels() {
-        assert!(label.size >= super::style::SMALL, "{name}: '{}' is too small", label.text);
-        let missing = label.text.chars().find(|c| !super::font::has(*c));
-        assert_eq!(missing, None, "{name}: '{}'", label.text);
+    let bytes = figure.png().len();
+    assert!(bytes <= 100_000, "{name}: {bytes} bytes");
+    let pixels = png::Decoder::new(figure.png()).read_info().unwrap().info().size();
+    let (width, height) = figure.size();
+    assert_eq!(pixels, ((2.0 * width) as u32, (2.0 * height) as u32), "{name}");
+    for chart in figure.charts() {
+        assert_eq!(chart.collisions(), Vec::<String>::new(), "{name}");
+        for label in chart.texts() {
+            assert!(label.size >= style::SMALL, "{name}: '{}' is too small", label.text);
+            let missing = label.text.chars().find(|c| !font::has(*c));
+            assert_eq!(missing, None, "{name}: '{}'", label.text);
+        }
     }
+    let title = format!("<title>{}</title>", escape(figure.alt()));
+    assert!(figure.svg().unwrap().contains(&title), "{name}: {title}");
     assert!(
         figure.alt().len() > 20 && figure.text().lines().count() > 1,
         "{name}: {}",

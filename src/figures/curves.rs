@@ -1,13 +1,13 @@
 //! Curves over epochs: a line through medians, with a band when there are several runs.
 
+use super::Figure;
+use super::alignment::Alignment;
 use super::axes::{self, Axis, Panel};
 use super::drawing::{Drawing, Frame, Stroke};
 use super::legend::{Legend, Swatch};
-use super::scatter::epsilons;
 use super::style::{self, Look};
-use crate::notebook::Figure;
 use crate::results::{EpochRow, MeasurementRow};
-use crate::statistics::quantile;
+use crate::statistics::{distinct, quantile};
 use crate::{Condition, Error, Result};
 use polars::prelude::DataFrame;
 use std::collections::BTreeMap;
@@ -68,7 +68,7 @@ pub fn learning_curves(epochs: &DataFrame) -> Result<Figure> {
         let points = here.map(|row| (row.condition, row.epoch, row.test_accuracy));
         (style::epsilon_label(epsilon), curves_of(points))
     };
-    let panels = epsilons(rows.iter().map(|row| row.epsilon)).into_iter().map(panel).collect();
+    let panels = distinct(rows.iter().map(|row| row.epsilon)).into_iter().map(panel).collect();
     let runs = count_runs(rows.iter().map(|row| row.id.as_str()));
     let panels = required(panels, "epochs")?;
     let y = axis_of(&panels, |low, high| Axis::percent("Test accuracy (%)", low, high), 0.05);
@@ -77,25 +77,6 @@ pub fn learning_curves(epochs: &DataFrame) -> Result<Figure> {
         names(&panels).join(", ")
     );
     draw_panels(&panels, &y, alt, |value| format!("{:.1} %", value * 100.0))
-}
-
-/// Which alignment with LayerNorm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Alignment {
-    /// Of what the layer sends on.
-    Output,
-    /// Of what its weights learn from.
-    Gradient,
-}
-
-impl Alignment {
-    /// Its value in a row of measurements.
-    pub fn of(self, row: &MeasurementRow) -> f64 {
-        match self {
-            Self::Output => row.output_alignment,
-            Self::Gradient => row.gradient_alignment,
-        }
-    }
 }
 
 /// Agreement of a network's outputs and gradients with LayerNorm's over epochs: both hidden layers
@@ -115,7 +96,9 @@ pub fn alignment_curves(
         |row: &&MeasurementRow| row.epsilon == epsilon && conditions.contains(&row.condition);
     let rows: Vec<&MeasurementRow> = rows.iter().filter(shown).collect();
     let panel = |(which, name): (Alignment, &str)| {
-        let points = at_ends_of_epochs(&rows, which);
+        // The condition is that of the run.
+        let ends = which.last(rows.iter().copied(), |r| (r.id.as_str(), r.epoch, r.condition));
+        let points = ends.into_iter().map(|((_, epoch, c), value)| (c, epoch, value));
         (format!("{name}, {}", style::epsilon_label(epsilon)), curves_of(points))
     };
     let panels = [(Alignment::Output, "outputs"), (Alignment::Gradient, "gradients")].map(panel);
@@ -128,27 +111,6 @@ pub fn alignment_curves(
         names(&panels).join(", ")
     );
     draw_panels(&panels, &y, alt, |value| format!("{value:.2}"))
-}
-
-/// One value a run and epoch: at the last measured step, the mean over hidden layers.
-fn at_ends_of_epochs(rows: &[&MeasurementRow], which: Alignment) -> Vec<(Condition, i32, f64)> {
-    let mut last: BTreeMap<(&str, i32), (i64, Condition, Vec<f64>)> = BTreeMap::new();
-    for row in rows {
-        let value = which.of(row);
-        if !value.is_finite() {
-            continue;
-        }
-        let (step, _, values) =
-            last.entry((&row.id, row.epoch)).or_insert((row.step, row.condition, Vec::new()));
-        if row.step > *step {
-            (*step, *values) = (row.step, Vec::new());
-        }
-        if row.step == *step {
-            values.push(value);
-        }
-    }
-    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-    last.into_iter().map(|((_, epoch), (_, c, values))| (c, epoch, mean(&values))).collect()
 }
 
 /// Headings, and what stands under them.

@@ -1,4 +1,4 @@
-//! A figure before it is pixels: a list of marks, in units of one pixel at the size shown.
+//! A chart before it is rendered: a list of marks, in units of one pixel at the size shown.
 //!
 //! Charts only ever add marks. What a mark looks like in a PNG or an SVG file is decided in one
 //! place (`render`), and tests can ask a drawing whether its labels collide.
@@ -7,7 +7,7 @@ pub use super::paint::{Color, Dash, Marker, Stroke};
 
 use super::font::{self, Weight};
 
-/// A place, from the top left corner, x to the right and y downwards.
+/// A position from the top left corner, x to the right and y downwards.
 pub type Point = (f64, f64);
 
 /// An upright rectangle.
@@ -49,7 +49,7 @@ impl Frame {
         (self.left..=self.right).contains(&x) && (self.top..=self.bottom).contains(&y)
     }
 
-    /// Whether the two share more than `slack` in both directions.
+    /// Whether the two overlap by more than `slack` in both directions.
     pub fn overlaps(&self, other: &Self, slack: f64) -> bool {
         let x = self.right.min(other.right) - self.left.max(other.left);
         let y = self.bottom.min(other.bottom) - self.top.max(other.top);
@@ -70,7 +70,7 @@ pub enum Anchor {
 
 /// A line of text. `_{…}` and `^{…}` set sub- and superscripts.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Label {
+pub struct Text {
     /// What it says.
     pub text: String,
     /// The anchor, half way up a capital letter.
@@ -87,7 +87,7 @@ pub struct Label {
     pub upwards: bool,
 }
 
-impl Label {
+impl Text {
     /// Regular, black, starting at `at`.
     pub fn new(text: impl Into<String>, at: Point, size: f64) -> Self {
         Self {
@@ -170,7 +170,7 @@ pub enum Mark {
     /// A filled disc: centre, radius.
     Disc(Point, f64, Color),
     /// A line of text.
-    Text(Label),
+    Text(Text),
     /// A grey picture.
     Picture(Picture),
 }
@@ -208,7 +208,7 @@ impl Drawing {
     }
 
     /// Adds text.
-    pub fn text(&mut self, label: Label) {
+    pub fn text(&mut self, label: Text) {
         self.marks.push(Mark::Text(label));
     }
 
@@ -250,7 +250,7 @@ impl Drawing {
     }
 
     /// All labels.
-    pub fn labels(&self) -> impl Iterator<Item = &Label> {
+    pub fn texts(&self) -> impl Iterator<Item = &Text> {
         self.marks.iter().filter_map(|mark| match mark {
             Mark::Text(label) => Some(label),
             _ => None,
@@ -260,7 +260,7 @@ impl Drawing {
     /// Labels that run into each other or over the edge, named; empty for a clean drawing.
     pub fn collisions(&self) -> Vec<String> {
         let sheet = Frame::new(0.0, 0.0, self.width, self.height);
-        let labels: Vec<_> = self.labels().map(|label| (&label.text, label.frame())).collect();
+        let labels: Vec<_> = self.texts().map(|label| (&label.text, label.frame())).collect();
         let mut found = Vec::new();
         for (row, (text, frame)) in labels.iter().enumerate() {
             let Frame { left, top, right, bottom } = *frame;
@@ -301,17 +301,17 @@ mod tests {
     #[test]
     fn collisions_are_found_and_named() {
         let mut drawing = Drawing::new(100.0, 50.0);
-        drawing.text(Label::new("left", (5.0, 10.0), 12.0));
-        drawing.text(Label::new("right", (60.0, 10.0), 12.0));
+        drawing.text(Text::new("left", (5.0, 10.0), 12.0));
+        drawing.text(Text::new("right", (60.0, 10.0), 12.0));
         assert_eq!(drawing.collisions(), Vec::<String>::new());
-        drawing.text(Label::new("over", (10.0, 14.0), 12.0));
-        drawing.text(Label::new("outside", (80.0, 40.0), 12.0));
+        drawing.text(Text::new("over", (10.0, 14.0), 12.0));
+        drawing.text(Text::new("outside", (80.0, 40.0), 12.0));
         assert_eq!(drawing.collisions(), ["'left' runs into 'over'", "'outside' leaves the sheet"]);
     }
 
     #[test]
     fn a_label_that_runs_upwards_is_as_tall_as_it_is_long() {
-        let flat = Label::new("accuracy", (50.0, 50.0), 12.0).middle();
+        let flat = Text::new("accuracy", (50.0, 50.0), 12.0).middle();
         let tall = flat.clone().upwards();
         assert!((flat.frame().width() - tall.frame().height()).abs() < 1e-9);
         assert_eq!(flat.frame().center(), tall.frame().center());

@@ -2,9 +2,8 @@
 
 use super::drawing::{Drawing, Frame, Picture, Stroke};
 use super::histogram::{self, Bins};
-use super::{axes, schematic, style};
+use super::{Figure, axes, circuits, style};
 use crate::dataset::{CLASSES, Images, Luminosity, PIXELS, SIDE, shift};
-use crate::notebook::Figure;
 use crate::randomness::Purpose;
 use crate::{Error, Result};
 
@@ -17,20 +16,15 @@ const CAPTION: f64 = 20.0;
 /// The feedforward network: every layer excited and inhibited by the layer below.
 ///
 /// Paper: Fig. 1a. Differs: drawn by us.
-///
-/// # Errors
-/// If the picture cannot be rendered.
-pub fn network() -> Result<Figure> {
-    let mut drawing = Drawing::new(style::WIDTH, 320.0);
-    schematic::network(&mut drawing, Frame::new(30.0, 6.0, style::WIDTH - 10.0, 314.0));
+pub fn network() -> Figure {
     let alt = "The network: an image of 784 pixels, two hidden layers of N excitatory units, and a \
                read-out of 10. Each layer is excited by the layer below, and inhibited by a small \
                population that the layer below excites too.";
-    let facts = vec![
-        "excitatory weights W_EE, W_IE and inhibitory weights W_EI are all ≥ 0".to_owned(),
-        "N_I = max(1, N / 10) inhibitory units in a hidden layer, 1 in the read-out".to_owned(),
+    let facts = [
+        "excitatory weights W_EE, W_IE and inhibitory weights W_EI are all ≥ 0",
+        "N_I = max(1, N / 10) inhibitory units in a hidden layer, 1 in the read-out",
     ];
-    Figure::new(drawing, alt, facts)
+    Figure::of_circuit(circuits::NETWORK, alt, &facts)
 }
 
 /// An image of each class as it is, and once for each of `epsilons` with its luminosity shifted
@@ -192,7 +186,7 @@ mod tests {
 
     #[test]
     fn the_network_is_drawn() {
-        check("fig1_network", &network().unwrap());
+        check("fig1_network", &network());
     }
 
     #[test]

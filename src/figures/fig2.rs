@@ -1,16 +1,13 @@
 //! Figure 2: LayerNorm improves perceptual invariance in excitatory-inhibitory networks.
 
-use super::boxes;
-use super::drawing::{Drawing, Frame, Label, Stroke};
-use super::groups::Sample;
+use super::drawing::{Drawing, Frame, Stroke, Text};
 use super::legend::{Legend, Swatch};
+use super::sample::Sample;
 use super::scatter::{Comparison, Versus};
-use super::{axes, style};
-use crate::Condition;
-use crate::Result;
-use crate::notebook::Figure;
+use super::{Figure, axes, boxes, style};
 use crate::results::RunRow;
 use crate::statistics::stars;
+use crate::{Condition, Result};
 use polars::prelude::DataFrame;
 
 /// How many runs panel b takes of each condition.
@@ -62,7 +59,7 @@ fn best(drawing: &mut Drawing, outer: Frame, runs: &[RunRow]) -> Vec<String> {
     panel.draw(drawing);
     panel.heading(drawing, outer.left, "b", "with LayerNorm");
     if values().next().is_none() {
-        let label = Label::new("no stored runs yet", panel.frame.center(), style::SMALL);
+        let label = Text::new("no stored runs yet", panel.frame.center(), style::SMALL);
         drawing.text(label.middle().color(style::QUIET));
     }
     let mut legend = Legend::default();
@@ -96,7 +93,7 @@ fn bracket(drawing: &mut Drawing, panel: &axes::Panel, x: f64, pair: [&Sample; 2
     let (foot, bar) = (top - 7.0, top - 11.0);
     let line = [(left, foot), (left, bar), (right, bar), (right, foot)];
     drawing.line(line, Stroke::new(style::INK, 1.0));
-    let label = Label::new(stars, ((left + right) / 2.0, bar - 9.0), style::SMALL);
+    let label = Text::new(stars, ((left + right) / 2.0, bar - 9.0), style::SMALL);
     drawing.text(label.middle());
 }
 
@@ -104,11 +101,12 @@ fn bracket(drawing: &mut Drawing, panel: &axes::Panel, x: f64, pair: [&Sample; 2
 mod tests {
     use super::super::checks::{check, sweep};
     use super::*;
+    use crate::results::made_up;
 
     #[test]
     fn stored_runs_with_live_ones_on_top() {
         let runs = sweep(&[Condition::EiLn, Condition::EiNone, Condition::ELn]);
-        let live = crate::results::made_up::runs_table(&[
+        let live = made_up::runs_table(&[
             (Condition::EiLn, 0, 0.75, Some(0.80)),
             (Condition::EiNone, 0, 0.75, Some(0.77)),
         ]);
@@ -120,7 +118,7 @@ mod tests {
 
     #[test]
     fn live_runs_alone() {
-        let live = crate::results::made_up::runs_table(&[
+        let live = made_up::runs_table(&[
             (Condition::EiLn, 0, 0.75, Some(0.80)),
             (Condition::EiNone, 0, 0.75, Some(0.77)),
         ]);

@@ -1,13 +1,10 @@
 //! Figure 6: of GradNorm's three steps, centering is what matters.
 
-use super::alignment::{self, Row};
-use super::curves::Alignment;
+use super::alignment::{self, Alignment, Histogram};
 use super::drawing::{Drawing, Frame};
-use super::groups::Groups;
-use super::style;
-use crate::notebook::Figure;
-use crate::results::{MeasurementRow, RunRow};
-use crate::{Condition, Error, Result};
+use super::{Figure, groups, style};
+use crate::results::MeasurementRow;
+use crate::{Condition, Result};
 use polars::prelude::DataFrame;
 
 const STEPS: [Condition; 3] =
@@ -37,41 +34,16 @@ pub fn figure(
     let measurements = MeasurementRow::from_table(measurements)?;
     let histogram = |condition: Condition| {
         let values = alignment::of_runs(&measurements, condition, None, Alignment::Gradient);
-        Row { name: condition.label().to_owned(), condition, values, published: None }
+        Histogram { name: condition.label().to_owned(), condition, values, published: None }
     };
     let mut drawing = Drawing::new(style::WIDTH, 760.0);
     let frame = Frame::new(4.0, 4.0, 696.0, 384.0);
     let mut facts = alignment::stack(&mut drawing, frame, "a", &STEPS.map(histogram));
     let below = Frame::new(4.0, 392.0, 696.0, 756.0);
-    facts.extend(boxes(&mut drawing, below, "b", runs, live, &BOXES)?);
+    facts.extend(groups::draw(&mut drawing, below, "b", runs, live, &BOXES)?);
     let alt = "a: alignment of gradients with LayerNorm for each step of GradNorm alone. b: test \
                accuracy at each ε for each step alone and for all three.";
     Figure::new(drawing, alt, facts)
-}
-
-/// Boxes of `conditions` with the median of E-only + LN, and their legend; says what they show.
-pub(super) fn boxes(
-    drawing: &mut Drawing,
-    frame: Frame,
-    letter: &str,
-    runs: &DataFrame,
-    live: Option<&DataFrame>,
-    conditions: &[Condition],
-) -> Result<Vec<String>> {
-    let runs = RunRow::from_table(runs)?;
-    let live = live.map(RunRow::from_table).transpose()?.unwrap_or_default();
-    if !runs.iter().chain(&live).any(|run| conditions.contains(&run.condition)) {
-        let names: Vec<_> = conditions.iter().map(|c| c.name()).collect();
-        let expected = format!("at least one of {}", names.join(", "));
-        return Err(Error::unfit("runs table", "no run to draw", expected));
-    }
-    let groups = Groups::new(&runs, &live, conditions, Some(Condition::ELn));
-    let legend = groups.legend();
-    let height = legend.height(frame.width());
-    legend.draw(drawing, frame);
-    let panel = groups.draw(drawing, Frame { top: frame.top + height, ..frame });
-    panel.heading(drawing, frame.left, letter, "test accuracy");
-    Ok(groups.facts())
 }
 
 #[cfg(test)]

@@ -1,15 +1,13 @@
 //! Figure 7: lateral inhibition of the error does as well as centering it.
 
 use super::drawing::{Drawing, Frame};
-use super::fig6;
 use super::histogram::{self, Bins};
-use super::{axes, style};
-use crate::notebook::Figure;
+use super::last_step::at_last_step;
+use super::{Figure, axes, groups, style};
 use crate::results::MeasurementRow;
 use crate::statistics::median;
 use crate::{Condition, Error, Result};
 use polars::prelude::DataFrame;
-use std::collections::BTreeMap;
 
 const BOXES: [Condition; 3] =
     [Condition::INormLateral, Condition::INormCenter, Condition::INormFull];
@@ -26,7 +24,7 @@ const BOXES: [Condition; 3] =
 pub fn figure(runs: &DataFrame, live: Option<&DataFrame>) -> Result<Figure> {
     let mut drawing = Drawing::new(style::WIDTH, 400.0);
     let frame = Frame::new(4.0, 6.0, 696.0, 396.0);
-    let facts = fig6::boxes(&mut drawing, frame, "", runs, live, &BOXES)?;
+    let facts = groups::draw(&mut drawing, frame, "", runs, live, &BOXES)?;
     let alt = "Test accuracy at each ε with lateral inhibition of the error, with centering, and \
                with all of GradNorm.";
     Figure::new(drawing, alt, facts)
@@ -41,22 +39,19 @@ pub fn figure(runs: &DataFrame, live: Option<&DataFrame>) -> Result<Figure> {
 /// If the table lacks a column, or no eigenvalue of lateral inhibition was measured.
 pub fn eigenvalues(measurements: &DataFrame) -> Result<Figure> {
     let rows = MeasurementRow::from_table(measurements)?;
-    let mut last: BTreeMap<(&str, i32), (i64, f64)> = BTreeMap::new();
-    for row in rows.iter().filter(|r| r.condition == Condition::INormLateral) {
-        let Some(value) = row.error_eigenvalue.filter(|v| *v > 0.0 && v.is_finite()) else {
-            continue;
-        };
-        let kept = last.entry((&row.id, row.layer)).or_insert((row.step, value));
-        if row.step >= kept.0 {
-            *kept = (row.step, value);
-        }
-    }
+    let eigenvalue = |row: &MeasurementRow| {
+        row.error_eigenvalue.filter(|value| *value > 0.0 && value.is_finite())
+    };
+    let lateral = rows.iter().filter(|row| row.condition == Condition::INormLateral);
+    let measured = lateral.filter(|row| eigenvalue(row).is_some());
+    let last = at_last_step(measured, |row| (row.id.as_str(), row.layer));
     if last.is_empty() {
         let expected = "eigenvalues of the condition inorm_lateral";
         return Err(Error::unfit("measurements table", "no row to draw", expected));
     }
     let of_layer = |layer: i32| -> Vec<f64> {
-        last.iter().filter(|((_, l), _)| *l == layer).map(|(_, (_, v))| v.log10()).collect()
+        let here = last.values().flatten().filter(|row| row.layer == layer);
+        here.filter_map(|row| eigenvalue(row)).map(f64::log10).collect()
     };
     let layers = [of_layer(0), of_layer(1)];
     let (low, high) = axes::range(layers.concat(), 1.0);

@@ -6,8 +6,9 @@ use ab_glyph::{Font, FontRef, ScaleFont};
 use plotters::style::{FontDesc, FontFamily, FontStyle, RGBAColor, TextStyle};
 use std::sync::OnceLock;
 
-static REGULAR: &[u8] = include_bytes!("font/DejaVuSans.ttf");
-static BOLD: &[u8] = include_bytes!("font/DejaVuSans-Bold.ttf");
+/// The font files, in the order of [`Weight`].
+pub static FILES: [&[u8]; 2] =
+    [include_bytes!("font/DejaVuSans.ttf"), include_bytes!("font/DejaVuSans-Bold.ttf")];
 
 /// Height of a capital letter, in ems.
 pub const CAPITAL: f64 = 0.729;
@@ -36,7 +37,7 @@ impl Weight {
     fn font(self) -> &'static FontRef<'static> {
         static FONTS: OnceLock<[FontRef<'static>; 2]> = OnceLock::new();
         let parse = |bytes| FontRef::try_from_slice(bytes).expect("the shipped font is a font");
-        &FONTS.get_or_init(|| [parse(REGULAR), parse(BOLD)])[self as usize]
+        &FONTS.get_or_init(|| FILES.map(parse))[self as usize]
     }
 }
 
@@ -46,18 +47,32 @@ impl Weight {
 /// # Errors
 /// If plotters refuses the shipped font.
 pub fn register() -> Result<()> {
-    for (weight, bytes) in [(Weight::Regular, REGULAR), (Weight::Bold, BOLD)] {
+    for (weight, bytes) in [Weight::Regular, Weight::Bold].into_iter().zip(FILES) {
         plotters::style::register_font(weight.family(), FontStyle::Normal, bytes)
             .map_err(|_| Error::Drawing("the shipped font could not be read".into()))?;
     }
     Ok(())
 }
 
-/// plotters' description of letters `size` pixels an em.
-pub fn plotters_style(weight: Weight, size: f64, color: Color) -> TextStyle<'static> {
+/// plotters' description of letters `size` pixels an em, drawn with the shipped font.
+pub fn bitmap_style(weight: Weight, size: f64, color: Color) -> TextStyle<'static> {
+    style(weight.family(), FontStyle::Normal, size, color)
+}
+
+/// The same for an SVG file, in which text names its typeface.
+pub fn vector_style(weight: Weight, size: f64, color: Color) -> TextStyle<'static> {
+    let bold = if weight == Weight::Bold { FontStyle::Bold } else { FontStyle::Normal };
+    style("DejaVu Sans, Verdana, sans-serif", bold, size, color)
+}
+
+fn style(family: &'static str, weight: FontStyle, size: f64, color: Color) -> TextStyle<'static> {
     let [r, g, b] = color.rgb;
-    FontDesc::new(FontFamily::Name(weight.family()), size * LINE, FontStyle::Normal)
-        .color(&RGBAColor(r, g, b, color.opacity))
+    FontDesc::new(FontFamily::Name(family), size * LINE, weight).color(&RGBAColor(
+        r,
+        g,
+        b,
+        color.opacity,
+    ))
 }
 
 /// From the top of plotters' text box to the baseline, for letters `size` pixels an em.

@@ -1,114 +1,68 @@
 //! Test accuracy of several conditions at each ε, as boxes side by side (Figs. 2b, 6, 7).
 
 use super::axes::{self, Axis, Panel};
-use super::boxes;
-use super::drawing::{Dash, Drawing, Frame, Label, Stroke};
+use super::drawing::{Dash, Drawing, Frame, Stroke, Text};
 use super::legend::{Legend, Swatch, live};
-use super::scatter::epsilons;
-use super::style;
-use crate::Condition;
-use crate::dataset::CHANCE;
-use crate::learning::Outcome;
+use super::sample::Sample;
+use super::{boxes, style};
 use crate::results::{Published, RunRow, published_for};
-use crate::statistics::{BoxStatistics, mann_whitney, median, stars};
-
-/// The runs of one condition at one ε.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Sample {
-    /// Which network.
-    pub condition: Condition,
-    /// Luminosity range; `None` for all of them together.
-    pub epsilon: Option<f64>,
-    /// Accuracies of the finished runs.
-    pub values: Vec<f64>,
-    /// How many diverged.
-    pub diverged: usize,
-}
-
-impl Sample {
-    /// Of all `runs` of `condition` at `epsilon`.
-    pub fn of(runs: &[RunRow], condition: Condition, epsilon: Option<f64>) -> Self {
-        let here =
-            |run: &&RunRow| run.condition == condition && epsilon.is_none_or(|e| run.epsilon == e);
-        let all: Vec<_> = runs.iter().filter(here).collect();
-        let finished = all.iter().filter(|run| run.outcome == Outcome::Finished);
-        let values: Vec<_> = finished.map(|run| run.test_accuracy).collect();
-        let diverged = all.len() - values.len();
-        Self { condition, epsilon, values, diverged }
-    }
-
-    /// Runs, finished or not.
-    pub fn count(&self) -> usize {
-        self.values.len() + self.diverged
-    }
-
-    /// The p of a Mann–Whitney test against `other`, diverged runs at chance in both; `None` if
-    /// there are too few to say anything.
-    pub fn p_against(&self, other: &Self) -> Option<f64> {
-        /// Of five and five, the most unlike give p = 0.008; of four and four, 0.03.
-        const WORTH_A_TEST: usize = 5;
-        if self.count().min(other.count()) < WORTH_A_TEST {
-            return None;
-        }
-        mann_whitney(&self.accuracies(), &other.accuracies()).ok().map(|test| test.p)
-    }
-
-    /// Of all runs, those that diverged at chance.
-    fn accuracies(&self) -> Vec<f64> {
-        let gone = std::iter::repeat_n(CHANCE, self.diverged);
-        self.values.iter().copied().chain(gone).collect()
-    }
-
-    /// What the box says, in numbers.
-    pub fn fact(&self) -> String {
-        let place = self.epsilon.map_or(String::new(), |e| format!("ε = {e}, "));
-        let label = self.condition.label();
-        let gone = match self.diverged {
-            0 => String::new(),
-            gone => format!(", {gone} diverged"),
-        };
-        match BoxStatistics::of(&self.values) {
-            None => format!("{place}{label}: no finished run{gone}"),
-            Some(b) if b.count == 1 => format!("{place}{label}: {:.1} %{gone}", b.median * 100.0),
-            Some(b) => format!(
-                "{place}{label}: median {:.1} %, quartiles {:.1} and {:.1} %, n = {}{gone}",
-                b.median * 100.0,
-                b.q1 * 100.0,
-                b.q3 * 100.0,
-                self.values.len()
-            ),
-        }
-    }
-}
+use crate::statistics::{distinct, median, stars};
+use crate::{Condition, Error, Result};
+use polars::prelude::DataFrame;
 
 /// Room for one box and the published values beside it, at most.
 const BOX_ROOM: f64 = 72.0;
 
-/// A chart of boxes: a group an ε, a box a condition.
-#[derive(Debug, Clone)]
-pub struct Groups {
-    /// The conditions, left to right.
-    pub conditions: Vec<Condition>,
-    /// The condition whose median is a dashed line behind each group.
-    pub reference: Option<Condition>,
-    /// One sample for each ε and condition.
-    pub samples: Vec<Sample>,
-    /// The same for what was trained live.
-    pub live: Vec<Sample>,
-    references: Vec<Sample>,
-    epsilons: Vec<f64>,
+/// Draws boxes of `conditions`, the median of E-only + LN, and their legend into `frame`; says
+/// what they show.
+///
+/// # Errors
+/// If a table lacks a column, or has no run of these conditions.
+pub fn draw(
+    drawing: &mut Drawing,
+    frame: Frame,
+    letter: &str,
+    runs: &DataFrame,
+    live: Option<&DataFrame>,
+    conditions: &[Condition],
+) -> Result<Vec<String>> {
+    let runs = RunRow::from_table(runs)?;
+    let live = live.map(RunRow::from_table).transpose()?.unwrap_or_default();
+    if !runs.iter().chain(&live).any(|run| conditions.contains(&run.condition)) {
+        let names: Vec<_> = conditions.iter().map(|c| c.name()).collect();
+        let expected = format!("at least one of {}", names.join(", "));
+        return Err(Error::unfit("runs table", "no run to draw", expected));
+    }
+    let groups = Groups::new(&runs, &live, conditions);
+    let legend = groups.legend();
+    let height = legend.height(frame.width());
+    legend.draw(drawing, frame);
+    let panel = groups.draw(drawing, Frame { top: frame.top + height, ..frame });
+    panel.heading(drawing, frame.left, letter, "test accuracy");
+    Ok(groups.facts())
 }
+
+/// A chart of boxes: a group an ε, a box a condition.
+struct Groups {
+    epsilons: Vec<f64>,
+    /// Left to right.
+    conditions: Vec<Condition>,
+    /// One for each ε and condition.
+    samples: Vec<Sample>,
+    /// The same for what was trained live.
+    live: Vec<Sample>,
+    /// Of the reference, one for each ε; its median is a dashed line behind the group.
+    references: Vec<Sample>,
+}
+
+/// The condition that the others are compared with.
+const REFERENCE: Condition = Condition::ELn;
 
 impl Groups {
     /// Sorts `runs`, and `live_runs` to draw on top, into groups.
-    pub fn new(
-        runs: &[RunRow],
-        live_runs: &[RunRow],
-        conditions: &[Condition],
-        reference: Option<Condition>,
-    ) -> Self {
+    fn new(runs: &[RunRow], live_runs: &[RunRow], conditions: &[Condition]) -> Self {
         let wanted = |run: &&RunRow| conditions.contains(&run.condition);
-        let epsilons = epsilons(runs.iter().chain(live_runs).filter(wanted).map(|r| r.epsilon));
+        let epsilons = distinct(runs.iter().chain(live_runs).filter(wanted).map(|r| r.epsilon));
         let sort = |runs: &[RunRow], conditions: &[Condition]| -> Vec<Sample> {
             let each = epsilons.iter().flat_map(|e| conditions.iter().map(move |c| (*c, *e)));
             each.map(|(c, e)| Sample::of(runs, c, Some(e))).collect()
@@ -116,21 +70,18 @@ impl Groups {
         Self {
             samples: sort(runs, conditions),
             live: sort(live_runs, conditions),
-            references: reference.map_or(Vec::new(), |c| sort(runs, &[c])),
+            references: sort(runs, &[REFERENCE]),
             conditions: conditions.to_vec(),
-            reference,
             epsilons,
         }
     }
 
     /// What the boxes say, in numbers.
-    pub fn facts(&self) -> Vec<String> {
+    fn facts(&self) -> Vec<String> {
         let there = |sample: &&Sample| sample.count() > 0;
-        let test = |sample: &Sample| match (self.reference, self.p_of(sample)) {
-            (Some(reference), Some(p)) => {
-                format!(", {} against {} (p = {p:.2e})", stars(p), reference.label())
-            }
-            _ => String::new(),
+        let test = |sample: &Sample| match self.p_of(sample) {
+            Some(p) => format!(", {} against {} (p = {p:.2e})", stars(p), REFERENCE.label()),
+            None => String::new(),
         };
         let stored = self.references.iter().chain(&self.samples).filter(there);
         let stored = stored.map(|sample| format!("{}{}", sample.fact(), test(sample)));
@@ -142,20 +93,17 @@ impl Groups {
     fn p_of(&self, sample: &Sample) -> Option<f64> {
         let at_its_epsilon = |r: &&Sample| r.epsilon == sample.epsilon;
         let reference = self.references.iter().find(at_its_epsilon)?;
-        (sample.condition != reference.condition).then(|| sample.p_against(reference))?
+        (sample.condition != REFERENCE).then(|| sample.p_against(reference))?
     }
 
     /// Swatches for the conditions and whatever else is in the chart.
-    pub fn legend(&self) -> Legend {
+    fn legend(&self) -> Legend {
         let mut legend = Legend::default();
         for &condition in &self.conditions {
             let patch = Swatch::Patch(boxes::box_fill(style::condition(condition).color));
             legend = legend.entry(patch, condition.label());
         }
-        if let Some(reference) = self.reference {
-            let name = format!("median of {}", reference.label());
-            legend = legend.entry(Swatch::Dashes, name);
-        }
+        legend = legend.entry(Swatch::Dashes, format!("median of {}", REFERENCE.label()));
         if self.samples.iter().any(|s| published_of(s).is_some()) {
             legend = legend.entry(Swatch::Published, "published median, quartiles");
         }
@@ -166,7 +114,7 @@ impl Groups {
     }
 
     /// Draws the panel into `outer`, with the counts of diverged runs in a row under the axis.
-    pub fn draw(&self, drawing: &mut Drawing, outer: Frame) -> Panel {
+    fn draw(&self, drawing: &mut Drawing, outer: Frame) -> Panel {
         let names: Vec<_> = self.epsilons.iter().map(|e| style::epsilon_label(*e)).collect();
         // Room for the stars above the highest box.
         let (low, high) = axes::range(self.all_values(), 0.07);
@@ -183,7 +131,7 @@ impl Groups {
             drawing.text(axes::title(name, at).middle());
         }
         let at = (panel.frame.left - 4.0, panel.frame.bottom + 13.0);
-        drawing.text(Label::new("diverged", at, style::SMALL).end().color(style::QUIET));
+        drawing.text(Text::new("diverged", at, style::SMALL).end().color(style::QUIET));
         panel
     }
 
@@ -212,7 +160,7 @@ impl Groups {
             }
             if let Some(p) = self.p_of(sample) {
                 let (x, top) = panel.at(x, values_of(sample).fold(panel.y.low, f64::max));
-                drawing.text(Label::new(stars(p), (x, top - 12.0), style::SMALL).middle());
+                drawing.text(Text::new(stars(p), (x, top - 12.0), style::SMALL).middle());
             }
             if sample.count() > 0 {
                 let at = (panel.at(x, panel.y.low).0, panel.frame.bottom + 13.0);

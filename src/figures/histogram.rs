@@ -1,7 +1,7 @@
 //! Histograms with bins that are the same wherever the same quantity is shown.
 
-use super::axes::Panel;
-use super::drawing::{Color, Drawing, Frame, Label, Stroke};
+use super::axes::{self, Panel};
+use super::drawing::{Color, Drawing, Frame, Stroke};
 use super::style;
 
 /// Equally wide bins.
@@ -60,7 +60,7 @@ pub fn mark(drawing: &mut Drawing, panel: &Panel, value: f64, text: &str) {
 
 /// Text to the right of what lies in the left half of a panel, to the left of the rest.
 pub fn beside(drawing: &mut Drawing, panel: &Panel, [left, right]: [f64; 2], y: f64, text: &str) {
-    let label = |x| Label::new(text, (x, y), style::SMALL).color(style::INK);
+    let label = |x| axes::number(text, (x, y));
     let leftish = left + right < 2.0 * panel.frame.center().0;
     drawing.text(if leftish { label(right + 5.0) } else { label(left - 5.0).end() });
 }

@@ -3,13 +3,12 @@
 use super::axes::{self, Axis, Panel};
 use super::boxes::{self, draw_count, draw_sample};
 use super::drawing::{Dash, Drawing, Frame, Stroke};
-use super::groups::Sample;
 use super::legend::{Legend, Swatch};
-use super::style;
+use super::sample::Sample;
+use super::{Figure, style};
 use crate::configuration::EPOCHS;
-use crate::notebook::Figure;
 use crate::results::RunRow;
-use crate::statistics::median;
+use crate::statistics::{distinct, median};
 use crate::{Condition, Error, Result};
 use polars::prelude::DataFrame;
 
@@ -60,15 +59,12 @@ pub fn lambdas(runs: &DataFrame, epsilon: f64) -> Result<Figure> {
 
 /// One for each λ, ascending.
 fn samples(runs: &[RunRow]) -> Vec<(f64, Sample)> {
-    let mut lambdas: Vec<f64> =
-        runs.iter().filter(|run| run.condition == CONDITION).map(|run| run.lambda).collect();
-    lambdas.sort_by(f64::total_cmp);
-    lambdas.dedup();
+    let of_condition = runs.iter().filter(|run| run.condition == CONDITION);
     let of = |lambda: f64| {
         let here: Vec<RunRow> = runs.iter().filter(|run| run.lambda == lambda).cloned().collect();
         (lambda, Sample::of(&here, CONDITION, None))
     };
-    lambdas.into_iter().map(of).collect()
+    distinct(of_condition.map(|run| run.lambda)).into_iter().map(of).collect()
 }
 
 fn legend(reference: &Sample) -> Legend {

@@ -11,7 +11,7 @@ pub enum Swatch {
     Line(Look),
     /// A data point.
     Point(Look),
-    /// Data points of up to three kinds that a name has in common.
+    /// Data points of up to three kinds under one name.
     Points(Vec<Look>),
     /// A filled box.
     Patch(Color),
@@ -136,7 +136,7 @@ mod tests {
         assert!(height > 3.0 * HEIGHT, "{height}");
         let mut drawing = Drawing::new(500.0, height);
         legend.draw(&mut drawing, Frame::new(0.0, 0.0, 500.0, height));
-        assert_eq!(drawing.labels().count(), 16);
+        assert_eq!(drawing.texts().count(), 16);
         assert_eq!(drawing.collisions(), Vec::<String>::new());
     }
 }

@@ -1,4 +1,4 @@
-//! What a training shows while it goes on.
+//! Learning curves during training.
 
 use super::axes::{self, Axis, Panel};
 use super::drawing::{Drawing, Frame, Stroke};
@@ -25,7 +25,7 @@ const HEIGHT: f64 = 260.0;
 const BETWEEN: f64 = 20.0;
 
 /// The curves so far, as a PNG file: training loss on the left, test accuracy on the right, both
-/// over all the `epochs` there will be, so that the curves grow into the panels.
+/// over all `epochs`, so that the curves grow into the panels.
 ///
 /// # Errors
 /// If the picture cannot be rendered.

@@ -10,15 +10,19 @@
 //! | [`fig1`] … [`fig7`] | one module for each figure of the paper |
 //! | [`catalogue`] | all of them by number |
 //!
-//! A chart is built as a [`drawing::Drawing`], a list of marks in units of the size shown, and
-//! becomes a PNG or an SVG file in `render`, the only place that knows plotters.
+//! A [`Figure`] is a picture, the same in words, and its key numbers. Its picture is a chart or a
+//! circuit. A chart is built as a [`drawing::Drawing`], a list of marks in units of the size shown,
+//! and becomes PNG or SVG in `render`, the only place that knows plotters. A circuit is an SVG file
+//! in `src/figures/circuits`, to be edited by hand, with the PNG rendered from it.
 
+mod against_layer_norm;
 mod alignment;
 pub mod axes;
 pub mod boxes;
 pub mod catalogue;
 #[cfg(test)]
 mod checks;
+mod circuits;
 mod curves;
 pub mod drawing;
 pub mod fig1;
@@ -28,22 +32,25 @@ pub mod fig4;
 pub mod fig5;
 pub mod fig6;
 pub mod fig7;
+mod figure;
 pub mod font;
-pub mod groups;
+mod groups;
 pub mod histogram;
 mod lambdas;
+mod last_step;
 pub mod legend;
 pub mod live;
 mod paint;
 mod palette;
 mod points;
 pub mod render;
-pub mod scatter;
-pub mod schematic;
+mod sample;
+mod scatter;
 pub mod style;
 mod theory;
 
-pub use curves::{Alignment, alignment_curves, learning_curves};
+pub use curves::{alignment_curves, learning_curves};
+pub use figure::Figure;
 pub use lambdas::lambdas;
 pub use points::{accuracy_points, accuracy_points_with};
 pub use theory::lateral_mistake;

@@ -1,4 +1,4 @@
-//! PNG with a palette: a third of the size of one with three bytes a pixel.
+//! PNG files with a palette: a third of the size of one with three bytes a pixel.
 
 use crate::{Error, Result};
 use std::collections::HashMap;
@@ -25,6 +25,40 @@ pub fn encode(pixels: &[u8], width: usize) -> Result<Vec<u8>> {
     let refused = |e| Error::Drawing(format!("the PNG could not be encoded ({e})"));
     encoder.write_header().and_then(|mut w| w.write_image_data(&indices)).map_err(refused)?;
     Ok(bytes)
+}
+
+/// The RGB pixels of a PNG that [`encode`] wrote, and their width.
+///
+/// # Errors
+/// If it is no PNG.
+pub fn decode(png: &[u8]) -> Result<(Vec<u8>, usize)> {
+    let refused = |e| Error::Drawing(format!("the PNG could not be decoded ({e})"));
+    let mut decoder = png::Decoder::new(png);
+    decoder.set_transformations(png::Transformations::EXPAND);
+    let mut reader = decoder.read_info().map_err(refused)?;
+    let mut pixels = vec![0; reader.output_buffer_size()];
+    let info = reader.next_frame(&mut pixels).map_err(refused)?;
+    Ok((pixels, info.width as usize))
+}
+
+/// One PNG above another, left-aligned, with `gap` white rows between them.
+///
+/// # Errors
+/// If one is no PNG that [`encode`] wrote.
+pub fn stack(upper: &[u8], lower: &[u8], gap: usize) -> Result<Vec<u8>> {
+    let ((upper, first), (lower, second)) = (decode(upper)?, decode(lower)?);
+    let width = first.max(second);
+    let mut pixels = Vec::new();
+    let mut add = |picture: &[u8], own: usize| {
+        for row in picture.chunks_exact(own * 3) {
+            pixels.extend_from_slice(row);
+            pixels.resize(pixels.len() + (width - own) * 3, 255);
+        }
+    };
+    add(&upper, first);
+    add(&vec![255; gap * width * 3], width);
+    add(&lower, second);
+    encode(&pixels, width)
 }
 
 /// Chooses at most 256 colours and names one for each pixel.

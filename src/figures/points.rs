@@ -1,19 +1,18 @@
 //! Final test accuracy, a row a condition, with the published distribution beside ours.
 
+use super::Figure;
 use super::axes::{self, Axis, Panel};
-use super::drawing::{Drawing, Frame, Label, Marker, Stroke};
+use super::drawing::{Drawing, Frame, Marker, Stroke};
 use super::legend::{Legend, Swatch};
-use super::scatter::epsilons;
+use super::sample::Sample;
 use super::style::{self, Look};
-use crate::learning::Outcome;
-use crate::notebook::Figure;
 use crate::results::{Published, RunRow, published_for};
-use crate::statistics::BoxStatistics;
+use crate::statistics::{BoxStatistics, distinct};
 use crate::{Condition, Error, Result};
 use polars::prelude::DataFrame;
 
-/// One line of the chart: a condition at one ε, or a rule of the reader's own.
-struct Line {
+/// One row of the chart: a condition at one ε, or a rule of the reader's own.
+struct Row {
     name: String,
     look: Look,
     values: Vec<f64>,
@@ -21,14 +20,14 @@ struct Line {
     published: Option<&'static Published>,
 }
 
-impl Line {
+impl Row {
     /// The published distribution, unless it is that of guessing.
     fn drawn(&self) -> Option<&'static Published> {
         self.published.filter(|p| !p.is_at_chance())
     }
 }
 
-const ROW: f64 = 48.0;
+const HEIGHT: f64 = 48.0;
 /// More points than this are drawn small.
 const DRAWN_LARGE: usize = 5;
 
@@ -50,111 +49,108 @@ pub fn accuracy_points(runs: &DataFrame) -> Result<Figure> {
 /// As [`accuracy_points`].
 pub fn accuracy_points_with(runs: &DataFrame, own: &[(&str, Option<f64>)]) -> Result<Figure> {
     let runs = RunRow::from_table(runs)?;
-    let mut lines = lines(&runs);
-    lines.extend(own.iter().map(|(name, accuracy)| Line {
+    let mut rows = rows(&runs);
+    rows.extend(own.iter().map(|(name, accuracy)| Row {
         name: (*name).to_owned(),
         look: style::OWN,
         values: accuracy.iter().copied().collect(),
         diverged: usize::from(accuracy.is_none()),
         published: None,
     }));
-    if lines.is_empty() {
+    if rows.is_empty() {
         return Err(Error::unfit("runs table", "has no rows", "at least one run"));
     }
-    let published = lines.iter().filter_map(Line::drawn);
-    let values = lines.iter().flat_map(|l| l.values.iter().copied());
+    let published = rows.iter().filter_map(Row::drawn);
+    let values = rows.iter().flat_map(|r| r.values.iter().copied());
     let (low, high) = axes::range(values.chain(published.flat_map(|p| [p.q1, p.q3])), 0.04);
 
-    let height = 84.0 + ROW * lines.len() as f64;
+    let height = 84.0 + HEIGHT * rows.len() as f64;
     let mut drawing = Drawing::new(style::WIDTH, height);
     let epochs = runs.iter().map(|r| r.epochs).max().unwrap_or(0);
-    legend(&lines, epochs).draw(&mut drawing, Frame::new(0.0, 6.0, style::WIDTH, height));
-    let names: Vec<_> = lines.iter().rev().map(|l| l.name.clone()).collect();
+    legend(&rows, epochs).draw(&mut drawing, Frame::new(0.0, 6.0, style::WIDTH, height));
+    let names: Vec<_> = rows.iter().rev().map(|r| r.name.clone()).collect();
     let x = Axis::percent("Test accuracy (%)", low, high);
-    let wordy = |l: &Line| l.diverged > 0 || l.published.is_some() != l.drawn().is_some();
-    let numbers = if lines.iter().any(wordy) { 150.0 } else { 76.0 };
+    let wordy = |r: &Row| r.diverged > 0 || r.published.is_some() != r.drawn().is_some();
+    let numbers = if rows.iter().any(wordy) { 150.0 } else { 76.0 };
     let outer = Frame::new(6.0, 4.0, style::WIDTH - numbers, height - 4.0);
     let panel = Panel::fit(outer, x, Axis::names("", &names));
     panel.draw(&mut drawing);
-    for (k, line) in lines.iter().rev().enumerate() {
-        draw(&mut drawing, &panel, k as f64, line);
+    for (k, row) in rows.iter().rev().enumerate() {
+        draw(&mut drawing, &panel, k as f64, row);
     }
-    let count: usize = lines.iter().map(|line| line.values.len() + line.diverged).sum();
+    let count: usize = rows.iter().map(|row| row.values.len() + row.diverged).sum();
     let alt = format!("Test accuracy after {epochs} epochs, one point a run, {count} runs.");
-    Figure::new(drawing, alt, lines.iter().map(fact).collect())
+    Figure::new(drawing, alt, rows.iter().map(fact).collect())
 }
 
-fn lines(runs: &[RunRow]) -> Vec<Line> {
-    let mut lines = Vec::new();
-    let epsilons = epsilons(runs.iter().map(|r| r.epsilon));
+fn rows(runs: &[RunRow]) -> Vec<Row> {
+    let mut rows = Vec::new();
+    let epsilons = distinct(runs.iter().map(|r| r.epsilon));
     let several = epsilons.len() > 1;
     for epsilon in epsilons {
         for condition in Condition::ALL {
-            let here: Vec<_> =
-                runs.iter().filter(|r| r.condition == condition && r.epsilon == epsilon).collect();
-            if here.is_empty() {
+            let sample = Sample::of(runs, condition, Some(epsilon));
+            if sample.count() == 0 {
                 continue;
             }
-            let finished = here.iter().filter(|r| r.outcome == Outcome::Finished);
-            let values: Vec<_> = finished.map(|r| r.test_accuracy).collect();
-            let diverged = here.len() - values.len();
             let published = published_for(condition, epsilon);
             let (name, look) = (condition.label().to_owned(), style::condition(condition));
             let name = if several { format!("{name}, ε = {epsilon}") } else { name };
-            lines.push(Line { name, look, values, diverged, published });
+            let Sample { values, diverged, .. } = sample;
+            rows.push(Row { name, look, values, diverged, published });
         }
     }
-    lines
+    rows
 }
 
-fn legend(lines: &[Line], epochs: i32) -> Legend {
+fn legend(rows: &[Row], epochs: i32) -> Legend {
     let mut looks = Vec::new();
-    for look in lines.iter().map(|line| line.look) {
+    for look in rows.iter().map(|row| row.look) {
         if !looks.contains(&look) {
             looks.push(look);
         }
     }
     let ours = format!("ours, {epochs} epoch{}", if epochs == 1 { "" } else { "s" });
     let mut legend = Legend::default().entry(Swatch::Points(looks), ours);
-    if lines.iter().any(|l| l.drawn().is_some()) {
+    if rows.iter().any(|r| r.drawn().is_some()) {
         legend = legend.entry(Swatch::Published, "published median and quartiles, 50 epochs");
     }
     legend
 }
 
-fn draw(drawing: &mut Drawing, panel: &Panel, row: f64, line: &Line) {
-    let (above, below) = if line.published.is_some() { (0.14, -0.22) } else { (0.0, 0.0) };
-    if let Some(p) = line.drawn() {
-        let at = |value| panel.at(value, row + below);
+fn draw(drawing: &mut Drawing, panel: &Panel, place: f64, row: &Row) {
+    let (above, below) = if row.published.is_some() { (0.14, -0.22) } else { (0.0, 0.0) };
+    if let Some(p) = row.drawn() {
+        let at = |value| panel.at(value, place + below);
         drawing.line([at(p.q1), at(p.q3)], Stroke::new(style::PUBLISHED, 3.5));
         drawing.marker(at(p.median), Marker::Diamond, 4.0, style::WHITE, style::INK);
     }
-    draw_values(drawing, panel, row + above, line);
+    draw_values(drawing, panel, place + above, row);
     let right = panel.frame.right + 14.0;
-    if let Some(b) = BoxStatistics::of(&line.values) {
-        let at = (right, panel.at(0.0, row + above).1);
+    if let Some(b) = BoxStatistics::of(&row.values) {
+        let at = (right, panel.at(0.0, place + above).1);
         let text = format!("{:.1} %", b.median * 100.0);
-        drawing.text(Label::new(text, at, style::SMALL).bold().color(style::INK));
+        drawing.text(axes::number(&text, at).bold());
     }
-    if line.diverged > 0 {
-        let shift = if line.values.is_empty() { 0.0 } else { 52.0 };
-        let at = (right + shift, panel.at(0.0, row + above).1);
-        let text = format!("{} diverged", line.diverged);
-        drawing.text(Label::new(text, at, style::SMALL).color(style::INK));
+    if row.diverged > 0 {
+        let shift = if row.values.is_empty() { 0.0 } else { 52.0 };
+        let at = (right + shift, panel.at(0.0, place + above).1);
+        let text = format!("{} diverged", row.diverged);
+        drawing.text(axes::number(&text, at));
     }
-    if let Some(p) = line.published {
-        let at = (right, panel.at(0.0, row + below).1);
+    if let Some(p) = row.published {
+        let at = (right, panel.at(0.0, place + below).1);
         let chance = if p.is_at_chance() { " (diverged)" } else { "" };
         let text = format!("{:.1} %{chance}", p.median * 100.0);
-        drawing.text(Label::new(text, at, style::SMALL).color(style::QUIET));
+        drawing.text(axes::number(&text, at).color(style::QUIET));
     }
 }
 
-fn draw_values(drawing: &mut Drawing, panel: &Panel, row: f64, line: &Line) {
-    let look = line.look;
-    let many = line.values.len() > DRAWN_LARGE;
-    for (k, &value) in line.values.iter().enumerate() {
-        let (x, y) = panel.at(value, row);
+fn draw_values(drawing: &mut Drawing, panel: &Panel, place: f64, row: &Row) {
+    let look = row.look;
+    let many = row.values.len() > DRAWN_LARGE;
+    for (k, &value) in row.values.iter().enumerate() {
+        let (x, y) = panel.at(value, place);
         if many {
             // Up and down by turns, so that near values do not hide each other.
             let y = y + [0.0, 4.0, -4.0, 8.0, -8.0][k % 5];
@@ -163,28 +159,28 @@ fn draw_values(drawing: &mut Drawing, panel: &Panel, row: f64, line: &Line) {
             drawing.marker((x, y), look.marker, 5.0, look.color, style::edge(look.color));
         }
     }
-    if let (true, Some(b)) = (many, BoxStatistics::of(&line.values)) {
-        let (x, y) = panel.at(b.median, row);
+    if let (true, Some(b)) = (many, BoxStatistics::of(&row.values)) {
+        let (x, y) = panel.at(b.median, place);
         let ends = [(x, y - 13.0), (x, y + 13.0)];
         drawing.line(ends, Stroke::new(style::WHITE, 5.0));
         drawing.line(ends, Stroke::new(style::INK, 2.4));
     }
 }
 
-fn fact(line: &Line) -> String {
-    let n = line.values.len();
-    let median = BoxStatistics::of(&line.values).map(|b| format!("{:.1} %", b.median * 100.0));
+fn fact(row: &Row) -> String {
+    let n = row.values.len();
+    let median = BoxStatistics::of(&row.values).map(|b| format!("{:.1} %", b.median * 100.0));
     let ours = match (median, n) {
         (None, _) => "no finished run".to_owned(),
         (Some(value), 1) => value,
         (Some(value), _) => format!("median {value} of {n} runs"),
     };
     let diverged =
-        if line.diverged == 0 { String::new() } else { format!(", {} diverged", line.diverged) };
-    let published = line.published.map_or(String::new(), |p| {
+        if row.diverged == 0 { String::new() } else { format!(", {} diverged", row.diverged) };
+    let published = row.published.map_or(String::new(), |p| {
         format!(" (published median of {} after 50 epochs: {:.1} %)", p.runs, p.median * 100.0)
     });
-    format!("{}: {ours}{diverged}{published}", line.name)
+    format!("{}: {ours}{diverged}{published}", row.name)
 }
 
 #[cfg(test)]

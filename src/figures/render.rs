@@ -1,9 +1,8 @@
 //! From marks to a PNG or an SVG file, both through plotters.
 
-use super::drawing::{Anchor, Color, Drawing, Label, Mark, Picture, Point, Stroke};
+use super::drawing::{Anchor, Color, Drawing, Frame, Mark, Picture, Point, Stroke, Text};
 use super::{font, palette};
-use crate::{Error, Result};
-use base64::Engine;
+use crate::{Error, Result, show};
 use plotters::backend::{BitMapBackend, DrawingBackend, SVGBackend};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color as _, FontTransform, RGBAColor, ShapeStyle, TextStyle};
@@ -12,7 +11,7 @@ use plotters::style::{Color as _, FontTransform, RGBAColor, ShapeStyle, TextStyl
 pub const SHARPNESS: usize = 2;
 
 /// Backend units for one pixel at the size shown. plotters works in whole pixels and does not
-/// smooth edges, so we draw large and average for the PNG, and scale back in the SVG header.
+/// smooth edges, so we draw large and average for the PNG, and scale back in the SVG.
 const FINE: usize = 4;
 
 /// Draws at `SHARPNESS` times the size shown.
@@ -31,37 +30,19 @@ pub fn png(drawing: &Drawing) -> Result<Vec<u8>> {
     palette::encode(&pixels, width)
 }
 
-/// Draws as vectors; text stays text.
+/// Draws as vectors: SVG elements, in pixels at the size shown. Text stays text.
 ///
 /// # Errors
 /// If plotters refuses.
-pub fn svg(drawing: &Drawing, description: &str) -> Result<String> {
-    let (width, height) = fine_size(drawing);
-    let mut text = String::new();
+pub fn svg(drawing: &Drawing) -> Result<String> {
+    let mut marks = String::new();
     {
-        let mut backend = SVGBackend::with_string(&mut text, (width, height));
+        let mut backend = SVGBackend::with_string(&mut marks, fine_size(drawing));
         play(drawing, &mut backend, Target::Vector)?;
         backend.present().map_err(refused)?;
     }
-    let text = text
-        .replacen(
-            &format!("width=\"{width}\" height=\"{height}\""),
-            &format!("width=\"{}\" height=\"{}\" role=\"img\"", drawing.width, drawing.height),
-            1,
-        )
-        .replace("font-family=\"inorm-bold\"", &format!("{TYPEFACE} font-weight=\"bold\""))
-        .replace("font-family=\"inorm\"", TYPEFACE);
-    let head = text.find('>').map_or(0, |end| end + 1);
-    let tail = text.rfind("</svg>").unwrap_or(text.len());
-    let title = format!("\n<title>{}</title>", escape(description));
-    Ok([&text[..head], &title, &text[head..tail], &pictures(drawing)?, &text[tail..]].concat())
-}
-
-const TYPEFACE: &str = "font-family=\"DejaVu Sans, Verdana, sans-serif\"";
-
-/// Writes `&`, `<` and `>` so that they are text in SVG and HTML.
-pub fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    let scale = 1.0 / FINE as f64;
+    Ok(format!("<g transform=\"scale({scale})\">\n{marks}</g>\n{}", pictures(drawing)?))
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -81,10 +62,6 @@ fn refused(error: impl std::fmt::Display) -> Error {
 
 fn play<B: DrawingBackend>(drawing: &Drawing, backend: &mut B, target: Target) -> Result<()> {
     font::register()?;
-    let paper = plotters::style::WHITE.filled();
-    let (width, height) = fine_size(drawing);
-    let corner = (width as i32, height as i32);
-    backend.draw_rect((0, 0), corner, &paper, true).map_err(refused)?;
     for mark in &drawing.marks {
         match mark {
             Mark::Line(points, stroke) => line(points, *stroke, backend)?,
@@ -159,49 +136,42 @@ fn strokes(points: &[Point], pattern: &[f64]) -> Vec<Vec<Point>> {
     pieces
 }
 
-fn text<B: DrawingBackend>(label: &Label, backend: &mut B, target: Target) -> Result<()> {
-    let along = |distance: f64, down: f64| {
-        let (x, y) = label.at;
-        if label.upwards { (x + down, y - distance) } else { (x + distance, y + down) }
-    };
-    let mut start = match label.anchor {
+fn text<B: DrawingBackend>(label: &Text, backend: &mut B, target: Target) -> Result<()> {
+    let share = match label.anchor {
         Anchor::Start => 0.0,
-        Anchor::Middle => -label.width() / 2.0,
-        Anchor::End => -label.width(),
+        Anchor::Middle => 0.5,
+        Anchor::End => 1.0,
     };
+    let mut start = -share * label.width();
     let baseline = label.size * font::CAPITAL / 2.0;
     for run in font::runs(&label.text) {
-        let size = label.size * run.scale;
+        let size = label.size * run.scale * FINE as f64;
         let level = baseline + run.drop * label.size;
-        let style = font::plotters_style(label.weight, size * FINE as f64, label.color);
-        let style = if label.upwards { style.transform(FontTransform::Rotate270) } else { style };
-        let (glyphs, width) = font::layout(&run.text, label.weight, size * FINE as f64);
-        let width = width / FINE as f64;
-        let mut put = |text: &str, style: &TextStyle, distance: f64, ascent: f64| {
-            let at = fine(along(distance, level - ascent));
-            backend.draw_text(text, style, at).map_err(refused)
+        let (glyphs, width) = font::layout(&run.text, label.weight, size);
+        let mut put = |text: &str, style: TextStyle, distance: f64, ascent: f64| {
+            let (x, y) = label.at;
+            let down = level - ascent / FINE as f64;
+            let (at, style) = match label.upwards {
+                true => ((x + down, y - distance), style.transform(FontTransform::Rotate270)),
+                false => ((x + distance, y + down), style),
+            };
+            backend.draw_text(text, &style, fine(at)).map_err(refused)
         };
         if target == Target::Bitmap {
             for glyph in glyphs.iter().filter(|glyph| glyph.letter != ' ') {
+                let style = font::bitmap_style(label.weight, size, label.color);
                 let left = start + glyph.left / FINE as f64;
-                let mut letter = [0; 4];
-                put(
-                    glyph.letter.encode_utf8(&mut letter),
-                    &style,
-                    left,
-                    font::bitmap_ascent(size),
-                )?;
+                let letter = &mut [0; 4];
+                put(glyph.letter.encode_utf8(letter), style, left, font::bitmap_ascent(size))?;
             }
         } else {
-            let (share, h_pos) = match label.anchor {
-                Anchor::Start => (0.0, HPos::Left),
-                Anchor::Middle => (0.5, HPos::Center),
-                Anchor::End => (1.0, HPos::Right),
-            };
-            let style = style.pos(Pos::new(h_pos, VPos::Top));
-            put(&run.text, &style, start + share * width, font::vector_ascent(size))?;
+            let anchor = [HPos::Left, HPos::Center, HPos::Right][(2.0 * share) as usize];
+            let style = font::vector_style(label.weight, size, label.color);
+            let style = style.pos(Pos::new(anchor, VPos::Top));
+            let middle = start + share * width / FINE as f64;
+            put(&run.text, style, middle, font::vector_ascent(size))?;
         }
-        start += width;
+        start += width / FINE as f64;
     }
     Ok(())
 }
@@ -227,16 +197,13 @@ fn pictures(drawing: &Drawing) -> Result<String> {
         let Mark::Picture(picture) = mark else { continue };
         let pixels: Vec<_> = picture.grey.iter().flat_map(|&grey| [grey; 3]).collect();
         let png = palette::encode(&pixels, picture.columns)?;
-        let data = base64::engine::general_purpose::STANDARD.encode(png);
-        let at = [
-            ("x", picture.frame.left),
-            ("y", picture.frame.top),
-            ("width", picture.frame.width()),
-            ("height", picture.frame.height()),
-        ];
-        let at = at.map(|(name, value)| format!("{name}=\"{}\" ", value * FINE as f64)).concat();
-        let style = "style=\"image-rendering:pixelated\"";
-        text += &format!("<image {at}{style} href=\"data:image/png;base64,{data}\"/>\n");
+        let Frame { left, top, .. } = picture.frame;
+        let (width, height) = (picture.frame.width(), picture.frame.height());
+        text += &format!(
+            "<image x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{height}\" \
+             style=\"image-rendering:pixelated\" href=\"data:image/png;base64,{}\"/>\n",
+            show::base64(&png)
+        );
     }
     Ok(text)
 }
@@ -264,31 +231,22 @@ fn average(pixels: &[u8], width: usize, side: usize) -> (Vec<u8>, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::figures::drawing::{Dash, Frame};
+    use crate::figures::drawing::Dash;
 
     fn sample() -> Drawing {
         let mut drawing = Drawing::new(200.0, 100.0);
         let ink = Color::new(213, 94, 0);
         drawing.line([(10.0, 90.0), (190.0, 90.0)], Stroke::new(ink, 2.0).dash(Dash::Dashed));
-        drawing.text(Label::new("ε ≤ 0.75 & <more>", (100.0, 20.0), 14.0).middle());
+        drawing.text(Text::new("ε ≤ 0.75 & <more>", (100.0, 20.0), 14.0).middle());
         let frame = Frame::new(20.0, 40.0, 60.0, 80.0);
         drawing.picture(Picture { frame, columns: 2, grey: vec![0, 255, 255, 0] });
         drawing
     }
 
-    fn decode(png: &[u8]) -> (png::OutputInfo, Vec<u8>) {
-        let mut decoder = png::Decoder::new(png);
-        decoder.set_transformations(png::Transformations::EXPAND);
-        let mut reader = decoder.read_info().unwrap();
-        let mut pixels = vec![0; reader.output_buffer_size()];
-        let info = reader.next_frame(&mut pixels).unwrap();
-        (info, pixels)
-    }
-
     #[test]
     fn a_png_has_twice_the_size_shown_and_holds_what_was_drawn() {
-        let (info, pixels) = decode(&png(&sample()).unwrap());
-        assert_eq!((info.width, info.height), (400, 200));
+        let (pixels, width) = palette::decode(&png(&sample()).unwrap()).unwrap();
+        assert_eq!((width, pixels.len()), (400, 400 * 200 * 3));
         let at = |x: usize, y: usize| &pixels[(y * 400 + x) * 3..][..3];
         assert_eq!(at(399, 199), [255; 3]);
         assert_eq!(at(22, 180), [213, 94, 0]);
@@ -304,17 +262,13 @@ mod tests {
 
     #[test]
     fn an_svg_has_the_size_shown_and_text_that_is_text() {
-        let svg = svg(&sample(), "a < b").unwrap();
-        assert!(
-            svg.starts_with(
-                "<svg width=\"200\" height=\"100\" role=\"img\" viewBox=\"0 0 800 400\""
-            )
-        );
-        assert!(svg.contains("<title>a &lt; b</title>"));
+        let svg = svg(&sample()).unwrap();
+        let start = "<g transform=\"scale(0.25)\">\n<svg width=\"800\" height=\"400\"";
+        assert!(svg.starts_with(start), "{svg}");
         assert!(svg.contains("ε ≤ 0.75 &amp; &lt;more&gt;"));
-        assert!(svg.contains("DejaVu Sans, Verdana, sans-serif"));
+        assert!(svg.contains("font-family=\"DejaVu Sans, Verdana, sans-serif\""));
+        assert!(svg.contains("<image x=\"20\" y=\"40\" width=\"40\" height=\"40\""));
         assert!(svg.contains("data:image/png;base64,iVBOR"));
-        assert!(svg.trim_end().ends_with("</svg>"));
     }
 
     #[test]

@@ -1,17 +1,15 @@
 //! Two conditions against each other, one point a configuration and ε, with the identity line.
 
 use super::axes::{self, Axis, Panel};
-use super::drawing::{Color, Dash, Drawing, Frame, Label, Marker, Point, Stroke};
+use super::drawing::{Color, Dash, Drawing, Frame, Marker, Point, Stroke, Text};
 use super::legend::{Legend, Swatch, live};
-use super::style;
-use super::style::Look;
-use crate::learning::Outcome;
+use super::style::{self, Look};
 use crate::results::{Published, RunRow, published_for};
-use crate::statistics::median;
+use crate::statistics::{distinct, median};
 use crate::{Condition, Error, Result};
 use std::collections::BTreeMap;
 
-/// With so many stored pairs these decide what range the axes show, whatever was trained live.
+/// From this many stored pairs on, these alone set the range of the axes, without live ones.
 const ENOUGH: usize = 8;
 
 /// What is compared with what.
@@ -45,7 +43,7 @@ fn pairs(runs: &[RunRow], versus: Versus) -> Vec<Pair> {
             joined.entry(key).or_default()[1] = Some(run);
         }
     }
-    let value = |run: &RunRow| (run.outcome == Outcome::Finished).then_some(run.test_accuracy);
+    let value = |run: &RunRow| (!run.diverged()).then_some(run.test_accuracy);
     let both = joined.into_values().filter_map(|[x, y]| Some((x?, y?)));
     both.map(|(x, y)| Pair { epsilon: x.epsilon, x: value(x), y: value(y) }).collect()
 }
@@ -92,18 +90,10 @@ impl Comparison {
     }
 }
 
-/// The values of ε that occur, ascending.
-pub fn epsilons(values: impl IntoIterator<Item = f64>) -> Vec<f64> {
-    let mut values: Vec<f64> = values.into_iter().collect();
-    values.sort_by(f64::total_cmp);
-    values.dedup();
-    values
-}
-
 /// The legend that belongs to a scatter plot.
 fn legend(pairs: &[Pair], live: &[Pair], versus: Versus) -> Legend {
     let mut legend = Legend::default();
-    for epsilon in epsilons(pairs.iter().chain(live).map(|p| p.epsilon)) {
+    for epsilon in distinct(pairs.iter().chain(live).map(|p| p.epsilon)) {
         let look = style::epsilon(epsilon);
         legend = legend.entry(Swatch::Point(look), style::epsilon_label(epsilon));
     }
@@ -183,14 +173,14 @@ fn draw_outside(drawing: &mut Drawing, panel: &Panel, look: Look, [x, y]: [f64; 
     let at_right = shown.0 < panel.frame.center().0;
     let beside = if at_right { shown.0 + 12.0 } else { shown.0 - 12.0 };
     let at = (beside, shown.1 - (nth + 1) as f64 * LINE);
-    let label = Label::new(text, at, style::SMALL).color(style::INK);
+    let label = axes::number(&text, at);
     drawing.text(if at_right { label } else { label.end() });
 }
 
 /// What the scatter plot says, in numbers.
 fn facts(pairs: &[Pair], versus: Versus) -> Vec<String> {
     let mut facts = Vec::new();
-    for epsilon in epsilons(pairs.iter().map(|p| p.epsilon)) {
+    for epsilon in distinct(pairs.iter().map(|p| p.epsilon)) {
         let here: Vec<_> = pairs.iter().filter(|p| p.epsilon == epsilon).collect();
         let finished: Vec<_> = here.iter().filter_map(|p| Some((p.x?, p.y?))).collect();
         let below = finished.iter().filter(|(x, y)| y < x).count();
@@ -211,7 +201,7 @@ fn facts(pairs: &[Pair], versus: Versus) -> Vec<String> {
     facts
 }
 
-/// What was trained live, in numbers: each pair by itself, since a few settle nothing.
+/// What was trained live, in numbers, each pair by itself: they are too few for a median.
 fn live_facts(pairs: &[Pair], versus: Versus) -> Vec<String> {
     let write = |value: Option<f64>| {
         value.map_or("diverged".into(), |v: f64| format!("{:.1} %", v * 100.0))
@@ -226,9 +216,11 @@ fn live_facts(pairs: &[Pair], versus: Versus) -> Vec<String> {
 type Cross = (&'static Published, &'static Published);
 
 fn crosses(pairs: &[Pair], live: &[Pair], versus: Versus) -> Vec<Cross> {
-    let epsilons = epsilons(pairs.iter().chain(live).map(|p| p.epsilon));
-    let find = |c, e| published_for(c, e);
-    epsilons.into_iter().filter_map(|e| Some((find(versus.x, e)?, find(versus.y, e)?))).collect()
+    let epsilons = distinct(pairs.iter().chain(live).map(|p| p.epsilon));
+    epsilons
+        .into_iter()
+        .filter_map(|e| Some((published_for(versus.x, e)?, published_for(versus.y, e)?)))
+        .collect()
 }
 
 fn cross(drawing: &mut Drawing, panel: &Panel, x: [f64; 3], y: [f64; 3], color: Color) {
@@ -266,7 +258,7 @@ fn diverged(drawing: &mut Drawing, panel: &Panel, pairs: &[Pair]) {
     if gone > 0 {
         let text = format!("{gone} of {total} diverged");
         let at = (right - 4.0, bottom - 18.0);
-        drawing.text(Label::new(text, at, style::SMALL).end().color(style::QUIET));
+        drawing.text(Text::new(text, at, style::SMALL).end().color(style::QUIET));
     }
 }
 
@@ -297,7 +289,7 @@ mod tests {
         let mut drawing = Drawing::new(style::WIDTH, 430.0);
         let facts = comparison.draw(&mut drawing, "far away");
         assert_eq!(drawing.collisions(), Vec::<String>::new());
-        let labels: Vec<_> = drawing.labels().map(|label| label.text.as_str()).collect();
+        let labels: Vec<_> = drawing.texts().map(|label| label.text.as_str()).collect();
         assert!(labels.contains(&"(79.7, 76.8)") && !labels.contains(&"78"), "{labels:?}");
         assert!(facts.iter().any(|fact| fact.contains("live, ε = 0.75: 79.7 %")), "{facts:?}");
     }

@@ -1,4 +1,4 @@
-//! One look for all figures: the same colour, shape and line for the same thing everywhere.
+//! One style for all figures: the same colour, shape and line for the same thing everywhere.
 
 use super::drawing::{Color, Dash, Marker, Stroke};
 use crate::Condition;
@@ -17,17 +17,12 @@ pub const SMALL: f64 = 11.5;
 pub const INK: Color = Color::new(34, 34, 34);
 /// Secondary text.
 pub const QUIET: Color = Color::new(96, 96, 96);
-/// Lines behind the data.
+/// Grid lines.
 pub const GRID: Color = Color::new(228, 228, 228);
-/// Paper.
+/// The background.
 pub const WHITE: Color = Color::new(255, 255, 255);
-/// Published values: never a colour of ours.
+/// Published values; no condition has this colour.
 pub const PUBLISHED: Color = Color::new(120, 120, 120);
-/// The excitatory population in schematics.
-pub const EXCITATORY: Color = Color::new(150, 150, 150);
-/// The inhibitory population in schematics: purple, as in the paper.
-pub const INHIBITORY: Color = Color::new(136, 84, 160);
-
 /// The axis and the data lines.
 pub const AXIS: Stroke = Stroke::new(INK, 1.0);
 
@@ -56,8 +51,8 @@ const GREY: Color = Color::new(140, 140, 140);
 /// The look of a network of the reader's own.
 pub const OWN: Look = Look { color: VERMILLION, marker: Marker::Cross, dash: Dash::Solid };
 
-/// The look of a condition. Conditions that never meet in a figure share a colour, never both
-/// channels.
+/// The look of a condition. Conditions that are never in one figure may share a colour, but not
+/// both channels.
 pub fn condition(condition: Condition) -> Look {
     use Condition as C;
     use Dash::{DashDot, Dashed, Dotted, Solid};

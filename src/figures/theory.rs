@@ -3,8 +3,7 @@
 use super::axes::{self, Axis, Panel};
 use super::drawing::{Drawing, Frame, Stroke};
 use super::legend::{Legend, Swatch};
-use super::style;
-use crate::notebook::Figure;
+use super::{Figure, style};
 use crate::{Condition, Error, Result};
 
 /// The variance of the mistake that lateral inhibition makes in place of centering, for layers

@@ -4,12 +4,11 @@ use crate::{
     Error, Result,
     condition::{Circuit, Condition, GradNorm},
 };
-use serde::{Deserialize, Serialize};
 
 /// The weights of one layer, row-major, in the order *post, pre*.
 ///
 /// A matrix that a circuit does not have is empty.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct LayerWeights<E> {
     /// Units of the layer below.
     pub inputs: usize,
@@ -89,7 +88,7 @@ impl<E: Copy> LayerWeights<E> {
 }
 
 /// The weights of a whole network: two hidden layers and the read-out.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct NetworkWeights<E> {
     /// Which network this is.
     pub condition: Condition,

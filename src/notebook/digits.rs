@@ -1,4 +1,4 @@
-//! How many digits of a number a reader wants to see.
+//! How many digits of a number to show.
 
 /// Digits that matter.
 const SIGNIFICANT: i32 = 3;

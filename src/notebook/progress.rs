@@ -1,15 +1,15 @@
-//! A bar that says how far a cell is.
+//! A progress bar in the output of a cell.
 
-use super::{Display, Show, kernel};
+use crate::show::{self, Display, Show};
 use std::time::{Duration, Instant};
 
-/// How often what a reader sees is renewed.
+/// How often what is shown is updated.
 pub(super) const INTERVAL: Duration = Duration::from_millis(250);
 
 /// Characters of a full bar.
 const WIDTH: usize = 30;
 
-/// Where lines cannot be overwritten there is one each time that so much more is done.
+/// Where lines cannot be overwritten, the whole job prints this many.
 const LINES: u64 = 10;
 
 /// How much of a long job is done, how fast it goes, and how long it will take.
@@ -28,38 +28,38 @@ pub struct Progress {
     done: u64,
     total: u64,
     started: Instant,
-    renewed: Instant,
+    updated: Instant,
     display: Option<Display>,
     lines: u64,
 }
 
 impl Progress {
-    /// Of `total` things nothing is done yet.
+    /// A bar for `total` items, none of them done.
     pub fn new(what: impl Into<String>, total: u64) -> Self {
         let (what, now) = (what.into(), Instant::now());
         let display =
-            kernel::supports_updates().then(|| describe(&what, 0, total, Duration::ZERO).show());
-        Self { what, done: 0, total, started: now, renewed: now, display, lines: 0 }
+            show::supports_updates().then(|| describe(&what, 0, total, Duration::ZERO).show());
+        Self { what, done: 0, total, started: now, updated: now, display, lines: 0 }
     }
 
-    /// So many more are done.
+    /// Counts `count` more items as done.
     pub fn advance(&mut self, count: u64) {
         self.done = self.total.min(self.done.saturating_add(count));
         let describe = || describe(&self.what, self.done, self.total, self.started.elapsed());
         match &self.display {
-            Some(display) if self.renewed.elapsed() >= INTERVAL => {
+            Some(display) if self.updated.elapsed() >= INTERVAL => {
                 display.replace(describe().as_str());
-                self.renewed = Instant::now();
+                self.updated = Instant::now();
             }
             None if self.done * LINES / self.total.max(1) > self.lines => {
                 self.lines = self.done * LINES / self.total.max(1);
-                super::print(&describe());
+                show::print(&describe());
             }
             _ => {}
         }
     }
 
-    /// Leaves a line that says what was done, the same in every run.
+    /// Replaces the bar by a line that says what was done, the same in every run.
     pub fn finish(self) {
         if let Some(display) = &self.display {
             let line = match self.done == self.total {
@@ -85,7 +85,7 @@ pub(super) fn bar(done: u64, total: u64) -> String {
     format!("{}{part}{}  {:>3.0} %", "█".repeat(full), "░".repeat(empty), share * 100.0)
 }
 
-/// `, 31 steps/s, about 12 s left`, once that can be told.
+/// `, 31 steps/s, about 12 s left`, once there is enough to estimate it from.
 pub(super) fn pace(done: u64, total: u64, elapsed: Duration, unit: &str) -> String {
     let seconds = elapsed.as_secs_f64();
     if done == 0 || seconds < 0.2 {

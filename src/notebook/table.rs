@@ -1,7 +1,7 @@
-//! A polars table as a reader wants to see it: aligned, with units and sensible digits.
+//! A polars table, formatted for reading: aligned, with units and a sensible number of digits.
 
-use super::{Display, Show, digits::Digits};
-use crate::figures::render::escape;
+use super::digits::Digits;
+use crate::show::{self, Display, Formats, Show, escape};
 use crate::{Error, Result};
 use polars::prelude::{AnyValue, Column, DataFrame, IntoColumn, NamedFrom, Series};
 use std::collections::BTreeMap;
@@ -39,8 +39,8 @@ impl Table {
         }
     }
 
-    /// A table without columns yet, to be filled by [`texts`](Self::texts) and
-    /// [`numbers`](Self::numbers): what these compile once, a cell need not.
+    /// A table without columns, to be filled by [`texts`](Self::texts) and
+    /// [`numbers`](Self::numbers), which are compiled already: a cell that uses them starts sooner.
     pub fn empty(caption: &str) -> Self {
         Self::new(DataFrame::empty(), caption)
     }
@@ -96,13 +96,13 @@ impl Table {
         self
     }
 
-    /// Shows all numbers that are not whole with this many decimals, instead of as many as say
-    /// something.
+    /// Shows all numbers that are not whole with this many decimals, instead of three significant
+    /// digits.
     pub fn decimals(self, decimals: usize) -> Self {
         Self { decimals: Some(decimals), ..self }
     }
 
-    /// Shows up to `rows` rows before leaving out the middle ones.
+    /// Shows up to `rows` rows; of a longer table the middle is left out.
     pub fn rows(self, rows: usize) -> Self {
         Self { rows: rows.max(2), ..self }
     }
@@ -112,8 +112,7 @@ impl Table {
         &self.frame
     }
 
-    /// As HTML without scripts or styles from outside: it is shown even in a notebook that is
-    /// not trusted.
+    /// As HTML without scripts or external styles, so that it is shown in an untrusted notebook too.
     pub fn html(&self) -> String {
         let columns = self.prepared();
         let mut html =
@@ -141,7 +140,7 @@ impl Table {
     /// As lines of text with aligned columns.
     pub fn text(&self) -> String {
         let columns = self.prepared();
-        let line = |cell: &dyn Fn(&Shown) -> String| {
+        let line = |cell: &dyn Fn(&Prepared) -> String| {
             let cells: Vec<_> = columns
                 .iter()
                 .map(|column| {
@@ -165,7 +164,7 @@ impl Table {
 
     /// Shows the table in a notebook; the Rust kernel calls it for a cell's last value.
     pub fn evcxr_display(&self) {
-        super::show_all(self);
+        show::print_value(self);
     }
 
     /// Shows the table here, before the cell ends; see [`Show`].
@@ -191,7 +190,7 @@ impl Table {
         (0..half).map(Some).chain([None]).chain((all - half..all).map(Some)).collect()
     }
 
-    fn prepared(&self) -> Vec<Shown> {
+    fn prepared(&self) -> Vec<Prepared> {
         match &self.only {
             None => self.frame.columns().iter().map(|column| self.column(column)).collect(),
             Some(names) => {
@@ -201,7 +200,7 @@ impl Table {
         }
     }
 
-    fn column(&self, column: &Column) -> Shown {
+    fn column(&self, column: &Column) -> Prepared {
         let name = column.name().as_str();
         let percent = self.percent.iter().any(|p| p == name);
         let from_one = self.from_one.iter().any(|c| c == name);
@@ -231,24 +230,24 @@ impl Table {
             }
             other => other.to_string(),
         });
-        Shown { heading, numeric, cells: cells.collect() }
+        Prepared { heading, numeric, cells: cells.collect() }
     }
 }
 
 impl Show for Table {
-    fn formats(&self) -> Vec<(&'static str, String)> {
+    fn formats(&self) -> Formats {
         vec![("text/html", self.html()), ("text/plain", self.text())]
     }
 }
 
 /// A column ready to be written.
-struct Shown {
+struct Prepared {
     heading: String,
     numeric: bool,
     cells: Vec<String>,
 }
 
-impl Shown {
+impl Prepared {
     fn width(&self) -> usize {
         self.cells.iter().chain([&self.heading]).map(|c| c.chars().count()).max().unwrap_or(0)
     }

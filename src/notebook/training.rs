@@ -1,43 +1,42 @@
-//! Training in a cell: curves that grow while it goes on, and a line a network when it is over.
+//! Training in a cell: learning curves while it runs, and one line for each network at the end.
 
 use super::progress::{INTERVAL, bar, pace};
-use super::{Display, Show, kernel};
 use crate::Result;
 use crate::dataset::FashionMnist;
 use crate::engine::OwnGradNorm;
 use crate::figures::live::{self, Trained};
-use crate::figures::{render, style};
+use crate::figures::style;
 use crate::learning::{self, Observer, Outcome, Record, Run, Trainer};
-use base64::Engine;
+use crate::show::{self, Display, Formats, Show};
 use std::ops::ControlFlow;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A loss curve gets a new point whenever the steps have grown by one in so many.
+/// A loss curve gets a new point each time the number of steps has grown by 1 / `POINTS`.
 const POINTS: u64 = 150;
 
-/// As if there had been so many steps before, so that the first points are means of several.
+/// The number of steps is taken to be at least this, so that the first points are means of several.
 const BEFORE: u64 = 3000;
 
-/// A picture takes longer to draw than a line, and changes less.
+/// A picture takes longer to draw than text, and is updated once in so many updates of the text.
 const PICTURES: u32 = 3;
 
-/// Trains `runs`, as many at once as there are cores, and shows how it goes. The records come
-/// back in the order of the runs. A reader who interrupts it gets what was done so far.
+/// Trains `runs`, as many at once as there are cores, and shows their progress. The records come
+/// back in the order of the runs; after an interrupt, they hold what was done so far.
 ///
 /// # Errors
-/// If a run's numbers make no sense; nothing is trained then. A run that diverges is a record.
+/// If a run is not valid; nothing is trained then. A run that diverges is a record.
 pub fn train_all(runs: &[Run], data: &FashionMnist) -> Result<Vec<Record>> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let board = Board::new(names(runs), runs);
     board.watch(|| learning::train_all(runs, data, cores, |index| board.reporter(index)))
 }
 
-/// Trains `run` with a GradNorm of one's own instead of the condition's, and shows how it goes.
+/// Trains `run` with a GradNorm of one's own instead of the condition's, and shows its progress.
 ///
 /// # Errors
-/// If the run's numbers make no sense.
+/// If the run is not valid.
 pub fn train_own(run: &Run, data: &FashionMnist, own: OwnGradNorm<f32>) -> Result<Record> {
     let board = Board::new(vec!["yours".to_owned()], std::slice::from_ref(run));
     let mut trainer = Trainer::new(run, data)?.with_grad_norm(own);
@@ -48,7 +47,7 @@ pub fn train_own(run: &Run, data: &FashionMnist, own: OwnGradNorm<f32>) -> Resul
     Ok(records.into_iter().next().expect("there is one run"))
 }
 
-/// What tells the runs apart: the condition, and whatever else is not the same for all.
+/// What distinguishes the runs: the condition, and whatever else is not the same for all.
 fn names(runs: &[Run]) -> Vec<String> {
     let differ = |f: fn(&Run) -> String| runs.windows(2).any(|pair| f(&pair[0]) != f(&pair[1]));
     let parts: [(bool, fn(&Run) -> String); 5] = [
@@ -59,24 +58,24 @@ fn names(runs: &[Run]) -> Vec<String> {
         (differ(|run| run.seed.to_string()), |run| format!("seed {}", run.seed)),
     ];
     let name = |run| {
-        let told = parts.iter().filter(|(told, _)| *told).map(|(_, part)| part(run));
-        told.collect::<Vec<_>>().join(", ")
+        let named = parts.iter().filter(|(named, _)| *named).map(|(_, part)| part(run));
+        named.collect::<Vec<_>>().join(", ")
     };
     let names: Vec<_> = runs.iter().map(name).collect();
     let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
     names.into_iter().map(|name| format!("{name:<width$}")).collect()
 }
 
-/// What is known of all runs together. Networks report to it, a thread of its own shows it.
+/// The status of all runs: each run reports to it, and a thread of its own shows it.
 struct Board {
     started: Instant,
     epochs: u32,
-    lines: Vec<Mutex<Line>>,
+    statuses: Vec<Mutex<Status>>,
 }
 
-/// What is known of one run.
+/// The status of one run.
 #[derive(Clone)]
-struct Line {
+struct Status {
     done: u64,
     total: u64,
     epochs: u32,
@@ -85,27 +84,28 @@ struct Line {
 
 impl Board {
     fn new(names: Vec<String>, runs: &[Run]) -> Self {
-        let line = |(name, run): (String, &Run)| {
+        let status = |(name, run): (String, &Run)| {
             let look = style::condition(run.condition);
             let trained = Trained { name, look, losses: Vec::new(), accuracies: Vec::new() };
-            Mutex::new(Line { done: 0, total: 0, epochs: run.epochs, trained })
+            Mutex::new(Status { done: 0, total: 0, epochs: run.epochs, trained })
         };
         let epochs = runs.iter().map(|run| run.epochs).max().unwrap_or(1);
-        let lines = names.into_iter().zip(runs).map(line).collect();
-        Self { started: Instant::now(), epochs, lines }
+        let statuses = names.into_iter().zip(runs).map(status).collect();
+        Self { started: Instant::now(), epochs, statuses }
     }
 
     fn reporter(&self, index: usize) -> Reporter<'_> {
-        Reporter { board: self, line: &self.lines[index], sum: 0.0, count: 0, reported: 0 }
+        Reporter { board: self, status: &self.statuses[index], sum: 0.0, count: 0, reported: 0 }
     }
 
-    /// Trains, and shows how it goes as well as the kernel can.
+    /// Trains, and shows the progress as well as the kernel can.
     fn watch(&self, train: impl FnOnce() -> Result<Vec<Record>>) -> Result<Vec<Record>> {
-        if !kernel::supports_updates() {
+        if !show::supports_updates() {
             let records = train()?;
-            let diverged = |record: &&Record| matches!(record.outcome, Outcome::Diverged { .. });
-            for (line, record) in self.snapshot().iter().zip(&records).filter(|p| diverged(&p.1)) {
-                super::print(&line.summary(record));
+            for (status, record) in self.snapshot().iter().zip(&records) {
+                if matches!(record.outcome, Outcome::Diverged { .. }) {
+                    show::print(&status.summary(record));
+                }
             }
             return Ok(records);
         }
@@ -119,7 +119,7 @@ impl Board {
                     if running.recv_timeout(INTERVAL) != Err(RecvTimeoutError::Timeout) {
                         return;
                     }
-                    self.renew(display, &mut picture, round % PICTURES == 0);
+                    self.update(display, &mut picture, round % PICTURES == 0);
                 }
             });
             let records = train();
@@ -133,60 +133,59 @@ impl Board {
         records
     }
 
-    fn renew(&self, display: &Display, picture: &mut Option<String>, draw: bool) {
-        let lines = self.snapshot();
+    fn update(&self, display: &Display, picture: &mut Option<String>, draw: bool) {
+        let statuses = self.snapshot();
         if draw {
-            let trained: Vec<_> = lines.iter().map(|line| line.trained.clone()).collect();
-            // Without a picture the text still says how far it is.
-            let png = live::picture(&trained, self.epochs).ok();
-            *picture = png.map(|png| base64::engine::general_purpose::STANDARD.encode(png));
+            let trained: Vec<_> = statuses.iter().map(|status| status.trained.clone()).collect();
+            // Without a picture the text still shows the progress.
+            *picture = live::picture(&trained, self.epochs).ok().map(|png| show::base64(&png));
         }
-        display.replace(&self.view(&lines, picture.as_deref()));
+        display.replace(&self.view(&statuses, picture.as_deref()));
     }
 
-    fn snapshot(&self) -> Vec<Line> {
-        self.lines.iter().map(|line| lock(line).clone()).collect()
+    fn snapshot(&self) -> Vec<Status> {
+        self.statuses.iter().map(|status| lock(status).clone()).collect()
     }
 
-    fn view(&self, lines: &[Line], picture: Option<&str>) -> View {
-        let done: u64 = lines.iter().map(|line| line.done).sum();
+    fn view(&self, statuses: &[Status], picture: Option<&str>) -> View {
+        let done: u64 = statuses.iter().map(|status| status.done).sum();
         // A run that has not begun will take about as long as the others.
-        let known: Vec<f64> = lines
+        let known: Vec<f64> = statuses
             .iter()
-            .filter(|line| line.total > 0)
-            .map(|line| line.total as f64 / f64::from(line.epochs))
+            .filter(|status| status.total > 0)
+            .map(|status| status.total as f64 / f64::from(status.epochs))
             .collect();
         let steps = known.iter().sum::<f64>() / known.len().max(1) as f64;
-        let total = lines.iter().map(|line| match line.total {
-            0 => (steps * f64::from(line.epochs)) as u64,
+        let total = statuses.iter().map(|status| match status.total {
+            0 => (steps * f64::from(status.epochs)) as u64,
             total => total,
         });
         let total = total.sum::<u64>();
         let pace = pace(done, total, self.started.elapsed(), " steps");
         let mut text = format!("{}{pace}", bar(done, total));
-        for line in lines {
-            text += &format!("\n{}", line.state());
+        for status in statuses {
+            text += &format!("\n{}", status.described());
         }
         View { text, picture: picture.map(str::to_owned) }
     }
 
-    /// What stays: the same words in every run, so that a notebook can be compared.
+    /// What remains: the same words in every run, so that a notebook can be compared.
     fn summary(&self, records: &[Record]) -> String {
-        let lines = self.snapshot();
-        let lines = lines.iter().zip(records).map(|(line, record)| line.summary(record));
-        lines.collect::<Vec<_>>().join("\n")
+        let statuses = self.snapshot();
+        let statuses = statuses.iter().zip(records).map(|(status, record)| status.summary(record));
+        statuses.collect::<Vec<_>>().join("\n")
     }
 }
 
-/// What a reader sees meanwhile.
+/// What is shown during training.
 struct View {
     text: String,
     picture: Option<String>,
 }
 
 impl Show for View {
-    fn formats(&self) -> Vec<(&'static str, String)> {
-        let text = render::escape(&self.text);
+    fn formats(&self) -> Formats {
+        let text = show::escape(&self.text);
         let html = self.picture.as_ref().map(|png| {
             format!(
                 "<img width=\"{}\" alt=\"Training loss and test accuracy so far\" \
@@ -199,8 +198,8 @@ impl Show for View {
     }
 }
 
-impl Line {
-    fn state(&self) -> String {
+impl Status {
+    fn described(&self) -> String {
         let name = &self.trained.name;
         match (self.done, self.trained.accuracies.last()) {
             (0, _) => format!("{name}  waiting"),
@@ -236,7 +235,7 @@ impl Line {
 /// Watches one of the runs that share a board.
 struct Reporter<'b> {
     board: &'b Board,
-    line: &'b Mutex<Line>,
+    status: &'b Mutex<Status>,
     sum: f64,
     count: u32,
     reported: u64,
@@ -246,11 +245,11 @@ impl Observer for Reporter<'_> {
     fn step(&mut self, done: u64, total: u64, loss: f64) -> ControlFlow<()> {
         self.sum += loss;
         self.count += 1;
-        let mut line = lock(self.line);
-        (line.done, line.total) = (done, total);
+        let mut status = lock(self.status);
+        (status.done, status.total) = (done, total);
         if (done - self.reported) * POINTS >= total.min(done.max(BEFORE)) || done == total {
-            let epoch = done as f64 / total as f64 * f64::from(line.epochs);
-            line.trained.losses.push((epoch, self.sum / f64::from(self.count)));
+            let epoch = done as f64 / total as f64 * f64::from(status.epochs);
+            status.trained.losses.push((epoch, self.sum / f64::from(self.count)));
             (self.sum, self.count, self.reported) = (0.0, 0, done);
         }
         ControlFlow::Continue(())
@@ -258,18 +257,18 @@ impl Observer for Reporter<'_> {
 
     fn epoch(&mut self, record: &Record) -> ControlFlow<()> {
         let Some(last) = record.epochs.last() else { return ControlFlow::Continue(()) };
-        let mut line = lock(self.line);
-        line.trained.accuracies.push(last.test_accuracy);
-        if !kernel::supports_updates() {
+        let mut status = lock(self.status);
+        status.trained.accuracies.push(last.test_accuracy);
+        if !show::supports_updates() {
             // Any other kernel shows what a cell prints line by line and nothing else: it can
             // neither overwrite a line nor show half of one. So this is always a whole one.
             let elapsed = self.board.started.elapsed();
-            let state = line.state();
-            drop(line);
-            let lines = self.board.snapshot();
-            let done = lines.iter().map(|line| line.trained.accuracies.len()).sum();
-            let total = lines.iter().map(|line| line.epochs as usize).sum();
-            super::print(&format!("{state} {}", clock(elapsed, done, total)));
+            let described = status.described();
+            drop(status);
+            let statuses = self.board.snapshot();
+            let done = statuses.iter().map(|status| status.trained.accuracies.len()).sum();
+            let total = statuses.iter().map(|status| status.epochs as usize).sum();
+            show::print(&format!("{described} {}", clock(elapsed, done, total)));
         }
         ControlFlow::Continue(())
     }
@@ -281,9 +280,9 @@ fn clock(elapsed: Duration, done: usize, total: usize) -> String {
     format!("({elapsed:.0} s, {left:.0} s left)")
 }
 
-/// What another thread left in the middle of a change still counts.
-fn lock(line: &Mutex<Line>) -> std::sync::MutexGuard<'_, Line> {
-    line.lock().unwrap_or_else(PoisonError::into_inner)
+/// A thread that panicked leaves a status that can still be shown.
+fn lock(status: &Mutex<Status>) -> std::sync::MutexGuard<'_, Status> {
+    status.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -343,17 +342,17 @@ mod tests {
         assert!(view.text.starts_with("██████████░"), "{}", view.text);
         assert!(view.text.contains("e_ln        epoch  1 of 2: test accuracy "), "{}", view.text);
         assert!(view.formats()[0].1.contains("base64,QUJD"));
-        let line = board.snapshot().swap_remove(0);
-        assert_eq!(line.trained.losses.len(), 2);
+        let status = board.snapshot().swap_remove(0);
+        assert_eq!(status.trained.losses.len(), 2);
         let mut record = trainer.into_record();
         let accuracy = 100.0 * record.epochs[0].test_accuracy;
         record.outcome = Outcome::Interrupted;
         let expected =
             format!("e_ln        test accuracy {accuracy:.1} % after 1 epoch, interrupted");
-        assert_eq!(line.summary(&record), expected);
+        assert_eq!(status.summary(&record), expected);
         record.epochs.clear();
-        assert!(line.summary(&record).ends_with("interrupted before its first epoch ended"));
+        assert!(status.summary(&record).ends_with("interrupted before its first epoch ended"));
         record.outcome = Outcome::Diverged { step: 7 };
-        assert!(line.summary(&record).ends_with("at step 7"));
+        assert!(status.summary(&record).ends_with("at step 7"));
     }
 }

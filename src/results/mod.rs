@@ -29,5 +29,7 @@ pub use published::{
     Published, find as published_for, rows as published_rows, table as published_table,
 };
 pub use schema::{EpochRow, MeasurementRow, RunRow, SCHEMA};
-pub use stored::{count_runs, everything_stored, results_folder, stored_results};
+pub use stored::{
+    count_runs, everything_stored, median_accuracies, results_folder, stored_results,
+};
 pub use tables::{Rows, Tables, epochs_table, measurements_table, runs_table};

@@ -2,6 +2,7 @@
 
 use super::{Rows, RunRow, Tables};
 use crate::configuration::EPSILONS;
+use crate::statistics::median;
 use crate::{Condition, Result};
 use polars::prelude::{Column, DataFrame, IntoColumn, NamedFrom, Series};
 use std::path::{Path, PathBuf};
@@ -55,6 +56,27 @@ pub fn count_runs(runs: &DataFrame, conditions: &[Condition]) -> Result<DataFram
     Ok(DataFrame::new(conditions.len(), columns)?)
 }
 
+/// The median test accuracy, a fraction, of the finished runs of each of `conditions`: a row a
+/// condition, a column an ε; nothing where there is no such run.
+///
+/// # Errors
+/// If the table lacks a column.
+pub fn median_accuracies(runs: &DataFrame, conditions: &[Condition]) -> Result<DataFrame> {
+    let runs = RunRow::from_table(runs)?;
+    let names: Vec<_> = conditions.iter().map(|condition| condition.name()).collect();
+    let mut columns = vec![Series::new("condition".into(), names).into_column()];
+    for epsilon in EPSILONS {
+        let of = |condition: &Condition| {
+            let here = |run: &&RunRow| run.condition == *condition && run.epsilon == epsilon;
+            let finished = runs.iter().filter(here).filter(|run| !run.diverged());
+            median(&finished.map(|run| run.test_accuracy).collect::<Vec<_>>())
+        };
+        let medians: Vec<Option<f64>> = conditions.iter().map(of).collect();
+        columns.push(Series::new(format!("ε = {epsilon}").into(), medians).into_column());
+    }
+    Ok(DataFrame::new(conditions.len(), columns)?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::runs_table;
@@ -75,6 +97,20 @@ mod tests {
         let at = |name: &str| counts.column(name).unwrap().u32().unwrap().get(1);
         assert_eq!((at("ε = 0"), at("ε = 0.25"), at("ε = 0.75")), (Some(0), Some(1), Some(2)));
         assert_eq!(counts.shape(), (2, 6));
+    }
+
+    #[test]
+    fn the_median_is_that_of_the_finished_runs() {
+        let runs = super::super::made_up::runs_table(&[
+            (Condition::ELn, 0, 0.75, Some(0.75)),
+            (Condition::ELn, 1, 0.75, Some(0.25)),
+            (Condition::ELn, 2, 0.75, None),
+            (Condition::ELn, 0, 0.5, None),
+        ]);
+        let medians = median_accuracies(&runs, &[Condition::ENone, Condition::ELn]).unwrap();
+        let at = |name: &str| medians.column(name).unwrap().f64().unwrap().get(1);
+        assert_eq!((at("ε = 0.5"), at("ε = 0.75")), (None, Some(0.5)));
+        assert_eq!(medians.shape(), (2, 5));
     }
 
     #[test]

@@ -125,7 +125,7 @@ impl Worker<'_> {
     }
 
     fn is_done(&self, planned: &Planned) -> bool {
-        // Whoever claims a run looks again, and says what is wrong.
+        // If the store cannot be read, claiming the run fails and says so.
         self.store.is_done(&planned.id).unwrap_or(false)
     }
 

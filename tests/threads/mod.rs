@@ -24,11 +24,13 @@ fn library() -> &'static Path {
     let (_, path) = LIBRARY.get_or_init(|| {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("kernels.so");
-        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/src/ensemble/kernels/all.cu");
-        let flags = ["-std=c++20", "-O3", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"];
+        let source = inorm_core::files::repository().join("src/ensemble/kernels/all.cu");
+        let flags = ["-std=c++20", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"];
         let compiled = Command::new("g++")
             .args(flags)
-            .args(["-pthread", "-x", "c++", source, "-o"])
+            .args(["-pthread", "-x", "c++"])
+            .arg(source)
+            .arg("-o")
             .arg(&path)
             .output()
             .expect("g++, which compiles the kernels for this test");

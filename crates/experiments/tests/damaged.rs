@@ -281,9 +281,13 @@ fn checkpoints() {
         run.width = 2;
         let mut trainer = Trainer::new(&run, &data).unwrap();
         trainer.epoch(&mut ());
-        let whole = serde_json::to_vec(&trainer.checkpoint()).unwrap();
+        let place = folder();
+        let path = place.path().join("run.safetensors");
+        trainer.checkpoint().save(&path).unwrap();
+        let whole = fs::read(&path).unwrap();
         Kind(name, 8 * MB).damage(&whole, 1_000, |bytes| {
-            let checkpoint: Result<Checkpoint, _> = serde_json::from_slice(bytes);
+            fs::write(&path, bytes).unwrap();
+            let checkpoint = Checkpoint::load(&path);
             checkpoint.is_ok_and(|checkpoint| Trainer::resume(checkpoint, &data).is_ok())
         });
     }

@@ -96,7 +96,7 @@ fn a_network_is_saved_evaluated_and_trained_further() {
     refused(&[&other[..], &rates].concat(), "holds inorm_full with 20 units a hidden layer");
     refused(&[&further[..], &["--config", "3"]].concat(), "holds inorm_full with 20 units");
     refused(&[&further[..], &rates, &["--results", "x"]].concat(), "--results");
-    refused(&["train", "--config", "3"], "condition");
+    refused(&["train", "--config", "3"], "<CONDITION>");
     refused(&[&begin[..], &rates, &["--save", "no/where"]].concat(), "there is no folder no");
     refused(&["evaluate", "nowhere.safetensors"], "nowhere.safetensors");
     std::fs::write(folder.join("other"), "{}").unwrap();

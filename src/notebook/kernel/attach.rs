@@ -1,20 +1,10 @@
-//! What kernel there is, and the beginning of the conversation with it.
+//! The beginning of the conversation with the kernel.
 
 #[cfg(unix)]
 use super::output;
 use super::panics;
 use inorm_core::protocol::{self, Message};
 use std::sync::atomic::{AtomicBool, Ordering};
-
-/// Whether the kernel can change what it has shown.
-pub fn supports_updates() -> bool {
-    protocol::mark().is_some()
-}
-
-/// Whether this program runs the cells of any Rust kernel.
-pub fn is_notebook() -> bool {
-    supports_updates() || std::env::var_os("EVCXR_IS_RUNTIME").is_some()
-}
 
 /// Tells the kernel about panics, errors of `?`, and text without a newline from now on. The
 /// kernel calls it before the first cell.

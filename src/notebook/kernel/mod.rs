@@ -8,4 +8,3 @@ mod output;
 mod panics;
 
 pub use attach::{attach, clear};
-pub(super) use attach::{is_notebook, supports_updates};
