@@ -43,11 +43,15 @@ const CHECKED_ELSEWHERE: &[(&str, &str)] = &[
     ),
     ("tests/check.sh", "this is one of its tests"),
     ("tests/check.sh library", "this is one of its tests"),
-    ("cargo test --release --test ensemble", "tests/check.sh"),
+    ("cargo test --release --test ensemble --test kernels", "tests/check.sh"),
     ("cargo test --release --test rules", "tests/check.sh"),
     ("cargo test --release --test properties", "tests/check.sh"),
     ("cargo test --release --test damaged", "tests/check.sh"),
     ("cargo doc --open", "tests/check.sh, without opening it"),
+    (
+        "cargo binstall evcxr_jupyter@0.22.0",
+        "by hand: it fetches a program that was built elsewhere",
+    ),
     ("cargo add --path", "tests/as_library.rs, where it is asked for"),
     ("cargo deny check", "by hand: it wants cargo-deny, and the network"),
     ("cargo bench --bench ensemble", "compiled by tests/check.sh"),
@@ -61,8 +65,8 @@ const CHECKED_ELSEWHERE: &[(&str, &str)] = &[
 const ON_A_GPU: &[&str] = &[
     "eval \"$(tests/cuda.sh env)\"",
     "tests/cuda.sh",
-    "cargo build --release --features cuda",
-    "target/release/inorm sweep run --device cuda",
+    "cargo build --release --package inorm-experiments --features cuda",
+    "target/release/inorm-experiments sweep run --device cuda",
     "tests/gpu.sh",
 ];
 
@@ -122,12 +126,12 @@ fn commands(markdown: &str) -> Vec<String> {
         }
     }
     let bare = |command: &str| command.split("  #").next().unwrap().trim().to_owned();
-    let mut bare: Vec<String> = commands.into_iter().map(bare).collect();
-    // Files of tests, not commands.
-    bare.retain(|command| !command.is_empty() && !command.ends_with(".rs"));
-    bare.sort();
-    bare.dedup();
-    bare
+    let mut known = std::collections::HashSet::new();
+    let commands = commands.into_iter().map(bare).filter(|command| {
+        // Files of tests are no commands.
+        !command.is_empty() && !command.ends_with(".rs") && known.insert(command.clone())
+    });
+    commands.collect()
 }
 
 #[test]
