@@ -57,6 +57,23 @@ mod tests {
         palette::encode(&opaque.collect::<Vec<_>>(), size.width() as usize).unwrap()
     }
 
+    /// The colours of a picture, row by row.
+    fn decode(png: &[u8]) -> Vec<u8> {
+        let mut decoder = png::Decoder::new(png);
+        decoder.set_transformations(png::Transformations::EXPAND);
+        let mut reader = decoder.read_info().unwrap();
+        let mut colours = vec![0; reader.output_buffer_size()];
+        reader.next_frame(&mut colours).unwrap();
+        colours
+    }
+
+    /// Whether two pictures look the same: processors and compilers round edges differently.
+    fn look_the_same(a: &[u8], b: &[u8]) -> bool {
+        const SHADES: u8 = 8;
+        let (a, b) = (decode(a), decode(b));
+        a.len() == b.len() && a.iter().zip(&b).all(|(a, b)| a.abs_diff(*b) <= SHADES)
+    }
+
     #[test]
     fn each_png_file_is_rendered_from_its_svg_file() {
         for circuit in [NETWORK, I_NORM, GRAD_NORM] {
@@ -69,7 +86,8 @@ mod tests {
                 std::fs::write(format!("{folder}/{name}.png"), png).unwrap();
             } else {
                 let command = "INORM_RENDER_CIRCUITS=1 cargo test --lib circuits";
-                assert!(png == circuit.png, "{name}.svg has changed: run {command}");
+                let same = look_the_same(&png, circuit.png);
+                assert!(same, "{name}.svg has changed: run {command}");
             }
         }
     }
