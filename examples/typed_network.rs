@@ -7,7 +7,7 @@ use inorm::networks::INormNetwork;
 use inorm::{Condition, configuration::configuration, learning::LearningRule};
 
 fn main() -> inorm::Result<()> {
-    let device = Cpu::default();
+    let device = AutoDevice::default();
     // 784 inputs, two hidden layers of 40 excitatory and 4 inhibitory units, 10 classes.
     let network = INormNetwork::<40, 4>::new(Condition::INormFull, 0, &device)?;
     let images: Tensor<Rank2<8, 784>, f32, _> = device.sample_uniform();

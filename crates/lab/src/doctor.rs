@@ -80,18 +80,12 @@ fn rust() -> Finding {
     }
 }
 
-/// Notebook cells are linked against the shared standard library, which some packages leave out.
+/// Notebook cells are linked against the shared one.
 fn standard_library() -> Finding {
     let Ok(compiler) = Compiler::find() else { return Missing("needs the compiler first".into()) };
-    let files = fs::read_dir(&compiler.libraries).into_iter().flatten().flatten();
-    let mut names = files.map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let is_shared = |name: &String| name.starts_with("libstd-") && !name.ends_with(".rlib");
-    match names.find(is_shared) {
-        Some(name) => Present(name),
-        None => Missing(format!(
-            "no shared libstd in {}; use a toolchain from https://rustup.rs",
-            compiler.libraries.display()
-        )),
+    match compiler.shared_standard_library() {
+        Ok(library) => Present(library.display().to_string()),
+        Err(failure) => Missing(failure.to_string()),
     }
 }
 

@@ -9,7 +9,7 @@ use inorm_core::{Failure, Outcome};
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The environment variable that names a program to run instead, which is not built here.
@@ -63,11 +63,18 @@ fn find_or_build() -> Outcome<PathBuf> {
         &mut build.command(Package::Program),
         "check the network and the disk, then run the command again: it goes on from there",
     )?;
-    let compiled = build.program();
-    let content = fs::read(&compiled).map_err(|error| Failure::io("read", &compiled, &error))?;
     fs::create_dir_all(&directory).map_err(|error| Failure::io("create", &directory, &error))?;
-    write_program(&program, content)?;
+    for library in build.shared_libraries()? {
+        install(&library, &directory.join(library.file_name().unwrap_or_default()))?;
+    }
+    install(&build.program(), &program)?;
     freshness.write(&directory)?;
     step.end();
     Ok(program)
+}
+
+/// Copies a file that was compiled; a program that runs keeps the one that it has.
+fn install(from: &Path, to: &Path) -> Outcome {
+    let content = fs::read(from).map_err(|error| Failure::io("read", from, &error))?;
+    Ok(write_program(to, content)?)
 }

@@ -38,7 +38,7 @@ pub fn write(checkout: &Checkout) -> Outcome {
         "language": "rust",
         "interrupt_mode": "message",
     });
-    write_if_different(&directory.join("kernel.json"), &format!("{kernel:#}\n"))?;
+    write_if_different(&directory.join("kernel.json"), format!("{kernel:#}\n"))?;
     for (name, image) in [
         ("logo-svg.svg", include_bytes!("logo.svg").as_slice()),
         ("logo-64x64.png", include_bytes!("logo-64x64.png")),

@@ -58,7 +58,10 @@ impl Machine {
             fs::create_dir_all(clone.join(name)).unwrap();
         }
         fs::write(clone.join("crates/experiments/Cargo.toml"), "").unwrap();
-        let paths = "host\n/sysroot\n/libraries";
+        let libraries = machine.folder.path().join("libraries");
+        fs::create_dir(&libraries).unwrap();
+        fs::write(libraries.join("libstd-0123.so"), "").unwrap();
+        let paths = format!("host\n/sysroot\n{}", libraries.display());
         let rustc = format!("case $1 in -vV) echo 'release: 1.95.0';; *) echo '{paths}';; esac");
         machine.program("rustc", &rustc);
         machine.program("cargo", cargo);
@@ -85,7 +88,7 @@ impl Machine {
 /// Puts a program where cargo would.
 const COMPILES: &str = "echo Compiling >&2\n\
     cd \"$CARGO_TARGET_DIR\" 2>/dev/null || { mkdir -p \"$CARGO_TARGET_DIR\"; cd \"$CARGO_TARGET_DIR\"; }\n\
-    mkdir -p host/debug; printf '#!/bin/sh\\necho trained \"$@\"\\n' > host/debug/inorm\n\
+    mkdir -p host/debug/deps; : > host/debug/deps/libinorm.so; printf '#!/bin/sh\\necho trained \"$@\"\\n' > host/debug/inorm\n\
     chmod +x host/debug/inorm";
 
 #[test]
@@ -94,6 +97,14 @@ fn it_is_built_once_and_again_when_a_source_has_changed() {
     let output = machine.train();
     assert_eq!(text(&output.stdout), "trained train e_ln\n", "{output:?}");
     assert!(text(&output.stderr).contains("Program for experiments: compiling, once"));
+    let programs = fs::read_dir(machine.folder.path().join("cache/kernels")).unwrap();
+    let mut beside: Vec<_> = programs
+        .flat_map(|kernel| fs::read_dir(kernel.unwrap().path().join("experiments")).unwrap())
+        .flat_map(|clone| fs::read_dir(clone.unwrap().path()).unwrap())
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .collect();
+    beside.sort();
+    assert_eq!(beside[beside.len() - 2..], ["libinorm.so", "libstd-0123.so"]);
     let again = machine.train();
     assert_eq!((text(&again.stdout), text(&again.stderr)), (text(&output.stdout), String::new()));
     let later = std::time::SystemTime::now() + std::time::Duration::from_secs(5);

@@ -10,6 +10,7 @@ use super::workspace::Workspace;
 use crate::checkout::Checkout;
 use inorm_core::files::Lock;
 use inorm_core::{Failure, Outcome};
+use std::env::consts;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -70,11 +71,10 @@ impl Build {
     /// The command that compiles a package.
     pub fn command(&self, package: Package) -> Command {
         let mut command = self.toolchain.cargo("rustc", &self.workspace.target());
-        match package {
-            Package::Libraries => command.args(["--package", "libraries"]),
-            // It runs wherever it is copied to.
-            Package::Program => command.args(["--package", "program", "--", "-Cprefer-dynamic=no"]),
-        };
+        command.args(match package {
+            Package::Libraries => ["--package", "libraries"],
+            Package::Program => ["--package", "program"],
+        });
         // Cargo reads the settings that lie above this directory.
         command.current_dir(self.workspace.directory());
         command
@@ -87,7 +87,20 @@ impl Build {
 
     /// The experiments program, once it is compiled.
     pub fn program(&self) -> PathBuf {
-        self.workspace.target().join(self.toolchain.output()).join("inorm")
+        self.output().join("inorm")
+    }
+
+    /// The shared libraries that the program is linked with; it looks for them beside itself.
+    pub fn shared_libraries(&self) -> Outcome<Vec<PathBuf>> {
+        let library = format!("{}inorm{}", consts::DLL_PREFIX, consts::DLL_SUFFIX);
+        Ok(vec![
+            self.output().join("deps").join(library),
+            self.toolchain.compiler().shared_standard_library()?,
+        ])
+    }
+
+    fn output(&self) -> PathBuf {
+        self.workspace.target().join(self.toolchain.output())
     }
 }
 

@@ -38,6 +38,21 @@ impl Compiler {
         }
     }
 
+    /// The shared standard library, which some packages of Rust leave out.
+    pub fn shared_standard_library(&self) -> Outcome<PathBuf> {
+        let files = std::fs::read_dir(&self.libraries).into_iter().flatten().flatten();
+        let is_it = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with("libstd-") && !name.ends_with(".rlib")
+        };
+        files.map(|entry| entry.path()).find(is_it).ok_or_else(|| {
+            Failure::new(format!(
+                "no shared libstd in {}; use a toolchain from https://rustup.rs",
+                self.libraries.display()
+            ))
+        })
+    }
+
     /// Its version, such as `1.95.0`.
     pub fn release(&self) -> &str {
         self.version.lines().find_map(|line| line.strip_prefix("release: ")).unwrap_or_default()

@@ -147,6 +147,11 @@ impl Toolchain {
         self.home.join("libraries")
     }
 
+    /// The compiler.
+    pub fn compiler(&self) -> &Compiler {
+        &self.compiler
+    }
+
     /// The experiments programs, one directory for each clone.
     pub fn experiments(&self) -> PathBuf {
         self.home.join("experiments")
