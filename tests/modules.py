@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Checks that modules depend on each other in one direction only, in every package.
 
-    tests/modules.py          fails if there is a circle, and names what ties it
+    tests/modules.py          fails if there is a circle, and names what ties it; or if the map in
+                              DESIGN.md is not that of the code
     tests/modules.py --map    prints the modules of each package, those that use nothing last
 
 An arrow runs from the file that names something to the file that defines it: re-exports in a
@@ -172,7 +173,7 @@ def levels(package):
 
 
 def main():
-    broken = False
+    broken, lines = False, []
     for package in map(Package, PACKAGES):
         for what, arrows, node in levels(package):
             edges = {}
@@ -180,8 +181,8 @@ def main():
                 pair = (node(start), node(end))
                 if None not in pair and pair[0] != pair[1]:
                     edges.setdefault(pair, set()).update(names)
-            if "--map" in sys.argv and what == f"members of {package.source.relative_to(ROOT)}":
-                print_map(package, edges)
+            if what == f"members of {package.source.relative_to(ROOT)}":
+                lines += map_of(package, edges)
             for ring in circles(edges):
                 broken = True
                 print(f"{package.name}: a circle between {what}:")
@@ -189,10 +190,15 @@ def main():
                     if start in ring and end in ring:
                         start, end = start.relative_to(ROOT), end.relative_to(ROOT)
                         print(f"  {start} uses {', '.join(sorted(names))} of {end}")
+    if "--map" in sys.argv:
+        print("\n".join(lines))
+    elif "\n".join(lines) not in (ROOT / "DESIGN.md").read_text():
+        broken = True
+        print("DESIGN.md has another map of the modules; put there what tests/modules.py --map prints")
     sys.exit(broken)
 
 
-def print_map(package, edges):
+def map_of(package, edges):
     """Members by the length of the longest way down to one that uses nothing."""
     members = {p for p in package.source.iterdir() if p.name not in ("lib.rs", "main.rs") and (p.is_dir() or p.suffix == ".rs")}
     after = {member: {end for start, end in edges if start == member} for member in members}
@@ -204,9 +210,8 @@ def print_map(package, edges):
         for member in ready:
             height[member] = 1 + max((height[o] for o in after[member] & members), default=0)
         rest -= ready
-    print(package.name)
-    for floor in sorted(set(height.values()), reverse=True):
-        print(f"  {floor}  " + ", ".join(sorted(m.stem for m in height if height[m] == floor)))
+    floors = {floor: sorted(m.stem for m in height if height[m] == floor) for floor in height.values()}
+    return [package.name, *(f"{n:>4}  {', '.join(floors[n])}" for n in sorted(floors, reverse=True))]
 
 
 if __name__ == "__main__":
