@@ -4,7 +4,6 @@
 use crate::checkout::Checkout;
 use crate::compilation::{Build, Cache, Freshness, Package, Sources, Toolchain};
 use crate::step::{Output, Step};
-use inorm_core::files::write_program;
 use inorm_core::{Failure, Outcome};
 use std::ffi::OsString;
 use std::fs;
@@ -73,8 +72,17 @@ fn find_or_build() -> Outcome<PathBuf> {
     Ok(program)
 }
 
-/// Copies a file that was compiled; a program that runs keeps the one that it has.
+/// Puts a compiled file in place, as a further name of it where the file system allows that: the
+/// compiler replaces files and does not change them, so that a running program keeps its own.
 fn install(from: &Path, to: &Path) -> Outcome {
-    let content = fs::read(from).map_err(|error| Failure::io("read", from, &error))?;
-    Ok(write_program(to, content)?)
+    let draft = to.with_extension("draft");
+    // One that an interruption left behind.
+    let _ = fs::remove_file(&draft);
+    fs::hard_link(from, &draft)
+        .or_else(|_| fs::copy(from, &draft).map(drop))
+        .and_then(|()| fs::rename(&draft, to))
+        .map_err(|error| Failure::io("write", to, &error))?;
+    // Renaming a file to another name of itself leaves both.
+    let _ = fs::remove_file(&draft);
+    Ok(())
 }
