@@ -8,6 +8,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// Parts of rust-analyzer that the Rust kernel links and does not call, or not often, each with an
+/// optimization level that takes less time to compile than that of a release.
+const SELDOM_USED: [(&str, u8); 4] = [
+    ("ra_ap_ide", 1),
+    ("ra_ap_ide_assists", 0),
+    ("ra_ap_ide_diagnostics", 0),
+    ("ra_ap_ide_ssr", 0),
+];
+
 /// `evcxr_jupyter` of the right version: ours, else the one that the reader has installed.
 pub fn find(cache: &Cache) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
@@ -25,6 +34,9 @@ pub fn install_command(cache: &Cache) -> Command {
     command
         .args(["install", "--locked", "--root"])
         .arg(root(cache))
+        .args(SELDOM_USED.map(|(package, level)| {
+            format!("--config=profile.release.package.{package}.opt-level={level}")
+        }))
         .arg(format!("evcxr_jupyter@{EVCXR_VERSION}"))
         // A place that stays: without it cargo starts from nothing after an interruption.
         .env("CARGO_TARGET_DIR", build(cache))
