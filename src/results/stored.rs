@@ -117,9 +117,6 @@ mod tests {
     fn what_is_stored_can_be_read() {
         Rows::from_tables(&stored_results().unwrap()).unwrap();
         let broken = Tables::read(Path::new("no such folder")).map(|_| ());
-        assert!(matches!(
-            broken,
-            Err(Error::Io { .. } | Error::Malformed { .. } | Error::Table(_))
-        ));
+        assert!(matches!(broken, Err(Error::File(_) | Error::Table(_))));
     }
 }
