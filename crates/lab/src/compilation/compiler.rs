@@ -23,8 +23,14 @@ pub struct Compiler {
 }
 
 impl Compiler {
-    /// Asks it.
+    /// Asks it. Without cargo it is of no use here.
     pub fn find() -> Outcome<Self> {
+        if on_path("cargo").next().is_none() {
+            return Err(Failure::new(format!(
+                "cargo was not found; install Rust {OLDEST_RUST} or later from https://rustup.rs, \
+                 or put the directory that has it on the PATH"
+            )));
+        }
         let version = ask(&["-vV"])?;
         let paths = ask(&["--print=host-tuple", "--print=sysroot", "--print=target-libdir"])?;
         match paths.lines().collect::<Vec<_>>()[..] {

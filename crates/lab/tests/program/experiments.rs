@@ -1,6 +1,6 @@
 //! The commands of the experiments program: `inorm` builds that, and runs it.
 
-use crate::machine::{Machine, content, inorm, text};
+use crate::machine::{Machine, assert_failed, content, inorm, text};
 use std::fs;
 use std::process::Output;
 use std::time::{Duration, SystemTime};
@@ -85,11 +85,11 @@ fn a_build_that_fails_ends_with_one_line_on_what_to_do() {
     assert!(said.contains("  error: no space left on device\n"), "{said}");
     let last = said.lines().last().unwrap();
     assert!(last.starts_with("inorm: cargo failed") && last.contains("the disk"), "{said}");
-    for (missing, words) in [("cargo", "cannot run cargo"), ("rustc", "cannot run rustc")] {
+    for (missing, words) in [("cargo", "cargo was not found"), ("rustc", "cannot run rustc")] {
         let program = machine.path("programs").join(missing);
         let hidden = program.with_extension("hidden");
         fs::rename(&program, &hidden).unwrap();
-        assert!(text(&train(&machine).stderr).contains(words));
+        assert_failed(&train(&machine), &[words, "install Rust", "https://rustup.rs"]);
         fs::rename(&hidden, &program).unwrap();
     }
 }

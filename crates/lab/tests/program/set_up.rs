@@ -49,6 +49,12 @@ fn a_python_without_venv_is_said() {
 }
 
 #[test]
+fn a_missing_cargo_is_said_before_anything_is_compiled() {
+    let machine = machine_with_python("mkdir -p \"$3/bin\"");
+    assert_failed(&prepare(&machine), &["cargo was not found", "https://rustup.rs", "PATH"]);
+}
+
+#[test]
 fn an_interrupted_set_up_is_not_taken_for_a_finished_one() {
     let machine = machine_with_python("echo begun again >&2; exit 1");
     // As if stopped while packages were installed: the interpreter is there, the mark is empty.
