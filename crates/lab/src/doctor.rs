@@ -6,8 +6,8 @@ use crate::kernel::PrebuiltLibraries;
 use crate::python::{self, parse_version};
 use inorm_core::dataset::{FashionMnist, Source};
 use inorm_core::files::entries;
-use inorm_core::{Failure, Outcome};
-use std::path::Path;
+use inorm_core::{Context, Failure, Outcome};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What the set-up needs on the disk from nothing, in gigabytes.
@@ -40,6 +40,7 @@ pub fn run() -> Outcome {
         ("Disk space", disk(&cache)),
         ("Rust kernel", rust_kernel(&cache)),
         ("Compiled libraries", libraries(&checkout, &cache)),
+        ("Unused libraries", unused_libraries(&cache)),
         ("Python environment", environment(&checkout)),
         ("Kernel in JupyterLab", kernelspec(&checkout)),
         ("FashionMNIST", data()),
@@ -156,6 +157,21 @@ fn libraries(checkout: &Checkout, cache: &Path) -> Outcome<Finding> {
         true => Present(format!("in {}", libraries.directory().display())),
         false => Later("`inorm lab` compiles them, 1 to 8 minutes".to_owned()),
     })
+}
+
+/// What another version of this project, or another compiler, has left in the cache.
+fn unused_libraries(cache: &Path) -> Outcome<Finding> {
+    let Ok(current) = Toolchain::current(cache) else {
+        return Ok(Later("known once there is a compiler".to_owned()));
+    };
+    let all = entries(&cache.join("kernels"));
+    let others: Vec<PathBuf> = all.filter(|toolchain| toolchain != current.home()).collect();
+    if others.is_empty() {
+        return Ok(Present("none".to_owned()));
+    }
+    let sizes = Command::new("du").arg("-sh").args(others).output().context("run", "du")?;
+    let sizes = text(&sizes.stdout).trim().replace('\t', " in ").replace('\n', ", ");
+    Ok(Present(format!("{sizes}; `rm -r` those that no other clone or compiler of yours needs")))
 }
 
 fn environment(checkout: &Checkout) -> Outcome<Finding> {

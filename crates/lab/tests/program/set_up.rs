@@ -97,6 +97,20 @@ fn two_set_ups_at_once_take_turns() {
 }
 
 #[test]
+fn doctor_names_what_another_version_has_left_in_the_cache() {
+    let machine = machine_with_python("exit 1");
+    let rustc = "case $1 in -vV) echo 'release: 1.95.0';; *) printf 'host\\n/\\n/\\n';; esac";
+    machine.install("rustc", rustc);
+    machine.install("cargo", "exit");
+    machine.install("du", "exec du \"$@\"");
+    let told = || text(&machine.inorm(&["doctor"]).output().unwrap().stdout);
+    assert!(told().contains("Unused libraries: none"), "{}", told());
+    machine.write("cache/kernels/0123456789abcdef/seeds/one", "compiled");
+    let place = machine.path("cache/kernels/0123456789abcdef").display().to_string();
+    assert!(told().contains(&format!(" in {place}; `rm -r` those")), "{}", told());
+}
+
+#[test]
 fn a_kernel_without_a_clone_or_a_connection_is_refused() {
     let nowhere = TempDir::new().unwrap();
     let nowhere = nowhere.path().to_str().unwrap();
