@@ -19,7 +19,7 @@ pub enum Error {
         /// What would have been accepted.
         expected: String,
     },
-    /// A file that cannot be read or written, or does not hold what it should.
+    /// A file that cannot be read or written, or is not what its name or place promises.
     #[error(transparent)]
     File(#[from] inorm_core::Error),
     /// A table or data set that can be read, but does not hold what is needed of it.
@@ -65,7 +65,7 @@ impl Error {
         problem: impl Into<String>,
         expected: impl Into<String>,
     ) -> Self {
-        inorm_core::Error::malformed(path, problem, expected).into()
+        Self::File(inorm_core::Error::malformed(path, problem, expected))
     }
 
     /// A table or data set `what` with a `problem`, where `expected` was needed.
@@ -79,7 +79,7 @@ impl Error {
 
     /// The operating system refused to `action` the file at `path`.
     pub fn io(action: &'static str, path: impl Into<PathBuf>, source: std::io::Error) -> Self {
-        inorm_core::Error::io(action, path, source).into()
+        Self::File(inorm_core::Error::io(action, path, source))
     }
 }
 
