@@ -27,6 +27,10 @@ DEVICE float unchanging(const float *x) { return __ldg(x); }
 #endif
 #include <cstddef>
 
+// Rust includes it too, and has no semicolon behind an enum.
+#ifdef __CUDACC__
+#pragma nv_diag_suppress 1644
+#endif
 #include "tile.rs"
 ;
 
