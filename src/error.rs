@@ -19,16 +19,9 @@ pub enum Error {
         /// What would have been accepted.
         expected: String,
     },
-    /// A file whose contents are not what its name or place promises.
-    #[error("{}: {problem}; expected {expected}", path.display())]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        problem: String,
-        /// What it should have been, and what to do.
-        expected: String,
-    },
+    /// A file that cannot be read or written, or is not what its name or place promises.
+    #[error(transparent)]
+    File(#[from] inorm_core::Error),
     /// A table or data set that can be read, but does not hold what is needed of it.
     #[error("{what}: {problem}; expected {expected}")]
     Unfit {
@@ -38,16 +31,6 @@ pub enum Error {
         problem: String,
         /// What would have been accepted.
         expected: String,
-    },
-    /// The operating system refused to read or write.
-    #[error("cannot {action} {}: {source}", path.display())]
-    Io {
-        /// A verb: "read", "write", "create", …
-        action: &'static str,
-        /// The file or folder.
-        path: PathBuf,
-        /// What the operating system said.
-        source: std::io::Error,
     },
     /// Something in a table (Parquet, polars) failed.
     #[error("table: {0}")]
@@ -82,7 +65,7 @@ impl Error {
         problem: impl Into<String>,
         expected: impl Into<String>,
     ) -> Self {
-        Self::Malformed { path: path.into(), problem: problem.into(), expected: expected.into() }
+        Self::File(inorm_core::Error::malformed(path, problem, expected))
     }
 
     /// A table or data set `what` with a `problem`, where `expected` was needed.
@@ -96,18 +79,7 @@ impl Error {
 
     /// The operating system refused to `action` the file at `path`.
     pub fn io(action: &'static str, path: impl Into<PathBuf>, source: std::io::Error) -> Self {
-        Self::Io { action, path: path.into(), source }
-    }
-}
-
-impl From<inorm_core::Error> for Error {
-    fn from(error: inorm_core::Error) -> Self {
-        match error {
-            inorm_core::Error::Malformed { path, problem, expected } => {
-                Self::Malformed { path, problem, expected }
-            }
-            inorm_core::Error::Io { action, path, source } => Self::Io { action, path, source },
-        }
+        Self::File(inorm_core::Error::io(action, path, source))
     }
 }
 

@@ -36,6 +36,12 @@ impl Show for str {
     }
 }
 
+impl Show for Formats {
+    fn formats(&self) -> Formats {
+        self.clone()
+    }
+}
+
 /// A place in the output of a cell.
 #[derive(Debug)]
 pub struct Display {

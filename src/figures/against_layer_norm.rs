@@ -1,23 +1,19 @@
 //! A network beside LayerNorm: its accuracy, and the alignment of what it computes (Figs. 4, 5).
 
-use super::alignment::{self, Alignment, Histogram};
+use super::alignment::{self, ALIGNMENTS, Histogram};
 use super::drawing::{Drawing, Frame};
-use super::scatter::{Comparison, Versus};
+use super::scatter::Comparison;
 use super::{Figure, style};
 use crate::configuration::WIDEST;
 use crate::results::{MeasurementRow, RunRow};
 use crate::{Condition, Result};
 use polars::prelude::DataFrame;
 
-/// Between which values the alignments of Fig. 4b lie.
-const PUBLISHED_OUTPUTS: [f64; 2] = [0.7, 1.0];
-const PUBLISHED_GRADIENTS: [f64; 2] = [0.1, 0.3];
+/// Between which values the alignments of outputs and gradients lie in Fig. 4b.
+const PUBLISHED: [[f64; 2]; 2] = [[0.7, 1.0], [0.1, 0.3]];
 
 /// a: each configuration and ε with LayerNorm (x) and under `condition` (y). b: alignment of the
 /// outputs and gradients under `condition` with LayerNorm's at ε = 0.75.
-///
-/// # Errors
-/// If a table lacks a column, or no configuration was trained both ways.
 pub fn against_layer_norm(
     condition: Condition,
     runs: &DataFrame,
@@ -27,21 +23,17 @@ pub fn against_layer_norm(
     let runs = RunRow::from_table(runs)?;
     let live = live.map(RunRow::from_table).transpose()?.unwrap_or_default();
     let measurements = MeasurementRow::from_table(measurements)?;
-    let versus = Versus { x: Condition::ELn, y: condition };
-    let comparison = Comparison::of(&runs, &live, versus)?;
+    let comparison = Comparison::of(&runs, &live, [Condition::ELn, condition])?;
     let mut drawing = Drawing::new(style::WIDTH, 430.0);
-    let (x, y) = (versus.x.label(), versus.y.label());
+    let (x, y) = (Condition::ELn.label(), condition.label());
     let mut facts = comparison.draw(&mut drawing, &format!("{y} against LayerNorm"));
-    let histograms = [
-        (Alignment::Output, "outputs", PUBLISHED_OUTPUTS),
-        (Alignment::Gradient, "gradients", PUBLISHED_GRADIENTS),
-    ]
-    .map(|(which, name, published)| Histogram {
+    let histogram = |((name, alignment), published)| Histogram {
         name: format!("{name}, ε = {WIDEST}"),
         condition,
-        values: alignment::of_runs(&measurements, condition, Some(WIDEST), which),
+        values: alignment::of_runs(alignment, &measurements, condition, Some(WIDEST)),
         published: (condition == Condition::INormNone).then_some(published),
-    });
+    };
+    let histograms: Vec<_> = ALIGNMENTS.into_iter().zip(PUBLISHED).map(histogram).collect();
     let right = Frame::new(430.0, 32.0, 696.0, 416.0);
     facts.extend(alignment::stack(&mut drawing, right, "b", &histograms));
     let alt = format!(

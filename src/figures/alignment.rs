@@ -10,50 +10,39 @@ use crate::results::MeasurementRow;
 use crate::statistics::median;
 use std::collections::BTreeMap;
 
-/// What is compared with LayerNorm's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Alignment {
-    /// Of what the layer sends on.
-    Output,
-    /// Of what its weights learn from.
-    Gradient,
-}
+/// What is compared with LayerNorm's, as the cosine in a row of measurements.
+pub type Alignment = fn(&MeasurementRow) -> f64;
 
-impl Alignment {
-    /// Its value in a row of measurements.
-    fn of(self, row: &MeasurementRow) -> f64 {
-        match self {
-            Self::Output => row.output_alignment,
-            Self::Gradient => row.gradient_alignment,
-        }
-    }
+/// Of what a layer sends on, and of what its weights learn from.
+pub const ALIGNMENTS: [(&str, Alignment); 2] =
+    [("outputs", |row| row.output_alignment), ("gradients", |row| row.gradient_alignment)];
 
-    /// Groups `rows` by `key`: the mean over hidden layers at the last measured step of each.
-    pub fn last<'a, K: Ord>(
-        self,
-        rows: impl IntoIterator<Item = &'a MeasurementRow>,
-        key: impl Fn(&'a MeasurementRow) -> K,
-    ) -> BTreeMap<K, f64> {
-        let measured = rows.into_iter().filter(|row| self.of(row).is_finite());
-        let mean = |rows: Vec<&MeasurementRow>| {
-            rows.iter().map(|row| self.of(row)).sum::<f64>() / rows.len() as f64
-        };
-        let last = at_last_step(measured, key);
-        last.into_iter().map(|(key, rows)| (key, mean(rows))).collect()
-    }
+/// Groups `rows` by `key`: the mean over hidden layers at the last measured step of each.
+pub fn at_the_end<'a, K: Ord>(
+    alignment: Alignment,
+    rows: impl IntoIterator<Item = &'a MeasurementRow>,
+    key: impl Fn(&'a MeasurementRow) -> K,
+) -> BTreeMap<K, f64> {
+    let measured = rows.into_iter().filter(|row| alignment(row).is_finite());
+    let mean = |rows: Vec<&MeasurementRow>| {
+        rows.iter().map(|row| alignment(row)).sum::<f64>() / rows.len() as f64
+    };
+    let last = at_last_step(measured, key);
+    last.into_iter().map(|(key, rows)| (key, mean(rows))).collect()
 }
 
 /// The alignment of each run of `condition`: both hidden layers averaged, at the last measured
 /// step; only at `epsilon` if one is given.
 pub fn of_runs(
+    alignment: Alignment,
     rows: &[MeasurementRow],
     condition: Condition,
     epsilon: Option<f64>,
-    which: Alignment,
 ) -> Vec<f64> {
     let here =
         |r: &&MeasurementRow| r.condition == condition && epsilon.is_none_or(|e| r.epsilon == e);
-    which.last(rows.iter().filter(here), |row| row.id.as_str()).into_values().collect()
+    let ends = at_the_end(alignment, rows.iter().filter(here), |row| row.id.as_str());
+    ends.into_values().collect()
 }
 
 /// One histogram.
@@ -68,45 +57,42 @@ pub struct Histogram {
     pub published: Option<[f64; 2]>,
 }
 
-/// Draws the histograms below each other into `outer`, all with the same axes; says their medians.
+/// Draws the histograms below each other into `outer`, all with the same axes; returns the medians.
 pub fn stack(drawing: &mut Drawing, outer: Frame, letter: &str, rows: &[Histogram]) -> Vec<String> {
     let everything: Vec<f64> = rows.iter().flat_map(|row| row.values.clone()).collect();
     let bins = Bins::cosine(&everything);
     let counts: Vec<_> = rows.iter().map(|row| bins.counts(&row.values)).collect();
-    let most = counts.iter().flatten().copied().max().unwrap_or(0).max(4) as f64;
     let height = outer.height() / rows.len() as f64;
     let mut facts = Vec::new();
-    for (k, (row, counts)) in rows.iter().zip(&counts).enumerate() {
+    for (k, (row, counts_here)) in rows.iter().zip(&counts).enumerate() {
         let Histogram { name, condition, values, published } = row;
-        let last = k + 1 == rows.len();
-        let frame = Frame {
-            top: outer.top + height * k as f64,
-            bottom: outer.top + height * (k + 1) as f64,
-            ..outer
-        };
+        let top = outer.top + height * k as f64;
+        let frame = Frame { top, bottom: outer.top + height * (k + 1) as f64, ..outer };
+        let title = if k + 1 == rows.len() { "cosine with LayerNorm" } else { "" };
         // A little room, so that what stands at 1 is not hidden by the edge.
-        let title = if last { "cosine with LayerNorm" } else { "" };
-        let x = Axis::number(title, bins.low, bins.high() + bins.width);
-        let y = Axis::number("runs", 0.0, most * histogram::HEADROOM).at_most(4);
-        let panel = Panel::fit(frame, x.without_grid(), y);
-        panel.draw(drawing);
-        panel.heading(drawing, outer.left, if k == 0 { letter } else { "" }, name);
-        histogram::draw(drawing, &panel, bins, counts, style::condition(*condition).color);
-        match median(values) {
+        let x = Axis::number(title, bins.low, bins.high() + bins.width).without_grid();
+        let panel = Panel::fit(frame, x, histogram::runs_axis(&counts, 4)).draw(drawing).heading(
+            drawing,
+            if k == 0 { letter } else { "" },
+            name,
+        );
+        let color = style::condition(*condition).color;
+        histogram::draw(drawing, &panel, bins, counts_here, color);
+        let text = match median(values) {
             None => {
                 let label = Text::new("no runs", panel.frame.center(), style::SMALL);
                 drawing.text(label.middle().color(style::QUIET));
-                facts.push(format!("{name}: no runs"));
+                "no runs".to_owned()
             }
             Some(median) => {
                 let text = format!("median {median:.2}, n = {}", values.len());
                 histogram::mark(drawing, &panel, median, &text);
-                facts.push(format!("{name}: {text}"));
+                text
             }
-        }
-        if let Some(range) = *published {
+        };
+        facts.push(format!("{name}: {text}"));
+        if let Some(range @ [low, high]) = *published {
             mark_published(drawing, &panel, range);
-            let [low, high] = range;
             facts.push(format!("{name}: published between {low} and {high}"));
         }
     }

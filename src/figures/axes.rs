@@ -10,7 +10,6 @@ pub struct Axis {
     pub title: String,
     /// The value at its lower or left end.
     pub low: f64,
-    /// The value at its upper or right end.
     pub high: f64,
     /// Places and what stands beside them.
     pub ticks: Vec<(f64, String)>,
@@ -19,6 +18,15 @@ pub struct Axis {
 }
 
 impl Axis {
+    /// From `low` to `high`, with ticks of any kind and without light lines.
+    pub fn new(
+        title: &str,
+        (low, high): (f64, f64),
+        ticks: impl IntoIterator<Item = (f64, String)>,
+    ) -> Self {
+        Self { title: title.into(), low, high, ticks: ticks.into_iter().collect(), grid: false }
+    }
+
     /// Plain numbers from `low` to `high`.
     pub fn number(title: &str, low: f64, high: f64) -> Self {
         Self::spaced(title, low, high, 1.0)
@@ -34,24 +42,14 @@ impl Axis {
         let step = step((high - low + 1) as f64, 1.0).ceil().max(1.0) as i64;
         let ticks = (low..=high).filter(|n| n % step == 0 || step == 1);
         let room = (high - low) as f64 * 0.05 + 0.1;
-        Self {
-            title: title.into(),
-            low: low as f64 - room,
-            high: high as f64 + room,
-            ticks: ticks.map(|n| (n as f64, n.to_string())).collect(),
-            grid: false,
-        }
+        let ends = (low as f64 - room, high as f64 + room);
+        Self::new(title, ends, ticks.map(|n| (n as f64, n.to_string())))
     }
 
     /// Names at 0, 1, 2, …, with half a unit of room on both sides.
-    pub fn names(title: &str, names: &[String]) -> Self {
-        Self {
-            title: title.into(),
-            low: -0.5,
-            high: names.len() as f64 - 0.5,
-            ticks: names.iter().enumerate().map(|(k, n)| (k as f64, n.clone())).collect(),
-            grid: false,
-        }
+    pub fn names(title: &str, names: &[impl ToString]) -> Self {
+        let ticks = names.iter().enumerate().map(|(place, name)| (place as f64, name.to_string()));
+        Self::new(title, (-0.5, names.len() as f64 - 0.5), ticks)
     }
 
     /// Powers of ten between `low` and `high`, which are given as exponents; where fewer than two
@@ -62,7 +60,7 @@ impl Axis {
             0 | 1 => between_powers(low, high),
             _ => exponents.map(|n| (n as f64, power_of_ten(n as f64))).collect(),
         };
-        Self { title: title.into(), low, high, ticks, grid: true }
+        Self { grid: true, ..Self::new(title, (low, high), ticks) }
     }
 
     /// The same axis without light lines.
@@ -87,7 +85,7 @@ impl Axis {
             if let Some(rest) = text.strip_prefix('-') { format!("−{rest}") } else { text }
         };
         let ticks = (first..=last).map(|k| (k as f64 * step, write(k as f64 * step + 0.0)));
-        Self { title: title.into(), low, high, ticks: ticks.collect(), grid: true }
+        Self { grid: true, ..Self::new(title, (low, high), ticks) }
     }
 }
 
@@ -133,9 +131,9 @@ pub fn range(values: impl IntoIterator<Item = f64>, least: f64) -> (f64, f64) {
 pub struct Panel {
     /// Where the data go.
     pub frame: Frame,
-    /// To the right.
+    /// The left edge of all that belongs to the panel: there stands its letter.
+    pub left: f64,
     pub x: Axis,
-    /// Upwards.
     pub y: Axis,
 }
 
@@ -147,17 +145,16 @@ const LINE: f64 = 18.0;
 impl Panel {
     /// Fits a panel with its numbers and titles into `outer`, with room above for a heading.
     pub fn fit(outer: Frame, x: Axis, y: Axis) -> Self {
-        let numbers = y.ticks.iter().map(|(_, text)| text_width(text)).fold(0.0, f64::max);
         let y_title = if y.title.is_empty() { 0.0 } else { 20.0 };
         let x_title = if x.title.is_empty() { 0.0 } else { 20.0 };
         let last = x.ticks.last().map_or(0.0, |(_, text)| text_width(text));
         let frame = Frame {
-            left: outer.left + y_title + numbers + GAP + 2.0,
+            left: outer.left + y_title + widest(&y) + GAP + 2.0,
             top: outer.top + 28.0,
             right: outer.right - (last / 2.0).min(12.0),
             bottom: outer.bottom - x_title - LINE,
         };
-        Self { frame, x, y }
+        Self { frame, left: outer.left, x, y }
     }
 
     /// The place of a pair of values.
@@ -171,7 +168,7 @@ impl Panel {
     }
 
     /// Draws grid, axes, numbers and titles; data go on top.
-    pub fn draw(&self, drawing: &mut Drawing) {
+    pub fn draw(self, drawing: &mut Drawing) -> Self {
         let Frame { left, top, right, bottom } = self.frame;
         let grid = Stroke::new(style::GRID, 1.0);
         for (value, text) in &self.y.ticks {
@@ -197,18 +194,24 @@ impl Panel {
             drawing.text(title(&self.x.title, at).middle());
         }
         if !self.y.title.is_empty() {
-            let numbers = self.y.ticks.iter().map(|(_, text)| text_width(text));
-            let at = (left - numbers.fold(0.0, f64::max) - GAP - 13.0, y);
+            let at = (left - widest(&self.y) - GAP - 13.0, y);
             drawing.text(title(&self.y.title, at).middle().upwards());
         }
+        self
     }
 
     /// Puts the panel's letter and heading above it.
-    pub fn heading(&self, drawing: &mut Drawing, outer_left: f64, letter: &str, heading: &str) {
+    pub fn heading(self, drawing: &mut Drawing, letter: &str, heading: &str) -> Self {
         let y = self.frame.top - 16.0;
-        drawing.text(Text::new(letter, (outer_left, y), style::LETTER).bold().color(style::INK));
+        drawing.text(Text::new(letter, (self.left, y), style::LETTER).bold().color(style::INK));
         drawing.text(title(heading, (self.frame.left, y)));
+        self
     }
+}
+
+/// The width of the longest of an axis' numbers.
+fn widest(axis: &Axis) -> f64 {
+    axis.ticks.iter().map(|(_, text)| text_width(text)).fold(0.0, f64::max)
 }
 
 fn text_width(text: &str) -> f64 {
@@ -227,6 +230,7 @@ pub fn title(text: &str, at: Point) -> Text {
 
 #[cfg(test)]
 mod tests {
+    use super::super::checks::collisions;
     use super::*;
 
     fn texts(axis: &Axis) -> Vec<&str> {
@@ -238,11 +242,7 @@ mod tests {
         assert_eq!(texts(&Axis::percent("", 0.78, 0.89)), ["78", "80", "82", "84", "86", "88"]);
         assert_eq!(
             texts(&Axis::number("", -0.2, 1.0)),
-            ["−0.2", "0.0", "0.2", "0.4", "0.6", "0.8", "1.0"].map(|t| if t == "0.0" {
-                "0.0"
-            } else {
-                t
-            })
+            ["−0.2", "0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]
         );
         assert_eq!(
             texts(&Axis::number("", 0.0, 1.2)),
@@ -274,8 +274,7 @@ mod tests {
         assert_eq!(panel.at(0.0, 2.0), (left, bottom));
         assert_eq!(panel.at(1.0, 4.0), (right, top));
         let mut drawing = Drawing::new(300.0, 200.0);
-        panel.draw(&mut drawing);
-        panel.heading(&mut drawing, 0.0, "a", "A heading");
-        assert_eq!(drawing.collisions(), Vec::<String>::new());
+        panel.draw(&mut drawing).heading(&mut drawing, "a", "A heading");
+        assert_eq!(collisions(&drawing), Vec::<String>::new());
     }
 }

@@ -1,11 +1,12 @@
 //! Box plots: quartiles, whiskers that end on data, outliers, and how many runs diverged.
 
 use super::axes::{self, Panel};
-use super::drawing::{Color, Drawing, Frame, Marker, Point, Stroke};
+use super::drawing::{Drawing, Frame, Marker, Point, Stroke};
 use super::style::{self, Look};
 use crate::statistics::BoxStatistics;
 
-/// Draws `values` as a box, or one by one if they are too few for quartiles.
+/// Draws `values` around `x` as a box of this `width`, both in the panel's unit, or one by one if
+/// they are too few for quartiles.
 pub fn draw_sample(
     drawing: &mut Drawing,
     panel: &Panel,
@@ -16,26 +17,13 @@ pub fn draw_sample(
 ) {
     /// Fewer have no quartiles worth drawing.
     const WORTH_A_BOX: usize = 5;
-    match BoxStatistics::of(values) {
-        Some(b) if b.count >= WORTH_A_BOX => draw(drawing, panel, x, width, &b, look.color),
-        _ => {
-            for &value in values.iter().filter(|value| value.is_finite()) {
-                let edge = style::edge(look.color);
-                drawing.marker(panel.at(x, value), look.marker, 4.5, look.color, edge);
-            }
+    let Some(b) = BoxStatistics::of(values).filter(|b| b.count >= WORTH_A_BOX) else {
+        for &value in values.iter().filter(|value| value.is_finite()) {
+            let edge = style::edge(look.color);
+            drawing.marker(panel.at(x, value), look.marker, 4.5, look.color, edge);
         }
-    }
-}
-
-/// Draws one box `width` wide around `x` (in the panel's unit).
-pub fn draw(
-    drawing: &mut Drawing,
-    panel: &Panel,
-    x: f64,
-    width: f64,
-    b: &BoxStatistics,
-    fill: Color,
-) {
+        return;
+    };
     let edge = Stroke::new(style::INK, 1.2);
     let y = |value: f64| panel.at(x, value).1;
     let (left, _) = panel.at(x - width / 2.0, b.q1);
@@ -47,25 +35,14 @@ pub fn draw(
         drawing.line([(middle - cap, y(end)), (middle + cap, y(end))], edge);
     }
     let frame = Frame::new(left, y(b.q3), right, y(b.q1));
-    drawing.rectangle(frame, Some(box_fill(fill)), Some(edge));
+    drawing.rectangle(frame, Some(style::box_fill(look.color)), Some(edge));
     drawing.line([(left, y(b.median)), (right, y(b.median))], Stroke::new(style::INK, 2.4));
     for &outlier in &b.outliers {
         drawing.marker((middle, y(outlier)), Marker::Circle, 3.0, style::WHITE, style::INK);
     }
 }
 
-/// The inside of a box: light enough for its median line, also when the colour is black.
-pub fn box_fill(color: Color) -> Color {
-    color.tint(0.55)
-}
-
-/// A grey bar from quartile to quartile with a diamond at the median: a published distribution.
-pub fn draw_published(drawing: &mut Drawing, x: f64, from: f64, median: f64, to: f64) {
-    drawing.line([(x, from), (x, to)], Stroke::new(style::PUBLISHED, 3.0));
-    drawing.marker((x, median), Marker::Diamond, 3.5, style::WHITE, style::INK);
-}
-
-/// Writes a count under the panel, in the row that `count_title` names.
+/// Writes how many diverged, below their box; in bold if any did.
 pub fn draw_count(drawing: &mut Drawing, at: Point, count: usize) {
     let color = if count == 0 { style::QUIET } else { style::INK };
     let label = axes::number(&count.to_string(), at).middle().color(color);
@@ -81,7 +58,7 @@ mod tests {
     #[test]
     fn few_values_are_points_and_more_are_a_box() {
         let frame = Frame::new(0.0, 0.0, 100.0, 100.0);
-        let panel = Panel::fit(frame, Axis::names("", &["a".into()]), Axis::number("", 0.0, 10.0));
+        let panel = Panel::fit(frame, Axis::names("", &["a"]), Axis::number("", 0.0, 10.0));
         let look = style::epsilon(0.0);
         let discs = |values: &[f64]| {
             let mut drawing = Drawing::new(100.0, 100.0);

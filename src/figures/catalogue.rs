@@ -68,31 +68,60 @@ pub fn figure(name: &str, stored: &Tables) -> Result<Figure> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::checks::{epochs, measured, sweep};
+    use super::super::checks::{check, measured, sweep};
     use super::*;
+    use crate::results::EpochRow;
+
+    fn stored(conditions: &[Condition]) -> Tables {
+        let runs = sweep(conditions);
+        let measurements = measured(&runs);
+        Tables { epochs: EpochRow::to_table(&[]).unwrap(), runs, measurements }
+    }
 
     #[test]
-    fn every_name_draws_something_without_collisions() {
-        let runs = sweep(&Condition::ALL);
-        let measurements = measured(&runs);
-        let stored = Tables { epochs: epochs(&[], &[], 0, 0), runs, measurements };
-        for (name, _) in NAMES {
+    fn every_name_draws_what_it_says() {
+        let stored = stored(&Condition::ALL);
+        let texts = NAMES.map(|(name, _)| {
             let figure = figure(name, &stored).unwrap();
-            assert!(figure.charts().all(|chart| chart.collisions().is_empty()), "{name}");
-            assert!(figure.text().lines().count() > 1, "{name}");
+            check(&format!("fig{name}"), &figure);
+            (name, figure.text())
+        });
+        for (name, words) in [
+            ("1", "inhibitory units in a hidden layer"),
+            ("3b", "I-Norm: median 1.0"),
+            ("3b", "n = 40"),
+            ("3b-all", "n = 120"),
+            ("4", "gradients, ε = 0.75: median 0."),
+            ("4", "diverged"),
+            ("5a", "δ′ = "),
+            ("6", "I-Norm + center: median"),
+            ("6", "diverged"),
+            ("eigenvalues", "n = 120"),
+            ("alignment", "gradients, ε = 0.75, I-Norm + GradNorm: "),
+            ("lambda", "I-Norm: median"),
+        ] {
+            let (_, text) = texts.iter().find(|(other, _)| *other == name).unwrap();
+            assert!(text.contains(words), "{name}: {text}");
         }
     }
 
     #[test]
     fn an_unknown_name_and_missing_runs_are_said() {
-        let runs = sweep(&[]);
-        let measurements = measured(&runs);
-        let stored = Tables { epochs: epochs(&[], &[], 0, 0), runs, measurements };
-        let unknown = figure("8", &stored).unwrap_err().to_string();
-        assert!(unknown.starts_with("figure: 8 is not valid; expected one of 1, 1a"), "{unknown}");
-        for name in ["2", "3", "4", "5", "6", "7", "eigenvalues", "alignment", "lambda"] {
-            let missing = figure(name, &stored).unwrap_err().to_string();
-            assert!(missing.contains("table"), "{name}: {missing}");
+        let stored = stored(&[Condition::ENone]);
+        for (name, words) in [
+            ("8", "figure: 8 is not valid; expected one of 1, 1a"),
+            ("2", "runs table: no configuration trained both as EI + LN and as EI;"),
+            ("3", "measurements of ei_none, inorm_sub_none, inorm_none"),
+            ("4", "no configuration trained both as E-only + LN and as I-Norm;"),
+            ("5", "no configuration trained both as E-only + LN and as I-Norm + GradNorm;"),
+            ("6", "at least one of inorm_scale, inorm_decorrelate"),
+            ("7", "at least one of inorm_lateral"),
+            ("eigenvalues", "eigenvalues of the condition inorm_lateral"),
+            ("alignment", "measurements table: has no rows to draw"),
+            ("lambda", "no run of inorm_none at ε = 0.75"),
+        ] {
+            let message = figure(name, &stored).unwrap_err().to_string();
+            assert!(message.contains(words), "{name}: {message}");
         }
     }
 }

@@ -1,25 +1,99 @@
 //! A chart before it is rendered: a list of marks, in units of one pixel at the size shown.
 //!
 //! Charts only ever add marks. What a mark looks like in a PNG or an SVG file is decided in one
-//! place (`render`), and tests can ask a drawing whether its labels collide.
-
-pub use super::paint::{Color, Dash, Marker, Stroke};
+//! place, `render`.
 
 use super::font::{self, Weight};
 
 /// A position from the top left corner, x to the right and y downwards.
 pub type Point = (f64, f64);
 
-/// An upright rectangle.
+/// A colour and how much it hides what lies under it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Color {
+    /// Red, green, blue.
+    pub rgb: [u8; 3],
+    /// 0 (invisible) to 1.
+    pub opacity: f64,
+}
+
+impl Color {
+    /// An opaque colour.
+    pub const fn new(red: u8, green: u8, blue: u8) -> Self {
+        Self { rgb: [red, green, blue], opacity: 1.0 }
+    }
+
+    /// The same colour with another opacity.
+    pub const fn opacity(self, opacity: f64) -> Self {
+        Self { opacity, ..self }
+    }
+
+    /// The opaque colour that is this one mixed with white: `strength` 1 is itself, 0 is white.
+    pub fn tint(self, strength: f64) -> Self {
+        let mix = |c: u8| (255.0 - (255.0 - f64::from(c)) * strength).round() as u8;
+        Self { rgb: self.rgb.map(mix), opacity: 1.0 }
+    }
+}
+
+/// How a line is interrupted: the second channel beside its colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dash {
+    Solid,
+    Dashed,
+    Dotted,
+    DashDot,
+}
+
+impl Dash {
+    /// Lengths of stroke, gap, stroke, gap …, in line widths; empty for a solid line.
+    pub const fn pattern(self) -> &'static [f64] {
+        match self {
+            Self::Solid => &[],
+            Self::Dashed => &[5.0, 3.0],
+            Self::Dotted => &[1.5, 2.0],
+            Self::DashDot => &[5.0, 2.5, 1.5, 2.5],
+        }
+    }
+}
+
+/// How a line is drawn.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stroke {
+    pub color: Color,
+    pub width: f64,
+    pub dash: Dash,
+}
+
+impl Stroke {
+    /// A solid line.
+    pub const fn new(color: Color, width: f64) -> Self {
+        Self { color, width, dash: Dash::Solid }
+    }
+
+    /// The same line, interrupted.
+    pub const fn dash(self, dash: Dash) -> Self {
+        Self { dash, ..self }
+    }
+}
+
+/// The shape of a data point: the second channel beside its colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Marker {
+    Circle,
+    Square,
+    Triangle,
+    Diamond,
+    /// A triangle on its tip.
+    Down,
+    Cross,
+}
+
+/// An upright rectangle, by its edges.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Frame {
-    /// x of the left edge.
     pub left: f64,
-    /// y of the upper edge.
     pub top: f64,
-    /// x of the right edge.
     pub right: f64,
-    /// y of the lower edge.
     pub bottom: f64,
 }
 
@@ -29,61 +103,35 @@ impl Frame {
         Self { left, top, right, bottom }
     }
 
-    /// Its extent from left to right.
     pub fn width(&self) -> f64 {
         self.right - self.left
     }
 
-    /// Its extent from top to bottom.
     pub fn height(&self) -> f64 {
         self.bottom - self.top
     }
 
-    /// Its middle.
     pub fn center(&self) -> Point {
         ((self.left + self.right) / 2.0, (self.top + self.bottom) / 2.0)
     }
 
-    /// Whether a point lies in it.
     pub fn contains(&self, (x, y): Point) -> bool {
         (self.left..=self.right).contains(&x) && (self.top..=self.bottom).contains(&y)
     }
-
-    /// Whether the two overlap by more than `slack` in both directions.
-    pub fn overlaps(&self, other: &Self, slack: f64) -> bool {
-        let x = self.right.min(other.right) - self.left.max(other.left);
-        let y = self.bottom.min(other.bottom) - self.top.max(other.top);
-        x > slack && y > slack
-    }
-}
-
-/// Which end of a text its position names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Anchor {
-    /// The first letter.
-    Start,
-    /// Half way.
-    Middle,
-    /// The last letter.
-    End,
 }
 
 /// A line of text. `_{…}` and `^{…}` set sub- and superscripts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Text {
-    /// What it says.
     pub text: String,
-    /// The anchor, half way up a capital letter.
+    /// Where its anchor is, half way up a capital letter.
     pub at: Point,
     /// Pixels an em.
     pub size: f64,
-    /// Regular or bold.
     pub weight: Weight,
-    /// Which end `at` names.
-    pub anchor: Anchor,
-    /// Its colour.
+    /// How far along the text the anchor is: 0 at its start, 1 at its end.
+    pub anchor: f64,
     pub color: Color,
-    /// Whether it runs upwards.
     pub upwards: bool,
 }
 
@@ -95,64 +143,42 @@ impl Text {
             at,
             size,
             weight: Weight::Regular,
-            anchor: Anchor::Start,
+            anchor: 0.0,
             color: Color::new(0, 0, 0),
             upwards: false,
         }
     }
 
-    /// In bold letters.
     pub fn bold(self) -> Self {
         Self { weight: Weight::Bold, ..self }
     }
 
     /// With `at` in its middle.
     pub fn middle(self) -> Self {
-        Self { anchor: Anchor::Middle, ..self }
+        Self { anchor: 0.5, ..self }
     }
 
     /// With `at` at its end.
     pub fn end(self) -> Self {
-        Self { anchor: Anchor::End, ..self }
+        Self { anchor: 1.0, ..self }
     }
 
-    /// In another colour.
     pub fn color(self, color: Color) -> Self {
         Self { color, ..self }
     }
 
-    /// Running upwards.
     pub fn upwards(self) -> Self {
         Self { upwards: true, ..self }
     }
 
-    /// How long it is.
     pub fn width(&self) -> f64 {
         font::width(&self.text, self.weight, self.size)
-    }
-
-    /// The rectangle of its capital letters.
-    pub fn frame(&self) -> Frame {
-        let width = self.width();
-        let start = match self.anchor {
-            Anchor::Start => 0.0,
-            Anchor::Middle => -width / 2.0,
-            Anchor::End => -width,
-        };
-        let half = self.size * font::CAPITAL / 2.0;
-        let (x, y) = self.at;
-        if self.upwards {
-            Frame::new(x - half, y - start - width, x + half, y - start)
-        } else {
-            Frame::new(x + start, y - half, x + start + width, y + half)
-        }
     }
 }
 
 /// A grey picture, one square a pixel.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Picture {
-    /// Where it goes.
     pub frame: Frame,
     /// Pixels a row.
     pub columns: usize,
@@ -169,20 +195,15 @@ pub enum Mark {
     Area(Vec<Point>, Color),
     /// A filled disc: centre, radius.
     Disc(Point, f64, Color),
-    /// A line of text.
     Text(Text),
-    /// A grey picture.
     Picture(Picture),
 }
 
 /// A list of marks on a sheet; later marks lie on top.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Drawing {
-    /// Width of the sheet.
     pub width: f64,
-    /// Height of the sheet.
     pub height: f64,
-    /// What is on it.
     pub marks: Vec<Mark>,
 }
 
@@ -192,27 +213,22 @@ impl Drawing {
         Self { width, height, marks: Vec::new() }
     }
 
-    /// Adds a line through `points`.
     pub fn line(&mut self, points: impl Into<Vec<Point>>, stroke: Stroke) {
         self.marks.push(Mark::Line(points.into(), stroke));
     }
 
-    /// Adds a filled polygon.
     pub fn area(&mut self, points: impl Into<Vec<Point>>, color: Color) {
         self.marks.push(Mark::Area(points.into(), color));
     }
 
-    /// Adds a filled disc.
     pub fn disc(&mut self, center: Point, radius: f64, color: Color) {
         self.marks.push(Mark::Disc(center, radius, color));
     }
 
-    /// Adds text.
     pub fn text(&mut self, label: Text) {
         self.marks.push(Mark::Text(label));
     }
 
-    /// Adds a grey picture.
     pub fn picture(&mut self, picture: Picture) {
         self.marks.push(Mark::Picture(picture));
     }
@@ -248,34 +264,6 @@ impl Drawing {
             self.area(outline(at, marker, radius - EDGE / 2.0), fill);
         }
     }
-
-    /// All labels.
-    pub fn texts(&self) -> impl Iterator<Item = &Text> {
-        self.marks.iter().filter_map(|mark| match mark {
-            Mark::Text(label) => Some(label),
-            _ => None,
-        })
-    }
-
-    /// Labels that run into each other or over the edge, named; empty for a clean drawing.
-    pub fn collisions(&self) -> Vec<String> {
-        let sheet = Frame::new(0.0, 0.0, self.width, self.height);
-        let labels: Vec<_> = self.texts().map(|label| (&label.text, label.frame())).collect();
-        let mut found = Vec::new();
-        for (row, (text, frame)) in labels.iter().enumerate() {
-            let Frame { left, top, right, bottom } = *frame;
-            if left < sheet.left || top < sheet.top || right > sheet.right || bottom > sheet.bottom
-            {
-                found.push(format!("'{text}' leaves the sheet"));
-            }
-            for (other, other_frame) in &labels[row + 1..] {
-                if frame.overlaps(other_frame, 0.2) {
-                    found.push(format!("'{text}' runs into '{other}'"));
-                }
-            }
-        }
-        found
-    }
 }
 
 fn outline((x, y): Point, marker: Marker, radius: f64) -> Vec<Point> {
@@ -291,29 +279,5 @@ fn outline((x, y): Point, marker: Marker, radius: f64) -> Vec<Point> {
         Marker::Triangle => corners(&[0.0, 120.0, 240.0], 1.4),
         Marker::Down => corners(&[60.0, 180.0, 300.0], 1.4),
         Marker::Circle | Marker::Cross => Vec::new(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn collisions_are_found_and_named() {
-        let mut drawing = Drawing::new(100.0, 50.0);
-        drawing.text(Text::new("left", (5.0, 10.0), 12.0));
-        drawing.text(Text::new("right", (60.0, 10.0), 12.0));
-        assert_eq!(drawing.collisions(), Vec::<String>::new());
-        drawing.text(Text::new("over", (10.0, 14.0), 12.0));
-        drawing.text(Text::new("outside", (80.0, 40.0), 12.0));
-        assert_eq!(drawing.collisions(), ["'left' runs into 'over'", "'outside' leaves the sheet"]);
-    }
-
-    #[test]
-    fn a_label_that_runs_upwards_is_as_tall_as_it_is_long() {
-        let flat = Text::new("accuracy", (50.0, 50.0), 12.0).middle();
-        let tall = flat.clone().upwards();
-        assert!((flat.frame().width() - tall.frame().height()).abs() < 1e-9);
-        assert_eq!(flat.frame().center(), tall.frame().center());
     }
 }

@@ -1,10 +1,11 @@
 //! Figure 2: LayerNorm improves perceptual invariance in excitatory-inhibitory networks.
 
+use super::axes::{self, Axis, Panel};
 use super::drawing::{Drawing, Frame, Stroke, Text};
-use super::legend::{Legend, Swatch};
+use super::legend::Legend;
 use super::sample::Sample;
-use super::scatter::{Comparison, Versus};
-use super::{Figure, axes, boxes, style};
+use super::scatter::Comparison;
+use super::{Figure, boxes, style};
 use crate::results::RunRow;
 use crate::statistics::stars;
 use crate::{Condition, Result};
@@ -12,6 +13,9 @@ use polars::prelude::DataFrame;
 
 /// How many runs panel b takes of each condition.
 const BEST: usize = 10;
+
+/// What panel b compares.
+const CONDITIONS: [Condition; 2] = [Condition::EiLn, Condition::ELn];
 
 /// a: each configuration and ε once with LayerNorm (x) and once without (y). b: the ten best
 /// runs with LayerNorm, and beside them all runs, with and without inhibition, all ε together.
@@ -26,8 +30,7 @@ const BEST: usize = 10;
 pub fn figure(runs: &DataFrame, live: Option<&DataFrame>) -> Result<Figure> {
     let runs = RunRow::from_table(runs)?;
     let live = live.map(RunRow::from_table).transpose()?.unwrap_or_default();
-    let versus = Versus { x: Condition::EiLn, y: Condition::EiNone };
-    let comparison = Comparison::of(&runs, &live, versus)?;
+    let comparison = Comparison::of(&runs, &live, [Condition::EiLn, Condition::EiNone])?;
     let mut drawing = Drawing::new(style::WIDTH, 430.0);
     let mut facts = comparison.draw(&mut drawing, "with and without LayerNorm");
     facts.extend(best(&mut drawing, Frame::new(436.0, 32.0, 694.0, 420.0), &runs));
@@ -39,55 +42,43 @@ pub fn figure(runs: &DataFrame, live: Option<&DataFrame>) -> Result<Figure> {
     Figure::new(drawing, alt, facts)
 }
 
+/// Draws panel b; returns its key numbers.
 fn best(drawing: &mut Drawing, outer: Frame, runs: &[RunRow]) -> Vec<String> {
-    let conditions = [Condition::EiLn, Condition::ELn];
-    let all = conditions.map(|condition| Sample::of(runs, condition, None));
-    let top = all.clone().map(|mut sample| {
-        sample.values.sort_by(|a, b| b.total_cmp(a));
-        sample.values.truncate(BEST);
-        sample
-    });
-    let values = || all.iter().flat_map(|s| s.values.iter().copied());
-    let (low, high) = axes::range(values(), 0.1);
+    let all = CONDITIONS.map(|condition| Sample::of(runs, condition, None));
+    let top = all.clone().map(|sample| sample.best(BEST));
+    let (low, high) = axes::range(all.iter().flat_map(|s| s.values.iter().copied()), 0.1);
     let names = [format!("{BEST} best"), "all runs".to_owned()];
-    let x = axes::Axis::names("", &names);
-    let panel = axes::Panel::fit(
-        Frame { bottom: outer.bottom - 24.0, ..outer },
-        x,
-        axes::Axis::percent("Test accuracy (%)", low, high),
+    let y = Axis::percent("Test accuracy (%)", low, high);
+    let inner = Frame { bottom: outer.bottom - 24.0, ..outer };
+    let panel = Panel::fit(inner, Axis::names("", &names), y).draw(drawing).heading(
+        drawing,
+        "b",
+        "with LayerNorm",
     );
-    panel.draw(drawing);
-    panel.heading(drawing, outer.left, "b", "with LayerNorm");
-    if values().next().is_none() {
+    if all.iter().all(|sample| sample.values.is_empty()) {
         let label = Text::new("no stored runs yet", panel.frame.center(), style::SMALL);
         drawing.text(label.middle().color(style::QUIET));
     }
-    let mut legend = Legend::default();
-    for (k, condition) in conditions.into_iter().enumerate() {
-        let color = style::condition(condition).color;
-        legend = legend.entry(Swatch::Patch(boxes::box_fill(color)), condition.label());
-        for (group, sample) in [&top[k], &all[k]].into_iter().enumerate() {
-            let x = group as f64 + (k as f64 - 0.5) * 0.42;
-            let look = style::condition(condition);
+    let (mut facts, mut tests) = (Vec::new(), Vec::new());
+    for (place, which, samples) in [(0.0, "best", top), (1.0, "all", all)] {
+        for (sample, side) in samples.iter().zip([-0.5, 0.5]) {
+            let (x, look) = (place + side * 0.42, style::condition(sample.condition));
             boxes::draw_sample(drawing, &panel, x, 0.3, &sample.values, look);
+            facts.extend((sample.count() > 0).then(|| format!("{which}: {}", sample.fact())));
         }
-    }
-    let mut tests = Vec::new();
-    for (group, ([ei, e], which)) in [(&top, "best"), (&all, "all")].into_iter().enumerate() {
+        let [ei, e] = &samples;
         if let Some(p) = ei.p_against(e) {
-            bracket(drawing, &panel, group as f64, [ei, e], stars(p));
+            bracket(drawing, &panel, place, [ei, e], stars(p));
             tests.push(format!("{which}: EI against E-only {} (p = {p:.2e})", stars(p)));
         }
     }
-    legend.draw(drawing, Frame::new(outer.left, outer.bottom - 22.0, outer.right, outer.bottom));
-    let name = |name: &'static str| move |sample: &Sample| format!("{name}: {}", sample.fact());
-    let best = top.iter().filter(|s| !s.values.is_empty()).map(name("best"));
-    let all = all.iter().filter(|s| s.count() > 0).map(name("all"));
-    best.chain(all).chain(tests).collect()
+    let below = Frame::new(outer.left, outer.bottom - 22.0, outer.right, outer.bottom);
+    Legend::default().boxes(&CONDITIONS).draw(drawing, below);
+    [facts, tests].concat()
 }
 
-/// Joins the two boxes of a group by a line above them, and writes how unlike they are.
-fn bracket(drawing: &mut Drawing, panel: &axes::Panel, x: f64, pair: [&Sample; 2], stars: &str) {
+/// Joins the two boxes of a group by a bracket with the stars of their difference.
+fn bracket(drawing: &mut Drawing, panel: &Panel, x: f64, pair: [&Sample; 2], stars: &str) {
     let highest = pair.iter().flat_map(|s| s.values.iter().copied()).fold(0.0, f64::max);
     let ((left, top), (right, _)) = (panel.at(x - 0.21, highest), panel.at(x + 0.21, highest));
     let (foot, bar) = (top - 7.0, top - 11.0);
@@ -104,36 +95,19 @@ mod tests {
     use crate::results::made_up;
 
     #[test]
-    fn stored_runs_with_live_ones_on_top() {
-        let runs = sweep(&[Condition::EiLn, Condition::EiNone, Condition::ELn]);
+    fn live_runs_with_and_without_stored_ones() {
+        let stored = sweep(&[Condition::EiLn, Condition::EiNone, Condition::ELn]);
         let live = made_up::runs_table(&[
             (Condition::EiLn, 0, 0.75, Some(0.80)),
             (Condition::EiNone, 0, 0.75, Some(0.77)),
         ]);
-        let figure = figure(&runs, Some(&live)).unwrap();
-        check("fig2", &figure);
-        let text = figure.text();
+        let both = figure(&stored, Some(&live)).unwrap();
+        check("fig2_both", &both);
+        let text = both.text();
         assert!(text.contains("120 pairs") && text.contains("best: E-only + LN: median"), "{text}");
-    }
-
-    #[test]
-    fn live_runs_alone() {
-        let live = made_up::runs_table(&[
-            (Condition::EiLn, 0, 0.75, Some(0.80)),
-            (Condition::EiNone, 0, 0.75, Some(0.77)),
-        ]);
-        let figure = figure(&live.head(Some(0)), Some(&live)).unwrap();
-        check("fig2_live", &figure);
-        assert!(
-            figure.text().contains("live, ε = 0.75: 80.0 % for EI + LN, 77.0 % for EI"),
-            "{}",
-            figure.text()
-        );
-    }
-
-    #[test]
-    fn no_runs_of_the_conditions_is_said() {
-        let message = figure(&sweep(&[Condition::ELn]), None).unwrap_err().to_string();
-        assert!(message.contains("EI + LN") && message.contains("runs table"), "{message}");
+        let alone = figure(&live.head(Some(0)), Some(&live)).unwrap();
+        check("fig2_live", &alone);
+        let text = alone.text();
+        assert!(text.contains("live, ε = 0.75: 80.0 % for EI + LN, 77.0 % for EI"), "{text}");
     }
 }

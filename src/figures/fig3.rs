@@ -1,7 +1,7 @@
 //! Figure 3: inhibitory populations learn to implement LayerNorm.
 
 use super::axes::{self, Axis, Panel};
-use super::drawing::{Dash, Drawing, Frame, Stroke};
+use super::drawing::{Drawing, Frame};
 use super::last_step::at_last_step;
 use super::legend::{Legend, Swatch};
 use super::{Figure, boxes, circuits, style};
@@ -26,35 +26,19 @@ pub enum Choice {
 }
 
 /// A moment of the activity before ReLU.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Moment {
-    Mean,
-    Variance,
-}
-
-impl Moment {
-    fn of(self, row: &MeasurementRow) -> f64 {
-        match self {
-            Self::Mean => row.mean,
-            Self::Variance => row.variance,
-        }
-    }
-
+struct Moment {
+    name: &'static str,
+    of: fn(&MeasurementRow) -> f64,
     /// What normalization aims at.
-    fn target(self) -> f64 {
-        match self {
-            Self::Mean => 0.0,
-            Self::Variance => 1.0,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Mean => "mean",
-            Self::Variance => "variance",
-        }
-    }
+    target: f64,
+    logarithmic: bool,
 }
+
+const MOMENTS: [Moment; 2] = [
+    Moment { name: "mean", of: |row| row.mean, target: 0.0, logarithmic: false },
+    // A variance of 0.01 and one of 100 are equally far from 1.
+    Moment { name: "variance", of: |row| row.variance, target: 1.0, logarithmic: true },
+];
 
 /// The I-Norm circuit, forward and backward.
 ///
@@ -107,19 +91,14 @@ pub fn moments_of(
         return Err(Error::unfit("measurements table", "no row to draw", expected));
     }
     let mut drawing = Drawing::new(style::WIDTH, 350.0);
-    let mut legend = Legend::default();
-    for &condition in conditions {
-        let fill = boxes::box_fill(style::condition(condition).color);
-        legend = legend.entry(Swatch::Patch(fill), condition.label());
-    }
-    legend = legend.entry(Swatch::Dashes, "what normalization aims at");
-    legend.draw(&mut drawing, Frame::new(0.0, 6.0, style::WIDTH, 30.0));
+    Legend::default()
+        .boxes(conditions)
+        .entry(Swatch::Dashes, "what normalization aims at")
+        .draw(&mut drawing, Frame::new(0.0, 6.0, style::WIDTH, 30.0));
     let mut facts = Vec::new();
-    for (k, moment) in [Moment::Mean, Moment::Variance].into_iter().enumerate() {
-        let left = 350.0 * k as f64;
-        let outer = Frame::new(left + 4.0, 32.0, left + 346.0, 346.0);
-        let panel = (moment, ["a", "b"][k]);
-        draw(&mut drawing, outer, &rows, conditions, panel, &mut facts);
+    for (moment, (letter, left)) in MOMENTS.iter().zip([("a", 4.0), ("b", 354.0)]) {
+        let outer = Frame::new(left, 32.0, left + 342.0, 346.0);
+        facts.extend(draw(&mut drawing, outer, letter, moment, &rows, conditions));
     }
     let which = match choice {
         Choice::Best => format!("the {BEST} best runs of each condition and ε"),
@@ -135,59 +114,54 @@ fn chosen<'a>(runs: &'a [RunRow], conditions: &[Condition], choice: Choice) -> H
     for run in runs.iter().filter(|run| conditions.contains(&run.condition)) {
         groups.entry((run.condition, (run.epsilon * 1e6) as i64)).or_default().push(run);
     }
-    let take = |mut group: Vec<_>| {
-        group.sort_by(|a: &&RunRow, b| b.test_accuracy.total_cmp(&a.test_accuracy));
-        group.truncate(if choice == Choice::Best { BEST } else { usize::MAX });
-        group
+    let take = |mut group: Vec<&'a RunRow>| {
+        group.sort_by(|a, b| b.test_accuracy.total_cmp(&a.test_accuracy));
+        group.into_iter().take(if choice == Choice::Best { BEST } else { usize::MAX })
     };
     groups.into_values().flat_map(take).map(|run| run.id.as_str()).collect()
 }
 
+/// Draws the panel of one moment; returns its medians.
 fn draw(
     drawing: &mut Drawing,
     outer: Frame,
+    letter: &str,
+    moment: &Moment,
     rows: &[&MeasurementRow],
     conditions: &[Condition],
-    (moment, letter): (Moment, &str),
-    facts: &mut Vec<String>,
-) {
-    // A variance of 0.01 and one of 100 are equally far from 1: its axis is logarithmic.
-    let logarithmic = moment == Moment::Variance;
+) -> Vec<String> {
+    let Moment { name, of, target, logarithmic } = *moment;
     let place = |v: f64| if logarithmic { v.max(1e-6).log10() } else { v };
-    let values = |condition: Condition, layer: i32| -> Vec<f64> {
-        let here = rows.iter().filter(|r| r.condition == condition && r.layer == layer);
-        here.map(|r| moment.of(r)).filter(|v| v.is_finite()).collect()
-    };
-    let every = rows.iter().map(|r| moment.of(r)).chain([moment.target()]).map(place);
+    let every = rows.iter().map(|row| of(row)).chain([target]).map(place);
     let (low, high) = axes::range(every, 0.2);
-    let y = match moment {
-        Moment::Mean => Axis::number("mean of z over units", low, high),
-        Moment::Variance => Axis::logarithmic("variance of z over units", low, high),
+    let title = format!("{name} of z over units");
+    let y = match logarithmic {
+        true => Axis::logarithmic(&title, low, high),
+        false => Axis::number(&title, low, high),
     };
-    let names = ["hidden layer 1".to_owned(), "hidden layer 2".to_owned()];
-    let panel = Panel::fit(outer, Axis::names("", &names), y);
-    panel.draw(drawing);
-    panel.heading(drawing, outer.left, letter, moment.name());
-    let target = place(moment.target());
-    let ends = [panel.at(-0.5, target), panel.at(1.5, target)];
-    drawing.line(ends, Stroke::new(style::INK, 1.4).dash(Dash::Dashed));
-    for layer in 0..2 {
+    let layers = ["hidden layer 1", "hidden layer 2"];
+    let panel =
+        Panel::fit(outer, Axis::names("", &layers), y).draw(drawing).heading(drawing, letter, name);
+    let ends = [panel.x.low, panel.x.high].map(|x| panel.at(x, place(target)));
+    drawing.line(ends, style::DASHES);
+    let middle = (conditions.len() as f64 - 1.0) / 2.0;
+    let mut facts = Vec::new();
+    for (layer, layer_name) in layers.iter().enumerate() {
         for (k, &condition) in conditions.iter().enumerate() {
-            let values = values(condition, layer);
-            let placed: Vec<_> = values.iter().copied().map(place).collect();
+            let here = rows.iter().filter(|r| (r.condition, r.layer) == (condition, layer as i32));
+            let values: Vec<f64> = here.map(|row| of(row)).filter(|v| v.is_finite()).collect();
             let Some(median) = median(&values) else { continue };
-            let middle = (conditions.len() as f64 - 1.0) / 2.0;
+            let placed: Vec<_> = values.iter().copied().map(place).collect();
             let x = layer as f64 + (k as f64 - middle) * 0.28;
             boxes::draw_sample(drawing, &panel, x, 0.2, &placed, style::condition(condition));
             facts.push(format!(
-                "{} of z, hidden layer {}, {}: median {median:.3}, n = {}",
-                moment.name(),
-                layer + 1,
+                "{name} of z, {layer_name}, {}: median {median:.3}, n = {}",
                 condition.label(),
                 values.len()
             ));
         }
     }
+    facts
 }
 
 #[cfg(test)]
@@ -196,35 +170,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_circuit_is_drawn_twice() {
-        check("fig3_circuit", &circuit());
-    }
-
-    #[test]
-    fn moments_of_the_best_and_of_all_runs() {
-        let runs = sweep(&CONDITIONS);
-        let measurements = measured(&runs);
-        let best = moments(&runs, &measurements, Choice::Best).unwrap();
-        check("fig3_best", &best);
-        assert!(best.text().contains("I-Norm: median 1.0") && best.text().contains("n = 40"));
-        let all = moments(&runs, &measurements, Choice::All).unwrap();
-        check("fig3_all", &all);
-        assert!(all.text().contains("n = 120"), "{}", all.text());
-    }
-
-    #[test]
     fn moments_of_two_other_conditions() {
         let pair = [Condition::INormNone, Condition::INormFull];
         let runs = sweep(&pair);
         let figure = moments_of(&pair, &runs, &measured(&runs), Choice::All).unwrap();
         check("fig3_pair", &figure);
         assert!(figure.text().contains("I-Norm + GradNorm: median"), "{}", figure.text());
-    }
-
-    #[test]
-    fn runs_of_other_conditions_are_not_enough() {
-        let runs = sweep(&[Condition::ELn]);
-        let message = moments(&runs, &measured(&runs), Choice::All).unwrap_err().to_string();
-        assert!(message.contains("inorm_sub_none, inorm_none"), "{message}");
     }
 }

@@ -29,16 +29,3 @@ pub fn figure(
 ) -> Result<Figure> {
     against_layer_norm(Condition::INormFull, runs, measurements, live)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::super::checks::{check, measured, sweep};
-    use super::*;
-
-    #[test]
-    fn the_circuit_and_the_comparison() {
-        check("fig5_circuit", &circuit());
-        let runs = sweep(&[Condition::ELn, Condition::INormFull]);
-        check("fig5", &figure(&runs, &measured(&runs), Some(&runs.head(Some(1)))).unwrap());
-    }
-}

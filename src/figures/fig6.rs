@@ -1,6 +1,6 @@
 //! Figure 6: of GradNorm's three steps, centering is what matters.
 
-use super::alignment::{self, Alignment, Histogram};
+use super::alignment::{self, Histogram};
 use super::drawing::{Drawing, Frame};
 use super::{Figure, groups, style};
 use crate::results::MeasurementRow;
@@ -33,7 +33,8 @@ pub fn figure(
 ) -> Result<Figure> {
     let measurements = MeasurementRow::from_table(measurements)?;
     let histogram = |condition: Condition| {
-        let values = alignment::of_runs(&measurements, condition, None, Alignment::Gradient);
+        let gradients = |row: &MeasurementRow| row.gradient_alignment;
+        let values = alignment::of_runs(gradients, &measurements, condition, None);
         Histogram { name: condition.label().to_owned(), condition, values, published: None }
     };
     let mut drawing = Drawing::new(style::WIDTH, 760.0);
@@ -44,28 +45,4 @@ pub fn figure(
     let alt = "a: alignment of gradients with LayerNorm for each step of GradNorm alone. b: test \
                accuracy at each ε for each step alone and for all three.";
     Figure::new(drawing, alt, facts)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::checks::{check, measured, sweep};
-    use super::*;
-
-    #[test]
-    fn steps_alone_and_together() {
-        let mut conditions = BOXES.to_vec();
-        conditions.push(Condition::ELn);
-        let runs = sweep(&conditions);
-        let figure = figure(&runs, &measured(&runs), None).unwrap();
-        check("fig6", &figure);
-        let text = figure.text();
-        assert!(text.contains("I-Norm + center: median") && text.contains("diverged"), "{text}");
-    }
-
-    #[test]
-    fn no_run_of_the_conditions_is_said() {
-        let runs = sweep(&[Condition::ELn]);
-        let message = figure(&runs, &measured(&runs), None).unwrap_err().to_string();
-        assert!(message.contains("inorm_scale, inorm_decorrelate"), "{message}");
-    }
 }

@@ -1,9 +1,8 @@
 //! The one typeface of all figures, shipped with the crate: DejaVu Sans, regular and bold.
 
-use super::paint::Color;
 use crate::{Error, Result};
 use ab_glyph::{Font, FontRef, ScaleFont};
-use plotters::style::{FontDesc, FontFamily, FontStyle, RGBAColor, TextStyle};
+use plotters::style::{FontDesc, FontFamily, FontStyle};
 use std::sync::OnceLock;
 
 /// The font files, in the order of [`Weight`].
@@ -20,9 +19,7 @@ const LINE: f64 = 1.164;
 /// weights are two families to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Weight {
-    /// Body text.
     Regular,
-    /// Panel letters and titles.
     Bold,
 }
 
@@ -43,9 +40,6 @@ impl Weight {
 
 /// Makes the typeface known to plotters. Called at each drawing: plotters keeps its fonts in a
 /// `static`, of which a notebook may hold more than one copy.
-///
-/// # Errors
-/// If plotters refuses the shipped font.
 pub fn register() -> Result<()> {
     for (weight, bytes) in [Weight::Regular, Weight::Bold].into_iter().zip(FILES) {
         plotters::style::register_font(weight.family(), FontStyle::Normal, bytes)
@@ -55,24 +49,14 @@ pub fn register() -> Result<()> {
 }
 
 /// plotters' description of letters `size` pixels an em, drawn with the shipped font.
-pub fn bitmap_style(weight: Weight, size: f64, color: Color) -> TextStyle<'static> {
-    style(weight.family(), FontStyle::Normal, size, color)
+pub fn bitmap(weight: Weight, size: f64) -> FontDesc<'static> {
+    FontDesc::new(FontFamily::Name(weight.family()), size * LINE, FontStyle::Normal)
 }
 
 /// The same for an SVG file, in which text names its typeface.
-pub fn vector_style(weight: Weight, size: f64, color: Color) -> TextStyle<'static> {
+pub fn vector(weight: Weight, size: f64) -> FontDesc<'static> {
     let bold = if weight == Weight::Bold { FontStyle::Bold } else { FontStyle::Normal };
-    style("DejaVu Sans, Verdana, sans-serif", bold, size, color)
-}
-
-fn style(family: &'static str, weight: FontStyle, size: f64, color: Color) -> TextStyle<'static> {
-    let [r, g, b] = color.rgb;
-    FontDesc::new(FontFamily::Name(family), size * LINE, weight).color(&RGBAColor(
-        r,
-        g,
-        b,
-        color.opacity,
-    ))
+    FontDesc::new(FontFamily::Name("DejaVu Sans, Verdana, sans-serif"), size * LINE, bold)
 }
 
 /// From the top of plotters' text box to the baseline, for letters `size` pixels an em.
@@ -87,7 +71,6 @@ pub fn vector_ascent(size: f64) -> f64 {
 
 /// One letter with the distance from the start of its text to its left edge.
 pub struct Glyph {
-    /// The letter.
     pub letter: char,
     /// Where its outline begins, in the unit of `size`.
     pub left: f64,
@@ -116,7 +99,6 @@ pub fn layout(text: &str, weight: Weight, size: f64) -> (Vec<Glyph>, f64) {
 
 /// A stretch of text that is all on one level.
 pub struct Run {
-    /// The text.
     pub text: String,
     /// Relative to the size of the whole.
     pub scale: f64,
@@ -150,6 +132,7 @@ pub fn width(text: &str, weight: Weight, size: f64) -> f64 {
 }
 
 /// Whether the shipped font can draw `letter`.
+#[cfg(test)]
 pub fn has(letter: char) -> bool {
     Weight::Regular.font().glyph_id(letter).0 != 0
 }

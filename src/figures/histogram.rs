@@ -1,6 +1,6 @@
 //! Histograms with bins that are the same wherever the same quantity is shown.
 
-use super::axes::{self, Panel};
+use super::axes::{self, Axis, Panel};
 use super::drawing::{Color, Drawing, Frame, Stroke};
 use super::style;
 
@@ -9,9 +9,7 @@ use super::style;
 pub struct Bins {
     /// Where the first begins.
     pub low: f64,
-    /// How wide each is.
     pub width: f64,
-    /// How many there are.
     pub count: usize,
 }
 
@@ -47,8 +45,12 @@ impl Bins {
     }
 }
 
-/// How much higher a panel is than its highest bar: room for what is written above the bars.
-pub const HEADROOM: f64 = 1.5;
+/// An axis of counts for panels with these bars, with room above them for what is written there,
+/// and with at most about this many ticks.
+pub fn runs_axis(counts: &[Vec<usize>], ticks: usize) -> Axis {
+    let most = counts.iter().flatten().copied().max().unwrap_or(0).max(4);
+    Axis::number("runs", 0.0, most as f64 * 1.5).at_most(ticks)
+}
 
 /// A line through all bars at `value`, the median, with `text` beside it.
 pub fn mark(drawing: &mut Drawing, panel: &Panel, value: f64, text: &str) {

@@ -1,8 +1,8 @@
 //! The weight of the I-Norm loss (appendix).
 
 use super::axes::{self, Axis, Panel};
-use super::boxes::{self, draw_count, draw_sample};
-use super::drawing::{Dash, Drawing, Frame, Stroke};
+use super::boxes::{draw_count, draw_sample};
+use super::drawing::{Drawing, Frame};
 use super::legend::{Legend, Swatch};
 use super::sample::Sample;
 use super::{Figure, style};
@@ -32,13 +32,19 @@ pub fn lambdas(runs: &DataFrame, epsilon: f64) -> Result<Figure> {
     }
     let reference = Sample::of(&runs, REFERENCE, None);
     let mut drawing = Drawing::new(style::WIDTH, 380.0);
-    legend(&reference).draw(&mut drawing, Frame::new(0.0, 6.0, style::WIDTH, 30.0));
-    let panel = panel(&samples, &reference);
-    panel.draw(&mut drawing);
-    panel.heading(&mut drawing, 4.0, "", &style::epsilon_label(epsilon));
+    let median_of_reference = format!("median of {}", REFERENCE.label());
+    Legend::default()
+        .boxes(&[CONDITION])
+        .entry_if(!reference.values.is_empty(), Swatch::Dashes, median_of_reference)
+        .draw(&mut drawing, Frame::new(0.0, 6.0, style::WIDTH, 30.0));
+    let panel = panel(&samples, &reference).draw(&mut drawing).heading(
+        &mut drawing,
+        "",
+        &style::epsilon_label(epsilon),
+    );
     if let Some(median) = median(&reference.values) {
-        let ends = [panel.at(panel.x.low, median), panel.at(panel.x.high, median)];
-        drawing.line(ends, Stroke::new(style::INK, 1.4).dash(Dash::Dashed));
+        let ends = [panel.x.low, panel.x.high].map(|x| panel.at(x, median));
+        drawing.line(ends, style::DASHES);
     }
     let below = panel.frame.bottom + 60.0;
     drawing.text(axes::number("diverged", (panel.frame.left - 8.0, below)).end());
@@ -65,15 +71,6 @@ fn samples(runs: &[RunRow]) -> Vec<(f64, Sample)> {
         (lambda, Sample::of(&here, CONDITION, None))
     };
     distinct(of_condition.map(|run| run.lambda)).into_iter().map(of).collect()
-}
-
-fn legend(reference: &Sample) -> Legend {
-    let fill = boxes::box_fill(style::condition(CONDITION).color);
-    let legend = Legend::default().entry(Swatch::Patch(fill), CONDITION.label());
-    match reference.values.is_empty() {
-        true => legend,
-        false => legend.entry(Swatch::Dashes, format!("median of {}", REFERENCE.label())),
-    }
 }
 
 fn panel(samples: &[(f64, Sample)], reference: &Sample) -> Panel {
@@ -107,7 +104,5 @@ mod tests {
         let figure = lambdas(&runs, 0.75).unwrap();
         check("lambdas", &figure);
         assert!(figure.text().contains("λ = 1e-5: I-Norm: median"), "{}", figure.text());
-        let message = lambdas(&sweep(&[REFERENCE]), 0.75).unwrap_err().to_string();
-        assert!(message.contains("no run of inorm_none at ε = 0.75"), "{message}");
     }
 }

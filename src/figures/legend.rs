@@ -1,8 +1,9 @@
 //! A legend outside the data: a row of swatches and names that wraps.
 
-use super::drawing::{Color, Dash, Drawing, Frame, Marker, Point, Stroke};
+use super::drawing::{Color, Drawing, Frame, Marker, Point, Stroke};
 use super::style::{self, Look};
 use super::{axes, font};
+use crate::Condition;
 
 /// What stands before a name.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,8 +14,8 @@ pub enum Swatch {
     Point(Look),
     /// Data points of up to three kinds under one name.
     Points(Vec<Look>),
-    /// A filled box.
-    Patch(Color),
+    /// A box of a box plot.
+    Box(Color),
     /// A dashed line.
     Dashes,
     /// The median and quartiles that were published.
@@ -36,10 +37,30 @@ pub struct Legend {
 }
 
 impl Legend {
-    /// Adds an entry.
     pub fn entry(mut self, swatch: Swatch, name: impl Into<String>) -> Self {
         self.entries.push((swatch, name.into()));
         self
+    }
+
+    /// Adds an entry if `there` is what it stands for.
+    pub fn entry_if(self, there: bool, swatch: Swatch, name: impl Into<String>) -> Self {
+        if there { self.entry(swatch, name) } else { self }
+    }
+
+    /// Adds the boxes of `conditions`.
+    pub fn boxes(self, conditions: &[Condition]) -> Self {
+        conditions.iter().fold(self, |legend, &condition| {
+            legend.entry(Swatch::Box(style::condition(condition).color), condition.label())
+        })
+    }
+
+    /// Adds what lies on top of stored results, as far as there is any.
+    pub fn on_top(self, published: bool, live: bool) -> Self {
+        self.entry_if(published, Swatch::Published, "published median, quartiles").entry_if(
+            live,
+            Swatch::Live,
+            "trained live",
+        )
     }
 
     /// The height it needs at this width.
@@ -96,24 +117,21 @@ fn draw_swatch(drawing: &mut Drawing, swatch: &Swatch, (x, y): Point) {
                 drawing.marker(at, look.marker, 4.0, look.color, style::edge(look.color));
             }
         }
-        Swatch::Patch(color) => {
+        Swatch::Box(color) => {
             let frame = Frame::new(x + 3.0, y - 6.0, x + 19.0, y + 6.0);
-            drawing.rectangle(frame, Some(*color), Some(Stroke::new(style::INK, 1.0)));
+            let edge = Stroke::new(style::INK, 1.0);
+            drawing.rectangle(frame, Some(style::box_fill(*color)), Some(edge));
         }
-        Swatch::Dashes => {
-            let dashes = Stroke::new(style::INK, 1.4).dash(Dash::Dashed);
-            drawing.line([(x, y), (x + 22.0, y)], dashes);
-        }
-        Swatch::Published => published(drawing, middle, 8.0),
+        Swatch::Dashes => drawing.line([(x, y), (x + 22.0, y)], style::DASHES),
+        Swatch::Published => published(drawing, [(x + 3.0, y), middle, (x + 19.0, y)], 3.5),
         Swatch::Live => live(drawing, middle, Marker::Circle, style::WHITE),
     }
 }
 
-/// Median (diamond) and quartiles (bars of half-length `reach`) as published, in both directions.
-fn published(drawing: &mut Drawing, (x, y): Point, reach: f64) {
-    let bar = Stroke::new(style::PUBLISHED, 3.0);
-    drawing.line([(x - reach, y), (x + reach, y)], bar);
-    drawing.marker((x, y), Marker::Diamond, 3.5, style::WHITE, style::INK);
+/// A published distribution: a grey bar from quartile to quartile, with a diamond at the median.
+pub fn published(drawing: &mut Drawing, [q1, median, q3]: [Point; 3], radius: f64) {
+    drawing.line([q1, q3], Stroke::new(style::PUBLISHED, radius - 0.5));
+    drawing.marker(median, Marker::Diamond, radius, style::WHITE, style::INK);
 }
 
 /// A point that was trained just now: larger, with a thick dark ring.
@@ -124,19 +142,17 @@ pub fn live(drawing: &mut Drawing, at: Point, marker: Marker, fill: Color) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::checks::{collisions, texts};
     use super::*;
 
     #[test]
     fn it_wraps_where_the_width_ends_and_never_overlaps() {
-        let mut legend = Legend::default();
-        for condition in crate::Condition::ALL {
-            legend = legend.entry(Swatch::Line(style::condition(condition)), condition.label());
-        }
+        let legend = Legend::default().boxes(&Condition::ALL);
         let height = legend.height(500.0);
         assert!(height > 3.0 * HEIGHT, "{height}");
         let mut drawing = Drawing::new(500.0, height);
         legend.draw(&mut drawing, Frame::new(0.0, 0.0, 500.0, height));
-        assert_eq!(drawing.texts().count(), 16);
-        assert_eq!(drawing.collisions(), Vec::<String>::new());
+        assert_eq!(texts(&drawing).count(), 16);
+        assert_eq!(collisions(&drawing), Vec::<String>::new());
     }
 }

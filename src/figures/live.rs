@@ -10,9 +10,7 @@ use crate::Result;
 /// One network that is being trained.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trained {
-    /// How the legend calls it.
     pub name: String,
-    /// How it looks.
     pub look: Look,
     /// Epochs, with fractions, and the mean training loss of the steps before.
     pub losses: Vec<(f64, f64)>,
@@ -26,19 +24,14 @@ const BETWEEN: f64 = 20.0;
 
 /// The curves so far, as a PNG file: training loss on the left, test accuracy on the right, both
 /// over all `epochs`, so that the curves grow into the panels.
-///
-/// # Errors
-/// If the picture cannot be rendered.
 pub fn picture(trained: &[Trained], epochs: u32) -> Result<Vec<u8>> {
-    let mut legend = Legend::default();
-    for one in trained {
-        legend = legend.entry(Swatch::Line(one.look), one.name.trim());
-    }
+    let legend = trained.iter().fold(Legend::default(), |legend, one| {
+        legend.entry(Swatch::Line(one.look), one.name.trim())
+    });
     let top = legend.height(style::WIDTH) + 8.0;
     let height = top + HEIGHT;
     let mut drawing = Drawing::new(style::WIDTH, height);
     legend.draw(&mut drawing, Frame::new(0.0, 6.0, style::WIDTH, height));
-    let middle = style::WIDTH / 2.0;
     let losses = trained.iter().flat_map(|one| &one.losses).map(|point| point.1);
     let (low, high) = axes::range(losses, 0.2);
     let loss = Axis::number("Training loss", low, high);
@@ -46,11 +39,11 @@ pub fn picture(trained: &[Trained], epochs: u32) -> Result<Vec<u8>> {
     let (low, high) = axes::range(accuracies, 0.1);
     let accuracy = Axis::percent("Test accuracy (%)", low, high);
     let x = Axis::counting("Epoch", 0, i64::from(epochs.max(1)));
-    let left = Panel::fit(Frame::new(4.0, top, middle, height - 4.0), x.clone(), loss);
+    let middle = style::WIDTH / 2.0;
+    let outer = Frame::new(4.0, top, middle, height - 4.0);
+    let left = Panel::fit(outer, x.clone(), loss).draw(&mut drawing);
     let outer = Frame::new(middle + BETWEEN, top, style::WIDTH - 2.0, height - 4.0);
-    let right = Panel::fit(outer, x, accuracy);
-    left.draw(&mut drawing);
-    right.draw(&mut drawing);
+    let right = Panel::fit(outer, x, accuracy).draw(&mut drawing);
     for one in trained {
         let stroke = Stroke::new(one.look.color, 2.0).dash(one.look.dash);
         let line: Vec<_> = one.losses.iter().map(|(x, y)| left.at(*x, *y)).collect();

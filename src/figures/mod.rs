@@ -11,20 +11,20 @@
 //! | [`catalogue`] | all of them by number |
 //!
 //! A [`Figure`] is a picture, the same in words, and its key numbers. Its picture is a chart or a
-//! circuit. A chart is built as a [`drawing::Drawing`], a list of marks in units of the size shown,
-//! and becomes PNG or SVG in `render`, the only place that knows plotters. A circuit is an SVG file
-//! in `src/figures/circuits`, to be edited by hand, with the PNG rendered from it.
+//! circuit. A chart is built as a `Drawing`, a list of marks in units of the size shown, and becomes
+//! PNG or SVG in `render`, the only place that knows plotters' backends. A circuit is an SVG file in
+//! `src/figures/circuits`, to be edited by hand, with the PNG rendered from it.
 
 mod against_layer_norm;
 mod alignment;
-pub mod axes;
-pub mod boxes;
+mod axes;
+mod boxes;
 pub mod catalogue;
 #[cfg(test)]
 mod checks;
 mod circuits;
 mod curves;
-pub mod drawing;
+mod drawing;
 pub mod fig1;
 pub mod fig2;
 pub mod fig3;
@@ -33,20 +33,19 @@ pub mod fig5;
 pub mod fig6;
 pub mod fig7;
 mod figure;
-pub mod font;
+mod font;
 mod groups;
-pub mod histogram;
+mod histogram;
 mod lambdas;
 mod last_step;
-pub mod legend;
-pub mod live;
-mod paint;
+mod legend;
+pub(crate) mod live;
 mod palette;
 mod points;
-pub mod render;
+mod render;
 mod sample;
 mod scatter;
-pub mod style;
+pub(crate) mod style;
 mod theory;
 
 pub use curves::{alignment_curves, learning_curves};

@@ -9,9 +9,6 @@ type Rgb = [u8; 3];
 ///
 /// The colours used most stay exactly as they are; the others (edges, smoothed) become the
 /// nearest of these.
-///
-/// # Errors
-/// If the encoder refuses.
 pub fn encode(pixels: &[u8], width: usize) -> Result<Vec<u8>> {
     let (colors, indices) = index(pixels);
     let mut bytes = Vec::new();
@@ -28,9 +25,6 @@ pub fn encode(pixels: &[u8], width: usize) -> Result<Vec<u8>> {
 }
 
 /// The RGB pixels of a PNG that [`encode`] wrote, and their width.
-///
-/// # Errors
-/// If it is no PNG.
 pub fn decode(png: &[u8]) -> Result<(Vec<u8>, usize)> {
     let refused = |e| Error::Drawing(format!("the PNG could not be decoded ({e})"));
     let mut decoder = png::Decoder::new(png);
@@ -42,9 +36,6 @@ pub fn decode(png: &[u8]) -> Result<(Vec<u8>, usize)> {
 }
 
 /// One PNG above another, left-aligned, with `gap` white rows between them.
-///
-/// # Errors
-/// If one is no PNG that [`encode`] wrote.
 pub fn stack(upper: &[u8], lower: &[u8], gap: usize) -> Result<Vec<u8>> {
     let ((upper, first), (lower, second)) = (decode(upper)?, decode(lower)?);
     let width = first.max(second);

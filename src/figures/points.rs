@@ -2,12 +2,12 @@
 
 use super::Figure;
 use super::axes::{self, Axis, Panel};
-use super::drawing::{Drawing, Frame, Marker, Stroke};
-use super::legend::{Legend, Swatch};
-use super::sample::Sample;
-use super::style::{self, Look};
+use super::drawing::{Drawing, Frame, Stroke};
+use super::legend::{self, Legend, Swatch};
+use super::sample::{self, Sample};
+use super::style::{self, Look, percent};
 use crate::results::{Published, RunRow, published_for};
-use crate::statistics::{BoxStatistics, distinct};
+use crate::statistics::{distinct, median};
 use crate::{Condition, Error, Result};
 use polars::prelude::DataFrame;
 
@@ -18,13 +18,6 @@ struct Row {
     values: Vec<f64>,
     diverged: usize,
     published: Option<&'static Published>,
-}
-
-impl Row {
-    /// The published distribution, unless it is that of guessing.
-    fn drawn(&self) -> Option<&'static Published> {
-        self.published.filter(|p| !p.is_at_chance())
-    }
 }
 
 const HEIGHT: f64 = 48.0;
@@ -67,43 +60,40 @@ pub fn accuracy_points_with(runs: &DataFrame, own: &[(&str, Option<f64>)]) -> Re
     let height = 84.0 + HEIGHT * rows.len() as f64;
     let mut drawing = Drawing::new(style::WIDTH, height);
     let epochs = runs.iter().map(|r| r.epochs).max().unwrap_or(0);
-    legend(&rows, epochs).draw(&mut drawing, Frame::new(0.0, 6.0, style::WIDTH, height));
-    let names: Vec<_> = rows.iter().rev().map(|r| r.name.clone()).collect();
-    let x = Axis::percent("Test accuracy (%)", low, high);
+    legend_of(&rows, epochs).draw(&mut drawing, Frame::new(0.0, 6.0, style::WIDTH, height));
+    let names: Vec<_> = rows.iter().rev().map(|row| &row.name).collect();
     let wordy = |r: &Row| r.diverged > 0 || r.published.is_some() != r.drawn().is_some();
     let numbers = if rows.iter().any(wordy) { 150.0 } else { 76.0 };
     let outer = Frame::new(6.0, 4.0, style::WIDTH - numbers, height - 4.0);
-    let panel = Panel::fit(outer, x, Axis::names("", &names));
-    panel.draw(&mut drawing);
+    let x = Axis::percent("Test accuracy (%)", low, high);
+    let panel = Panel::fit(outer, x, Axis::names("", &names)).draw(&mut drawing);
     for (k, row) in rows.iter().rev().enumerate() {
-        draw(&mut drawing, &panel, k as f64, row);
+        row.draw(&mut drawing, &panel, k as f64);
     }
     let count: usize = rows.iter().map(|row| row.values.len() + row.diverged).sum();
     let alt = format!("Test accuracy after {epochs} epochs, one point a run, {count} runs.");
-    Figure::new(drawing, alt, rows.iter().map(fact).collect())
+    Figure::new(drawing, alt, rows.iter().map(Row::fact).collect())
 }
 
 fn rows(runs: &[RunRow]) -> Vec<Row> {
-    let mut rows = Vec::new();
     let epsilons = distinct(runs.iter().map(|r| r.epsilon));
     let several = epsilons.len() > 1;
-    for epsilon in epsilons {
-        for condition in Condition::ALL {
-            let sample = Sample::of(runs, condition, Some(epsilon));
-            if sample.count() == 0 {
-                continue;
-            }
-            let published = published_for(condition, epsilon);
-            let (name, look) = (condition.label().to_owned(), style::condition(condition));
-            let name = if several { format!("{name}, ε = {epsilon}") } else { name };
-            let Sample { values, diverged, .. } = sample;
-            rows.push(Row { name, look, values, diverged, published });
-        }
-    }
-    rows
+    let row = |(epsilon, condition): (f64, Condition)| {
+        let label = condition.label();
+        let sample = Sample::of(runs, condition, Some(epsilon));
+        (sample.count() > 0).then(|| Row {
+            name: if several { format!("{label}, ε = {epsilon}") } else { label.to_owned() },
+            look: style::condition(condition),
+            values: sample.values,
+            diverged: sample.diverged,
+            published: published_for(condition, epsilon),
+        })
+    };
+    let each = epsilons.iter().flat_map(|&epsilon| Condition::ALL.map(|c| (epsilon, c)));
+    each.filter_map(row).collect()
 }
 
-fn legend(rows: &[Row], epochs: i32) -> Legend {
+fn legend_of(rows: &[Row], epochs: i32) -> Legend {
     let mut looks = Vec::new();
     for look in rows.iter().map(|row| row.look) {
         if !looks.contains(&look) {
@@ -111,76 +101,80 @@ fn legend(rows: &[Row], epochs: i32) -> Legend {
         }
     }
     let ours = format!("ours, {epochs} epoch{}", if epochs == 1 { "" } else { "s" });
-    let mut legend = Legend::default().entry(Swatch::Points(looks), ours);
-    if rows.iter().any(|r| r.drawn().is_some()) {
-        legend = legend.entry(Swatch::Published, "published median and quartiles, 50 epochs");
-    }
-    legend
+    let (published, theirs) =
+        (rows.iter().any(|r| r.drawn().is_some()), "published median and quartiles, 50 epochs");
+    Legend::default().entry(Swatch::Points(looks), ours).entry_if(
+        published,
+        Swatch::Published,
+        theirs,
+    )
 }
 
-fn draw(drawing: &mut Drawing, panel: &Panel, place: f64, row: &Row) {
-    let (above, below) = if row.published.is_some() { (0.14, -0.22) } else { (0.0, 0.0) };
-    if let Some(p) = row.drawn() {
-        let at = |value| panel.at(value, place + below);
-        drawing.line([at(p.q1), at(p.q3)], Stroke::new(style::PUBLISHED, 3.5));
-        drawing.marker(at(p.median), Marker::Diamond, 4.0, style::WHITE, style::INK);
+impl Row {
+    /// The published distribution, unless it is that of guessing.
+    fn drawn(&self) -> Option<&'static Published> {
+        self.published.filter(|p| !p.is_at_chance())
     }
-    draw_values(drawing, panel, place + above, row);
-    let right = panel.frame.right + 14.0;
-    if let Some(b) = BoxStatistics::of(&row.values) {
-        let at = (right, panel.at(0.0, place + above).1);
-        let text = format!("{:.1} %", b.median * 100.0);
-        drawing.text(axes::number(&text, at).bold());
-    }
-    if row.diverged > 0 {
-        let shift = if row.values.is_empty() { 0.0 } else { 52.0 };
-        let at = (right + shift, panel.at(0.0, place + above).1);
-        let text = format!("{} diverged", row.diverged);
-        drawing.text(axes::number(&text, at));
-    }
-    if let Some(p) = row.published {
-        let at = (right, panel.at(0.0, place + below).1);
-        let chance = if p.is_at_chance() { " (diverged)" } else { "" };
-        let text = format!("{:.1} %{chance}", p.median * 100.0);
-        drawing.text(axes::number(&text, at).color(style::QUIET));
-    }
-}
 
-fn draw_values(drawing: &mut Drawing, panel: &Panel, place: f64, row: &Row) {
-    let look = row.look;
-    let many = row.values.len() > DRAWN_LARGE;
-    for (k, &value) in row.values.iter().enumerate() {
-        let (x, y) = panel.at(value, place);
-        if many {
-            // Up and down by turns, so that near values do not hide each other.
-            let y = y + [0.0, 4.0, -4.0, 8.0, -8.0][k % 5];
-            drawing.marker((x, y), look.marker, 3.0, look.color, style::WHITE);
-        } else {
-            drawing.marker((x, y), look.marker, 5.0, look.color, style::edge(look.color));
+    fn draw(&self, drawing: &mut Drawing, panel: &Panel, place: f64) {
+        let (above, below) = if self.published.is_some() { (0.14, -0.22) } else { (0.0, 0.0) };
+        if let Some(p) = self.drawn() {
+            let at = |value| panel.at(value, place + below);
+            legend::published(drawing, [p.q1, p.median, p.q3].map(at), 4.0);
+        }
+        self.draw_values(drawing, panel, place + above);
+        let right = panel.frame.right + 14.0;
+        let (_, y) = panel.at(0.0, place + above);
+        if let Some(median) = median(&self.values) {
+            drawing.text(axes::number(&percent(median), (right, y)).bold());
+        }
+        if self.diverged > 0 {
+            let shift = if self.values.is_empty() { 0.0 } else { 52.0 };
+            let text = format!("{} diverged", self.diverged);
+            drawing.text(axes::number(&text, (right + shift, y)));
+        }
+        if let Some(p) = self.published {
+            let chance = if p.is_at_chance() { " (diverged)" } else { "" };
+            let text = format!("{}{chance}", percent(p.median));
+            let at = (right, panel.at(0.0, place + below).1);
+            drawing.text(axes::number(&text, at).color(style::QUIET));
         }
     }
-    if let (true, Some(b)) = (many, BoxStatistics::of(&row.values)) {
-        let (x, y) = panel.at(b.median, place);
-        let ends = [(x, y - 13.0), (x, y + 13.0)];
-        drawing.line(ends, Stroke::new(style::WHITE, 5.0));
-        drawing.line(ends, Stroke::new(style::INK, 2.4));
-    }
-}
 
-fn fact(row: &Row) -> String {
-    let n = row.values.len();
-    let median = BoxStatistics::of(&row.values).map(|b| format!("{:.1} %", b.median * 100.0));
-    let ours = match (median, n) {
-        (None, _) => "no finished run".to_owned(),
-        (Some(value), 1) => value,
-        (Some(value), _) => format!("median {value} of {n} runs"),
-    };
-    let diverged =
-        if row.diverged == 0 { String::new() } else { format!(", {} diverged", row.diverged) };
-    let published = row.published.map_or(String::new(), |p| {
-        format!(" (published median of {} after 50 epochs: {:.1} %)", p.runs, p.median * 100.0)
-    });
-    format!("{}: {ours}{diverged}{published}", row.name)
+    fn draw_values(&self, drawing: &mut Drawing, panel: &Panel, place: f64) {
+        let Look { marker, color, .. } = self.look;
+        if self.values.len() <= DRAWN_LARGE {
+            for &value in &self.values {
+                let edge = style::edge(color);
+                drawing.marker(panel.at(value, place), marker, 5.0, color, edge);
+            }
+            return;
+        }
+        for (k, &value) in self.values.iter().enumerate() {
+            let (x, y) = panel.at(value, place);
+            // Up and down by turns, so that near values do not hide each other.
+            let y = y + [0.0, 4.0, -4.0, 8.0, -8.0][k % 5];
+            drawing.marker((x, y), marker, 3.0, color, style::WHITE);
+        }
+        if let Some(median) = median(&self.values) {
+            let (x, y) = panel.at(median, place);
+            let ends = [(x, y - 13.0), (x, y + 13.0)];
+            drawing.line(ends, Stroke::new(style::WHITE, 5.0));
+            drawing.line(ends, Stroke::new(style::INK, 2.4));
+        }
+    }
+
+    fn fact(&self) -> String {
+        let ours = match (median(&self.values), self.values.len()) {
+            (None, _) => "no finished run".to_owned(),
+            (Some(value), 1) => percent(value),
+            (Some(value), n) => format!("median {} of {n} runs", percent(value)),
+        };
+        let published = self.published.map_or(String::new(), |p| {
+            format!(" (published median of {} after 50 epochs: {})", p.runs, percent(p.median))
+        });
+        format!("{}: {ours}{}{published}", self.name, sample::diverged(self.diverged))
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! From marks to a PNG or an SVG file, both through plotters.
 
-use super::drawing::{Anchor, Color, Drawing, Frame, Mark, Picture, Point, Stroke, Text};
+use super::drawing::{Color, Drawing, Frame, Mark, Picture, Point, Stroke, Text};
 use super::{font, palette};
 use crate::{Error, Result, show};
 use plotters::backend::{BitMapBackend, DrawingBackend, SVGBackend};
@@ -15,9 +15,6 @@ pub const SHARPNESS: usize = 2;
 const FINE: usize = 4;
 
 /// Draws at `SHARPNESS` times the size shown.
-///
-/// # Errors
-/// If plotters or the PNG encoder refuses.
 pub fn png(drawing: &Drawing) -> Result<Vec<u8>> {
     let (width, height) = fine_size(drawing);
     let mut pixels = vec![255; width as usize * height as usize * 3];
@@ -31,9 +28,6 @@ pub fn png(drawing: &Drawing) -> Result<Vec<u8>> {
 }
 
 /// Draws as vectors: SVG elements, in pixels at the size shown. Text stays text.
-///
-/// # Errors
-/// If plotters refuses.
 pub fn svg(drawing: &Drawing) -> Result<String> {
     let mut marks = String::new();
     {
@@ -137,13 +131,8 @@ fn strokes(points: &[Point], pattern: &[f64]) -> Vec<Vec<Point>> {
 }
 
 fn text<B: DrawingBackend>(label: &Text, backend: &mut B, target: Target) -> Result<()> {
-    let share = match label.anchor {
-        Anchor::Start => 0.0,
-        Anchor::Middle => 0.5,
-        Anchor::End => 1.0,
-    };
-    let mut start = -share * label.width();
-    let baseline = label.size * font::CAPITAL / 2.0;
+    let mut start = -label.anchor * label.width();
+    let (baseline, color) = (label.size * font::CAPITAL / 2.0, paint(label.color));
     for run in font::runs(&label.text) {
         let size = label.size * run.scale * FINE as f64;
         let level = baseline + run.drop * label.size;
@@ -159,16 +148,16 @@ fn text<B: DrawingBackend>(label: &Text, backend: &mut B, target: Target) -> Res
         };
         if target == Target::Bitmap {
             for glyph in glyphs.iter().filter(|glyph| glyph.letter != ' ') {
-                let style = font::bitmap_style(label.weight, size, label.color);
+                let style = font::bitmap(label.weight, size).color(&color);
                 let left = start + glyph.left / FINE as f64;
                 let letter = &mut [0; 4];
                 put(glyph.letter.encode_utf8(letter), style, left, font::bitmap_ascent(size))?;
             }
         } else {
-            let anchor = [HPos::Left, HPos::Center, HPos::Right][(2.0 * share) as usize];
-            let style = font::vector_style(label.weight, size, label.color);
+            let anchor = [HPos::Left, HPos::Center, HPos::Right][(2.0 * label.anchor) as usize];
+            let style = font::vector(label.weight, size).color(&color);
             let style = style.pos(Pos::new(anchor, VPos::Top));
-            let middle = start + share * width / FINE as f64;
+            let middle = start + label.anchor * width / FINE as f64;
             put(&run.text, style, middle, font::vector_ascent(size))?;
         }
         start += width / FINE as f64;
@@ -210,22 +199,16 @@ fn pictures(drawing: &Drawing) -> Result<String> {
 
 /// Averages squares of `side` × `side` RGB pixels; returns the pixels and their width.
 fn average(pixels: &[u8], width: usize, side: usize) -> (Vec<u8>, usize) {
-    let height = pixels.len() / 3 / width;
-    let (small, rows) = (width / side, height / side);
+    let (columns, rows) = (width / side, pixels.len() / 3 / width / side);
     let area = (side * side) as u32;
-    let mut averaged = Vec::with_capacity(small * rows * 3);
-    for y in 0..rows {
-        for x in 0..small {
-            for channel in 0..3 {
-                let sum: u32 = (0..side * side)
-                    .map(|k| (y * side + k / side) * width + x * side + k % side)
-                    .map(|at| u32::from(pixels[at * 3 + channel]))
-                    .sum();
-                averaged.push(((sum + area / 2) / area) as u8);
-            }
-        }
-    }
-    (averaged, small)
+    let mean = |x: usize, y: usize, channel: usize| {
+        let square = (0..side * side).map(|k| (y * side + k / side) * width + x * side + k % side);
+        let sum: u32 = square.map(|at| u32::from(pixels[at * 3 + channel])).sum();
+        ((sum + area / 2) / area) as u8
+    };
+    let places = (0..rows).flat_map(|y| (0..columns).map(move |x| (x, y)));
+    let averaged = places.flat_map(|(x, y)| [0, 1, 2].map(|channel| mean(x, y, channel)));
+    (averaged.collect(), columns)
 }
 
 #[cfg(test)]

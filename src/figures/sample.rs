@@ -1,14 +1,14 @@
 //! The test accuracies of one condition.
 
+use super::style::percent;
 use crate::Condition;
 use crate::dataset::CHANCE;
-use crate::results::RunRow;
+use crate::results::{Published, RunRow, published_for};
 use crate::statistics::{BoxStatistics, mann_whitney};
 
 /// The runs of one condition at one ε.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample {
-    /// Which network.
     pub condition: Condition,
     /// Luminosity range; `None` for all of them together.
     pub epsilon: Option<f64>,
@@ -23,16 +23,28 @@ impl Sample {
     pub fn of(runs: &[RunRow], condition: Condition, epsilon: Option<f64>) -> Self {
         let here =
             |run: &&RunRow| run.condition == condition && epsilon.is_none_or(|e| run.epsilon == e);
-        let all: Vec<_> = runs.iter().filter(here).collect();
-        let finished = all.iter().filter(|run| !run.diverged());
-        let values: Vec<_> = finished.map(|run| run.test_accuracy).collect();
-        let diverged = all.len() - values.len();
-        Self { condition, epsilon, values, diverged }
+        let (gone, finished): (Vec<_>, Vec<_>) =
+            runs.iter().filter(here).partition(|run| run.diverged());
+        let values = finished.iter().map(|run| run.test_accuracy).collect();
+        Self { condition, epsilon, values, diverged: gone.len() }
     }
 
     /// Runs, finished or not.
     pub fn count(&self) -> usize {
         self.values.len() + self.diverged
+    }
+
+    /// The best `count` of its runs; those that diverged are the worst.
+    pub fn best(mut self, count: usize) -> Self {
+        self.values.sort_by(|a, b| b.total_cmp(a));
+        self.values.truncate(count);
+        self.diverged = self.diverged.min(count - self.values.len());
+        self
+    }
+
+    /// The published distribution, unless it is that of guessing.
+    pub fn published(&self) -> Option<&'static Published> {
+        published_for(self.condition, self.epsilon?).filter(|p| !p.is_at_chance())
     }
 
     /// The p of a Mann–Whitney test against `other`, diverged runs at chance in both; `None` if
@@ -55,21 +67,38 @@ impl Sample {
     /// What the box says, in numbers.
     pub fn fact(&self) -> String {
         let place = self.epsilon.map_or(String::new(), |e| format!("ε = {e}, "));
-        let label = self.condition.label();
-        let gone = match self.diverged {
-            0 => String::new(),
-            gone => format!(", {gone} diverged"),
-        };
-        match BoxStatistics::of(&self.values) {
-            None => format!("{place}{label}: no finished run{gone}"),
-            Some(b) if b.count == 1 => format!("{place}{label}: {:.1} %{gone}", b.median * 100.0),
+        let numbers = match BoxStatistics::of(&self.values) {
+            None => "no finished run".to_owned(),
+            Some(b) if b.count == 1 => percent(b.median),
             Some(b) => format!(
-                "{place}{label}: median {:.1} %, quartiles {:.1} and {:.1} %, n = {}{gone}",
-                b.median * 100.0,
+                "median {}, quartiles {:.1} and {}, n = {}",
+                percent(b.median),
                 b.q1 * 100.0,
-                b.q3 * 100.0,
+                percent(b.q3),
                 self.values.len()
             ),
-        }
+        };
+        format!("{place}{}: {numbers}{}", self.condition.label(), diverged(self.diverged))
+    }
+}
+
+/// How many runs diverged, as the end of a sentence; nothing if none did.
+pub fn diverged(count: usize) -> String {
+    if count == 0 { String::new() } else { format!(", {count} diverged") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_diverged_is_none_of_the_best_while_others_finished() {
+        let values = vec![0.6, 0.8, 0.7];
+        let all = Sample { condition: Condition::ELn, epsilon: None, values, diverged: 3 };
+        assert_eq!(
+            all.clone().best(2).fact(),
+            "E-only + LN: median 75.0 %, quartiles 72.5 and 77.5 %, n = 2"
+        );
+        assert_eq!(all.best(4).diverged, 1);
     }
 }

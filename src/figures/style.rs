@@ -23,17 +23,17 @@ pub const GRID: Color = Color::new(228, 228, 228);
 pub const WHITE: Color = Color::new(255, 255, 255);
 /// Published values; no condition has this colour.
 pub const PUBLISHED: Color = Color::new(120, 120, 120);
-/// The axis and the data lines.
+/// The lines of an axis.
 pub const AXIS: Stroke = Stroke::new(INK, 1.0);
+/// A value to compare with: a median, a target.
+pub const DASHES: Stroke = Stroke::new(INK, 1.4).dash(Dash::Dashed);
 
-/// How everything that belongs to one condition, or to one ε, is drawn.
+/// How everything that belongs to one condition, or to one ε, is drawn: points and lines have a
+/// second channel beside their colour.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Look {
-    /// First channel.
     pub color: Color,
-    /// Second channel for points.
     pub marker: Marker,
-    /// Second channel for lines.
     pub dash: Dash,
 }
 
@@ -93,6 +93,16 @@ pub fn epsilon(epsilon: f64) -> Look {
 /// How a luminosity range is written.
 pub fn epsilon_label(epsilon: f64) -> String {
     format!("ε = {epsilon}")
+}
+
+/// How an accuracy is written, which is a fraction.
+pub fn percent(accuracy: f64) -> String {
+    format!("{:.1} %", accuracy * 100.0)
+}
+
+/// The inside of a box: light enough for its median line, also when the colour is black.
+pub fn box_fill(color: Color) -> Color {
+    color.tint(0.55)
 }
 
 /// A thin edge in a darker shade, which keeps light fills visible on white.

@@ -17,38 +17,30 @@ use crate::{Condition, Error, Result};
 pub fn lateral_mistake(units: &[usize], variances: &[f64], bounds: &[f64]) -> Result<Figure> {
     let values = [variances, bounds].concat();
     let positive = values.iter().all(|v| v.is_finite() && *v > 0.0) && !units.contains(&0);
-    if units.is_empty() || values.len() != 2 * units.len() || variances.len() != units.len() {
-        let found = format!("{} sizes and {} values", units.len(), values.len());
-        return Err(Error::invalid("simulation", found, "a variance and a bound for each size"));
+    let complete = variances.len() == units.len() && bounds.len() == units.len();
+    if units.is_empty() || !complete || !positive {
+        let found = format!("sizes {units:?} with variances {variances:?} and bounds {bounds:?}");
+        let expected = "positive sizes, and a positive variance and bound for each";
+        return Err(Error::invalid("simulation", found, expected));
     }
-    if !positive {
-        return Err(Error::invalid("simulation", "a value that is not positive", "positive ones"));
-    }
-    let (look, dashes) =
-        (style::condition(Condition::INormLateral), style::condition(Condition::INormDecorrelate));
-    let legend = Legend::default()
-        .entry(Swatch::Line(look), "lateral inhibition, simulated")
-        .entry(Swatch::Dashes, "bound");
+    let look = style::condition(Condition::INormLateral);
     let mut drawing = Drawing::new(style::WIDTH, 320.0);
-    legend.draw(&mut drawing, Frame::new(0.0, 6.0, style::WIDTH, 320.0));
+    Legend::default()
+        .entry(Swatch::Line(look), "lateral inhibition, simulated")
+        .entry(Swatch::Dashes, "bound")
+        .draw(&mut drawing, Frame::new(0.0, 6.0, style::WIDTH, 320.0));
     let logarithms: Vec<f64> = units.iter().map(|n| (*n as f64).log10()).collect();
-    let (left, right) = axes::range(logarithms.iter().copied(), 0.5);
-    let x = Axis {
-        title: "units in the layer".into(),
-        low: left,
-        high: right,
-        ticks: logarithms.iter().copied().zip(units.iter().map(usize::to_string)).collect(),
-        grid: false,
-    };
+    let ends = axes::range(logarithms.iter().copied(), 0.5);
+    let ticks = logarithms.iter().copied().zip(units.iter().map(usize::to_string));
+    let x = Axis::new("units in the layer", ends, ticks);
     let (low, high) = axes::range(values.iter().map(|v| v.log10()), 1.0);
     let y = Axis::logarithmic("variance of the mistake", low, high);
-    let panel = Panel::fit(Frame::new(100.0, 12.0, style::WIDTH - 100.0, 316.0), x, y);
-    panel.draw(&mut drawing);
+    let outer = Frame::new(100.0, 12.0, style::WIDTH - 100.0, 316.0);
+    let panel = Panel::fit(outer, x, y).draw(&mut drawing);
     let line = |values: &[f64]| -> Vec<_> {
         logarithms.iter().zip(values).map(|(n, v)| panel.at(*n, v.log10())).collect()
     };
-    let bound = Stroke::new(style::INK, 1.2).dash(dashes.dash);
-    drawing.line(line(bounds), bound);
+    drawing.line(line(bounds), Stroke { width: 1.2, ..style::DASHES });
     drawing.line(line(variances), Stroke::new(look.color, 2.0));
     for at in line(variances) {
         drawing.marker(at, look.marker, 5.0, look.color, style::edge(look.color));
@@ -77,9 +69,13 @@ mod tests {
 
     #[test]
     fn what_cannot_be_drawn_is_said() {
-        let message = |result: Result<Figure>| result.unwrap_err().to_string();
-        assert!(message(lateral_mistake(&[10, 30], &[0.1], &[0.2, 0.3])).contains("each size"));
-        assert!(message(lateral_mistake(&[10], &[0.0], &[0.2])).contains("not positive"));
-        assert!(message(lateral_mistake(&[], &[], &[])).contains("0 sizes"));
+        let message = lateral_mistake(&[10, 30], &[0.1], &[0.2, 0.3]).unwrap_err().to_string();
+        assert_eq!(
+            message,
+            "simulation: sizes [10, 30] with variances [0.1] and bounds [0.2, 0.3] is not valid; \
+             expected positive sizes, and a positive variance and bound for each"
+        );
+        assert!(lateral_mistake(&[10], &[0.0], &[0.2]).is_err());
+        assert!(lateral_mistake(&[], &[], &[]).is_err());
     }
 }

@@ -37,7 +37,7 @@ impl Digits {
     pub fn write(self, number: f64) -> String {
         let text = match self {
             _ if number.is_nan() => return "not a number".into(),
-            _ if number.is_infinite() => "∞".replacen("", if number < 0.0 { "−" } else { "" }, 1),
+            _ if number.is_infinite() => if number < 0.0 { "−∞" } else { "∞" }.into(),
             Self::Decimals(decimals) => format!("{number:.decimals$}"),
             Self::Significant if number == 0.0 => "0".into(),
             Self::Significant => {

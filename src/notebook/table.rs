@@ -12,12 +12,19 @@ use std::collections::BTreeMap;
 pub struct Table {
     frame: DataFrame,
     caption: String,
-    headings: BTreeMap<String, String>,
-    percent: Vec<String>,
-    from_one: Vec<String>,
+    /// By name; columns without an entry are shown as they are.
+    formats: BTreeMap<String, ColumnFormat>,
     only: Option<Vec<String>>,
     decimals: Option<usize>,
     rows: usize,
+}
+
+/// How a column is shown.
+#[derive(Debug, Clone, Default)]
+struct ColumnFormat {
+    heading: Option<String>,
+    percent: bool,
+    from_one: bool,
 }
 
 /// More rows than this are shortened, unless a table asks for more.
@@ -26,17 +33,8 @@ const ROWS: usize = 40;
 impl Table {
     /// Shows `frame` under a `caption`, which should say what one row is.
     pub fn new(frame: DataFrame, caption: impl Into<String>) -> Self {
-        let (headings, percent, from_one) = (BTreeMap::new(), Vec::new(), Vec::new());
-        Self {
-            frame,
-            caption: caption.into(),
-            headings,
-            percent,
-            from_one,
-            only: None,
-            decimals: None,
-            rows: ROWS,
-        }
+        let (caption, formats) = (caption.into(), BTreeMap::new());
+        Self { frame, caption, formats, only: None, decimals: None, rows: ROWS }
     }
 
     /// A table without columns, to be filled by [`texts`](Self::texts) and
@@ -66,7 +64,7 @@ impl Table {
         if self.frame.width() > 0 && self.frame.height() != column.len() {
             let what = format!("table column {}", column.name());
             let found = format!("{} values", column.len());
-            return Err(Error::invalid(what, found, format!("{}", self.frame.height())));
+            return Err(Error::invalid(what, found, self.frame.height().to_string()));
         }
         self.frame.with_column(column)?;
         Ok(self)
@@ -79,20 +77,22 @@ impl Table {
     }
 
     /// Gives a column a heading, with its unit; otherwise its name is the heading.
-    pub fn heading(mut self, column: &str, heading: &str) -> Self {
-        self.headings.insert(column.into(), heading.into());
-        self
+    pub fn heading(self, column: &str, heading: &str) -> Self {
+        self.format(column, |format| format.heading = Some(heading.to_owned()))
     }
 
     /// Shows a column of fractions in percent, with one decimal.
-    pub fn percent(mut self, column: &str) -> Self {
-        self.percent.push(column.into());
-        self
+    pub fn percent(self, column: &str) -> Self {
+        self.format(column, |format| format.percent = true)
     }
 
     /// Shows a column that counts from 0 as one that counts from 1.
-    pub fn counted_from_one(mut self, column: &str) -> Self {
-        self.from_one.push(column.into());
+    pub fn counted_from_one(self, column: &str) -> Self {
+        self.format(column, |format| format.from_one = true)
+    }
+
+    fn format(mut self, column: &str, change: impl FnOnce(&mut ColumnFormat)) -> Self {
+        change(self.formats.entry(column.to_owned()).or_default());
         self
     }
 
@@ -115,8 +115,8 @@ impl Table {
     /// As HTML without scripts or external styles, so that it is shown in an untrusted notebook too.
     pub fn html(&self) -> String {
         let columns = self.prepared();
-        let mut html =
-            format!("<table>\n<caption>{}</caption>\n<thead><tr>", escape(&self.caption()));
+        let caption = escape(&self.caption());
+        let mut html = format!("<table>\n<caption>{caption}</caption>\n<thead><tr>");
         for column in &columns {
             let (align, heading) = (column.align(), escape(&column.heading));
             html += &format!("<th scope=\"col\"{align}>{heading}</th>");
@@ -125,8 +125,7 @@ impl Table {
         for row in self.shown() {
             html += "<tr>";
             for (place, column) in columns.iter().enumerate() {
-                let (align, cell) = (column.align(), row.map_or("…", |row| &column.cells[row]));
-                let cell = escape(cell);
+                let (align, cell) = (column.align(), escape(column.cell(row)));
                 html += &match (place, column.numeric) {
                     (0, false) => format!("<th scope=\"row\"{align}>{cell}</th>"),
                     _ => format!("<td{align}>{cell}</td>"),
@@ -141,24 +140,12 @@ impl Table {
     pub fn text(&self) -> String {
         let columns = self.prepared();
         let line = |cell: &dyn Fn(&Prepared) -> String| {
-            let cells: Vec<_> = columns
-                .iter()
-                .map(|column| {
-                    let (cell, width) = (cell(column), column.width());
-                    if column.numeric {
-                        format!("{cell:>width$}")
-                    } else {
-                        format!("{cell:<width$}")
-                    }
-                })
-                .collect();
-            cells.join("  ").trim_end().to_owned()
+            let cells = columns.iter().map(|column| column.pad(&cell(column)));
+            cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
         };
         let mut lines = vec![self.caption(), line(&|column| column.heading.clone())];
         lines.push(line(&|column| "─".repeat(column.width())));
-        for row in self.shown() {
-            lines.push(line(&|column| row.map_or("…".into(), |row| column.cells[row].clone())));
-        }
+        lines.extend(self.shown().into_iter().map(|row| line(&|column| column.cell(row).into())));
         lines.join("\n")
     }
 
@@ -191,29 +178,25 @@ impl Table {
     }
 
     fn prepared(&self) -> Vec<Prepared> {
-        match &self.only {
-            None => self.frame.columns().iter().map(|column| self.column(column)).collect(),
-            Some(names) => {
-                let found = names.iter().filter_map(|name| self.frame.column(name).ok());
-                found.map(|column| self.column(column)).collect()
-            }
-        }
+        let columns: Vec<&Column> = match &self.only {
+            None => self.frame.columns().iter().collect(),
+            Some(names) => names.iter().filter_map(|name| self.frame.column(name).ok()).collect(),
+        };
+        columns.into_iter().map(|column| self.prepare(column)).collect()
     }
 
-    fn column(&self, column: &Column) -> Prepared {
+    fn prepare(&self, column: &Column) -> Prepared {
         let name = column.name().as_str();
-        let percent = self.percent.iter().any(|p| p == name);
-        let from_one = self.from_one.iter().any(|c| c == name);
-        let plain = name.replace('_', " ");
-        let heading = self.headings.get(name).cloned();
-        let heading = heading.unwrap_or(if percent { format!("{plain} (%)") } else { plain });
+        let ColumnFormat { heading, percent, from_one } =
+            self.formats.get(name).cloned().unwrap_or_default();
+        let unit = if percent { " (%)" } else { "" };
+        let heading = heading.unwrap_or_else(|| name.replace('_', " ") + unit);
         let values: Vec<AnyValue> =
             (0..column.len()).map(|row| column.get(row).unwrap_or(AnyValue::Null)).collect();
-        let numeric = column.dtype().is_primitive_numeric();
         let factor = if percent { 100.0 } else { 1.0 };
         let first = if from_one { 1.0 } else { 0.0 };
         let numbers = || values.iter().filter_map(|v| v.extract::<f64>()).map(|x| x * factor);
-        let format = match self.decimals {
+        let digits = match self.decimals {
             Some(_) if numbers().all(|x| x.fract() == 0.0) => Digits::Decimals(0),
             Some(decimals) => Digits::Decimals(decimals),
             None if percent => Digits::Decimals(1),
@@ -226,10 +209,11 @@ impl Table {
             AnyValue::StringOwned(text) => text.to_string(),
             AnyValue::Boolean(yes) => if *yes { "yes" } else { "no" }.to_owned(),
             other if column.dtype().is_float() || percent || from_one => {
-                other.extract::<f64>().map_or("–".into(), |x| format.write(x * factor + first))
+                other.extract::<f64>().map_or("–".into(), |x| digits.write(x * factor + first))
             }
             other => other.to_string(),
         });
+        let numeric = column.dtype().is_primitive_numeric();
         Prepared { heading, numeric, cells: cells.collect() }
     }
 }
@@ -248,8 +232,18 @@ struct Prepared {
 }
 
 impl Prepared {
+    /// The text of a row; `None` stands for rows that are left out.
+    fn cell(&self, row: Option<usize>) -> &str {
+        row.map_or("…", |row| &self.cells[row])
+    }
+
     fn width(&self) -> usize {
         self.cells.iter().chain([&self.heading]).map(|c| c.chars().count()).max().unwrap_or(0)
+    }
+
+    fn pad(&self, cell: &str) -> String {
+        let width = self.width();
+        if self.numeric { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
     }
 
     fn align(&self) -> &'static str {

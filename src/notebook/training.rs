@@ -10,8 +10,8 @@ use crate::learning::{self, Observer, Outcome, Record, Run, Trainer};
 use crate::show::{self, Display, Formats, Show};
 use std::ops::ControlFlow;
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 /// A loss curve gets a new point each time the number of steps has grown by 1 / `POINTS`.
 const POINTS: u64 = 150;
@@ -19,7 +19,7 @@ const POINTS: u64 = 150;
 /// The number of steps is taken to be at least this, so that the first points are means of several.
 const BEFORE: u64 = 3000;
 
-/// A picture takes longer to draw than text, and is updated once in so many updates of the text.
+/// A picture takes longer to draw than text: it is updated once in so many updates of the text.
 const PICTURES: u32 = 3;
 
 /// Trains `runs`, as many at once as there are cores, and shows their progress. The records come
@@ -29,7 +29,7 @@ const PICTURES: u32 = 3;
 /// If a run is not valid; nothing is trained then. A run that diverges is a record.
 pub fn train_all(runs: &[Run], data: &FashionMnist) -> Result<Vec<Record>> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let board = Board::new(names(runs), runs);
+    let board = Board::new(names(runs), runs, data);
     board.watch(|| learning::train_all(runs, data, cores, |index| board.reporter(index)))
 }
 
@@ -38,7 +38,7 @@ pub fn train_all(runs: &[Run], data: &FashionMnist) -> Result<Vec<Record>> {
 /// # Errors
 /// If the run is not valid.
 pub fn train_own(run: &Run, data: &FashionMnist, own: OwnGradNorm<f32>) -> Result<Record> {
-    let board = Board::new(vec!["yours".to_owned()], std::slice::from_ref(run));
+    let board = Board::new(vec!["yours".to_owned()], std::slice::from_ref(run), data);
     let mut trainer = Trainer::new(run, data)?.with_grad_norm(own);
     let records = board.watch(|| {
         trainer.finish(&mut board.reporter(0));
@@ -49,17 +49,18 @@ pub fn train_own(run: &Run, data: &FashionMnist, own: OwnGradNorm<f32>) -> Resul
 
 /// What distinguishes the runs: the condition, and whatever else is not the same for all.
 fn names(runs: &[Run]) -> Vec<String> {
-    let differ = |f: fn(&Run) -> String| runs.windows(2).any(|pair| f(&pair[0]) != f(&pair[1]));
-    let parts: [(bool, fn(&Run) -> String); 5] = [
-        (true, |run| run.condition.to_string()),
-        (differ(|run| run.epsilon.to_string()), |run| format!("ε = {}", run.epsilon)),
-        (differ(|run| run.width.to_string()), |run| format!("width {}", run.width)),
-        (differ(|run| run.rule.lambda.to_string()), |run| format!("λ = {}", run.rule.lambda)),
-        (differ(|run| run.seed.to_string()), |run| format!("seed {}", run.seed)),
+    let parts: [fn(&Run) -> String; 4] = [
+        |run| format!(", ε = {}", run.epsilon),
+        |run| format!(", width {}", run.width),
+        |run| format!(", λ = {}", run.rule.lambda),
+        |run| format!(", seed {}", run.seed),
     ];
-    let name = |run| {
-        let named = parts.iter().filter(|(named, _)| *named).map(|(_, part)| part(run));
-        named.collect::<Vec<_>>().join(", ")
+    let differ =
+        |part: &&fn(&Run) -> String| runs.windows(2).any(|pair| part(&pair[0]) != part(&pair[1]));
+    let parts: Vec<_> = parts.iter().filter(differ).collect();
+    let name = |run: &Run| {
+        let others: String = parts.iter().map(|part| part(run)).collect();
+        format!("{}{others}", run.condition)
     };
     let names: Vec<_> = runs.iter().map(name).collect();
     let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
@@ -83,11 +84,14 @@ struct Status {
 }
 
 impl Board {
-    fn new(names: Vec<String>, runs: &[Run]) -> Self {
+    fn new(names: Vec<String>, runs: &[Run], data: &FashionMnist) -> Self {
         let status = |(name, run): (String, &Run)| {
             let look = style::condition(run.condition);
             let trained = Trained { name, look, losses: Vec::new(), accuracies: Vec::new() };
-            Mutex::new(Status { done: 0, total: 0, epochs: run.epochs, trained })
+            // A batch of no images is refused before anything is trained.
+            let steps = data.train.len().div_ceil(run.batch.max(1)) as u64;
+            let total = steps * u64::from(run.epochs);
+            Mutex::new(Status { done: 0, total, epochs: run.epochs, trained })
         };
         let epochs = runs.iter().map(|run| run.epochs).max().unwrap_or(1);
         let statuses = names.into_iter().zip(runs).map(status).collect();
@@ -147,26 +151,26 @@ impl Board {
         self.statuses.iter().map(|status| lock(status).clone()).collect()
     }
 
-    fn view(&self, statuses: &[Status], picture: Option<&str>) -> View {
-        let done: u64 = statuses.iter().map(|status| status.done).sum();
-        // A run that has not begun will take about as long as the others.
-        let known: Vec<f64> = statuses
-            .iter()
-            .filter(|status| status.total > 0)
-            .map(|status| status.total as f64 / f64::from(status.epochs))
-            .collect();
-        let steps = known.iter().sum::<f64>() / known.len().max(1) as f64;
-        let total = statuses.iter().map(|status| match status.total {
-            0 => (steps * f64::from(status.epochs)) as u64,
-            total => total,
+    /// What is shown during training: the text below the picture, if there is one.
+    fn view(&self, statuses: &[Status], picture: Option<&str>) -> Formats {
+        let described = statuses.iter().map(|status| format!("\n{}", status.described()));
+        let text = self.progress(statuses) + &described.collect::<String>();
+        let html = picture.map(|png| {
+            format!(
+                "<img width=\"{}\" alt=\"Training loss and test accuracy so far\" \
+                 src=\"data:image/png;base64,{png}\"><pre>{}</pre>",
+                style::WIDTH,
+                show::escape(&text)
+            )
         });
-        let total = total.sum::<u64>();
-        let pace = pace(done, total, self.started.elapsed(), " steps");
-        let mut text = format!("{}{pace}", bar(done, total));
-        for status in statuses {
-            text += &format!("\n{}", status.described());
-        }
-        View { text, picture: picture.map(str::to_owned) }
+        html.map(|html| ("text/html", html)).into_iter().chain([("text/plain", text)]).collect()
+    }
+
+    /// How much of all runs together is done, how fast it goes, and how long it will take.
+    fn progress(&self, statuses: &[Status]) -> String {
+        let done = statuses.iter().map(|status| status.done).sum();
+        let total = statuses.iter().map(|status| status.total).sum();
+        format!("{}{}", bar(done, total), pace(done, total, self.started.elapsed(), " steps"))
     }
 
     /// What remains: the same words in every run, so that a notebook can be compared.
@@ -177,38 +181,15 @@ impl Board {
     }
 }
 
-/// What is shown during training.
-struct View {
-    text: String,
-    picture: Option<String>,
-}
-
-impl Show for View {
-    fn formats(&self) -> Formats {
-        let text = show::escape(&self.text);
-        let html = self.picture.as_ref().map(|png| {
-            format!(
-                "<img width=\"{}\" alt=\"Training loss and test accuracy so far\" \
-                 src=\"data:image/png;base64,{png}\"><pre>{text}</pre>",
-                style::WIDTH
-            )
-        });
-        let html = html.map(|html| ("text/html", html));
-        html.into_iter().chain([("text/plain", self.text.clone())]).collect()
-    }
-}
-
 impl Status {
     fn described(&self) -> String {
-        let name = &self.trained.name;
-        match (self.done, self.trained.accuracies.last()) {
+        let (name, epochs) = (&self.trained.name, self.epochs);
+        match (self.done, &self.trained.accuracies[..]) {
             (0, _) => format!("{name}  waiting"),
-            (_, None) => format!("{name}  epoch  1 of {}", self.epochs),
-            (_, Some(accuracy)) => {
-                let finished = self.trained.accuracies.len();
-                let accuracy = 100.0 * accuracy;
-                let of = self.epochs;
-                format!("{name}  epoch {finished:>2} of {of}: test accuracy {accuracy:.1} %")
+            (_, []) => format!("{name}  epoch  1 of {epochs}"),
+            (_, [.., last]) => {
+                let (done, last) = (self.trained.accuracies.len(), style::percent(*last));
+                format!("{name}  epoch {done:>2} of {epochs}: test accuracy {last}")
             }
         }
     }
@@ -216,17 +197,15 @@ impl Status {
     fn summary(&self, record: &Record) -> String {
         let (name, epochs) = (&self.trained.name, record.epochs.len());
         let word = if epochs == 1 { "epoch" } else { "epochs" };
-        match (record.outcome, record.epochs.last()) {
+        let accuracy = record.epochs.last().map(|last| style::percent(last.test_accuracy));
+        match (record.outcome, accuracy) {
             (Outcome::Diverged { step }, _) => {
-                format!("{name}  diverged: its loss was no number any more at step {step}")
+                format!("{name}  diverged: its loss was no longer finite at step {step}")
             }
-            (Outcome::Interrupted, None) => {
-                format!("{name}  interrupted before its first epoch ended")
-            }
-            (outcome, last) => {
-                let accuracy = last.map_or(f64::NAN, |last| 100.0 * last.test_accuracy);
+            (_, None) => format!("{name}  interrupted before its first epoch ended"),
+            (outcome, Some(accuracy)) => {
                 let early = if outcome == Outcome::Interrupted { ", interrupted" } else { "" };
-                format!("{name}  test accuracy {accuracy:.1} % after {epochs} {word}{early}")
+                format!("{name}  test accuracy {accuracy} after {epochs} {word}{early}")
             }
         }
     }
@@ -246,7 +225,7 @@ impl Observer for Reporter<'_> {
         self.sum += loss;
         self.count += 1;
         let mut status = lock(self.status);
-        (status.done, status.total) = (done, total);
+        status.done = done;
         if (done - self.reported) * POINTS >= total.min(done.max(BEFORE)) || done == total {
             let epoch = done as f64 / total as f64 * f64::from(status.epochs);
             status.trained.losses.push((epoch, self.sum / f64::from(self.count)));
@@ -262,26 +241,16 @@ impl Observer for Reporter<'_> {
         if !show::supports_updates() {
             // Any other kernel shows what a cell prints line by line and nothing else: it can
             // neither overwrite a line nor show half of one. So this is always a whole one.
-            let elapsed = self.board.started.elapsed();
             let described = status.described();
             drop(status);
-            let statuses = self.board.snapshot();
-            let done = statuses.iter().map(|status| status.trained.accuracies.len()).sum();
-            let total = statuses.iter().map(|status| status.epochs as usize).sum();
-            show::print(&format!("{described} {}", clock(elapsed, done, total)));
+            show::print(&format!("{described}  {}", self.board.progress(&self.board.snapshot())));
         }
         ControlFlow::Continue(())
     }
 }
 
-fn clock(elapsed: Duration, done: usize, total: usize) -> String {
-    let elapsed = elapsed.as_secs_f64();
-    let left = elapsed / done.max(1) as f64 * total.saturating_sub(done) as f64;
-    format!("({elapsed:.0} s, {left:.0} s left)")
-}
-
 /// A thread that panicked leaves a status that can still be shown.
-fn lock(status: &Mutex<Status>) -> std::sync::MutexGuard<'_, Status> {
+fn lock(status: &Mutex<Status>) -> MutexGuard<'_, Status> {
     status.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -299,13 +268,6 @@ mod tests {
         let mut data = FashionMnist::subset().unwrap();
         (data.train, data.test) = (data.train.first(64), data.test.first(100));
         data
-    }
-
-    #[test]
-    fn the_time_left_is_estimated_from_the_epochs_done() {
-        assert_eq!(clock(Duration::from_secs(12), 2, 6), "(12 s, 24 s left)");
-        assert_eq!(clock(Duration::from_secs(36), 6, 6), "(36 s, 0 s left)");
-        assert_eq!(clock(Duration::from_secs(1), 0, 0), "(1 s, 0 s left)");
     }
 
     #[test]
@@ -331,24 +293,25 @@ mod tests {
     fn what_is_shown_follows_the_training_and_what_stays_has_no_clock() {
         let data = small();
         let runs = [run(Condition::ELn).epochs(2), run(Condition::INormFull).epochs(1)];
-        let board = Board::new(names(&runs), &runs);
-        let text = board.view(&board.snapshot(), None).text;
+        let board = Board::new(names(&runs), &runs, &data);
+        let view = board.view(&board.snapshot(), None);
+        let text = &view[0].1;
         assert!(text.contains("  0 %") && text.contains("e_ln        waiting"), "{text}");
         let mut trainer = Trainer::new(&runs[0], &data).unwrap();
         let mut reporter = board.reporter(0);
         trainer.epoch(&mut reporter);
         let view = board.view(&board.snapshot(), Some("QUJD"));
+        let (html, text) = (&view[0].1, &view[1].1);
         // The second network will have half as many steps as the first.
-        assert!(view.text.starts_with("██████████░"), "{}", view.text);
-        assert!(view.text.contains("e_ln        epoch  1 of 2: test accuracy "), "{}", view.text);
-        assert!(view.formats()[0].1.contains("base64,QUJD"));
+        assert!(text.starts_with("██████████░"), "{text}");
+        assert!(text.contains("e_ln        epoch  1 of 2: test accuracy "), "{text}");
+        assert!(html.contains("base64,QUJD"), "{html}");
         let status = board.snapshot().swap_remove(0);
         assert_eq!(status.trained.losses.len(), 2);
         let mut record = trainer.into_record();
-        let accuracy = 100.0 * record.epochs[0].test_accuracy;
+        let accuracy = style::percent(record.epochs[0].test_accuracy);
         record.outcome = Outcome::Interrupted;
-        let expected =
-            format!("e_ln        test accuracy {accuracy:.1} % after 1 epoch, interrupted");
+        let expected = format!("e_ln        test accuracy {accuracy} after 1 epoch, interrupted");
         assert_eq!(status.summary(&record), expected);
         record.epochs.clear();
         assert!(status.summary(&record).ends_with("interrupted before its first epoch ended"));

@@ -104,6 +104,6 @@ mod tests {
     fn what_is_stored_can_be_read() {
         Rows::from_tables(&stored_results().unwrap()).unwrap();
         let broken = Tables::read(Path::new("no such folder")).unwrap_err();
-        assert!(matches!(broken, Error::Io { .. }), "{broken}");
+        assert!(matches!(broken, Error::File(_)), "{broken}");
     }
 }

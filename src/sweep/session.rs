@@ -7,6 +7,7 @@ use crate::{
     learning::{Checkpoint, Observer, Outcome, Record, Trainer},
     results::{DataIdentity, FinishedRun},
 };
+use inorm_core::Error as FileError;
 use std::{
     ops::ControlFlow,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -303,7 +304,9 @@ impl Schedule {
 fn failure(trained: std::thread::Result<Result<()>>) -> Result<Option<String>> {
     match trained {
         Ok(Ok(())) => Ok(None),
-        Ok(Err(error @ (Error::Io { .. } | Error::Table(_) | Error::Device(_)))) => Err(error),
+        Ok(Err(
+            error @ (Error::File(FileError::Io { .. }) | Error::Table(_) | Error::Device(_)),
+        )) => Err(error),
         Ok(Err(error)) => Ok(Some(error.to_string())),
         Err(panic) => {
             let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());

@@ -1,6 +1,7 @@
 //! What can go wrong with a file, in words for the person who has to do something about it.
 
-use std::path::PathBuf;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 
 /// A file that cannot be read or written, or does not hold what it should.
 ///
@@ -18,14 +19,14 @@ pub enum Error {
         expected: String,
     },
     /// The operating system refused to read or write.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {source}{}", path.display(), advice(source))]
     Io {
         /// A verb: "read", "write", "create", …
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
         /// What the operating system said.
-        source: std::io::Error,
+        source: io::Error,
     },
 }
 
@@ -42,8 +43,30 @@ impl Error {
         Self::Malformed { path: path.into(), problem: problem.into(), expected: expected.into() }
     }
 
-    /// The operating system refused to `action` the file at `path`.
-    pub fn io(action: &'static str, path: impl Into<PathBuf>, source: std::io::Error) -> Self {
+    /// The operating system refused to `action` (a verb) the file at `path`.
+    pub fn io(action: &'static str, path: impl Into<PathBuf>, source: io::Error) -> Self {
         Self::Io { action, path: path.into(), source }
+    }
+}
+
+/// Adds to what the operating system refused which file that was about.
+pub trait Context<T> {
+    /// The same, with `action` (a verb) and `path` in the error.
+    fn context(self, action: &'static str, path: impl AsRef<Path>) -> Result<T>;
+}
+
+impl<T> Context<T> for io::Result<T> {
+    fn context(self, action: &'static str, path: impl AsRef<Path>) -> Result<T> {
+        self.map_err(|error| Error::io(action, path.as_ref(), error))
+    }
+}
+
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            "; free some space and run the command again"
+        }
+        ErrorKind::PermissionDenied => "; check the permissions of that path",
+        _ => "",
     }
 }

@@ -2,9 +2,8 @@
 
 use crate::Error;
 use signal_hook::{consts::SIGPIPE, flag};
-use std::fmt::{self, Display};
-use std::io::{self, Write};
-use std::path::Path;
+use std::fmt::Display;
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -13,7 +12,8 @@ use std::sync::atomic::AtomicBool;
 pub const TRY_AGAIN_LATER: u8 = 75;
 
 /// A command that failed: one line naming the thing, what was expected and what to do next.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
 pub enum Failure {
     /// The command line itself is wrong; exit code 2.
     Usage(String),
@@ -30,18 +30,6 @@ impl Failure {
     /// A failure that is not about the command line.
     pub fn new(message: impl Into<String>) -> Self {
         Self::Failed(message.into())
-    }
-
-    /// The input or output on `path` that went wrong, with what to do where that is known.
-    pub fn io(doing: &str, path: &Path, error: &io::Error) -> Self {
-        let next = match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                "; free some space and run the command again"
-            }
-            io::ErrorKind::PermissionDenied => "; check the permissions of that path",
-            _ => "",
-        };
-        Self::Failed(format!("cannot {doing} {}: {error}{next}", path.display()))
     }
 
     /// A command line that `clap` refused. Its message is a paragraph: the mistake, tips, the
@@ -67,28 +55,15 @@ impl Failure {
     }
 }
 
-impl Display for Failure {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Usage(message) | Self::Busy(message) | Self::Failed(message) => {
-                formatter.write_str(message)
-            }
-        }
-    }
-}
-
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        match error {
-            Error::Io { action, path, source } => Self::io(action, &path, &source),
-            Error::Malformed { .. } => Self::new(error.to_string()),
-        }
+        Self::Failed(error.to_string())
     }
 }
 
 /// A line on standard error. A terminal that is gone does not end the work.
 pub fn say(text: impl Display) {
-    let _ = writeln!(io::stderr(), "{text}");
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// Ends a program: its exit code, after one line about what went wrong.

@@ -1,11 +1,11 @@
 //! Files that are written whole or not at all, locks, and digests.
 
-use crate::{Error, Result};
+use crate::{Context, Result};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File, TryLockError};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tempfile::Builder;
 
 /// Part of the name of every file that is being written.
@@ -19,77 +19,64 @@ const PROGRAM: u32 = 0o777;
 
 /// Writes a file that appears whole or not at all: what was there before stays until all is on the
 /// disk.
-///
-/// # Errors
-/// If it cannot be written.
 pub fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<()> {
-    write_with(path, |file| file.write_all(content.as_ref()))
-}
-
-/// The same for content that is produced piece by piece.
-///
-/// # Errors
-/// If it cannot be written, or `produce` fails.
-pub fn write_with(
-    path: &Path,
-    produce: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>,
-) -> Result<()> {
-    replace(path, SHARED, produce).map_err(|error| Error::io("write", path, error))
+    replace(path, SHARED, content.as_ref()).context("write", path)
 }
 
 /// The same for a file that only its owner may read.
-///
-/// # Errors
-/// If it cannot be written.
 pub fn write_private(path: &Path, content: impl AsRef<[u8]>) -> Result<()> {
-    replace(path, PRIVATE, |file| file.write_all(content.as_ref()))
-        .map_err(|error| Error::io("write", path, error))
-}
-
-/// The same for a program, unless it has this content already: it may be running.
-///
-/// # Errors
-/// If it cannot be written.
-pub fn write_program(path: &Path, content: impl AsRef<[u8]>) -> Result<()> {
-    if fs::read(path).is_ok_and(|present| present == content.as_ref()) {
-        return Ok(());
-    }
-    replace(path, PROGRAM, |file| file.write_all(content.as_ref()))
-        .map_err(|error| Error::io("write", path, error))
+    replace(path, PRIVATE, content.as_ref()).context("write", path)
 }
 
 /// Writes a file and the folders that it lies in, unless it has this content already.
-///
-/// # Errors
-/// If it cannot be written.
 pub fn write_if_different(path: &Path, content: impl AsRef<[u8]>) -> Result<()> {
-    if fs::read(path).is_ok_and(|present| present == content.as_ref()) {
-        return Ok(());
-    }
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(|error| Error::io("create", folder, error))?;
-    }
-    write(path, content)
+    replace_if_different(path, SHARED, content.as_ref())
 }
 
-fn replace(
-    path: &Path,
-    mode: u32,
-    produce: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>,
-) -> io::Result<()> {
+/// The same for a program, which may be running.
+pub fn write_program(path: &Path, content: impl AsRef<[u8]>) -> Result<()> {
+    replace_if_different(path, PROGRAM, content.as_ref())
+}
+
+fn replace_if_different(path: &Path, mode: u32, content: &[u8]) -> Result<()> {
+    if fs::read(path).is_ok_and(|present| present == content) {
+        return Ok(());
+    }
+    create_folder_of(path)?;
+    replace(path, mode, content).context("write", path)
+}
+
+fn replace(path: &Path, mode: u32, content: &[u8]) -> io::Result<()> {
     let mut prefix = path.file_name().unwrap_or_default().to_owned();
     prefix.push(DRAFT);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     // Opened here because the crate's own message names the draft, of which nobody has heard.
     let open = |draft: &Path| File::options().write(true).create_new(true).mode(mode).open(draft);
     let draft = Builder::new().prefix(&prefix).make_in(folder.unwrap_or(Path::new(".")), open)?;
-    let mut writer = BufWriter::new(draft.as_file());
-    produce(&mut writer)?;
-    writer.flush()?;
-    drop(writer);
+    draft.as_file().write_all(content)?;
     draft.as_file().sync_all()?;
     draft.persist(path).map_err(|error| error.error)?;
     Ok(())
+}
+
+fn create_folder_of(path: &Path) -> Result<()> {
+    match path.parent() {
+        Some(folder) => fs::create_dir_all(folder).context("create", folder),
+        None => Ok(()),
+    }
+}
+
+/// Removes a file, if it is there.
+pub fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed.context("remove", path),
+    }
+}
+
+/// What lies in a folder, in no order; nothing if it cannot be read.
+pub fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path())
 }
 
 /// A file that one process at a time may hold; let go when dropped or when the process ends.
@@ -100,43 +87,31 @@ pub struct Lock {
 
 impl Lock {
     /// Takes the lock; if another process has it, calls `waiting` once and then waits.
-    ///
-    /// # Errors
-    /// If the file cannot be created or locked.
     pub fn take(path: &Path, waiting: impl FnOnce()) -> Result<Self> {
-        let file = open_lock(path)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                waiting();
-                file.lock().map_err(|error| Error::io("lock", path, error))?;
-            }
-            Err(TryLockError::Error(error)) => return Err(Error::io("lock", path, error)),
+        if let Some(lock) = Self::try_take(path)? {
+            return Ok(lock);
         }
+        waiting();
+        let file = open_lock(path)?;
+        file.lock().context("lock", path)?;
         Ok(Self { _file: file })
     }
 
     /// Takes the lock if nobody has it.
-    ///
-    /// # Errors
-    /// If the file cannot be created or locked.
     pub fn try_take(path: &Path) -> Result<Option<Self>> {
         let file = open_lock(path)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Self { _file: file })),
             Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(Error::io("lock", path, error)),
+            Err(TryLockError::Error(error)) => Err(error).context("lock", path),
         }
     }
 }
 
 fn open_lock(path: &Path) -> Result<File> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(|error| Error::io("create", folder, error))?;
-    }
+    create_folder_of(path)?;
     // Over a network only what is open for writing can be locked.
-    let file = File::options().create(true).truncate(false).write(true).open(path);
-    file.map_err(|error| Error::io("open", path, error))
+    File::options().create(true).truncate(false).write(true).open(path).context("open", path)
 }
 
 /// The clone of the repository that this crate was compiled in.
@@ -164,16 +139,15 @@ mod tests {
     fn a_file_is_replaced_whole_or_stays_as_it_was() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("numbers");
-        write(&path, "one").unwrap();
-        let failed = write_with(&path, |file| {
-            file.write_all(b"half")?;
-            Err(io::Error::other("no more"))
-        });
-        assert!(failed.unwrap_err().to_string().contains("cannot write"));
-        assert_eq!(fs::read_to_string(&path).unwrap(), "one");
-        write(&path, "two").unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), "two");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "a draft is left");
+        for text in ["one", "two"] {
+            write(&path, text).unwrap();
+            assert_eq!(fs::read_to_string(&path).unwrap(), text);
+        }
+        let occupied = folder.path().join("occupied");
+        fs::create_dir(&occupied).unwrap();
+        let refused = write(&occupied, "three").unwrap_err().to_string();
+        assert!(refused.starts_with(&format!("cannot write {}", occupied.display())), "{refused}");
+        assert_eq!(entries(folder.path()).count(), 2, "a draft is left");
     }
 
     #[test]

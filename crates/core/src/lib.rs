@@ -16,5 +16,5 @@ pub mod failure;
 pub mod files;
 pub mod protocol;
 
-pub use error::{Error, Result};
+pub use error::{Context, Error, Result};
 pub use failure::{Failure, Outcome, say};

@@ -1,6 +1,6 @@
 //! Where the repository is, and the places in it that commands read and write.
 
-use inorm_core::files::{repository, short_sha256};
+use inorm_core::files::{entries, repository, short_sha256};
 use inorm_core::{Failure, Outcome};
 use std::path::{Path, PathBuf};
 
@@ -38,7 +38,6 @@ impl Checkout {
         }
     }
 
-    /// The top of the repository.
     pub fn root(&self) -> &Path {
         &self.root
     }
@@ -48,9 +47,21 @@ impl Checkout {
         short_sha256(self.root.as_os_str().as_encoded_bytes())
     }
 
-    /// The notebooks of the book.
+    /// The folder of the notebooks.
     pub fn notebooks(&self) -> PathBuf {
         self.root.join("notebooks")
+    }
+
+    /// The notebooks themselves, in the order of the book.
+    pub fn book(&self) -> Outcome<Vec<PathBuf>> {
+        let folder = self.notebooks();
+        let mut notebooks: Vec<PathBuf> =
+            entries(&folder).filter(|path| path.extension() == Some("ipynb".as_ref())).collect();
+        notebooks.sort();
+        match notebooks.is_empty() {
+            true => Err(Failure::new(format!("there are no notebooks in {}", folder.display()))),
+            false => Ok(notebooks),
+        }
     }
 
     /// The Python environment; ignored by git.
@@ -58,7 +69,6 @@ impl Checkout {
         self.root.join(".venv")
     }
 
-    /// The Python in it.
     pub fn python(&self) -> PathBuf {
         self.environment().join("bin/python")
     }

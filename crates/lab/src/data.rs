@@ -1,6 +1,6 @@
 //! `inorm data`: where FashionMNIST is, and how it gets there.
 
-use crate::download::{Fetched, Published};
+use crate::download::Published;
 use inorm_core::Outcome;
 use inorm_core::dataset::{FashionMnist, Source};
 use inorm_core::files::Lock;
@@ -9,26 +9,14 @@ use std::path::PathBuf;
 /// Where the authors of FashionMNIST publish it. Plain HTTP: the digests are the trust.
 const PUBLISHED_AT: &str = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com";
 
-/// The four files, smallest first so that a wrong address fails early. The digests are those of
-/// the content of Debian's dataset-fashion-mnist 0.0~git20200523, which is built from the
-/// authors' repository.
-const FILES: [Published; 4] = [
-    Published {
-        name: "t10k-labels-idx1-ubyte.gz",
-        content_sha256: "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
-    },
-    Published {
-        name: "train-labels-idx1-ubyte.gz",
-        content_sha256: "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
-    },
-    Published {
-        name: "t10k-images-idx3-ubyte.gz",
-        content_sha256: "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-    },
-    Published {
-        name: "train-images-idx3-ubyte.gz",
-        content_sha256: "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-    },
+/// The four files and the SHA-256 of what each unpacks to, smallest first so that a wrong address
+/// fails early. The digests are those of Debian's dataset-fashion-mnist 0.0~git20200523, which is
+/// built from the authors' repository.
+const FILES: [(&str, &str); 4] = [
+    ("t10k-labels-idx1-ubyte", "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"),
+    ("train-labels-idx1-ubyte", "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"),
+    ("t10k-images-idx3-ubyte", "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"),
+    ("train-images-idx3-ubyte", "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"),
 ];
 
 /// The two things one can ask about the data.
@@ -65,11 +53,13 @@ fn fetch(into: Option<PathBuf>, url: &str) -> Outcome {
             directory.display()
         );
     })?;
-    for file in &FILES {
-        match file.fetch_into(&directory, url)? {
-            Fetched::AlreadyThere => println!("{}: already there", file.name),
-            Fetched::Downloaded => println!("{}: fetched, checksum right", file.name),
-        }
+    for (name, content_sha256) in FILES {
+        let file = Published { name: format!("{name}.gz"), content_sha256 };
+        let what = match file.fetch_into(&directory, url)? {
+            true => "fetched, checksum right",
+            false => "already there",
+        };
+        println!("{}: {what}", file.name);
     }
     println!("FashionMNIST is complete in {}", directory.display());
     Ok(())

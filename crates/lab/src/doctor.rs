@@ -1,40 +1,35 @@
 //! `inorm doctor`: what this machine has of what is needed, and how to get the rest.
 
 use crate::checkout::Checkout;
-use crate::compilation::{Cache, Compiler, EVCXR_VERSION, Toolchain, evcxr};
+use crate::compilation::{Compiler, EVCXR_VERSION, OLDEST_RUST, Toolchain, cache, evcxr};
 use crate::kernel::PrebuiltLibraries;
-use crate::python;
+use crate::python::{self, parse_version};
 use inorm_core::dataset::{FashionMnist, Source};
-use inorm_core::{Failure, Outcome};
-use std::fs;
-use std::path::Path;
+use inorm_core::files::entries;
+use inorm_core::{Context, Failure, Outcome};
+use std::path::{Path, PathBuf};
 use std::process::Command;
-
-/// The oldest compiler that the Rust kernel builds with.
-const OLDEST_RUST: &str = env!("CARGO_PKG_RUST_VERSION");
 
 /// What the set-up needs on the disk from nothing, in gigabytes.
 const SPACE_NEEDED: u64 = 8;
 
-/// What one that is open may need beside that, in gigabytes.
+/// What an open notebook may need besides, in gigabytes.
 const SPACE_OF_A_NOTEBOOK: u64 = 1;
 
-/// How one thing is.
+/// The state of one thing that is there, or is not needed yet.
 enum Finding {
     /// It is there; what it is.
     Present(String),
-    /// It is missing, but the set-up makes it or the book does without it; what to do.
+    /// The set-up makes it, or the book does without it; what to do.
     Later(String),
-    /// It is missing, and nothing goes on without it; how to get it.
-    Missing(String),
 }
 
-use Finding::{Later, Missing, Present};
+use Finding::{Later, Present};
 
 /// Looks at everything; fails if something is missing that only the reader can get.
 pub fn run() -> Outcome {
     let checkout = Checkout::find()?;
-    let cache = Cache::find()?;
+    let cache = cache()?;
     let findings = [
         ("Rust compiler", rust()),
         ("Rust standard library", standard_library()),
@@ -42,9 +37,10 @@ pub fn run() -> Outcome {
         ("C compiler", c_compiler()),
         ("Python", python_interpreter()),
         ("Python venv", venv()),
-        ("Disk space", disk(cache.root())),
+        ("Disk space", disk(&cache)),
         ("Rust kernel", rust_kernel(&cache)),
         ("Compiled libraries", libraries(&checkout, &cache)),
+        ("Unused libraries", unused_libraries(&cache)),
         ("Python environment", environment(&checkout)),
         ("Kernel in JupyterLab", kernelspec(&checkout)),
         ("FashionMNIST", data()),
@@ -53,85 +49,78 @@ pub fn run() -> Outcome {
     let mut missing = Vec::new();
     for (name, finding) in findings {
         match finding {
-            Present(what) => println!("ok       {name}: {what}"),
-            Later(what) => println!("not yet  {name}: {what}"),
-            Missing(what) => {
-                println!("missing  {name}: {what}");
+            Ok(Present(what)) => println!("ok       {name}: {what}"),
+            Ok(Later(what)) => println!("not yet  {name}: {what}"),
+            Err(how_to_get_it) => {
+                println!("missing  {name}: {how_to_get_it}");
                 missing.push(name);
             }
         }
     }
     match missing.is_empty() {
         true => Ok(()),
-        false => Err(Failure::new(format!(
-            "missing: {}; the lines above say how to get it",
-            missing.join(", ")
-        ))),
+        false => {
+            fail(format!("missing: {}; the lines above say how to get it", missing.join(", ")))
+        }
     }
 }
 
-fn rust() -> Finding {
-    let advice = format!("install Rust {OLDEST_RUST} or later from https://rustup.rs");
-    let Ok(compiler) = Compiler::find() else { return Missing(advice) };
+fn fail<T>(message: impl Into<String>) -> Outcome<T> {
+    Err(Failure::new(message))
+}
+
+fn rust() -> Outcome<Finding> {
+    let compiler = Compiler::find()?;
     let release = compiler.release();
-    match version(release) >= version(OLDEST_RUST) {
-        true => Present(release.to_owned()),
-        false => Missing(format!("{release} is too old; {advice}, or `rustup update`")),
+    match parse_version(release) >= parse_version(OLDEST_RUST) {
+        true => Ok(Present(release.to_owned())),
+        false => fail(format!(
+            "{release} is too old; install Rust {OLDEST_RUST} or later from https://rustup.rs, or \
+             `rustup update`"
+        )),
     }
 }
 
 /// Notebook cells are linked against the shared one.
-fn standard_library() -> Finding {
-    let Ok(compiler) = Compiler::find() else { return Missing("needs the compiler first".into()) };
-    match compiler.shared_standard_library() {
-        Ok(library) => Present(library.display().to_string()),
-        Err(failure) => Missing(failure.to_string()),
-    }
+fn standard_library() -> Outcome<Finding> {
+    Ok(Present(Compiler::find()?.shared_standard_library()?.display().to_string()))
 }
 
-fn rust_sources() -> Finding {
-    let compiler = Compiler::find().ok();
-    let sources = compiler.map(|compiler| compiler.sysroot.join("lib/rustlib/src/rust/library"));
-    match sources.filter(|sources| sources.is_dir()) {
-        Some(_) => Present("there, so completion knows the standard library".to_owned()),
-        None => Later(
+fn rust_sources() -> Outcome<Finding> {
+    let sources = Compiler::find()?.sysroot.join("lib/rustlib/src/rust/library");
+    Ok(match sources.is_dir() {
+        true => Present("there, so completion knows the standard library".to_owned()),
+        false => Later(
             "not there; notebooks run, but their variables' types may not be found: \
              `rustup component add rust-src`"
                 .to_owned(),
         ),
-    }
+    })
 }
 
-fn c_compiler() -> Finding {
-    match first_line(Command::new("cc").arg("--version")) {
-        Some(line) => Present(line),
-        None => {
-            Missing("Rust links with it; install gcc or clang (Debian: apt install gcc)".into())
+fn c_compiler() -> Outcome<Finding> {
+    match Command::new("cc").arg("--version").output() {
+        Ok(output) if output.status.success() => {
+            Ok(Present(text(&output.stdout).lines().next().unwrap_or_default().to_owned()))
         }
+        _ => fail("Rust links with it; install gcc or clang (Debian: apt install gcc)"),
     }
 }
 
-fn python_interpreter() -> Finding {
-    match python::find() {
-        Ok(python) => {
-            let (major, minor) = python.version;
-            Present(format!("{major}.{minor} ({})", python.program.display()))
-        }
-        Err(failure) => Missing(failure.to_string()),
+fn python_interpreter() -> Outcome<Finding> {
+    let python::Python { program, version: (major, minor) } = python::find()?;
+    Ok(Present(format!("{major}.{minor} ({program})")))
+}
+
+fn venv() -> Outcome<Finding> {
+    let imports = ["-c", "import venv, ensurepip"];
+    match Command::new(python::find()?.program).args(imports).output() {
+        Ok(output) if output.status.success() => Ok(Present("there".to_owned())),
+        _ => fail("install it (Debian: apt install python3-venv)"),
     }
 }
 
-fn venv() -> Finding {
-    let advice = "install it (Debian: apt install python3-venv)";
-    let Ok(python) = python::find() else { return Missing("needs Python first".into()) };
-    let works = Command::new(&python.program).args(["-c", "import venv, ensurepip"]).output();
-    match works.is_ok_and(|output| output.status.success()) {
-        true => Present("there".into()),
-        false => Missing(advice.into()),
-    }
-}
-
-fn disk(cache: &Path) -> Finding {
+fn disk(cache: &Path) -> Outcome<Finding> {
     let existing = cache.ancestors().find(|directory| directory.exists()).unwrap_or(Path::new("/"));
     let gigabytes = free_bytes(existing) >> 30;
     let what = format!("{gigabytes} GB free in {}", existing.display());
@@ -140,104 +129,97 @@ fn disk(cache: &Path) -> Finding {
         false => ("the set-up", SPACE_NEEDED),
     };
     match gigabytes >= needed {
-        true => Present(what),
-        false => Missing(format!(
+        true => Ok(Present(what)),
+        false => fail(format!(
             "{what}, but {user} takes {needed} GB; free some, or set INORM_CACHE to another disk"
         )),
     }
 }
 
-/// Whether there are compiled libraries, of whatever clone.
+/// Whether there are compiled libraries, of any clone.
 fn is_set_up(cache: &Path) -> bool {
-    let toolchains = fs::read_dir(cache.join("kernels")).into_iter().flatten().flatten();
-    let libraries = toolchains.filter_map(|it| fs::read_dir(it.path().join("libraries")).ok());
-    libraries.flatten().flatten().next().is_some()
+    let toolchains = entries(&cache.join("kernels"));
+    toolchains.flat_map(|toolchain| entries(&toolchain.join("libraries"))).next().is_some()
 }
 
-fn rust_kernel(cache: &Cache) -> Finding {
-    match evcxr::find(cache) {
-        Some(program) => Present(format!("evcxr_jupyter {EVCXR_VERSION} in {}", program.display())),
-        None => Later(format!("`inorm lab` builds evcxr_jupyter {EVCXR_VERSION}, 4 to 12 minutes")),
+fn rust_kernel(cache: &Path) -> Outcome<Finding> {
+    let name = format!("evcxr_jupyter {EVCXR_VERSION}");
+    Ok(match evcxr::find(cache) {
+        Some(program) => Present(format!("{name} in {}", program.display())),
+        None => Later(format!("`inorm lab` builds {name}, 4 to 12 minutes")),
+    })
+}
+
+fn libraries(checkout: &Checkout, cache: &Path) -> Outcome<Finding> {
+    let toolchain = Toolchain::current(cache)?;
+    let libraries = PrebuiltLibraries::of(checkout, &toolchain);
+    Ok(match libraries.are_fresh() {
+        true => Present(format!("in {}", libraries.directory().display())),
+        false => Later("`inorm lab` compiles them, 1 to 8 minutes".to_owned()),
+    })
+}
+
+/// What another version of this project, or another compiler, has left in the cache.
+fn unused_libraries(cache: &Path) -> Outcome<Finding> {
+    let Ok(current) = Toolchain::current(cache) else {
+        return Ok(Later("known once there is a compiler".to_owned()));
+    };
+    let all = entries(&cache.join("kernels"));
+    let others: Vec<PathBuf> = all.filter(|toolchain| toolchain != current.home()).collect();
+    if others.is_empty() {
+        return Ok(Present("none".to_owned()));
     }
+    let sizes = Command::new("du").arg("-sh").args(others).output().context("run", "du")?;
+    let sizes = text(&sizes.stdout).trim().replace('\t', " in ").replace('\n', ", ");
+    Ok(Present(format!("{sizes}; `rm -r` those that no other clone or compiler of yours needs")))
 }
 
-fn libraries(checkout: &Checkout, cache: &Cache) -> Finding {
-    match Toolchain::current(cache).map(|toolchain| PrebuiltLibraries::of(checkout, &toolchain)) {
-        Ok(libraries) if libraries.are_fresh() => {
-            Present(format!("in {}", libraries.directory().display()))
-        }
-        Ok(_) => Later("`inorm lab` compiles them, 1 to 8 minutes".into()),
-        Err(failure) => Missing(failure.to_string()),
-    }
+fn environment(checkout: &Checkout) -> Outcome<Finding> {
+    python::require_own(checkout)?;
+    Ok(match checkout.python().exists() {
+        true => Present("in .venv".to_owned()),
+        false => Later("`inorm lab` makes it, about 1 minute".to_owned()),
+    })
 }
 
-fn environment(checkout: &Checkout) -> Finding {
-    match python::require_own(checkout) {
-        Err(failure) => Missing(failure.to_string()),
-        Ok(()) if checkout.python().exists() => Present("in .venv".into()),
-        Ok(()) => Later("`inorm lab` makes it, about 1 minute".into()),
-    }
-}
-
-fn kernelspec(checkout: &Checkout) -> Finding {
+fn kernelspec(checkout: &Checkout) -> Outcome<Finding> {
     let path = checkout.environment().join("share/jupyter/kernels/inorm/kernel.json");
-    match path.exists() {
-        true => Present("Rust (inorm)".into()),
-        false => Later("`inorm lab` registers it".into()),
-    }
+    Ok(match path.exists() {
+        true => Present("Rust (inorm)".to_owned()),
+        false => Later("`inorm lab` registers it".to_owned()),
+    })
 }
 
-fn data() -> Finding {
-    match FashionMnist::locate() {
-        Ok(Source::Folder(folder)) => Present(format!("in {}", folder.display())),
-        Ok(Source::Subset) => Later("only the built-in subset; `inorm data fetch` gets all".into()),
-        Err(error) => Missing(error.to_string()),
-    }
+fn data() -> Outcome<Finding> {
+    Ok(match FashionMnist::locate()? {
+        Source::Folder(folder) => Present(format!("in {}", folder.display())),
+        Source::Subset => Later("only the built-in subset; `inorm data fetch` gets all".to_owned()),
+    })
 }
 
 /// Asks the driver, as a program with the feature `cuda` would; but that one does not even start
 /// where the driver's library is missing.
-fn gpu() -> Finding {
-    let needed = "only the feature 'cuda' needs it, and a program with it does not start without";
+fn gpu() -> Outcome<Finding> {
     // SAFETY: loads the driver's library, if there is one, which is made to be loaded.
     let driver = unsafe { libc::dlopen(c"libcuda.so.1".as_ptr(), libc::RTLD_NOW) };
     // SAFETY: looks a name up in a library that is never unloaded.
-    let find = |name: &std::ffi::CStr| unsafe { libc::dlsym(driver, name.as_ptr()) };
-    if driver.is_null() || find(c"cuInit").is_null() || find(c"cuDeviceGetCount").is_null() {
-        return Later(format!("no driver (libcuda.so.1); {needed}"));
+    let start = unsafe { libc::dlsym(driver, c"cuInit".as_ptr()) };
+    if driver.is_null() || start.is_null() {
+        let needed =
+            "only the feature 'cuda' needs it, and a program with it does not start without";
+        return Ok(Later(format!("no driver (libcuda.so.1); {needed}")));
     }
-    type Pointer = *mut libc::c_void;
-    let mut count: libc::c_int = 0;
-    // SAFETY: NVIDIA documents these two functions with these types.
-    let answer = unsafe {
-        let start: extern "C" fn(u32) -> i32 = std::mem::transmute::<Pointer, _>(find(c"cuInit"));
-        let ask: extern "C" fn(*mut libc::c_int) -> i32 =
-            std::mem::transmute::<Pointer, _>(find(c"cuDeviceGetCount"));
-        match start(0) {
-            0 => ask(&mut count),
-            error => error,
-        }
-    };
-    match (answer, count) {
-        (0, 1..) => Present(format!(
-            "{count}, for sweeps; the section \"On a GPU\" of README.md says how to build for it"
-        )),
-        (0, _) => Later("a driver, but no GPU".to_owned()),
-        (error, _) => Later(format!("a driver that answers with error {error}, and no GPU")),
-    }
+    // SAFETY: NVIDIA documents the function with this type.
+    let start: extern "C" fn(u32) -> i32 = unsafe { std::mem::transmute(start) };
+    Ok(match start(0) {
+        0 => Present("there; the section \"On a GPU\" of README.md says how to use it".to_owned()),
+        100 => Later("a driver, but no GPU".to_owned()),
+        error => Later(format!("a driver that answers with error {error}, and no GPU")),
+    })
 }
 
-fn first_line(command: &mut Command) -> Option<String> {
-    let output = command.output().ok().filter(|output| output.status.success())?;
-    String::from_utf8(output.stdout).ok()?.lines().next().map(str::to_owned)
-}
-
-fn version(text: &str) -> Option<(u32, u32)> {
-    let mut numbers = text.split('.').map(str::parse);
-    match (numbers.next(), numbers.next()) {
-        (Some(Ok(major)), Some(Ok(minor))) => Some((major, minor)),
-        _ => None,
-    }
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 fn free_bytes(directory: &Path) -> u64 {

@@ -2,9 +2,9 @@
 //! is first asked for or its sources have changed, and run in place of this one.
 
 use crate::checkout::Checkout;
-use crate::compilation::{Build, Cache, Freshness, Package, Sources, Toolchain};
-use crate::step::{Output, Step};
-use inorm_core::{Failure, Outcome};
+use crate::compilation::{Build, Freshness, PROGRAM, Sources, Toolchain, cache};
+use crate::step::{GO_ON, Output, Step};
+use inorm_core::{Context, Error, Outcome};
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::process::CommandExt;
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The environment variable that names a program to run instead, which is not built here.
-const PROGRAM: &str = "INORM_EXPERIMENTS";
+const NAMED: &str = "INORM_EXPERIMENTS";
 
 /// What it is compiled from.
 const SOURCES: Sources = &[
@@ -26,22 +26,20 @@ const SOURCES: Sources = &[
     "data/fashion-mnist-subset",
 ];
 
-/// Runs one of its commands; returns only if that cannot be.
+/// Runs one of its commands; returns only if that fails.
 pub fn run(command: &str, arguments: &[OsString]) -> Outcome {
-    let named = std::env::var_os(PROGRAM).filter(|program| !program.is_empty());
+    let named = std::env::var_os(NAMED).filter(|program| !program.is_empty());
     let program = named.map_or_else(find_or_build, |program| Ok(PathBuf::from(program)))?;
     let error = Command::new(&program).arg(command).args(arguments).exec();
-    Err(Failure::io("run", &program, &error))
+    Err(Error::io("run", program, error).into())
 }
 
 fn find_or_build() -> Outcome<PathBuf> {
     let checkout = Checkout::find()?;
-    let toolchain = Toolchain::current(&Cache::find()?)?;
-    let directory = toolchain.experiments().join(checkout.name());
+    let toolchain = Toolchain::current(&cache()?)?;
+    let directory = toolchain.home().join("experiments").join(checkout.name());
     let program = directory.join("inorm-experiments");
-    let is_fresh = || {
-        Freshness::read(&directory).is_some_and(|fresh| fresh.holds(SOURCES)) && program.exists()
-    };
+    let is_fresh = || Freshness::holds(&directory, SOURCES) && program.exists();
     if is_fresh() {
         return Ok(program);
     }
@@ -49,20 +47,15 @@ fn find_or_build() -> Outcome<PathBuf> {
         true => "compiling, because it is missing or its sources have changed; 1 to 2 minutes",
         false => "compiling, once; 4 to 9 minutes on two cores",
     };
-    let build = Build::begin(&checkout, &toolchain, || {
-        Output::Stderr.line("another process is compiling; waiting for it to end");
-    })?;
+    let build = Build::begin(&checkout, &toolchain, Output::Stderr)?;
     // The other one may have compiled just this.
     if is_fresh() {
         return Ok(program);
     }
     let step = Step::begin("Program for experiments", expected, Output::Stderr);
     let freshness = Freshness::now(checkout.root());
-    step.run(
-        &mut build.command(Package::Program),
-        "check the network and the disk, then run the command again: it goes on from there",
-    )?;
-    fs::create_dir_all(&directory).map_err(|error| Failure::io("create", &directory, &error))?;
+    step.run(build.command(PROGRAM), GO_ON)?;
+    fs::create_dir_all(&directory).context("create", &directory)?;
     for library in build.shared_libraries()? {
         install(&library, &directory.join(library.file_name().unwrap_or_default()))?;
     }
@@ -81,7 +74,7 @@ fn install(from: &Path, to: &Path) -> Outcome {
     fs::hard_link(from, &draft)
         .or_else(|_| fs::copy(from, &draft).map(drop))
         .and_then(|()| fs::rename(&draft, to))
-        .map_err(|error| Failure::io("write", to, &error))?;
+        .context("write", to)?;
     // Renaming a file to another name of itself leaves both.
     let _ = fs::remove_file(&draft);
     Ok(())

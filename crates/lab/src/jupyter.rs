@@ -2,7 +2,7 @@
 
 use crate::checkout::Checkout;
 use crate::kernel::random_hex;
-use inorm_core::{Failure, Outcome};
+use inorm_core::{Context, Error, Failure, Outcome};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -11,17 +11,14 @@ use std::process::Command;
 /// Where JupyterLab listens if nobody says otherwise and it is free.
 const USUAL_PORT: u16 = 8888;
 
+/// Where the book begins.
+const FIRST_PAGE: &str = "/lab/tree/notebooks/00_start_here.ipynb";
+
 /// Replaces this process by JupyterLab on the notebooks.
 pub fn open(checkout: &Checkout, port: u16, browser: bool) -> Outcome {
     let token = random_hex::<24>();
-    let first = checkout.notebooks().join("00_start_here.ipynb");
-    let page = if first.exists() {
-        "/lab/tree/notebooks/00_start_here.ipynb"
-    } else {
-        "/lab/tree/notebooks"
-    };
     println!();
-    println!("JupyterLab: http://127.0.0.1:{port}{page}?token={token}");
+    println!("JupyterLab: http://127.0.0.1:{port}{FIRST_PAGE}?token={token}");
     println!("Ctrl-C ends it.");
     let mut command = python(checkout);
     command
@@ -31,34 +28,41 @@ pub fn open(checkout: &Checkout, port: u16, browser: bool) -> Outcome {
         .arg("--LanguageServerManager.autodetect=False")
         .arg(format!("--ServerApp.port={port}"))
         .arg(format!("--ServerApp.root_dir={}", checkout.root().display()))
-        .arg(format!("--LabApp.default_url={page}"))
+        .arg(format!("--LabApp.default_url={FIRST_PAGE}"))
         .arg(format!("--ServerApp.open_browser={}", if browser { "True" } else { "False" }))
         // Inside a container one is often root, with nobody to be protected from.
         .arg("--ServerApp.allow_root=True")
         .env("JUPYTER_TOKEN", token);
-    let error = command.exec();
-    Err(Failure::io("run", &checkout.python(), &error))
+    Err(Error::io("run", checkout.python(), command.exec()).into())
 }
 
 /// Executes notebooks where they are.
 pub fn execute(checkout: &Checkout, notebooks: &[PathBuf], into: Option<&PathBuf>) -> Outcome {
-    let mut command = python(checkout);
-    command.arg(checkout.root().join("python/execute.py"));
+    let mut script = script(checkout, "execute.py");
     if let Some(folder) = into {
-        command.arg("--into").arg(folder);
+        script.arg("--into").arg(folder);
     }
-    let status = command
-        .args(notebooks)
-        .status()
-        .map_err(|error| Failure::io("run", &checkout.python(), &error))?;
-    match status.success() {
+    script.args(notebooks);
+    run(script, "a notebook did not run; it is left as it was")
+}
+
+/// A script of the folder `python`, still without arguments.
+pub fn script(checkout: &Checkout, name: &str) -> Command {
+    let mut command = python(checkout);
+    command.arg(checkout.root().join("python").join(name));
+    command
+}
+
+/// Runs a command to its end; if it fails, `failure` is what to say after its own words.
+pub fn run(mut command: Command, failure: &str) -> Outcome {
+    match command.status().context("run", command.get_program())?.success() {
         true => Ok(()),
-        false => Err(Failure::new("a notebook did not run; it is left as it was")),
+        false => Err(Failure::new(failure)),
     }
 }
 
 /// Python with everything that Jupyter would keep in the home directory kept in the environment.
-pub fn python(checkout: &Checkout) -> Command {
+fn python(checkout: &Checkout) -> Command {
     let state = checkout.environment().join("var/jupyter");
     // IPython complains if it has to make the directory above its own. If it cannot be made, that
     // complaint is the right one.

@@ -1,9 +1,9 @@
 //! How JupyterLab learns of the kernel.
 
 use crate::checkout::Checkout;
-use crate::kernel::this_program;
+use crate::kernel::THIS_PROGRAM;
 use inorm_core::files::{write_if_different, write_program};
-use inorm_core::{Failure, Outcome};
+use inorm_core::{Context, Outcome};
 use std::fs;
 
 /// The name of the kernel, in notebooks and in JupyterLab's lists.
@@ -25,10 +25,7 @@ pub fn write(checkout: &Checkout) -> Outcome {
     let share = checkout.environment().join("share/jupyter");
     let directory = share.join("kernels/inorm");
     let program = directory.join("inorm");
-    fs::create_dir_all(&directory).map_err(|error| Failure::io("create", &directory, &error))?;
-    let this = this_program().and_then(fs::read);
-    let this = this.map_err(|error| Failure::new(format!("cannot read this program: {error}")))?;
-    write_program(&program, this)?;
+    write_program(&program, fs::read(THIS_PROGRAM).context("read", THIS_PROGRAM)?)?;
     let kernel = serde_json::json!({
         "argv": [
             program, "kernel", "--checkout", checkout.root(),
@@ -44,9 +41,7 @@ pub fn write(checkout: &Checkout) -> Outcome {
         ("logo-64x64.png", include_bytes!("logo-64x64.png")),
         ("logo-32x32.png", include_bytes!("logo-32x32.png")),
     ] {
-        let path = directory.join(name);
-        write_if_different(&path, image)?;
+        write_if_different(&directory.join(name), image)?;
     }
-    write_if_different(&share.join("lab/settings/overrides.json"), SETTINGS)?;
-    Ok(())
+    Ok(write_if_different(&share.join("lab/settings/overrides.json"), SETTINGS)?)
 }

@@ -1,7 +1,7 @@
 //! `inorm lab`: everything that a reader needs, then JupyterLab.
 
 use crate::checkout::Checkout;
-use crate::{jupyter, notebooks, set_up};
+use crate::{jupyter, set_up};
 use inorm_core::{Failure, Outcome};
 use std::path::PathBuf;
 
@@ -45,14 +45,12 @@ impl Lab {
     /// The notebooks to execute, if that is what was asked for.
     fn notebooks(&self, checkout: &Checkout) -> Outcome<Option<Vec<PathBuf>>> {
         let Some(named) = &self.run else { return Ok(None) };
-        match (self.all, named.is_empty()) {
-            (true, true) => return notebooks::all(&checkout.notebooks()).map(Some),
-            (false, false) => {}
-            _ => {
-                return Err(Failure::Usage(
-                    "--run needs either the notebooks to execute or --all".to_owned(),
-                ));
-            }
+        if self.all != named.is_empty() {
+            let message = "--run needs either the notebooks to execute or --all";
+            return Err(Failure::Usage(message.to_owned()));
+        }
+        if self.all {
+            return checkout.book().map(Some);
         }
         match named.iter().find(|path| !path.is_file()) {
             None => Ok(Some(named.clone())),

@@ -6,7 +6,7 @@
 //! | `command_line` | the commands |
 //! | `lab`, `book`, `data`, `doctor`, `experiments` | one command each |
 //! | `set_up` | the steps from a fresh clone to a notebook that opens |
-//! | `python`, `jupyter`, `kernelspec`, `notebooks` | JupyterLab, and what it works with |
+//! | `python`, `jupyter`, `kernelspec` | JupyterLab, and what it works with |
 //! | `kernel` | what JupyterLab starts for a notebook |
 //! | `compilation` | where and how the libraries and the experiments are compiled |
 //! | `download`, `step`, `checkout` | a file from the network, the progress of a step, the clone |
@@ -23,7 +23,6 @@ mod jupyter;
 mod kernel;
 mod kernelspec;
 mod lab;
-mod notebooks;
 mod python;
 mod set_up;
 mod step;

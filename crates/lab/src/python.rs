@@ -1,22 +1,25 @@
 //! The pinned Python environment in the repository: JupyterLab, and what executes notebooks.
 
 use crate::checkout::Checkout;
-use crate::step::Step;
-use inorm_core::files::{sha256, write};
-use inorm_core::{Failure, Outcome};
+use crate::step::{Output, Step};
+use inorm_core::files::{entries, sha256, write};
+use inorm_core::{Context, Failure, Outcome};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// The name of the step that makes the environment.
+pub const STEP: &str = "Python environment";
+
 /// The oldest Python that the pinned packages run on.
-pub const OLDEST: (u32, u32) = (3, 10);
+const OLDEST: Version = (3, 10);
 
 /// A file in the environment from the start of the set-up on: the sign that this program makes it.
 /// In the end it says what is installed.
 const MARK: &str = "inorm-installed";
 
-/// What a reader has to expect.
-pub const EXPECTED: &str = "installing JupyterLab into .venv, 15 s to 1 minute";
+/// Major and minor.
+pub type Version = (u32, u32);
 
 /// Whether `.venv` is what the requirements say.
 pub fn is_ready(checkout: &Checkout) -> Outcome<bool> {
@@ -25,32 +28,41 @@ pub fn is_ready(checkout: &Checkout) -> Outcome<bool> {
     Ok(complete && checkout.python().exists())
 }
 
-/// Fails if no environment can be made here.
-pub fn require_suitable(checkout: &Checkout) -> Outcome {
+/// An environment that has nothing in it yet.
+pub struct Empty<'c> {
+    checkout: &'c Checkout,
+    step: Step,
+}
+
+/// Makes `.venv`, or empties the one that is there. What most often goes wrong with Python does so
+/// here.
+pub fn begin(checkout: &Checkout) -> Outcome<Empty<'_>> {
     require_own(checkout)?;
-    find().map(|_| ())
-}
-
-/// Makes an empty `.venv`, or empties the one that is there.
-pub fn create(checkout: &Checkout, step: &Step) -> Outcome {
     let python = find()?;
+    let expected = "installing JupyterLab into .venv, 15 s to 1 minute";
+    let step = Step::begin(STEP, expected, Output::Stdout);
     clear(&checkout.environment())?;
-    let mut create = Command::new(&python.program);
+    let mut create = Command::new(python.program);
     create.args(["-m", "venv"]).arg(checkout.environment());
-    step.run(&mut create, "install Python's venv module (Debian: apt install python3-venv)")
+    step.run(create, "install Python's venv module (Debian: apt install python3-venv)")?;
+    Ok(Empty { checkout, step })
 }
 
-/// Installs what the requirements say.
-pub fn install(checkout: &Checkout, step: &Step) -> Outcome {
-    let mut install = Command::new(checkout.python());
-    install
-        .args(["-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off"])
-        .arg("--requirement")
-        .arg(requirements(checkout))
-        .env_remove("PYTHONPATH")
-        .env_remove("PYTHONHOME");
-    step.run(&mut install, "check the network and the disk, then run the command again")?;
-    Ok(write(&mark(checkout), wanted(checkout)?)?)
+impl Empty<'_> {
+    /// Installs what the requirements say.
+    pub fn finish(self) -> Outcome {
+        let mut install = Command::new(self.checkout.python());
+        install
+            .args(["-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off"])
+            .arg("--requirement")
+            .arg(requirements(self.checkout))
+            .env_remove("PYTHONPATH")
+            .env_remove("PYTHONHOME");
+        self.step.run(install, "check the network and the disk, then run the command again")?;
+        write(&mark(self.checkout), wanted(self.checkout)?)?;
+        self.step.end();
+        Ok(())
+    }
 }
 
 fn requirements(checkout: &Checkout) -> PathBuf {
@@ -64,8 +76,7 @@ fn mark(checkout: &Checkout) -> PathBuf {
 /// What the mark says when all is installed.
 fn wanted(checkout: &Checkout) -> Outcome<String> {
     let requirements = requirements(checkout);
-    let text = fs::read(&requirements).map_err(|e| Failure::io("read", &requirements, &e))?;
-    Ok(sha256(text))
+    Ok(sha256(fs::read(&requirements).context("read", &requirements)?))
 }
 
 /// Fails if there is an environment that somebody else made: an editor, or the reader.
@@ -86,18 +97,14 @@ pub fn require_own(checkout: &Checkout) -> Outcome {
 /// Makes the environment, or empties it of all but the mark, which has to outlast an interruption.
 fn clear(environment: &Path) -> Outcome {
     let mark = environment.join(MARK);
-    fs::create_dir_all(environment).map_err(|error| Failure::io("create", environment, &error))?;
-    fs::write(&mark, "").map_err(|error| Failure::io("write", &mark, &error))?;
-    let entries =
-        fs::read_dir(environment).map_err(|error| Failure::io("read", environment, &error))?;
-    let others: Vec<_> =
-        entries.flatten().map(|entry| entry.path()).filter(|path| *path != mark).collect();
-    for path in others {
+    fs::create_dir_all(environment).context("create", environment)?;
+    fs::write(&mark, "").context("write", &mark)?;
+    for path in entries(environment).filter(|path| *path != mark) {
         let removed = match path.is_dir() && !path.is_symlink() {
             true => fs::remove_dir_all(&path),
             false => fs::remove_file(&path),
         };
-        removed.map_err(|error| Failure::io("remove", &path, &error))?;
+        removed.context("remove", &path)?;
     }
     Ok(())
 }
@@ -105,45 +112,35 @@ fn clear(environment: &Path) -> Outcome {
 /// A Python that is new enough.
 #[derive(Debug)]
 pub struct Python {
-    /// What to run.
-    pub program: PathBuf,
-    /// Its version.
-    pub version: (u32, u32),
+    pub program: &'static str,
+    pub version: Version,
 }
 
 /// The first Python on the PATH that is new enough.
 pub fn find() -> Outcome<Python> {
     let names =
         ["python3", "python", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10"];
-    let found: Vec<Python> = names
-        .iter()
-        .filter_map(|name| {
-            let program = PathBuf::from(name);
-            version(&program).map(|version| Python { program, version })
-        })
-        .collect();
-    let newest = found.iter().map(|python| python.version).max();
-    let (major, minor) = OLDEST;
+    let ask = "import sys; print('%d.%d' % sys.version_info[:2])";
+    let found = names.into_iter().filter_map(|program| {
+        let output = Command::new(program).args(["-c", ask]).output().ok()?;
+        let version = parse_version(&String::from_utf8_lossy(&output.stdout))?;
+        Some(Python { program, version })
+    });
+    let found: Vec<Python> = found.collect();
+    let have = match found.iter().map(|python| python.version).max() {
+        Some((major, minor)) => format!("the newest Python here is {major}.{minor}"),
+        None => "there is no Python here".to_owned(),
+    };
     found.into_iter().find(|python| python.version >= OLDEST).ok_or_else(|| {
-        let have = match newest {
-            Some((major, minor)) => format!("the newest Python here is {major}.{minor}"),
-            None => "there is no Python here".to_owned(),
-        };
+        let (major, minor) = OLDEST;
         Failure::new(format!(
             "{have}, but JupyterLab needs {major}.{minor} or later; install one (Debian: apt install python3 python3-venv)"
         ))
     })
 }
 
-fn version(program: &Path) -> Option<(u32, u32)> {
-    let output = Command::new(program)
-        .args(["-c", "import sys; print(sys.version_info[0], sys.version_info[1])"])
-        .output()
-        .ok()?;
-    let text = String::from_utf8(output.stdout).ok()?;
-    let mut numbers = text.split_whitespace().map(str::parse);
-    match (numbers.next(), numbers.next()) {
-        (Some(Ok(major)), Some(Ok(minor))) => Some((major, minor)),
-        _ => None,
-    }
+/// Major and minor version in a text such as `3.12` or `1.95.0`.
+pub fn parse_version(text: &str) -> Option<Version> {
+    let mut numbers = text.trim().split('.').map(|number| number.parse().ok());
+    Some((numbers.next()??, numbers.next()??))
 }

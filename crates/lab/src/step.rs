@@ -1,14 +1,14 @@
 //! One step of the set-up: says what it does, how long that takes, and that it still goes on.
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use inorm_core::{Failure, Outcome, say};
+use inorm_core::{Context, Failure, Outcome, say};
 use std::collections::VecDeque;
-use std::io::{BufRead, BufReader, IsTerminal, Read};
+use std::io::{self, BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How often a step that takes long says so where nothing can be overwritten.
+/// How often a long step reports where no spinner can be drawn.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(30);
 
 /// How many of a command's last lines are shown if it fails.
@@ -16,6 +16,10 @@ const LAST_LINES: usize = 15;
 
 /// How much of a command's line is shown while it runs.
 const LINE_WIDTH: usize = 90;
+
+/// What to do when cargo has failed.
+pub const GO_ON: &str =
+    "check the network and the disk, then run the command again: it goes on from there";
 
 /// The spinners of the steps that run, one below the other.
 static SPINNERS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
@@ -35,7 +39,6 @@ pub struct Step {
     output: Output,
     begun: Instant,
     spinner: ProgressBar,
-    said: Arc<Mutex<Instant>>,
     last: Arc<Mutex<VecDeque<String>>>,
 }
 
@@ -43,16 +46,13 @@ impl Step {
     /// Announces a step that has to be done, and what to expect.
     pub fn begin(name: &str, expected: &str, output: Output) -> Self {
         output.line(format_args!("{name}: {expected}"));
-        let spinner = if std::io::stderr().is_terminal() {
-            let style = ProgressStyle::with_template("  {spinner} {elapsed} {wide_msg}");
-            let spinner = SPINNERS.add(ProgressBar::new_spinner());
-            spinner.enable_steady_tick(Duration::from_millis(200));
-            spinner.with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
-        } else {
-            ProgressBar::hidden()
-        };
-        let (said, name) = (Arc::new(Mutex::new(Instant::now())), name.to_owned());
-        Self { name, output, begun: Instant::now(), spinner, said, last: Arc::default() }
+        let style = ProgressStyle::with_template("  {spinner} {elapsed} {wide_msg}");
+        // Hidden where standard error is no terminal.
+        let spinner = SPINNERS.add(ProgressBar::new_spinner());
+        spinner.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+        spinner.enable_steady_tick(Duration::from_millis(200));
+        let (name, begun) = (name.to_owned(), Instant::now());
+        Self { name, output, begun, spinner, last: Arc::default() }
     }
 
     /// Says that a step has nothing to do.
@@ -63,14 +63,14 @@ impl Step {
     /// Takes note of what is happening, for whoever watches, and in case the step fails.
     pub fn listener(&self) -> impl FnMut(String) + Send + 'static {
         let (spinner, begun, output) = (self.spinner.clone(), self.begun, self.output);
-        let (said, last) = (Arc::clone(&self.said), Arc::clone(&self.last));
+        let last = Arc::clone(&self.last);
+        let mut said = begun;
         move |line: String| {
             let start: String = line.trim().chars().take(LINE_WIDTH).collect();
             spinner.set_message(start.clone());
-            let mut said = lock(&said);
             if spinner.is_hidden() && said.elapsed() >= SIGN_OF_LIFE {
                 output.line(format_args!("  {} {start}", elapsed(begun)));
-                *said = Instant::now();
+                said = Instant::now();
             }
             let mut last = lock(&last);
             last.push_back(line);
@@ -80,7 +80,7 @@ impl Step {
         }
     }
 
-    /// Shows what happened last, after which the step failed.
+    /// Shows the last lines of a step that failed.
     pub fn show_last_words(&self) {
         self.spinner.finish_and_clear();
         for line in lock(&self.last).iter() {
@@ -89,34 +89,16 @@ impl Step {
     }
 
     /// Runs a command to its end; if it fails, shows its last lines.
-    pub fn run(&self, command: &mut Command, next: &str) -> Outcome {
+    pub fn run(&self, mut command: Command, next: &str) -> Outcome {
         let program = command.get_program().to_string_lossy().into_owned();
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|error| Failure::new(format!("cannot run {program}: {error}; {next}")))?;
-        let outputs = [
-            child.stdout.take().map(|output| Box::new(output) as Box<dyn Read + Send>),
-            child.stderr.take().map(|output| Box::new(output) as Box<dyn Read + Send>),
-        ];
-        let readers: Vec<_> = outputs
-            .into_iter()
-            .flatten()
-            .map(|output| {
-                let listen = self.listener();
-                std::thread::spawn(move || {
-                    BufReader::new(output).lines().map_while(Result::ok).for_each(listen);
-                })
-            })
-            .collect();
-        let status = child
-            .wait()
-            .map_err(|error| Failure::new(format!("cannot wait for {program}: {error}")))?;
-        for reader in readers {
-            let _ = reader.join();
-        }
+        let (output, input) = io::pipe().context("read from", &program)?;
+        let errors = input.try_clone().context("read from", &program)?;
+        command.stdin(Stdio::null()).stdout(input).stderr(errors);
+        let mut child = command.spawn().context("run", &program)?;
+        // Its ends of the pipe: with them the output would have no end.
+        drop(command);
+        BufReader::new(output).lines().map_while(Result::ok).for_each(self.listener());
+        let status = child.wait().context("wait for", &program)?;
         if status.success() {
             return Ok(());
         }

@@ -1,6 +1,5 @@
 //! The book as a reader sees it: JupyterLab in a browser, notebooks run from the menu.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -25,28 +24,17 @@ fn a_reader_sees_what_moves_and_can_stop_it() {
 #[ignore = "needs `inorm lab --prepare`, python/requirements-test.txt and Chromium"]
 fn the_rendered_book_fits_its_screens_and_its_links_lead_somewhere() {
     let folder = tempfile::tempdir().unwrap();
-    let book = Command::new(program())
-        .args(["book", "--into"])
-        .arg(folder.path())
-        .current_dir(checkout())
-        .status()
-        .unwrap();
-    assert!(book.success());
+    let mut book = Command::new(program());
+    book.args(["book", "--into"]).arg(folder.path()).current_dir(checkout());
+    assert!(book.status().unwrap().success());
     look("book.py", [folder.path().to_path_buf(), pictures("book")]);
 }
 
-/// Runs a script of this folder; what it says last is what the test fails with.
+/// Runs a script of this folder.
 fn look(script: &str, arguments: impl IntoIterator<Item = PathBuf>) {
-    let output = Command::new(checkout().join(".venv/bin/python"))
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(script))
-        .args(arguments)
-        .output()
-        .unwrap();
-    std::io::stdout().write_all(&output.stdout).unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    let last: Vec<&str> = errors.lines().rev().take(12).collect();
-    let last: Vec<&str> = last.into_iter().rev().collect();
-    assert!(output.status.success(), "{script} says\n{}", last.join("\n"));
+    let mut look = Command::new(checkout().join(".venv/bin/python"));
+    look.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(script)).args(arguments);
+    assert!(look.status().unwrap().success(), "{script} has said what is wrong");
 }
 
 fn program() -> PathBuf {

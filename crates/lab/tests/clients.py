@@ -12,30 +12,16 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 from pathlib import Path
 
 import pexpect
-from kernel_client import PATIENCE, Kernel, without_proxy, notebook, text
+from kernel_client import PATIENCE, Kernel, notebook, running, text, wait_for, without_proxy
 
 CHECKOUT = Path(sys.argv.pop(1)).resolve()
 PROGRAMS = CHECKOUT / ".venv/bin"
 DEPENDENCY = f':dep inorm = {{ path = "{CHECKOUT}", default-features = false, features = ["cpu"] }}'
 CELLS = [DEPENDENCY, "let answer = 6 * 7;", 'println!("the answer is {answer}");', "answer"]
-
-
-def running() -> set:
-    """The kernels of this clone, by process."""
-    found = set()
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = path.read_text().split("\0")
-        except OSError:
-            continue
-        if words[1:4] == ["kernel", "--checkout", str(CHECKOUT)]:
-            found.add(path.parent.name)
-    return found
 
 
 class Clients(unittest.TestCase):
@@ -87,18 +73,15 @@ class Clients(unittest.TestCase):
         console.expect(pexpect.EOF)
 
     def test_a_console_whose_terminal_is_closed_leaves_no_kernel(self):
-        before = running()
+        before = running(CHECKOUT)
         console = pexpect.spawn(
             str(PROGRAMS / "jupyter"), ["console", "--kernel", "inorm", "--simple-prompt"]
         )
         console.expect(r"In \[\d+\]: ", timeout=PATIENCE)
-        self.assertEqual(len(running() - before), 1)
+        self.assertEqual(len(running(CHECKOUT) - before), 1)
         os.killpg(os.getpgid(console.pid), signal.SIGKILL)
         console.close(force=True)
-        until = time.monotonic() + 20
-        while running() - before:
-            self.assertLess(time.monotonic(), until, "the kernel outlives its client")
-            time.sleep(0.1)
+        wait_for("the kernel to end", lambda: not running(CHECKOUT) - before)
 
 
 class StockKernel(unittest.TestCase):

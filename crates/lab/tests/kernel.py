@@ -9,14 +9,26 @@ import os
 import random
 import signal
 import socket
+import subprocess
 import sys
+import tempfile
 import time
 import unittest
 from pathlib import Path
 from queue import Empty
 
 import jupyter_kernel_test
-from kernel_client import PATIENCE, Kernel, kinds, read, text, wait_for
+from kernel_client import (
+    PATIENCE,
+    Kernel,
+    directory_of,
+    kinds,
+    notebook,
+    read,
+    running,
+    text,
+    wait_for,
+)
 
 CHECKOUT = Path(sys.argv.pop(1)).resolve()
 DEPENDENCY = ':dep inorm = { path = "..", default-features = false, features = ["cpu"] }'
@@ -302,6 +314,26 @@ class Ends(unittest.TestCase):
             if directory:
                 wait_for("its directory to go", lambda: not directory.exists())
             kernel.end()
+
+    def test_a_kernel_whose_client_is_killed_amid_a_cell_leaves_nothing(self):
+        before = running(CHECKOUT)
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        endless = Path(folder.name) / "endless.ipynb"
+        endless.write_text(notebook(["loop { std::thread::sleep(std::time::Duration::MAX); }"]))
+        command = [sys.executable, CHECKOUT / "python/execute.py", endless]
+        client = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        wait_for("a kernel", lambda: running(CHECKOUT) - before, seconds=60)
+        (process,) = running(CHECKOUT) - before
+        wait_for("its directory", lambda: directory_of(process), seconds=60)
+        place = directory_of(process)
+        # Long enough for the cell to be inside its loop.
+        time.sleep(15)
+        self.assertTrue(place.exists() and Path(f"/proc/{process}").exists())
+        client.kill()
+        client.wait()
+        wait_for("the kernel to end", lambda: not Path(f"/proc/{process}").exists())
+        wait_for("its directory to go", lambda: not place.exists())
 
     def test_a_backend_killed_at_any_moment_is_said_and_replaced(self):
         moments = random.Random(2)

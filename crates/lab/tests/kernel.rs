@@ -9,8 +9,7 @@ fn run(script: &str, suite: &str) {
     let program = env!("CARGO_BIN_EXE_inorm");
     let prepared = Command::new(program).args(["lab", "--prepare"]).current_dir(clone).status();
     assert!(prepared.unwrap().success());
-    let python = clone.join(".venv/bin/python");
-    let mut test = Command::new(python);
+    let mut test = Command::new(clone.join(".venv/bin/python"));
     test.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(script))
         .args([clone.as_os_str(), suite.as_ref()]);
     // The environment's own kernels and no others.

@@ -73,8 +73,7 @@ class Kernel:
         return None
 
     def directory(self):
-        name = f"*/running/{self.process}"
-        return next(iter((cache() / "kernels").glob(name)), None)
+        return directory_of(self.process)
 
 
 @contextmanager
@@ -132,6 +131,20 @@ def read(path):
 def cache():
     home = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
     return Path(os.environ.get("INORM_CACHE", home / "inorm"))
+
+
+def directory_of(process):
+    """That of a running kernel, if it has one."""
+    return next(iter((cache() / "kernels").glob(f"*/running/{process}")), None)
+
+
+def running(checkout):
+    """The kernels of a clone, by process."""
+    words = {
+        path.parent.name: read(path).split("\0") for path in Path("/proc").glob("[0-9]*/cmdline")
+    }
+    ours = ["kernel", "--checkout", str(checkout)]
+    return {process for process, words in words.items() if words[1:4] == ours}
 
 
 def text(outputs, name="stdout"):

@@ -6,8 +6,7 @@
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Output};
 use tempfile::TempDir;
 
 /// The top of the repository.
@@ -15,37 +14,13 @@ fn clone() -> &'static Path {
     inorm_core::files::repository()
 }
 
-fn lab(arguments: &[&str], notebooks: &[PathBuf]) -> Command {
+fn lab(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_inorm"));
-    command.arg("lab").args(arguments).arg("--run").args(notebooks).current_dir(clone());
+    command.arg("lab").args(arguments).current_dir(clone());
     command
 }
 
-/// The first cell of a notebook that is not in the folder of the book.
-fn dependency() -> String {
-    let clone = clone();
-    format!(":dep inorm = {{ path = {clone:?}, default-features = false, features = [\"cpu\"] }}")
-}
-
-fn write_notebook(path: &Path, cells: &[&str]) {
-    let cells: Vec<Value> = cells
-        .iter()
-        .enumerate()
-        .map(|(index, source)| {
-            json!({
-                "cell_type": "code", "id": format!("c{index}"), "metadata": {}, "outputs": [],
-                "execution_count": null, "source": source,
-            })
-        })
-        .collect();
-    let notebook = json!({
-        "cells": cells, "metadata": {"kernelspec": {"name": "inorm", "display_name": "", "language": "rust"}},
-        "nbformat": 4, "nbformat_minor": 5,
-    });
-    fs::write(path, notebook.to_string()).unwrap();
-}
-
-/// Executes cells after the dependency line, in a folder of their own.
+/// A notebook that was executed in a folder of its own.
 struct Executed {
     _folder: TempDir,
     path: PathBuf,
@@ -53,15 +28,28 @@ struct Executed {
     output: Output,
 }
 
+/// Executes cells after one that names the library.
 fn execute(cells: &[&str]) -> Executed {
-    let folder = TempDir::new().unwrap();
+    let dependency = format!(
+        ":dep inorm = {{ path = {:?}, default-features = false, features = [\"cpu\"] }}",
+        clone()
+    );
+    let cells = std::iter::once(dependency.as_str()).chain(cells.iter().copied());
+    let cell = |(index, source): (usize, &str)| {
+        json!({
+            "cell_type": "code", "id": format!("c{index}"), "metadata": {}, "outputs": [],
+            "execution_count": null, "source": source,
+        })
+    };
+    let kernel = json!({"name": "inorm", "display_name": "", "language": "rust"});
+    let notebook = json!({
+        "cells": cells.enumerate().map(cell).collect::<Vec<_>>(),
+        "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5,
+    });
+    let (folder, before) = (TempDir::new().unwrap(), notebook.to_string());
     let path = folder.path().join("scratch.ipynb");
-    let dependency = dependency();
-    let all: Vec<&str> =
-        std::iter::once(dependency.as_str()).chain(cells.iter().copied()).collect();
-    write_notebook(&path, &all);
-    let before = fs::read_to_string(&path).unwrap();
-    let output = lab(&[], std::slice::from_ref(&path)).output().unwrap();
+    fs::write(&path, &before).unwrap();
+    let output = lab(&["--run"]).arg(&path).output().unwrap();
     Executed { _folder: folder, path, before, output }
 }
 
@@ -158,88 +146,24 @@ fn a_cell_that_panics_or_fails_is_an_error_and_leaves_the_notebook_alone() {
 #[test]
 #[ignore = "needs `inorm lab --prepare`"]
 fn two_notebooks_at_once_do_not_disturb_each_other() {
-    let folder = TempDir::new().unwrap();
-    let runs: Vec<_> = ["first", "second"]
-        .into_iter()
-        .map(|name| {
-            let path = folder.path().join(format!("{name}.ipynb"));
-            let own = format!("let name = \"{name}\".to_owned();");
-            let dependency = dependency();
-            let mut cells = vec![dependency.as_str(), &own];
-            cells.extend(["println!(\"{name} {}\", 6 * 7);"; 5]);
-            write_notebook(&path, &cells);
-            let child = lab(&[], std::slice::from_ref(&path))
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped())
-                .spawn()
-                .unwrap();
-            (name, path, child)
-        })
-        .collect();
-    for (name, path, child) in runs {
-        let output = child.wait_with_output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        assert_eq!(texts(&read_notebook(&path)).concat(), format!("{name} 42\n").repeat(5));
-    }
-}
-
-/// The directories and processes of running kernels.
-fn running() -> Vec<PathBuf> {
-    let root = std::env::var_os("INORM_CACHE").map(PathBuf::from).unwrap_or_else(|| {
-        let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-        cache.unwrap_or_else(|| std::env::home_dir().unwrap().join(".cache")).join("inorm")
-    });
-    let kernels = fs::read_dir(root.join("kernels")).into_iter().flatten().flatten();
-    kernels
-        .flat_map(|recipe| fs::read_dir(recipe.path().join("running")).into_iter().flatten())
-        .map(|entry| entry.unwrap().path())
-        .collect()
-}
-
-#[test]
-#[ignore = "needs `inorm lab --prepare`"]
-fn a_kernel_whose_client_is_killed_ends_and_removes_its_directory() {
-    let before = running();
-    let folder = TempDir::new().unwrap();
-    let path = folder.path().join("endless.ipynb");
-    write_notebook(&path, &["loop { std::thread::sleep(std::time::Duration::from_secs(1)); }"]);
-    let client = clone().join(".venv/bin/python");
-    let mut client = Command::new(client)
-        .arg(clone().join("python/execute.py"))
-        .arg(&path)
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    let new = || running().into_iter().find(|directory| !before.contains(directory));
-    let directory = wait_for("a kernel to start", new);
-    let process = Path::new("/proc").join(directory.file_name().unwrap());
-    // Long enough for the cell to be inside its loop.
-    std::thread::sleep(Duration::from_secs(15));
-    assert!(process.exists() && directory.exists());
-    client.kill().unwrap();
-    client.wait().unwrap();
-    wait_for("the kernel to end", || (!process.exists()).then_some(()));
-    wait_for("its directory to be removed", || (!directory.exists()).then_some(()));
-}
-
-#[track_caller]
-fn wait_for<T>(what: &str, ready: impl Fn() -> Option<T>) -> T {
-    let until = Instant::now() + Duration::from_secs(60);
-    loop {
-        if let Some(value) = ready() {
-            return value;
+    let print = |name: &str| {
+        let own = format!("let name = \"{name}\".to_owned();");
+        let print = "println!(\"{name} {}\", 6 * 7);";
+        execute(&[&own, print, print, print, print, print]).printed()
+    };
+    std::thread::scope(|scope| {
+        let runs = ["first", "second"].map(|name| (name, scope.spawn(move || print(name))));
+        for (name, run) in runs {
+            assert_eq!(run.join().unwrap(), format!("{name} 42\n").repeat(5));
         }
-        assert!(Instant::now() < until, "waited in vain for {what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    });
 }
 
 #[test]
 #[ignore = "needs `inorm lab --prepare`"]
 fn the_notebooks_print_what_is_committed() {
     let executed = TempDir::new().unwrap();
-    let output =
-        lab(&["--into", executed.path().to_str().unwrap(), "--all"], &[]).output().unwrap();
+    let output = lab(&["--run", "--all", "--into"]).arg(executed.path()).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
     print!("{said}");
@@ -282,34 +206,24 @@ fn settled(text: &str) -> String {
 /// Words must be the same. Numbers may differ by what another processor's arithmetic, carried
 /// through a whole training, makes of the last digits.
 fn compare(committed: &str, ours: &str) -> Result<(), String> {
-    let words =
-        |text: &str| -> Vec<String> { text.split_whitespace().map(str::to_owned).collect() };
-    let (committed, ours) = (words(&settled(committed)), words(&settled(ours)));
+    let (committed, ours) = (settled(committed), settled(ours));
+    let committed: Vec<&str> = committed.split_whitespace().collect();
+    let ours: Vec<&str> = ours.split_whitespace().collect();
     if committed.len() != ours.len() {
-        return Err(format!(
-            "{} words are committed, now there are {}",
-            committed.len(),
-            ours.len()
-        ));
+        return Err(format!("{} words are committed, now {}", committed.len(), ours.len()));
     }
-    for (committed, ours) in committed.iter().zip(&ours) {
-        let number = |word: &str| {
-            let digits = word.trim_matches(|character: char| {
-                !character.is_ascii_digit() && character != '-' && character != '.'
-            });
-            digits.trim_end_matches('.').parse::<f64>().ok()
-        };
-        let same = match (number(committed), number(ours)) {
-            (Some(committed), Some(ours)) => {
-                (committed - ours).abs() <= 0.05 * committed.abs() + 1e-6
-            }
-            _ => committed == ours,
-        };
-        if !same {
-            return Err(format!("committed is {committed:?}, now it is {ours:?}"));
-        }
+    let number = |word: &str| {
+        let is_outside = |c: char| !c.is_ascii_digit() && c != '-' && c != '.';
+        word.trim_matches(is_outside).trim_end_matches('.').parse::<f64>().ok()
+    };
+    let differ = |committed: &str, ours: &str| match (number(committed), number(ours)) {
+        (Some(committed), Some(ours)) => (committed - ours).abs() > 0.05 * committed.abs() + 1e-6,
+        _ => committed != ours,
+    };
+    match committed.iter().zip(&ours).find(|(committed, ours)| differ(committed, ours)) {
+        Some((committed, ours)) => Err(format!("committed is {committed:?}, now it is {ours:?}")),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::panics;
 use inorm_core::protocol::{self, Mark, Message};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::fs::File;
-use std::io::{PipeReader, Read, Write};
+use std::io::{ErrorKind, PipeReader, Read, Write};
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
@@ -23,14 +23,14 @@ const FAILED: &str = "EVCXR_ERROR_OCCURRED";
 /// What follows is a value, not text.
 const CONTENT: &str = "EVCXR_BEGIN_CONTENT ";
 
-/// Text without a newline is passed on if nothing follows for so long.
+/// Text without a newline is passed on if nothing follows within this time.
 const PATIENCE: Duration = Duration::from_millis(40);
 
 /// How long the library may take to hand over text that it has not written yet. It cannot while
 /// some thread of the cell holds standard output.
 const FLUSHING: Duration = Duration::from_millis(200);
 
-/// Puts the thread between. If the system refuses, output goes where it went before.
+/// Starts that thread. If the system refuses, output goes where it went before.
 pub fn filter(mark: &'static Mark) {
     let Ok((reader, writer)) = std::io::pipe() else { return };
     let Ok(real) = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3) else { return };
@@ -44,9 +44,16 @@ pub fn filter(mark: &'static Mark) {
             protocol::send(&Message::Flushed);
         }
     });
-    let flushed = mark.line(&Message::Flushed).trim_end().to_owned();
-    let (real, pending) = (File::from(real), Vec::new());
-    let mut filter = Filter { mark, flushed, real, pending, shown: 0, ended: false, ask };
+    let mut filter = Filter {
+        mark,
+        flushed: mark.line(&Message::Flushed).trim_end().to_owned(),
+        real: File::from(real),
+        out: Vec::new(),
+        pending: Vec::new(),
+        shown: 0,
+        ended: false,
+        ask,
+    };
     std::thread::spawn(move || filter.run(reader));
 }
 
@@ -55,6 +62,8 @@ struct Filter {
     /// The line that shows that the buffer of standard output is empty.
     flushed: String,
     real: File,
+    /// What goes to `real` next.
+    out: Vec<u8>,
     /// What follows the last newline.
     pending: Vec<u8>,
     /// How much of that was already passed on.
@@ -68,69 +77,61 @@ impl Filter {
     fn run(&mut self, mut reader: PipeReader) {
         let mut buffer = vec![0; 64 * 1024];
         loop {
-            let waiting = if self.ended {
-                Some(FLUSHING)
-            } else {
-                (self.pending.len() > self.shown).then_some(PATIENCE)
+            let waiting = match self.ended {
+                true => Some(FLUSHING),
+                false => (self.pending.len() > self.shown).then_some(PATIENCE),
             };
-            if !is_readable(&reader, waiting) {
+            if is_readable(&reader, waiting) {
+                match reader.read(&mut buffer) {
+                    Ok(0) => return,
+                    Ok(length) => self.take(&buffer[..length]),
+                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                    Err(_) => return,
+                }
+            } else {
                 self.show_pending();
                 self.end();
-                continue;
             }
-            match reader.read(&mut buffer) {
-                Ok(0) => return,
-                Ok(length) => self.take(&buffer[..length]),
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(_) => return,
-            }
+            // If nobody reads it any more the program is about to be ended.
+            let _ = self.real.write_all(&std::mem::take(&mut self.out));
         }
     }
 
     fn take(&mut self, bytes: &[u8]) {
-        let mut passed_on = Vec::with_capacity(bytes.len());
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             self.pending.extend_from_slice(piece);
             if piece.ends_with(b"\n") {
                 let line = std::mem::take(&mut self.pending);
                 let shown = std::mem::take(&mut self.shown);
-                let line = String::from_utf8_lossy(&line[shown..]).into_owned();
-                self.line(line.trim_end_matches('\n'), shown > 0, &mut passed_on);
+                let line = String::from_utf8_lossy(&line[shown..]);
+                self.line(line.trim_end_matches('\n'), shown > 0);
             }
         }
-        self.write(&passed_on);
     }
 
     /// One line, or the rest of one whose start was passed on already.
-    fn line(&mut self, line: &str, continued: bool, out: &mut Vec<u8>) {
+    fn line(&mut self, line: &str, continued: bool) {
         let (text, signal) = line.split_at(self.signal(line));
         if signal.is_empty() {
-            match continued {
-                true => self.write_text(&format!("{text}\n"), out),
-                false => out.extend_from_slice(format!("{text}\n").as_bytes()),
-            }
-            return;
+            return match continued {
+                true => self.pass_on(format!("{text}\n")),
+                false => self.write_line(text),
+            };
         }
         if !text.is_empty() {
-            self.write_text(text, out);
+            self.pass_on(text.to_owned());
         }
         match signal {
-            COMPLETE => {
-                self.ended = self.ask.send(()).is_ok();
-                if self.ended {
-                    return;
-                }
+            COMPLETE if self.ask.send(()).is_ok() => {
+                self.ended = true;
+                return;
             }
-            PANICKED => self.tell(&panics::take(), out),
-            FAILED => self.tell(&Message::Returned, out),
-            _ if signal == self.flushed => {
-                let before = std::mem::take(out);
-                self.write(&before);
-                return self.end();
-            }
+            PANICKED => self.tell(&panics::take()),
+            FAILED => self.tell(&Message::Returned),
+            _ if signal == self.flushed => return self.end(),
             _ => {}
         }
-        out.extend_from_slice(format!("{signal}\n").as_bytes());
+        self.write_line(signal);
     }
 
     /// Where the signal begins with which a line ends; the length of the line if there is none.
@@ -145,8 +146,8 @@ impl Filter {
         if std::mem::take(&mut self.ended) {
             // A panic that the cell has caught itself is no failure.
             drop(panics::take());
-            let end = self.mark.line(&Message::End);
-            self.write(format!("{end}{COMPLETE}\n").as_bytes());
+            self.tell(&Message::End);
+            self.write_line(COMPLETE);
         }
     }
 
@@ -156,23 +157,20 @@ impl Filter {
         if text.is_empty() || text.contains(self.mark.as_str()) || text.contains("EVCXR_") {
             return;
         }
-        let mut out = Vec::new();
-        self.write_text(text, &mut out);
+        self.pass_on(text.to_owned());
         self.shown = self.pending.len();
-        self.write(&out);
     }
 
-    fn write_text(&self, text: &str, out: &mut Vec<u8>) {
-        self.tell(&Message::Write { text: text.to_owned() }, out);
+    fn pass_on(&mut self, text: String) {
+        self.tell(&Message::Write { text });
     }
 
-    fn tell(&self, message: &Message, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.mark.line(message).as_bytes());
+    fn write_line(&mut self, line: &str) {
+        self.out.extend_from_slice(format!("{line}\n").as_bytes());
     }
 
-    fn write(&mut self, bytes: &[u8]) {
-        // If nobody reads it any more the program is about to be ended.
-        let _ = self.real.write_all(bytes);
+    fn tell(&mut self, message: &Message) {
+        self.out.extend_from_slice(self.mark.line(message).as_bytes());
     }
 }
 

@@ -1,59 +1,37 @@
-//! What the last panic said.
+//! What the last panic said: the kernel is told only if it ends the cell.
 
 use inorm_core::protocol::{Location, Message};
 use std::backtrace::Backtrace;
-use std::fmt;
-use std::panic::PanicHookInfo;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-static LAST: Mutex<Option<Panic>> = Mutex::new(None);
-
-/// A panic: the kernel is told only if it ends the cell.
-#[derive(Debug)]
-struct Panic {
-    message: String,
-    location: Option<Location>,
-}
+static LAST: Mutex<Option<Message>> = Mutex::new(None);
 
 /// Notes every panic from now on, instead of printing it with a backtrace that nobody asked for.
 pub fn catch() {
     let cells = std::thread::current().id();
     let backtraces = std::env::var_os("INORM_BACKTRACE").is_some_and(|value| !value.is_empty());
     std::panic::set_hook(Box::new(move |info| {
-        let panic = Panic::of(info);
+        let message = info.payload_as_str().unwrap_or("panicked").to_owned();
         if std::thread::current().id() != cells {
-            eprintln!("a thread panicked: {panic}");
+            let place = info.location().map_or(String::new(), |at| format!(" ({at})"));
+            eprintln!("a thread panicked: {message}{place}");
         }
         if backtraces {
             eprintln!("{}", Backtrace::force_capture());
         }
-        *LAST.lock().unwrap_or_else(PoisonError::into_inner) = Some(panic);
+        let location = info
+            .location()
+            .map(|at| Location { file: at.file().to_owned(), line: at.line() as usize });
+        *last() = Some(Message::Panicked { message, location });
     }));
-}
-
-impl Panic {
-    fn of(info: &PanicHookInfo) -> Self {
-        let message = info.payload_as_str().unwrap_or("panicked").to_owned();
-        let location = info.location();
-        let location =
-            location.map(|at| Location { file: at.file().to_owned(), line: at.line() as usize });
-        Self { message, location }
-    }
 }
 
 /// What the kernel is told of the last panic, once.
 pub fn take() -> Message {
-    let panic = LAST.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let unknown = || Panic { message: "panicked".to_owned(), location: None };
-    let Panic { message, location } = panic.unwrap_or_else(unknown);
-    Message::Panicked { message, location }
+    let unknown = || Message::Panicked { message: "panicked".to_owned(), location: None };
+    last().take().unwrap_or_else(unknown)
 }
 
-impl fmt::Display for Panic {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.location {
-            Some(at) => write!(f, "{} ({}:{})", self.message, at.file, at.line),
-            None => f.write_str(&self.message),
-        }
-    }
+fn last() -> MutexGuard<'static, Option<Message>> {
+    LAST.lock().unwrap_or_else(PoisonError::into_inner)
 }

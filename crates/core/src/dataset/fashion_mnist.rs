@@ -2,7 +2,7 @@
 
 use super::idx::{parse_idx, read_idx};
 use super::images::{Images, PIXELS};
-use crate::{Error, Result, files::repository};
+use crate::{Context, Error, Result, files::repository};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::{
@@ -131,6 +131,13 @@ impl FashionMnist {
         })
     }
 
+    /// Only the first images of each set, or all if there are fewer.
+    #[must_use]
+    pub fn first(&self, train: usize, test: usize) -> Self {
+        let (train, test) = (self.train.first(train), self.test.first(test));
+        Self { train, test, source: self.source.clone() }
+    }
+
     /// SHA-256 of all pixels and labels, in hexadecimal: what a result was computed from.
     pub fn checksum(&self) -> String {
         let mut hash = Sha256::new();
@@ -163,7 +170,7 @@ fn has_any(folder: &Path) -> Result<bool> {
     let plain = FILES.map(|name| folder.join(name));
     let zipped = plain.clone().map(|path| path.with_extension("gz"));
     for path in plain.iter().chain(&zipped) {
-        if path.try_exists().map_err(|e| Error::io("look for", path, e))? {
+        if path.try_exists().context("look for", path)? {
             return Ok(true);
         }
     }
@@ -178,7 +185,7 @@ fn find_files(folder: &Path) -> Result<[PathBuf; 4]> {
         if zipped.is_file() {
             *path = zipped;
         } else if !path.is_file() {
-            std::fs::read_dir(folder).map_err(|e| Error::io("read folder", folder, e))?;
+            std::fs::read_dir(folder).context("read folder", folder)?;
             return Err(Error::malformed(
                 path.clone(),
                 "is missing",
@@ -222,18 +229,18 @@ mod tests {
         for (all, some, each) in
             [(&full.train, &subset.train, 256), (&full.test, &subset.test, 100)]
         {
-            let mut taken = [0; CLASSES.len()];
-            let mut row = 0;
-            for index in 0..all.len() {
-                let label = all.labels()[index];
-                if taken[usize::from(label)] < each {
-                    taken[usize::from(label)] += 1;
-                    assert_eq!(some.labels()[row], label);
-                    assert_eq!(some.image(row), all.image(index));
-                    row += 1;
-                }
+            let mut seen = [0; CLASSES.len()];
+            let mut is_first = |&index: &usize| {
+                let seen = &mut seen[usize::from(all.labels()[index])];
+                *seen += 1;
+                *seen <= each
+            };
+            let first: Vec<usize> = (0..all.len()).filter(&mut is_first).collect();
+            assert_eq!(first.len(), some.len());
+            for (row, index) in first.into_iter().enumerate() {
+                assert_eq!(some.labels()[row], all.labels()[index]);
+                assert_eq!(some.image(row), all.image(index));
             }
-            assert_eq!(row, some.len());
         }
     }
 

@@ -73,21 +73,19 @@ impl Images {
     ) -> Result<Self> {
         let ([count, height, width], pixels) = pixels;
         let ([label_count], labels) = labels;
-        if (height, width) != (SIDE, SIDE) {
-            let problem = format!("has images of {height} × {width} pixels");
-            return Err(Error::malformed(name, problem, format!("{SIDE} × {SIDE}")));
-        }
-        if count != label_count {
-            let problem = format!("has {count} images but {label_count} labels");
-            return Err(Error::malformed(name, problem, "one label an image"));
-        }
-        if count == 0 {
-            return Err(Error::malformed(name, "has no images", "at least one"));
-        }
-        if let Some(label) = labels.iter().find(|&&l| usize::from(l) >= CLASSES.len()) {
-            return Err(Error::malformed(name, format!("has label {label}"), "labels 0 to 9"));
-        }
-        Ok(Self { pixels, labels })
+        let wrong_label = labels.iter().find(|&&label| usize::from(label) >= CLASSES.len());
+        let (problem, expected) = if (height, width) != (SIDE, SIDE) {
+            (format!("has images of {height} × {width} pixels"), format!("{SIDE} × {SIDE}"))
+        } else if count != label_count {
+            (format!("has {count} images but {label_count} labels"), "one label an image".into())
+        } else if count == 0 {
+            ("has no images".into(), "at least one".into())
+        } else if let Some(label) = wrong_label {
+            (format!("has label {label}"), "labels 0 to 9".into())
+        } else {
+            return Ok(Self { pixels, labels });
+        };
+        Err(Error::malformed(name, problem, expected))
     }
 }
 

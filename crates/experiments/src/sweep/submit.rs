@@ -7,7 +7,7 @@ use super::{
 use crate::results;
 use clap::{Args, ValueEnum};
 use inorm::sweep::Store;
-use inorm_core::{Failure, Outcome};
+use inorm_core::{Context, Failure, Outcome};
 use std::{
     fs,
     path::{Path, PathBuf, absolute},
@@ -56,7 +56,7 @@ pub fn run(options: &Submit) -> Outcome {
     }
     let logs = submission.store.join("slurm");
     if !options.dry_run {
-        fs::create_dir_all(&logs).map_err(|e| Failure::io("create folder", &logs, &e))?;
+        fs::create_dir_all(&logs).context("create folder", &logs)?;
     }
     let mut jobs = Vec::new();
     for script in submission.arrays() {
@@ -73,11 +73,10 @@ pub fn run(options: &Submit) -> Outcome {
 
 impl Submit {
     fn submission(&self, store: &Store) -> Outcome<Submission> {
-        let whole = |path: &Path| absolute(path).map_err(|e| Failure::io("find", path, &e));
+        let whole = |path: &Path| absolute(path).context("find", path);
         let program = match &self.program {
             Some(program) => whole(program)?,
-            None => std::env::current_exe()
-                .map_err(|e| Failure::io("find", Path::new("this program"), &e))?,
+            None => std::env::current_exe().context("find", "this program")?,
         };
         let mut rows = Vec::new();
         for (row, planned) in store.plan()?.iter().enumerate() {
@@ -113,7 +112,7 @@ impl Submit {
             println!("# {}\n{}\nsbatch {}\n", path.display(), script.text, words.join(" "));
             return Ok(format!("<{}>", script.name));
         }
-        fs::write(&path, &script.text).map_err(|e| Failure::io("write", &path, &e))?;
+        fs::write(&path, &script.text).context("write", &path)?;
         let output = Command::new("sbatch").args(&arguments).output().map_err(|e| {
             Failure::new(format!("cannot start sbatch: {e}; run this where Slurm's commands are"))
         })?;

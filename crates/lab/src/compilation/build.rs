@@ -4,25 +4,17 @@
 //! It stays, so that cargo goes on where an interruption stopped it. A clone without one starts
 //! from a copy of another's, and compiles only what is its own.
 
-use super::toolchain::Toolchain;
+use super::toolchain::{LIBRARY, Toolchain};
 use super::tree;
 use super::workspace::Workspace;
 use crate::checkout::Checkout;
-use inorm_core::files::Lock;
-use inorm_core::{Failure, Outcome};
-use std::env::consts;
+use crate::step::Output;
+use inorm_core::files::{Lock, entries};
+use inorm_core::{Context, Outcome};
+use std::ffi::OsStr;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
-
-/// What can be compiled.
-#[derive(Clone, Copy, Debug)]
-pub enum Package {
-    /// What notebooks depend on.
-    Libraries,
-    /// The experiments program.
-    Program,
-}
 
 /// The directory, while nobody else compiles in any of them.
 pub struct Build {
@@ -37,22 +29,18 @@ impl Build {
         let own = directory(checkout, toolchain);
         let base = if own.exists() { Some(own) } else { newest(toolchain) };
         base.is_some_and(|base| {
-            let output = Workspace::at(&base).target().join(toolchain.output()).join("deps");
-            let files = fs::read_dir(output).into_iter().flatten().flatten();
+            let output = Workspace::at(&base).target().join(toolchain.output());
             // One of the last that cargo compiles.
-            files
-                .map(|file| file.file_name())
-                .any(|name| name.as_encoded_bytes().starts_with(b"libdfdx-"))
+            let is_late = |file: &OsStr| file.as_encoded_bytes().starts_with(b"libdfdx-");
+            entries(&output.join("deps")).any(|file| file.file_name().is_some_and(is_late))
         })
     }
 
-    /// Makes the directory ready. Another process that compiles is waited for, after `waiting`.
-    pub fn begin(
-        checkout: &Checkout,
-        toolchain: &Toolchain,
-        waiting: impl FnOnce(),
-    ) -> Outcome<Self> {
-        let alone = Lock::take(&toolchain.lock("builds"), waiting)?;
+    /// Makes the directory ready. If another process compiles, says so and waits for it.
+    pub fn begin(checkout: &Checkout, toolchain: &Toolchain, output: Output) -> Outcome<Self> {
+        let alone = Lock::take(&toolchain.lock("builds"), || {
+            output.line("another process is compiling; waiting for it to end");
+        })?;
         let directory = directory(checkout, toolchain);
         if !directory.exists()
             && let Some(base) = newest(toolchain)
@@ -62,21 +50,17 @@ impl Build {
             let _ = fs::remove_dir_all(&draft);
             tree::copy(&base, &draft)
                 .and_then(|()| fs::rename(&draft, &directory))
-                .map_err(|error| Failure::io("copy compiled libraries to", &directory, &error))?;
+                .context("copy compiled libraries to", &directory)?;
         }
         let workspace = Workspace::for_build(&directory, checkout)?;
         Ok(Self { toolchain: toolchain.clone(), workspace, _alone: alone })
     }
 
-    /// The command that compiles a package.
-    pub fn command(&self, package: Package) -> Command {
+    /// The command that compiles a `package` of the workspace.
+    pub fn command(&self, package: &str) -> Command {
         let mut command = self.toolchain.cargo("rustc", &self.workspace.target());
-        command.args(match package {
-            Package::Libraries => ["--package", "libraries"],
-            Package::Program => ["--package", "program"],
-        });
         // Cargo reads the settings that lie above this directory.
-        command.current_dir(self.workspace.directory());
+        command.args(["--package", package]).current_dir(self.workspace.directory());
         command
     }
 
@@ -92,11 +76,8 @@ impl Build {
 
     /// The shared libraries that the program is linked with; it looks for them beside itself.
     pub fn shared_libraries(&self) -> Outcome<Vec<PathBuf>> {
-        let library = format!("{}inorm{}", consts::DLL_PREFIX, consts::DLL_SUFFIX);
-        Ok(vec![
-            self.output().join("deps").join(library),
-            self.toolchain.compiler().shared_standard_library()?,
-        ])
+        let library = self.output().join("deps").join(LIBRARY);
+        Ok(vec![library, self.toolchain.compiler().shared_standard_library()?])
     }
 
     fn output(&self) -> PathBuf {
@@ -105,13 +86,13 @@ impl Build {
 }
 
 fn directory(checkout: &Checkout, toolchain: &Toolchain) -> PathBuf {
-    toolchain.builds().join(checkout.name())
+    toolchain.home().join("builds").join(checkout.name())
 }
 
-/// The directory that was used last, of whatever clone.
+/// The directory that was used last, of any clone.
 fn newest(toolchain: &Toolchain) -> Option<PathBuf> {
-    let directories = fs::read_dir(toolchain.builds()).ok()?.flatten().map(|entry| entry.path());
-    let whole = directories.filter(|directory| directory.extension().is_none());
+    let builds = entries(&toolchain.home().join("builds"));
+    let whole = builds.filter(|directory| directory.extension().is_none());
     whole.max_by_key(|directory| {
         fs::metadata(directory.join("Cargo.lock")).and_then(|lock| lock.modified()).ok()
     })

@@ -1,11 +1,13 @@
 //! The Rust compiler that notebooks are compiled with: the one that the reader's shell finds.
 
+use inorm_core::files::entries;
 use inorm_core::{Failure, Outcome};
+use std::env;
 use std::path::PathBuf;
 use std::process::Command;
 
 /// The oldest one that this project is compiled with.
-const OLDEST: &str = env!("CARGO_PKG_RUST_VERSION");
+pub const OLDEST_RUST: &str = env!("CARGO_PKG_RUST_VERSION");
 
 /// What the compiler says of itself.
 #[derive(Clone, Debug)]
@@ -21,8 +23,14 @@ pub struct Compiler {
 }
 
 impl Compiler {
-    /// Asks it.
+    /// Asks it. Without cargo it is of no use here.
     pub fn find() -> Outcome<Self> {
+        if on_path("cargo").next().is_none() {
+            return Err(Failure::new(format!(
+                "cargo was not found; install Rust {OLDEST_RUST} or later from https://rustup.rs, \
+                 or put the directory that has it on the PATH"
+            )));
+        }
         let version = ask(&["-vV"])?;
         let paths = ask(&["--print=host-tuple", "--print=sysroot", "--print=target-libdir"])?;
         match paths.lines().collect::<Vec<_>>()[..] {
@@ -33,19 +41,18 @@ impl Compiler {
                 libraries: libraries.into(),
             }),
             _ => Err(Failure::new(format!(
-                "rustc does not say where its libraries are; update Rust to {OLDEST} or later"
+                "rustc does not say where its libraries are; update Rust to {OLDEST_RUST} or later"
             ))),
         }
     }
 
     /// The shared standard library, which some packages of Rust leave out.
     pub fn shared_standard_library(&self) -> Outcome<PathBuf> {
-        let files = std::fs::read_dir(&self.libraries).into_iter().flatten().flatten();
         let is_it = |path: &PathBuf| {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             name.starts_with("libstd-") && !name.ends_with(".rlib")
         };
-        files.map(|entry| entry.path()).find(is_it).ok_or_else(|| {
+        entries(&self.libraries).find(is_it).ok_or_else(|| {
             Failure::new(format!(
                 "no shared libstd in {}; use a toolchain from https://rustup.rs",
                 self.libraries.display()
@@ -59,10 +66,17 @@ impl Compiler {
     }
 }
 
+/// The files of this name in the directories in which the reader's shell looks for programs.
+pub fn on_path(program: &str) -> impl Iterator<Item = PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let files: Vec<PathBuf> = env::split_paths(&path).map(|folder| folder.join(program)).collect();
+    files.into_iter().filter(|file| file.is_file())
+}
+
 fn ask(arguments: &[&str]) -> Outcome<String> {
     let output = Command::new("rustc").args(arguments).output().map_err(|error| {
         Failure::new(format!(
-            "cannot run rustc: {error}; install Rust {OLDEST} or later from https://rustup.rs"
+            "cannot run rustc: {error}; install Rust {OLDEST_RUST} or later from https://rustup.rs"
         ))
     })?;
     match output.status.success() {

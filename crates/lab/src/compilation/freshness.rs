@@ -1,8 +1,9 @@
 //! Whether what was compiled is newer than its sources.
 
 use inorm_core::Outcome;
-use inorm_core::files::write;
+use inorm_core::files::{entries, write};
 use serde::{Deserialize, Serialize};
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -13,7 +14,6 @@ pub type Sources = &'static [&'static str];
 /// When something was compiled for a clone; kept beside it.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Freshness {
-    /// The clone.
     checkout: PathBuf,
     /// When the compiler started.
     begun: SystemTime,
@@ -25,20 +25,17 @@ impl Freshness {
         Self { checkout: checkout.to_path_buf(), begun: SystemTime::now() }
     }
 
-    /// As it was written to `directory`, if it was.
-    pub fn read(directory: &Path) -> Option<Self> {
-        serde_json::from_slice(&fs::read(file(directory)).ok()?).ok()
-    }
-
-    /// Writes it to `directory`.
     pub fn write(&self, directory: &Path) -> Outcome {
         let text = serde_json::to_vec_pretty(self).unwrap_or_default();
         Ok(write(&file(directory), text)?)
     }
 
-    /// Whether no source has changed since.
-    pub fn holds(&self, sources: Sources) -> bool {
-        sources.iter().all(|source| is_older(&self.checkout.join(source), self.begun))
+    /// Whether what is in `directory` was written there, and no source has changed since.
+    pub fn holds(directory: &Path, sources: Sources) -> bool {
+        let text = fs::read(file(directory)).unwrap_or_default();
+        serde_json::from_slice(&text).is_ok_and(|Self { checkout, begun }| {
+            sources.iter().all(|source| is_older(&checkout.join(source), begun))
+        })
     }
 }
 
@@ -50,11 +47,10 @@ fn file(directory: &Path) -> PathBuf {
 /// named it.
 fn is_older(path: &Path, begun: SystemTime) -> bool {
     if path.is_dir() {
-        let entries = fs::read_dir(path).into_iter().flatten().flatten();
         // Hidden files are those of editors.
-        let mut entries =
-            entries.filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."));
-        return entries.all(|entry| is_older(&entry.path(), begun));
+        let is_hidden = |name: &OsStr| name.as_encoded_bytes().starts_with(b".");
+        let mut shown = entries(path).filter(|entry| !entry.file_name().is_some_and(is_hidden));
+        return shown.all(|entry| is_older(&entry, begun));
     }
     fs::metadata(path)
         .and_then(|metadata| metadata.modified())
@@ -72,13 +68,14 @@ mod tests {
         let source = folder.path().join("src/deep/file.rs");
         fs::create_dir_all(source.parent().unwrap()).unwrap();
         fs::write(&source, "").unwrap();
-        let fresh = Freshness::now(folder.path());
-        assert!(fresh.holds(&["src"]) && !fresh.holds(&["src", "Cargo.toml"]));
-        fresh.write(folder.path()).unwrap();
-        let fresh = Freshness::read(folder.path()).unwrap();
+        let is_fresh = |sources| Freshness::holds(folder.path(), sources);
+        assert!(!is_fresh(&["src"]));
+        Freshness::now(folder.path()).write(folder.path()).unwrap();
+        assert!(is_fresh(&["src"]) && !is_fresh(&["src", "Cargo.toml"]));
         let later = SystemTime::now() + Duration::from_secs(2);
         fs::write(source.with_file_name(".file.rs.swp"), "").unwrap();
+        assert!(is_fresh(&["src"]));
         fs::File::open(&source).unwrap().set_modified(later).unwrap();
-        assert!(!fresh.holds(&["src"]));
+        assert!(!is_fresh(&["src"]));
     }
 }

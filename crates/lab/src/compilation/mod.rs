@@ -20,9 +20,9 @@ mod toolchain;
 pub mod tree;
 mod workspace;
 
-pub use build::{Build, Package};
-pub use cache::Cache;
-pub use compiler::Compiler;
+pub use build::Build;
+pub use cache::cache;
+pub use compiler::{Compiler, OLDEST_RUST};
 pub use freshness::{Freshness, Sources};
 pub use toolchain::{DEPENDENCY, EVCXR_VERSION, Toolchain, dependency};
-pub use workspace::Workspace;
+pub use workspace::{LIBRARIES, PROGRAM, Workspace};

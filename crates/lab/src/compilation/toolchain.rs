@@ -1,6 +1,5 @@
 //! How notebooks and experiments are compiled, and the directory that belongs to one way of doing it.
 
-use super::cache::Cache;
 use super::compiler::Compiler;
 use inorm_core::Outcome;
 use inorm_core::files::{short_sha256, write_if_different};
@@ -37,9 +36,11 @@ const NOTEBOOK: [(&str, &str); 4] = [
     ("POLARS_FMT_MAX_COLS", "20"),
 ];
 
+/// The file of the compiled library.
+pub const LIBRARY: &str = "libinorm.so";
+
 /// Where the system looks for shared libraries.
-const LIBRARY_PATH: &str =
-    if cfg!(target_os = "macos") { "DYLD_FALLBACK_LIBRARY_PATH" } else { "LD_LIBRARY_PATH" };
+const LIBRARY_PATH: &str = "LD_LIBRARY_PATH";
 
 /// Variables of the reader's shell that would make cargo build something else.
 const REMOVED_VARIABLES: [&str; 6] = [
@@ -56,49 +57,13 @@ const EVCXR_CONFIGURATION: &str = "[evcxr]\npreserve_vars_on_panic = true\n";
 
 /// Where the notebooks' time goes: arithmetic, and drawing. The other libraries, foremost polars,
 /// handle tables of a few rows: compiling them without optimization halves the set-up.
-const OPTIMIZED: [&str; 41] = [
-    "inorm",
-    "inorm-core",
-    "inorm-experiments",
-    "dfdx",
-    "gemm",
-    "gemm-common",
-    "gemm-f32",
-    "gemm-f64",
-    "pulp",
-    "faer",
-    "faer-traits",
-    "nano-gemm",
-    "nano-gemm-core",
-    "nano-gemm-f32",
-    "nano-gemm-f64",
-    "private-gemm-x86",
-    "rand",
-    "rand_core",
-    "rand_chacha",
-    "rand_distr",
-    "num-traits",
-    "num-complex",
-    "statrs",
-    "sha2",
-    "plotters",
-    "plotters-bitmap",
-    "ab_glyph",
-    "ab_glyph_rasterizer",
-    "ttf-parser",
-    "owned_ttf_parser",
-    "image",
-    "png",
-    "fdeflate",
-    "flate2",
-    "miniz_oxide",
-    "adler2",
-    "simd-adler32",
-    "crc32fast",
-    "base64",
-    "bytemuck",
-    "half",
-];
+const OPTIMIZED: &str = "
+    inorm inorm-core inorm-experiments dfdx
+    gemm gemm-common gemm-f32 gemm-f64 pulp faer faer-traits
+    nano-gemm nano-gemm-core nano-gemm-f32 nano-gemm-f64 private-gemm-x86
+    rand rand_core rand_chacha rand_distr num-traits num-complex statrs sha2
+    plotters plotters-bitmap ab_glyph ab_glyph_rasterizer ttf-parser owned_ttf_parser
+    image png fdeflate flate2 miniz_oxide adler2 simd-adler32 crc32fast base64 bytemuck half";
 
 /// Read by cargo because it lies above the directories that it works in.
 ///
@@ -110,7 +75,7 @@ fn cargo_configuration() -> String {
         panic = \"unwind\"\nincremental = true\n\
         [profile.dev.package.\"*\"]\nopt-level = 0\n"
         .to_owned();
-    for name in OPTIMIZED {
+    for name in OPTIMIZED.split_whitespace() {
         text += &format!("[profile.dev.package.{name}]\nopt-level = 3\n");
     }
     text
@@ -125,8 +90,8 @@ pub struct Toolchain {
 }
 
 impl Toolchain {
-    /// The one of this machine now; its directory is made and filled.
-    pub fn current(cache: &Cache) -> Outcome<Self> {
+    /// The current one of this machine; makes and fills its directory.
+    pub fn current(cache: &Path) -> Outcome<Self> {
         let compiler = Compiler::find()?;
         let settings = PROFILE.map(|(name, value)| format!("{name}={value};")).concat();
         let configuration = cargo_configuration();
@@ -137,34 +102,14 @@ impl Toolchain {
         Ok(Self { home, compiler })
     }
 
-    /// Where cargo compiles, one directory for each clone of the repository.
-    pub fn builds(&self) -> PathBuf {
-        self.home.join("builds")
+    /// Its directory: `builds`, in which cargo compiles, `libraries`, which kernels start from, and
+    /// `experiments` have a directory for each clone; `running` has one for each kernel.
+    pub fn home(&self) -> &Path {
+        &self.home
     }
 
-    /// The compiled libraries that kernels start from, one directory for each clone.
-    pub fn libraries(&self) -> PathBuf {
-        self.home.join("libraries")
-    }
-
-    /// The compiler.
     pub fn compiler(&self) -> &Compiler {
         &self.compiler
-    }
-
-    /// The experiments programs, one directory for each clone.
-    pub fn experiments(&self) -> PathBuf {
-        self.home.join("experiments")
-    }
-
-    /// The directories of the kernels that run.
-    pub fn running(&self) -> PathBuf {
-        self.home.join("running")
-    }
-
-    /// Where it is noted how long the last kernel took to load the library, in seconds.
-    pub fn preparation(&self) -> PathBuf {
-        self.home.join("preparation-seconds")
     }
 
     /// The file that guards one of these directories.
@@ -218,10 +163,9 @@ impl Toolchain {
     /// `cargo run` names the libraries beside this program, which a cell must not find: it would
     /// be linked with one build of this library and run with another.
     fn library_path(&self, tree: &Path) -> OsString {
-        let name = format!("{}inorm{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
         let inherited = std::env::var_os(LIBRARY_PATH).unwrap_or_default();
         let others =
-            std::env::split_paths(&inherited).filter(|directory| !directory.join(&name).exists());
+            std::env::split_paths(&inherited).filter(|directory| !directory.join(LIBRARY).exists());
         let deps = tree.join("target").join(self.output()).join("deps");
         let all = [deps, self.compiler.libraries.clone()].into_iter().chain(others);
         std::env::join_paths(all).unwrap_or_default()

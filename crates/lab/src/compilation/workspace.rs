@@ -10,19 +10,27 @@
 //! names its dependencies.
 
 use crate::checkout::Checkout;
-use inorm_core::files::write_if_different;
-use inorm_core::{Failure, Outcome};
+use inorm_core::files::{remove, write_if_different};
+use inorm_core::{Context, Outcome};
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// A package to begin with, until the Rust kernel writes its own. Its name must be the first in
 /// alphabetical order: the kernel takes the first package for its own.
-const TREE: &str = "[package]\nname = \"ctx\"\nversion = \"1.0.0\"\nedition = \"2024\"\n\n\
+const KERNEL_MANIFEST: &str = "[package]\nname = \"ctx\"\nversion = \"1.0.0\"\nedition = \"2024\"\n\n\
     [lib]\npath = \"src/lib.rs\"\n";
 
-const PROGRAM: &str = "//! Compiled beside the libraries of the notebooks.\n\n\
+const PROGRAM_CODE: &str = "//! Compiled beside the libraries of the notebooks.\n\n\
     fn main() -> std::process::ExitCode {\n    inorm_experiments::main()\n}\n";
+
+/// The package of the Rust kernel, and the directory in which it compiles.
+const KERNEL: &str = "tree";
+
+/// The package that depends on what a notebook depends on.
+pub const LIBRARIES: &str = "libraries";
+
+/// The package that is the experiments program.
+pub const PROGRAM: &str = "program";
 
 /// A directory with such a workspace.
 #[derive(Debug)]
@@ -39,49 +47,38 @@ impl Workspace {
     /// Makes one for a kernel to start in.
     pub fn for_kernel(directory: &Path, checkout: &Checkout) -> Outcome<Self> {
         let workspace = Self::at(directory);
-        workspace.write("tree", "lib.rs", TREE, "")?;
-        workspace.write_libraries(checkout)?;
-        workspace.set_members(&["tree"])?;
-        match fs::remove_file(workspace.lock()) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                Err(Failure::io("remove", &workspace.lock(), &error))
-            }
-            _ => Ok(workspace),
-        }
+        workspace.write_common(checkout)?;
+        workspace.set_members(&[KERNEL])?;
+        remove(&workspace.lock())?;
+        Ok(workspace)
     }
 
     /// Makes one for cargo to compile the libraries and the experiments program in.
     pub fn for_build(directory: &Path, checkout: &Checkout) -> Outcome<Self> {
         let workspace = Self::at(directory);
-        workspace.write("tree", "lib.rs", TREE, "")?;
-        workspace.write_libraries(checkout)?;
+        workspace.write_common(checkout)?;
         let folder = checkout.root().join("crates/experiments");
-        let manifest = manifest(
-            "program",
-            "[[bin]]\nname = \"inorm\"\npath = \"src/main.rs\"",
-            "inorm-experiments",
-            &folder,
-        );
-        workspace.write("program", "main.rs", &manifest, PROGRAM)?;
-        workspace.set_members(&["tree", "libraries", "program"])?;
+        let target = "[[bin]]\nname = \"inorm\"\npath = \"src/main.rs\"";
+        let manifest = manifest(PROGRAM, target, "inorm-experiments", &folder);
+        workspace.write(PROGRAM, "main.rs", &manifest, PROGRAM_CODE)?;
+        workspace.set_members(&[KERNEL, LIBRARIES, PROGRAM])?;
         workspace.copy_lock(checkout)?;
         Ok(workspace)
     }
 
     /// Holds a kernel that has started to the versions in this clone's `Cargo.lock`.
     pub fn keep_versions(&self, checkout: &Checkout) -> Outcome {
-        self.set_members(&["tree", "libraries"])?;
+        self.set_members(&[KERNEL, LIBRARIES])?;
         self.copy_lock(checkout)
     }
 
-    /// The directory itself.
     pub fn directory(&self) -> &Path {
         &self.directory
     }
 
     /// Where the Rust kernel compiles.
     pub fn tree(&self) -> PathBuf {
-        self.directory.join("tree")
+        self.directory.join(KERNEL)
     }
 
     /// Where compiled packages are.
@@ -93,10 +90,10 @@ impl Workspace {
         self.directory.join("Cargo.lock")
     }
 
-    fn write_libraries(&self, checkout: &Checkout) -> Outcome {
-        let manifest =
-            manifest("libraries", "[lib]\npath = \"src/lib.rs\"", "inorm", checkout.root());
-        self.write("libraries", "lib.rs", &manifest, "")
+    fn write_common(&self, checkout: &Checkout) -> Outcome {
+        self.write(KERNEL, "lib.rs", KERNEL_MANIFEST, "")?;
+        let target = "[lib]\npath = \"src/lib.rs\"";
+        self.write(LIBRARIES, "lib.rs", &manifest(LIBRARIES, target, "inorm", checkout.root()), "")
     }
 
     fn write(&self, package: &str, file: &str, manifest: &str, code: &str) -> Outcome {
@@ -111,8 +108,7 @@ impl Workspace {
     }
 
     fn copy_lock(&self, checkout: &Checkout) -> Outcome {
-        fs::copy(checkout.root().join("Cargo.lock"), self.lock())
-            .map_err(|error| Failure::io("write", &self.lock(), &error))?;
+        fs::copy(checkout.root().join("Cargo.lock"), self.lock()).context("write", self.lock())?;
         Ok(())
     }
 }

@@ -4,26 +4,27 @@ use super::packages::CargoHome;
 use super::reaper::Group;
 use super::running::Running;
 use super::secret::random_hex;
-use super::wire::{self, Unread};
+use super::wire;
 use crate::compilation::Toolchain;
 use inorm_core::files::write_private;
-use inorm_core::{Failure, Outcome};
+use inorm_core::{Context, Failure, Outcome};
 use jupyter_protocol::{ConnectionInfo, JupyterMessage, Transport};
 use jupyter_zmq_client::{
     ClientControlConnection, ClientIoPubConnection, ClientShellConnection, ClientStdinConnection,
-    Connection, DealerSendConnection, create_client_control_connection,
+    Connection, DealerSendConnection, RuntimeError, create_client_control_connection,
     create_client_iopub_connection, create_client_shell_connection_with_identity,
     create_client_stdin_connection_with_identity, peek_ports_with_listeners,
     peer_identity_for_session,
 };
 use serde_json::{Value, json};
+use std::io::{BufRead, BufReader};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use zeromq::SocketRecv;
 
 /// How often a kernel that is starting is asked whether it is there.
@@ -41,7 +42,8 @@ pub struct Backend {
     control: DealerSendConnection,
     stdin: DealerSendConnection,
     events: Receiver<Event>,
-    readers: Vec<JoinHandle<()>>,
+    // Each reads a connection until the backend is dropped.
+    _readers: JoinSet<()>,
 }
 
 /// What a backend has to say.
@@ -80,11 +82,9 @@ impl Backend {
         let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let (ports, listeners) = peek_ports_with_listeners(address, 5).await.map_err(protocol)?;
         let info = connection_info(address, &ports);
-        let file = running.join("backend.json");
         // It has the key to the kernel: for the owner alone.
-        let text = serde_json::to_vec(&info)
-            .map_err(|error| Failure::io("write", &file, &error.into()))?;
-        write_private(&file, text)?;
+        let file = running.join("backend.json");
+        write_private(&file, serde_json::to_vec(&info).expect("it is made of text and numbers"))?;
         let cargo = CargoHome::make(&running.join("cargo"))?;
         let mut command = toolchain.backend(program, tree, folder);
         command.env("CARGO_HOME", &cargo.directory);
@@ -93,19 +93,40 @@ impl Backend {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         // It binds these very ports now.
         drop(listeners);
-        let (mut process, group) =
-            running.spawn(&mut command).map_err(|error| Failure::io("run", program, &error))?;
+        let (mut process, group) = running.reaper.spawn(&mut command).context("run", program)?;
         if let Some(output) = process.stderr.take() {
-            pass_on(output, log);
+            let lines = BufReader::new(output).lines();
+            std::thread::spawn(|| lines.map_while(Result::ok).for_each(log));
         }
-        let (sender, events) = mpsc::channel(WAITING);
-        let ended = watch_over(process, sender.clone());
-        let connected = connect(&info, &ended).await;
-        let mut backend = connected.map(|c| c.serve(group, ended, events, sender))?;
+        let mut backend = Self::connect(&info, process, group).await?;
         backend.wait_until_ready().await?;
         let builds = format!(":build_env CARGO_HOME={}", cargo.original.display());
         backend.execute(&builds).await?;
         Ok(backend)
+    }
+
+    /// Connects to a kernel as soon as it listens.
+    async fn connect(info: &ConnectionInfo, process: Child, group: Group) -> Outcome<Self> {
+        let (sender, events) = mpsc::channel(WAITING);
+        let ended = watch_over(process, sender.clone());
+        let (shell, iopub, control, stdin) = loop {
+            if let Some(how) = ended.borrow().clone() {
+                return Err(Failure::new(how));
+            }
+            match tokio::time::timeout(PATIENCE * 100, connections(info)).await {
+                Ok(Ok(connections)) => break connections,
+                _ => tokio::time::sleep(PATIENCE).await,
+            }
+        };
+        let (shell, replies) = shell.split();
+        let (control, acknowledgements) = control.split();
+        let (stdin, questions) = stdin.split();
+        let mut readers = JoinSet::new();
+        readers.spawn(listen(iopub, sender.clone(), Event::Broadcast));
+        readers.spawn(listen(replies, sender.clone(), Event::Reply));
+        readers.spawn(listen(acknowledgements, sender.clone(), Event::Reply));
+        readers.spawn(listen(questions, sender, Event::Question));
+        Ok(Self { _group: group, ended, shell, control, stdin, events, _readers: readers })
     }
 
     /// Sends a request of a client, under the client's own name.
@@ -123,12 +144,9 @@ impl Backend {
         send(&mut self.control, wire::message("interrupt_request", json!({}), None)).await
     }
 
-    /// What it says next.
     pub async fn next(&mut self) -> Event {
-        match self.events.recv().await {
-            Some(event) => event,
-            None => Event::Ended("the Rust kernel has ended".to_owned()),
-        }
+        let event = self.events.recv().await;
+        event.unwrap_or_else(|| Event::Ended("the Rust kernel has ended".to_owned()))
     }
 
     /// Runs a cell that no client sees; an error in it is a failure with the compiler's or the
@@ -148,26 +166,43 @@ impl Backend {
         let content = json!({"code": code, "silent": false, "store_history": false,
             "user_expressions": {}, "allow_stdin": false, "stop_on_error": true});
         let request = wire::message("execute_request", content, None);
-        self.send(&request).await?;
         let mut evaluated = Evaluated::default();
-        let (mut replied, mut idle) = (false, false);
-        while !(replied && idle) {
+        self.ask(&request, |message| {
+            let content = wire::content(&message);
+            match message.header.msg_type.as_str() {
+                _ if !wire::belongs(&message, &request) => {}
+                "error" => evaluated.errors.push(content.clone()),
+                "execute_result" => evaluated.data = Some(content["data"].clone()),
+                _ => {}
+            }
+        })
+        .await?;
+        Ok(evaluated)
+    }
+
+    /// Sends a request and waits for its reply and its end. `hear` is told what everyone is told.
+    pub async fn ask(
+        &mut self,
+        request: &JupyterMessage,
+        mut hear: impl FnMut(JupyterMessage),
+    ) -> Outcome<Value> {
+        self.send(request).await?;
+        let (mut reply, mut idle) = (None, false);
+        while reply.is_none() || !idle {
             match self.next().await {
                 Event::Ended(how) => return Err(Failure::new(how)),
-                Event::Reply(message) => replied |= wire::belongs(&message, &request),
-                Event::Broadcast(message) if wire::belongs(&message, &request) => {
-                    let content = wire::content(&message);
-                    match message.header.msg_type.as_str() {
-                        "status" => idle |= content["execution_state"] == "idle",
-                        "error" => evaluated.errors.push(content.clone()),
-                        "execute_result" => evaluated.data = Some(content["data"].clone()),
-                        _ => {}
-                    }
+                Event::Reply(message) if wire::belongs(&message, request) => {
+                    reply = Some(wire::content(&message).clone());
                 }
-                Event::Broadcast(_) | Event::Question(_) => {}
+                Event::Broadcast(message) => {
+                    let is_idle = wire::text(&message, "execution_state") == "idle";
+                    idle |= is_idle && wire::belongs(&message, request);
+                    hear(message);
+                }
+                Event::Reply(_) | Event::Question(_) => {}
             }
         }
-        Ok(evaluated)
+        Ok(reply.unwrap_or_default())
     }
 
     /// Asks the kernel to end, and sees to it.
@@ -193,64 +228,28 @@ impl Backend {
     }
 }
 
-impl Drop for Backend {
-    fn drop(&mut self) {
-        for reader in &self.readers {
-            reader.abort();
-        }
-    }
-}
-
 /// The four connections of a client.
-struct Connections {
-    shell: ClientShellConnection,
-    iopub: ClientIoPubConnection,
-    control: ClientControlConnection,
-    stdin: ClientStdinConnection,
-}
+type Connections =
+    (ClientShellConnection, ClientIoPubConnection, ClientControlConnection, ClientStdinConnection);
 
-impl Connections {
-    fn serve(
-        self,
-        group: Group,
-        ended: watch::Receiver<Option<String>>,
-        events: Receiver<Event>,
-        sender: Sender<Event>,
-    ) -> Backend {
-        let (shell, replies) = self.shell.split();
-        let (stdin, questions) = self.stdin.split();
-        let (control, acknowledgements) = self.control.split();
-        let readers = vec![
-            listen(self.iopub, sender.clone(), |message| Some(Event::Broadcast(message))),
-            listen(replies, sender.clone(), |message| Some(Event::Reply(message))),
-            listen(questions, sender.clone(), |message| Some(Event::Question(message))),
-            listen(acknowledgements, sender, |_| None),
-        ];
-        Backend { _group: group, ended, shell, control, stdin, events, readers }
-    }
+async fn connections(info: &ConnectionInfo) -> Result<Connections, RuntimeError> {
+    let session = format!("inorm-{}", std::process::id());
+    let identity = peer_identity_for_session(&session)?;
+    tokio::try_join!(
+        create_client_shell_connection_with_identity(info, &session, identity.clone()),
+        create_client_iopub_connection(info, "", &session),
+        create_client_control_connection(info, &session),
+        create_client_stdin_connection_with_identity(info, &session, identity.clone()),
+    )
 }
 
 /// Reads a connection as long as it exists.
-fn listen<S: SocketRecv + Send + 'static>(
+async fn listen<S: SocketRecv>(
     mut connection: Connection<S>,
     sender: Sender<Event>,
-    event: fn(JupyterMessage) -> Option<Event>,
-) -> JoinHandle<()> {
-    tokio::spawn(async move {
-        loop {
-            match wire::read(&mut connection).await {
-                Ok(message) => {
-                    if let Some(event) = event(message)
-                        && sender.send(event).await.is_err()
-                    {
-                        return;
-                    }
-                }
-                Err(Unread::Refused(_)) => {}
-                Err(Unread::Broken(_)) => tokio::time::sleep(PATIENCE).await,
-            }
-        }
-    })
+    event: fn(JupyterMessage) -> Event,
+) {
+    while sender.send(event(wire::next(&mut connection, drop).await)).await.is_ok() {}
 }
 
 /// Waits for the process on a thread of its own, and says when and how it has ended.
@@ -258,17 +257,15 @@ fn watch_over(mut process: Child, events: Sender<Event>) -> watch::Receiver<Opti
     let (sender, receiver) = watch::channel(None);
     std::thread::spawn(move || {
         let how = match process.wait() {
-            Ok(status) => describe(status),
+            Ok(status) => {
+                format!("the Rust kernel has ended ({status}) without having been asked to")
+            }
             Err(error) => format!("cannot watch the Rust kernel: {error}"),
         };
         let _ = sender.send(Some(how.clone()));
         let _ = events.blocking_send(Event::Ended(how));
     });
     receiver
-}
-
-fn describe(status: ExitStatus) -> String {
-    format!("the Rust kernel has ended ({status}) without having been asked to")
 }
 
 /// What the compiler says has no advice for a reader.
@@ -278,41 +275,6 @@ fn with_advice(message: String) -> String {
             format!("{message}; free some space, or set INORM_CACHE to another disk, and try again")
         }
         false => message,
-    }
-}
-
-async fn connect(
-    info: &ConnectionInfo,
-    ended: &watch::Receiver<Option<String>>,
-) -> Outcome<Connections> {
-    let session = format!("inorm-{}", std::process::id());
-    let identity = peer_identity_for_session(&session).map_err(protocol)?;
-    loop {
-        if let Some(how) = ended.borrow().clone() {
-            return Err(Failure::new(how));
-        }
-        let connected = async {
-            Ok::<_, jupyter_zmq_client::RuntimeError>(Connections {
-                shell: create_client_shell_connection_with_identity(
-                    info,
-                    &session,
-                    identity.clone(),
-                )
-                .await?,
-                iopub: create_client_iopub_connection(info, "", &session).await?,
-                control: create_client_control_connection(info, &session).await?,
-                stdin: create_client_stdin_connection_with_identity(
-                    info,
-                    &session,
-                    identity.clone(),
-                )
-                .await?,
-            })
-        };
-        if let Ok(Ok(connections)) = tokio::time::timeout(PATIENCE * 100, connected).await {
-            return Ok(connections);
-        }
-        tokio::time::sleep(PATIENCE).await;
     }
 }
 
@@ -338,18 +300,6 @@ fn connection_info(address: IpAddr, ports: &[u16]) -> ConnectionInfo {
     }
 }
 
-fn pass_on(
-    output: impl std::io::Read + Send + 'static,
-    mut log: impl FnMut(String) + Send + 'static,
-) {
-    std::thread::spawn(move || {
-        use std::io::BufRead;
-        for line in std::io::BufReader::new(output).lines().map_while(Result::ok) {
-            log(line);
-        }
-    });
-}
-
-fn protocol(error: jupyter_zmq_client::RuntimeError) -> Failure {
+fn protocol(error: RuntimeError) -> Failure {
     Failure::new(format!("the connection to the Rust kernel failed: {error}"))
 }

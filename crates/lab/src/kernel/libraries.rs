@@ -10,7 +10,7 @@ use super::running::Running;
 use crate::checkout::Checkout;
 use crate::compilation::{Build, DEPENDENCY, Freshness, Sources, Toolchain, Workspace, tree};
 use inorm_core::files::Lock;
-use inorm_core::{Failure, Outcome};
+use inorm_core::{Context, Outcome};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -20,54 +20,55 @@ pub const SOURCES: Sources =
 
 /// The compiled libraries of one clone.
 #[derive(Debug)]
-pub struct PrebuiltLibraries {
+pub struct PrebuiltLibraries<'c> {
+    checkout: &'c Checkout,
+    toolchain: &'c Toolchain,
     directory: PathBuf,
 }
 
-impl PrebuiltLibraries {
+impl<'c> PrebuiltLibraries<'c> {
     /// Those of this clone, whether or not they are there.
-    pub fn of(checkout: &Checkout, toolchain: &Toolchain) -> Self {
-        Self { directory: toolchain.libraries().join(checkout.name()) }
+    pub fn of(checkout: &'c Checkout, toolchain: &'c Toolchain) -> Self {
+        let directory = toolchain.home().join("libraries").join(checkout.name());
+        Self { checkout, toolchain, directory }
     }
 
-    /// Where they are.
     pub fn directory(&self) -> &Path {
         &self.directory
     }
 
     /// Whether they are there, and newer than what they are compiled from.
     pub fn are_fresh(&self) -> bool {
-        Freshness::read(&self.directory).is_some_and(|freshness| freshness.holds(SOURCES))
+        Freshness::holds(&self.directory, SOURCES)
     }
 
     /// Makes `directory` start from them, if they are there.
-    pub fn copy_to(&self, toolchain: &Toolchain, directory: &Path) -> Outcome {
-        let _whole = Self::keep(toolchain)?;
-        if !self.directory.is_dir() {
-            return Ok(());
+    pub fn copy_to(&self, directory: &Path) -> Outcome {
+        let _alone = self.lock()?;
+        match self.directory.is_dir() {
+            true => Ok(tree::copy(&self.directory, directory)
+                .context("copy compiled libraries to", directory)?),
+            false => Ok(()),
         }
-        tree::copy(&self.directory, directory)
-            .map_err(|error| Failure::io("copy the compiled libraries to", directory, &error))
     }
 
-    /// As long as this lives, none are replaced.
-    fn keep(toolchain: &Toolchain) -> Outcome<Lock> {
-        Ok(Lock::take(&toolchain.lock("libraries"), || {})?)
+    /// As long as it lives, they are not replaced.
+    fn lock(&self) -> Outcome<Lock> {
+        Ok(Lock::take(&self.toolchain.lock("libraries"), || {})?)
     }
 
     /// Lets the Rust kernel `program` load what was compiled in `build`, and keeps the result.
     pub async fn load(
         &self,
-        checkout: &Checkout,
-        toolchain: &Toolchain,
         build: &Build,
         program: &Path,
         log: impl FnMut(String) + Send + 'static,
     ) -> Outcome {
+        let Self { checkout, toolchain, .. } = *self;
         let running = Running::new(toolchain)?;
         let directory = running.join("libraries");
         tree::copy(build.workspace().directory(), &directory)
-            .map_err(|error| Failure::io("copy compiled libraries to", &directory, &error))?;
+            .context("copy compiled libraries to", &directory)?;
         let freshness = Freshness::now(checkout.root());
         let workspace = Workspace::for_kernel(&directory, checkout)?;
         let (tree, folder) = (workspace.tree(), checkout.notebooks());
@@ -82,9 +83,8 @@ impl PrebuiltLibraries {
         backend.shut_down().await;
         loaded?;
         freshness.write(&directory)?;
-        let _alone = Self::keep(toolchain)?;
-        self.replace_by(&directory)
-            .map_err(|error| Failure::io("put in place", &self.directory, &error))
+        let _alone = self.lock()?;
+        Ok(self.replace_by(&directory).context("put in place", &self.directory)?)
     }
 
     /// Puts a directory in place of what was there.

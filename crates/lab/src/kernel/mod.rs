@@ -8,13 +8,11 @@
 //! | `libraries` | the compiled libraries that it starts from |
 //! | `packages` | the list of packages that it reads |
 //! | `running`, `reaper` | the private directory of a running kernel, and its certain end |
-//! | `parent` | the end of the process that started the kernel |
 //! | `wire`, `secret` | a message as it is; keys |
 
 mod backend;
 mod libraries;
 mod packages;
-mod parent;
 mod proxy;
 mod reaper;
 mod running;
@@ -24,5 +22,5 @@ mod wire;
 pub use libraries::PrebuiltLibraries;
 pub use packages::print as print_packages;
 pub use proxy::{Log, serve};
-pub use reaper::{reap, this_program};
+pub use reaper::{THIS_PROGRAM, reap};
 pub use secret::random_hex;

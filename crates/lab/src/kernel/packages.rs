@@ -6,11 +6,10 @@
 //! that leaves out of this one list whatever is further away; every other cargo command passes
 //! through unchanged.
 
-use inorm_core::files::write_program;
-use inorm_core::{Failure, Outcome};
+use inorm_core::files::{entries, write_program};
+use inorm_core::{Context, Error, Failure, Outcome};
 use serde_json::Value;
-use std::collections::{HashMap, VecDeque};
-use std::fs;
+use std::collections::{HashMap, HashSet};
 use std::io::ErrorKind;
 use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
@@ -18,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// How far from the notebook: its dependencies, theirs, and those of these.
-const LEVELS: u32 = 3;
+const LEVELS: usize = 3;
 
 /// A cargo home as the reader's own, except that its cargo gives the shorter list. The kernel
 /// looks for cargo there first.
@@ -34,20 +33,14 @@ impl CargoHome {
     /// Makes `directory` one.
     pub fn make(directory: &Path) -> Outcome<Self> {
         let original = original_home()?;
-        let failure = |path: &Path, error| Failure::io("create", path, &error);
-        let programs = directory.join("bin");
-        fs::create_dir_all(&programs).map_err(|error| failure(&programs, error))?;
-        for entry in fs::read_dir(&original).into_iter().flatten().flatten() {
-            let link = directory.join(entry.file_name());
-            match symlink(entry.path(), &link) {
-                Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-                    return Err(failure(&link, error));
-                }
-                _ => {}
+        write_program(&directory.join("bin/cargo"), stand_in(&original))?;
+        for entry in entries(&original) {
+            let link = directory.join(entry.file_name().unwrap_or_default());
+            match symlink(entry, &link) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                made => made.context("create", &link)?,
             }
         }
-        let cargo = programs.join("cargo");
-        write_program(&cargo, stand_in(&original))?;
         Ok(Self { directory: directory.to_path_buf(), original })
     }
 }
@@ -55,28 +48,24 @@ impl CargoHome {
 fn original_home() -> Outcome<PathBuf> {
     let home = std::env::var_os("CARGO_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
     let home = home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")));
-    let Some(home) = home else {
-        return Err(Failure::new("cargo has no directory; set CARGO_HOME or HOME"));
-    };
-    std::path::absolute(&home).map_err(|error| Failure::io("find", &home, &error))
+    let home =
+        home.ok_or_else(|| Failure::new("cargo has no directory; set CARGO_HOME or HOME"))?;
+    Ok(std::path::absolute(&home).context("find", home)?)
 }
 
 fn stand_in(home: &Path) -> String {
     let cargo = home.join("bin/cargo");
     let cargo = if cargo.is_file() { cargo } else { PathBuf::from("cargo") };
-    // This program as long as it runs, even if another build has taken its place meanwhile.
-    let program = match cfg!(target_os = "linux") {
-        true => PathBuf::from(format!("/proc/{}/exe", std::process::id())),
-        false => std::env::current_exe().unwrap_or_else(|_| PathBuf::from("inorm")),
-    };
     let word = |path: &Path| {
         let path = path.to_string_lossy();
         shlex::try_quote(&path).expect("a path has no zero byte").into_owned()
     };
-    let (home, program, cargo) = (word(home), word(&program), word(&cargo));
+    let (home, cargo, process) = (word(home), word(&cargo), std::process::id());
+    // This program as long as it runs, even if another build has taken its place meanwhile.
     format!(
         "#!/bin/sh\nexport CARGO_HOME={home}\n\
-         [ \"$1\" = metadata ] && exec {program} packages {cargo} \"$@\"\nexec {cargo} \"$@\"\n"
+         [ \"$1\" = metadata ] && exec /proc/{process}/exe packages {cargo} \"$@\"\n\
+         exec {cargo} \"$@\"\n"
     )
 }
 
@@ -84,11 +73,10 @@ fn stand_in(home: &Path) -> String {
 pub fn print(cargo: &Path, arguments: &[String]) -> Outcome {
     let mut command = Command::new(cargo);
     command.args(arguments);
-    let failure = |error| Failure::io("run", cargo, &error);
     if arguments.iter().any(|argument| argument == "--no-deps") {
-        return Err(failure(command.exec()));
+        return Err(Error::io("run", cargo, command.exec()).into());
     }
-    let output = command.stderr(Stdio::inherit()).output().map_err(failure)?;
+    let output = command.stderr(Stdio::inherit()).output().context("run", cargo)?;
     if !output.status.success() {
         std::process::exit(output.status.code().unwrap_or(1));
     }
@@ -109,7 +97,7 @@ fn shorten(metadata: &mut Value) {
         return;
     }
     let near = near(metadata);
-    let is_near = |id: &Value| id.as_str().is_some_and(|id| near.contains_key(id));
+    let is_near = |id: &Value| id.as_str().is_some_and(|id| near.contains(id));
     retain(&mut metadata["packages"], |package| is_near(&package["id"]));
     retain(&mut metadata["resolve"]["nodes"], |node| is_near(&node["id"]));
     for node in metadata["resolve"]["nodes"].as_array_mut().into_iter().flatten() {
@@ -118,27 +106,19 @@ fn shorten(metadata: &mut Value) {
     }
 }
 
-/// The packages within reach, and how far they are; the members of the workspace are at 0.
-fn near(metadata: &Value) -> HashMap<String, u32> {
+/// The packages within reach of the members of the workspace.
+fn near(metadata: &Value) -> HashSet<String> {
     let nodes = items(&metadata["resolve"]["nodes"]);
     let nodes: HashMap<_, _> = nodes.map(|node| (text(&node["id"]), node)).collect();
     let macros = items(&metadata["packages"]).filter(|package| is_macro(package));
-    let macros: Vec<_> = macros.map(|package| text(&package["id"])).collect();
-    let mut near: HashMap<String, u32> = HashMap::new();
-    let mut waiting: VecDeque<(String, u32)> =
-        items(&metadata["workspace_members"]).map(|member| (text(member), 0)).collect();
-    while let Some((id, level)) = waiting.pop_front() {
-        if near.contains_key(&id) {
-            continue;
-        }
-        let dependencies = nodes.get(&id).map(|node| &node["deps"]);
-        let dependencies = dependencies.into_iter().flat_map(items);
-        let dependencies = dependencies.filter(|it| is_normal(it)).map(|it| text(&it["pkg"]));
-        if level < LEVELS {
-            let news = dependencies.filter(|package| !macros.contains(package));
-            waiting.extend(news.map(|package| (package, level + 1)));
-        }
-        near.insert(id, level);
+    let macros: HashSet<_> = macros.map(|package| text(&package["id"])).collect();
+    let mut near: HashSet<_> = items(&metadata["workspace_members"]).map(text).collect();
+    let mut level = near.clone();
+    for _ in 0..LEVELS {
+        let dependencies = level.iter().filter_map(|id| nodes.get(id));
+        let dependencies = dependencies.flat_map(|node| items(&node["deps"])).filter(is_normal);
+        level = dependencies.map(|dependency| text(&dependency["pkg"])).collect();
+        level.retain(|id| !macros.contains(id) && near.insert(id.clone()));
     }
     near
 }
@@ -151,7 +131,7 @@ fn is_macro(package: &Value) -> bool {
 }
 
 /// Not only for tests or for a build script.
-fn is_normal(dependency: &Value) -> bool {
+fn is_normal(dependency: &&Value) -> bool {
     items(&dependency["dep_kinds"]).any(|kind| kind["kind"].is_null())
 }
 
@@ -173,6 +153,7 @@ fn retain(array: &mut Value, keep: impl Fn(&Value) -> bool) {
 mod tests {
     use super::*;
     use serde_json::json;
+    use std::fs;
 
     fn package(id: &str, kind: &str) -> Value {
         json!({"id": id, "name": id, "targets": [{"kind": [kind]}]})

@@ -3,25 +3,28 @@
 //! A kernel can be killed at any moment. A small second process, the reaper, waits for that, ends
 //! what the kernel has started, and removes its directory.
 
-use inorm_core::{Failure, Outcome};
+use inorm_core::{Context, Outcome};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, BufRead, Write};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
+
+/// This program, even if another build has taken its place meanwhile.
+pub const THIS_PROGRAM: &str = "/proc/self/exe";
 
 /// The second process, as the kernel sees it.
 #[derive(Clone, Debug)]
-pub struct Reaper(Arc<Mutex<ChildStdin>>);
+pub struct Reaper(Arc<ChildStdin>);
 
 impl Reaper {
     /// Starts it; it will remove `directory`.
     pub fn start(directory: &Path) -> io::Result<Self> {
-        let mut child = Command::new(this_program()?)
+        let mut child = Command::new(THIS_PROGRAM)
             .arg("reaper")
             .arg(directory)
             .process_group(0)
@@ -30,7 +33,7 @@ impl Reaper {
             .stderr(Stdio::null())
             .spawn()?;
         let input = child.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?;
-        Ok(Self(Arc::new(Mutex::new(input))))
+        Ok(Self(Arc::new(input)))
     }
 
     /// Starts a command whose whole process group will not outlive the value beside it, nor this
@@ -44,8 +47,7 @@ impl Reaper {
 
     /// A group to remember, or with its sign changed, to forget.
     fn tell(&self, group: i32) -> io::Result<()> {
-        let mut input = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        input.write_all(format!("{group}\n").as_bytes())
+        self.0.as_ref().write_all(format!("{group}\n").as_bytes())
     }
 }
 
@@ -61,14 +63,6 @@ impl Drop for Group {
         end(self.number);
         // Hours later the number may be that of an unrelated group.
         let _ = self.reaper.tell(-self.number);
-    }
-}
-
-/// This program, even if another build has taken its place meanwhile.
-pub fn this_program() -> io::Result<PathBuf> {
-    match cfg!(target_os = "linux") {
-        true => Ok(PathBuf::from("/proc/self/exe")),
-        false => std::env::current_exe(),
     }
 }
 
@@ -97,14 +91,12 @@ fn end(group: i32) {
 
 /// Processes that are being killed may still create files: a few tries.
 fn remove(directory: &Path) -> Outcome {
-    let mut result = fs::remove_dir_all(directory);
-    for _ in 0..50 {
-        match &result {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {}
-            _ => return Ok(()),
+    let mut tries = 0..50;
+    loop {
+        match fs::remove_dir_all(directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(_) if tries.next().is_some() => std::thread::sleep(Duration::from_millis(100)),
+            removed => return Ok(removed.context("remove", directory)?),
         }
-        std::thread::sleep(Duration::from_millis(100));
-        result = fs::remove_dir_all(directory);
     }
-    result.map_err(|error| Failure::io("remove", directory, &error))
 }

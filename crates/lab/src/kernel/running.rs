@@ -4,15 +4,13 @@
 //! It is removed when the kernel ends. What even that leaves behind (a power failure) is removed
 //! when the next kernel starts.
 
-use super::reaper::{Group, Reaper};
+use super::reaper::Reaper;
 use crate::compilation::Toolchain;
-use inorm_core::files::Lock;
-use inorm_core::{Failure, Outcome};
+use inorm_core::files::{Lock, entries};
+use inorm_core::{Context, Outcome};
 use std::fs::{self, DirBuilder};
-use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
 
 /// The file that a running kernel holds locked, as a sign of life.
 const ALIVE: &str = "alive";
@@ -21,23 +19,23 @@ const ALIVE: &str = "alive";
 #[derive(Debug)]
 pub struct Running {
     directory: PathBuf,
-    reaper: Reaper,
+    /// What ends all that is started with it.
+    pub reaper: Reaper,
     _alive: Lock,
 }
 
 impl Running {
-    /// Makes the directory, after removing those of kernels that are no more.
+    /// Makes the directory, after removing those of kernels that have ended.
     pub fn new(toolchain: &Toolchain) -> Outcome<Self> {
-        let all = toolchain.running();
-        fs::create_dir_all(&all).map_err(|error| Failure::io("create", &all, &error))?;
+        let all = toolchain.home().join("running");
         let _guard = Lock::take(&toolchain.lock("running"), || {})?;
         remove_dead(&all);
         let directory = all.join(std::process::id().to_string());
-        let failure = |error| Failure::io("create", &directory, &error);
         // What is in it is code that will be run, and a key: for the owner alone.
-        DirBuilder::new().recursive(true).mode(0o700).create(&directory).map_err(failure)?;
+        let created = DirBuilder::new().recursive(true).mode(0o700).create(&directory);
+        created.context("create", &directory)?;
         let alive = Lock::take(&directory.join(ALIVE), || {})?;
-        let reaper = Reaper::start(&directory).map_err(failure)?;
+        let reaper = Reaper::start(&directory).context("watch over", &directory)?;
         Ok(Self { directory, reaper, _alive: alive })
     }
 
@@ -45,21 +43,13 @@ impl Running {
     pub fn join(&self, name: &str) -> PathBuf {
         self.directory.join(name)
     }
-
-    /// Starts a command whose whole process group will not outlive the value beside it, nor this
-    /// process.
-    pub fn spawn(&self, command: &mut Command) -> io::Result<(Child, Group)> {
-        self.reaper.spawn(command)
-    }
 }
 
 fn remove_dead(all: &Path) {
-    let Ok(entries) = fs::read_dir(all) else { return };
-    for entry in entries.flatten() {
-        let alive = entry.path().join(ALIVE);
-        let dead = !alive.exists() || matches!(Lock::try_take(&alive), Ok(Some(_)));
-        if dead {
-            let _ = fs::remove_dir_all(entry.path());
+    for directory in entries(all) {
+        let alive = directory.join(ALIVE);
+        if !alive.exists() || matches!(Lock::try_take(&alive), Ok(Some(_))) {
+            let _ = fs::remove_dir_all(directory);
         }
     }
 }

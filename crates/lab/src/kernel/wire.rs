@@ -4,23 +4,30 @@
 use jupyter_protocol::{Header, JupyterMessage, JupyterMessageContent, UnknownMessage};
 use jupyter_zmq_client::{Connection, RawMessage, RuntimeError};
 use serde_json::Value;
+use std::time::Duration;
 use zeromq::SocketRecv;
 
-/// Why there is no message.
-#[derive(Debug)]
-pub enum Unread {
-    /// One came that is not signed with the key, or is no message at all.
-    Refused(String),
-    /// The socket itself failed.
-    Broken(String),
-}
+/// How long to wait for another peer when one is gone.
+const PATIENCE: Duration = Duration::from_millis(20);
 
-/// The next message of a connection.
-pub async fn read<S: SocketRecv>(connection: &mut Connection<S>) -> Result<JupyterMessage, Unread> {
-    let frames = connection.socket.recv().await.map_err(|e| Unread::Broken(e.to_string()))?;
-    RawMessage::from_multipart(frames, &connection.mac)
-        .and_then(parse)
-        .map_err(|error| Unread::Refused(error.to_string()))
+/// The next message of a connection. `note` hears of those that are refused, because they are not
+/// signed with the key or are no messages at all, and of peers that are gone.
+pub async fn next<S: SocketRecv>(
+    connection: &mut Connection<S>,
+    note: impl Fn(String),
+) -> JupyterMessage {
+    loop {
+        match connection.socket.recv().await {
+            Ok(raw) => match RawMessage::from_multipart(raw, &connection.mac).and_then(parse) {
+                Ok(message) => return message,
+                Err(error) => note(format!("a message is refused: {error}")),
+            },
+            Err(error) => {
+                note(format!("a peer is gone: {error}"));
+                tokio::time::sleep(PATIENCE).await;
+            }
+        }
+    }
 }
 
 fn parse(raw: RawMessage) -> Result<JupyterMessage, RuntimeError> {
@@ -49,7 +56,7 @@ fn untyped(kind: &str, content: Value) -> JupyterMessageContent {
     JupyterMessageContent::UnknownMessage(UnknownMessage { msg_type: kind.to_owned(), content })
 }
 
-/// What a message that was [`read`] or [`made`](message) here says.
+/// What a message that was [`received`](next) or [`made`](message) here says.
 pub fn content(message: &JupyterMessage) -> &Value {
     match &message.content {
         JupyterMessageContent::UnknownMessage(unknown) => &unknown.content,

@@ -27,13 +27,10 @@ const TO_ARRIVE: Duration = Duration::from_millis(12);
 /// How long the text of an error may be on its way.
 const TO_EXPLAIN: Duration = Duration::from_millis(300);
 
-/// A cell that runs.
 pub struct Cell<'c> {
     /// Where its output goes.
     pub client: &'c Client,
-    /// What asked for it.
     pub request: &'c JupyterMessage,
-    /// Its number.
     pub count: u32,
     /// Whether its value is to be shown.
     pub silent: bool,
@@ -48,7 +45,6 @@ pub struct Cell<'c> {
 /// How a cell ended.
 #[derive(Debug, Default)]
 pub struct Ended {
-    /// What went wrong, if anything did.
     pub error: Option<CellError>,
     /// Whether the program that runs the cells was started anew.
     pub program_restarted: bool,
@@ -83,7 +79,6 @@ enum Failed {
 /// How far an interrupt is.
 #[derive(Default, PartialEq)]
 enum Stopping {
-    /// There is none.
     #[default]
     Not,
     /// The cell has been asked to stop.
@@ -91,14 +86,10 @@ enum Stopping {
     /// It has noticed.
     Noticed,
     /// It is being ended by force.
-    Forced {
-        /// The variables that are lost.
-        lost: Vec<String>,
-    },
+    Forced { lost: Vec<String> },
 }
 
 impl Cell<'_> {
-    /// Runs the cell in the backend.
     pub async fn run(
         self,
         backend: &mut Backend,
@@ -163,12 +154,11 @@ impl Cell<'_> {
             "error" => progress.errors.push(wire::content(message).clone()),
             "execute_result" if self.silent => {}
             kind => {
-                self.write(progress.stream.take());
                 let mut content = wire::content(message).clone();
                 if content.get("execution_count").is_some() {
                     content["execution_count"] = self.count.into();
                 }
-                self.client.publish(kind, content, Some(self.request));
+                self.publish(kind, content, progress);
             }
         }
     }
@@ -178,27 +168,28 @@ impl Cell<'_> {
             let id = self.mark.display_id(&id);
             json!({"data": Value::Object(data), "metadata": {}, "transient": {"display_id": id}})
         };
-        let (kind, content) = match message {
-            Message::End => {
-                progress.complete = true;
-                return;
-            }
-            Message::Stopping => return progress.notice(),
+        match message {
+            Message::End => progress.complete = true,
+            Message::Stopping => progress.notice(),
             Message::Panicked { message, location } => {
                 progress.failed = Some(Failed::Panicked(message, location));
-                return;
             }
-            Message::Returned => {
-                progress.failed = Some(Failed::Returned);
-                return;
-            }
-            Message::Write { text } => return self.write(progress.stream.push("stdout", &text)),
+            Message::Returned => progress.failed = Some(Failed::Returned),
+            Message::Write { text } => self.write(progress.stream.push("stdout", &text)),
             // The thread that passes the output on has kept it to itself.
-            Message::Flushed => return,
-            Message::Clear => ("clear_output", json!({"wait": false})),
-            Message::Display { data, id } => ("display_data", shown(data, id)),
-            Message::Update { data, id } => ("update_display_data", shown(data, id)),
-        };
+            Message::Flushed => {}
+            Message::Clear => self.publish("clear_output", json!({"wait": false}), progress),
+            Message::Display { data, id } => {
+                self.publish("display_data", shown(data, id), progress);
+            }
+            Message::Update { data, id } => {
+                self.publish("update_display_data", shown(data, id), progress);
+            }
+        }
+    }
+
+    /// Shows something below all that was printed before.
+    fn publish(&self, kind: &str, content: Value, progress: &mut Progress) {
         self.write(progress.stream.take());
         self.client.publish(kind, content, Some(self.request));
     }
@@ -214,7 +205,7 @@ impl Cell<'_> {
     async fn interrupt(&self, backend: &mut Backend, progress: &mut Progress) {
         match progress.stopping {
             Stopping::Not if !progress.asks => {
-                // Who cannot be asked is ended.
+                // A cell that cannot be asked is ended.
                 if fs::write(self.interrupt, []).is_err() {
                     return self.end_by_force(backend, progress).await;
                 }

@@ -17,7 +17,7 @@ pub struct CellError {
 }
 
 impl CellError {
-    fn new(name: &str, value: String, explanation: Vec<String>) -> Self {
+    fn new(name: &str, value: String, explanation: impl IntoIterator<Item = String>) -> Self {
         let first = format!("{RED}{value}{PLAIN}");
         let traceback = std::iter::once(first).chain(explanation).collect();
         Self { name: name.to_owned(), value, traceback }
@@ -55,7 +55,7 @@ impl CellError {
             }
             _ => "the cell".to_owned(),
         };
-        let quoted = line.map(|line| cell.quote(line)).into_iter().collect();
+        let quoted = line.map(|line| cell.quote(line));
         Self::new("Panic", format!("{} (panic in {})", message.trim(), r#where), quoted)
     }
 
@@ -70,58 +70,49 @@ impl CellError {
                 format!("line {} or {last} of the cell", others.join(", "))
             }
         };
-        let quoted = lines.iter().map(|line| cell.quote(*line)).collect();
+        let quoted = lines.iter().map(|line| cell.quote(*line));
         Self::new("Error", format!("{} (returned by ? in {})", message.trim(), r#where), quoted)
     }
 
     /// A cell that was told to stop, and did.
     pub fn stopped() -> Self {
         let value = "interrupted; what was finished is kept, and so is every variable";
-        Self::new("Interrupted", value.to_owned(), Vec::new())
+        Self::new("Interrupted", value.to_owned(), [])
     }
 
     /// A cell that was told to stop before it had begun.
     pub fn not_begun() -> Self {
         let value = "interrupted before the cell had begun; nothing was lost";
-        Self::new("Interrupted", value.to_owned(), Vec::new())
+        Self::new("Interrupted", value.to_owned(), [])
     }
 
     /// A cell that had to be ended by force.
     pub fn killed(lost: &[String]) -> Self {
-        let value = match lost {
-            [] => "interrupted by force, because nothing in the cell reacted".to_owned(),
-            names => format!(
-                "interrupted by force, because nothing in the cell reacted; lost: {}",
-                names.join(", ")
-            ),
-        };
+        let value = "interrupted by force, because nothing in the cell reacted";
         let advice = "Run the cells that define these variables again. In a loop of your own, \
                       `inorm::notebook::interrupted()` tells when to stop and keep them.";
         let advice = (!lost.is_empty()).then(|| advice.to_owned());
-        Self::new("Interrupted", value, advice.into_iter().collect())
+        Self::new("Interrupted", with_losses(value, lost), advice)
     }
 
     /// The program that runs the cells has ended, but the backend has started it again.
     pub fn ended(how: &str, lost: &[String]) -> Self {
         let said = how.replace("Subprocess terminated with status: ", "the program ended with ");
-        let mut value = said.trim().to_owned();
-        if !lost.is_empty() {
-            value += &format!("; lost: {}", lost.join(", "));
-        }
-        Self::new("Ended", value, Vec::new())
+        Self::new("Ended", with_losses(said.trim(), lost), [])
     }
 
     /// The backend itself is gone, or does not come up.
     pub fn backend(how: &str, restarting: bool) -> Self {
-        let explanation = match restarting {
-            true => vec![
-                "A new one is being prepared. All variables and definitions are lost: run the \
-                 cells above again."
-                    .to_owned(),
-            ],
-            false => Vec::new(),
-        };
-        Self::new("Backend", how.to_owned(), explanation)
+        let explanation = "A new one is being prepared. All variables and definitions are lost: \
+                           run the cells above again.";
+        Self::new("Backend", how.to_owned(), restarting.then(|| explanation.to_owned()))
+    }
+}
+
+fn with_losses(value: &str, lost: &[String]) -> String {
+    match lost {
+        [] => value.to_owned(),
+        names => format!("{value}; lost: {}", names.join(", ")),
     }
 }
 

@@ -1,8 +1,8 @@
 //! The side that the client sees: five sockets, of which one only echoes and one only listens.
 
 use super::log::Log;
-use crate::kernel::wire::{self, Unread};
-use inorm_core::{Failure, Outcome};
+use crate::kernel::wire;
+use inorm_core::{Context, Failure, Outcome};
 use jupyter_protocol::{Channel, ConnectionInfo, JupyterMessage, Transport};
 use jupyter_zmq_client::{
     KernelHeartbeatConnection, KernelIoPubConnection, RouterRecvConnection, RouterSendConnection,
@@ -42,7 +42,7 @@ pub struct Requests {
 
 /// Reads the file in which the client says how to talk to it.
 pub fn read_connection_file(path: &Path) -> Outcome<ConnectionInfo> {
-    let text = fs::read(path).map_err(|error| Failure::io("read", path, &error))?;
+    let text = fs::read(path).context("read", path)?;
     let info: ConnectionInfo = serde_json::from_slice(&text).map_err(|error| {
         Failure::new(format!("{} is no Jupyter connection file: {error}", path.display()))
     })?;
@@ -63,16 +63,14 @@ pub fn read_connection_file(path: &Path) -> Outcome<ConnectionInfo> {
 /// Binds the client's ports and serves them until the process ends.
 pub async fn open(info: &ConnectionInfo, log: Log) -> Outcome<(Client, Requests)> {
     let session = format!("inorm-{}", std::process::id());
-    let bound = async {
-        Ok::<_, jupyter_zmq_client::RuntimeError>((
-            create_kernel_heartbeat_connection(info).await?,
-            create_kernel_shell_connection(info, &session).await?,
-            create_kernel_control_connection(info, &session).await?,
-            create_kernel_stdin_connection(info, &session).await?,
-            create_kernel_iopub_connection(info, &session).await?,
-        ))
-    };
-    let (heartbeat, shell, control, stdin, iopub) = bound.await.map_err(|error| {
+    let bound = tokio::try_join!(
+        create_kernel_heartbeat_connection(info),
+        create_kernel_shell_connection(info, &session),
+        create_kernel_control_connection(info, &session),
+        create_kernel_stdin_connection(info, &session),
+        create_kernel_iopub_connection(info, &session),
+    );
+    let (heartbeat, shell, control, stdin, iopub) = bound.map_err(|error| {
         Failure::new(format!("cannot listen where the client wants to talk: {error}"))
     })?;
     tokio::spawn(echo(heartbeat));
@@ -92,9 +90,7 @@ pub async fn open(info: &ConnectionInfo, log: Log) -> Outcome<(Client, Requests)
 impl Client {
     /// Tells everyone who listens; `request` is what it is about.
     pub fn publish(&self, kind: &str, content: Value, request: Option<&JupyterMessage>) {
-        let mut message = wire::message(kind, content, request);
-        message.zmq_identities.clear();
-        self.send(Channel::IOPub, message);
+        self.pass_on(wire::message(kind, content, request));
     }
 
     /// Tells everyone a message of the backend, as it is.
@@ -181,18 +177,10 @@ fn listen(
     let (sender, receiver) = unbounded_channel();
     tokio::spawn(async move {
         loop {
-            match wire::read(&mut connection).await {
-                Ok(message) => {
-                    log.message("from the client", &message);
-                    if sender.send(message.with_channel(channel.clone())).is_err() {
-                        return;
-                    }
-                }
-                Err(Unread::Refused(why)) => log.note(|| format!("a message is refused: {why}")),
-                Err(Unread::Broken(why)) => {
-                    log.note(|| format!("a client is gone: {why}"));
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                }
+            let message = wire::next(&mut connection, |problem| log.note(|| problem)).await;
+            log.message("from the client", &message);
+            if sender.send(message.with_channel(channel.clone())).is_err() {
+                return;
             }
         }
     });

@@ -1,75 +1,68 @@
 //! What was executed in this session, for clients that offer to repeat it.
 
 use serde_json::{Value, json};
+use std::collections::HashSet;
 
 /// The cells, in order. There is one session, number 1.
 #[derive(Debug, Default)]
 pub struct History {
-    cells: Vec<(u32, String)>,
+    cells: Vec<(u64, String)>,
 }
 
 impl History {
-    /// Adds a cell.
     pub fn push(&mut self, count: u32, code: &str) {
-        self.cells.push((count, code.to_owned()));
+        self.cells.push((count.into(), code.to_owned()));
     }
 
     /// Answers a `history_request`: the last cells, a range of them, or those that match.
     pub fn reply(&self, request: &Value) -> Value {
-        let number = |name: &str| request[name].as_i64();
-        let limit = number("n").and_then(|n| usize::try_from(n).ok()).unwrap_or(usize::MAX);
-        let mut found: Vec<&(u32, String)> = match request["hist_access_type"].as_str() {
+        let number = |name: &str| request[name].as_u64();
+        let switch = |name: &str| request[name] == true;
+        let (mut from, mut to, mut pattern, mut limit) = (0, u64::MAX, "*", number("n"));
+        match request["hist_access_type"].as_str() {
             Some("range") => {
-                let (start, stop) = (number("start").unwrap_or(0), number("stop"));
-                let inside = |count: &u32| {
-                    i64::from(*count) >= start && stop.is_none_or(|stop| i64::from(*count) < stop)
-                };
-                self.cells.iter().filter(|(count, _)| inside(count)).collect()
+                (from, to) = (number("start").unwrap_or(from), number("stop").unwrap_or(to));
+                limit = None;
             }
-            Some("search") => {
-                let pattern = request["pattern"].as_str().unwrap_or("*");
-                self.cells.iter().filter(|(_, code)| matches(pattern, code)).collect()
-            }
-            _ => self.cells.iter().collect(),
-        };
-        if request["unique"].as_bool() == Some(true) {
-            let mut seen = std::collections::HashSet::new();
-            found.reverse();
-            found.retain(|(_, code)| seen.insert(code));
-            found.reverse();
+            Some("search") => pattern = request["pattern"].as_str().unwrap_or(pattern),
+            _ => {}
         }
-        if request["hist_access_type"] != "range" {
-            found.drain(..found.len().saturating_sub(limit));
-        }
-        let with_output = request["output"].as_bool() == Some(true);
-        let entry = |(count, code): &&(u32, String)| match with_output {
-            true => json!([1, count, [code, null]]),
-            false => json!([1, count, code]),
-        };
-        json!({"status": "ok", "history": found.iter().map(entry).collect::<Vec<_>>()})
+        let mut seen = HashSet::new();
+        let mut found: Vec<Value> = self
+            .cells
+            .iter()
+            .rev()
+            .filter(|(count, code)| (from..to).contains(count) && matches(pattern, code))
+            .filter(|(_, code)| !switch("unique") || seen.insert(code))
+            .take(limit.map_or(usize::MAX, |limit| limit as usize))
+            .map(|(count, code)| match switch("output") {
+                true => json!([1, count, [code, null]]),
+                false => json!([1, count, code]),
+            })
+            .collect();
+        found.reverse();
+        json!({"status": "ok", "history": found})
     }
 }
 
 /// Whether all of `text` matches a pattern in which `*` stands for anything and `?` for one
 /// character.
 fn matches(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) =
-        (pattern.chars().collect(), text.chars().collect());
-    // reachable[j]: the pattern so far matches the first j characters.
-    let mut reachable = vec![false; text.len() + 1];
-    reachable[0] = true;
-    for symbol in pattern {
-        if symbol == '*' {
-            let first = reachable.iter().position(|reached| *reached).unwrap_or(text.len() + 1);
-            reachable.iter_mut().skip(first).for_each(|reached| *reached = true);
-            continue;
+    // matched[i]: the first i characters of the text are matched by the pattern so far.
+    let mut matched = vec![false; text.chars().count() + 1];
+    matched[0] = true;
+    for symbol in pattern.chars() {
+        let mut before = matched[0];
+        matched[0] &= symbol == '*';
+        for (i, character) in text.chars().enumerate() {
+            let here = match symbol {
+                '*' => matched[i] || matched[i + 1],
+                _ => before && (symbol == '?' || symbol == character),
+            };
+            before = std::mem::replace(&mut matched[i + 1], here);
         }
-        for j in (0..text.len()).rev() {
-            reachable[j + 1] = reachable[j] && (symbol == '?' || symbol == text[j]);
-        }
-        reachable[0] = false;
     }
-    reachable[text.len()]
+    matched.last() == Some(&true)
 }
 
 #[cfg(test)]

@@ -3,20 +3,20 @@
 
 use super::log::Log;
 use crate::checkout::Checkout;
-use crate::compilation::{Cache, Toolchain, Workspace, dependency, evcxr};
+use crate::compilation::{Toolchain, Workspace, cache, dependency, evcxr};
 use crate::kernel::backend::Backend;
 use crate::kernel::libraries::PrebuiltLibraries;
 use crate::kernel::running::Running;
+use inorm_core::Outcome;
 use inorm_core::files::write_if_different;
 use inorm_core::protocol::{self, Mark};
-use inorm_core::{Failure, Outcome};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::OnceCell;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, block_in_place};
 
 /// What a preparation takes where nobody has measured it yet.
 const EXPECTED: Duration = Duration::from_secs(20);
@@ -52,8 +52,16 @@ pub struct Preparation {
     /// Ends with the backend.
     pub task: JoinHandle<Outcome<Backend>>,
     begun: Instant,
-    expected: Arc<Mutex<Option<Duration>>>,
-    compiling: Arc<Mutex<String>>,
+    news: Arc<Mutex<News>>,
+}
+
+/// What is known while it is being started.
+#[derive(Default)]
+struct News {
+    /// How long it takes.
+    expected: Option<Duration>,
+    /// What the backend or the compiler said last.
+    said: String,
 }
 
 impl Launcher {
@@ -65,9 +73,9 @@ impl Launcher {
 
     /// Begins to start a backend.
     pub fn begin(self: &Arc<Self>) -> Preparation {
-        let (expected, compiling) = (Arc::default(), Arc::default());
-        let task = Arc::clone(self).launch(Arc::clone(&expected), Arc::clone(&compiling));
-        Preparation { task: tokio::spawn(task), begun: Instant::now(), expected, compiling }
+        let news = Arc::default();
+        let task = tokio::spawn(Arc::clone(self).launch(Arc::clone(&news)));
+        Preparation { task, begun: Instant::now(), news }
     }
 
     /// The directory in which the newest backend compiles, if there is one.
@@ -78,7 +86,7 @@ impl Launcher {
 
     /// The file by which cells are asked to stop.
     pub fn interrupt(&self) -> Option<PathBuf> {
-        self.shared.get().map(|shared| shared.running.join("interrupt"))
+        self.shared.get().map(Shared::interrupt)
     }
 
     /// Makes the library in the program that runs the cells speak to this kernel.
@@ -87,70 +95,49 @@ impl Launcher {
         backend.execute(ATTACH).await
     }
 
-    async fn launch(
-        self: Arc<Self>,
-        expected: Arc<Mutex<Option<Duration>>>,
-        compiling: Arc<Mutex<String>>,
-    ) -> Outcome<Backend> {
+    async fn launch(self: Arc<Self>, news: Arc<Mutex<News>>) -> Outcome<Backend> {
         let begun = Instant::now();
-        let shared = self.shared.get_or_try_init(|| blocking(Shared::find)).await?;
-        *lock(&expected) = Some(shared.expected());
+        let shared = self.shared.get_or_try_init(|| async { block_in_place(Shared::find) }).await?;
+        lock(&news).expected = Some(shared.expected());
         let number = self.started.fetch_add(1, Ordering::Relaxed) + 1;
-        let this = Arc::clone(&self);
-        let workspace = blocking(move || this.make_workspace(number)).await?;
+        let workspace = block_in_place(|| self.make_workspace(shared, number))?;
+        let Shared { program, toolchain, running } = shared;
         let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
-        let log = self.log;
+        let variables = [
+            (protocol::INTERRUPT, shared.interrupt().display().to_string()),
+            (protocol::MARK, self.mark.as_str().to_owned()),
+        ];
+        let (log, tree) = (self.log, workspace.tree());
         let listener = move |line: String| {
             log.note(|| format!("backend: {line}"));
-            *lock(&compiling) = line;
+            lock(&news).said = line;
         };
-        let (program, tree) = (&shared.program, workspace.tree());
-        let variables = self.variables();
-        let running = &shared.running;
-        let mut backend = Backend::start(
-            &shared.toolchain,
-            running,
-            program,
-            &tree,
-            &folder,
-            &variables,
-            listener,
-        )
-        .await?;
-        self.log.note(|| "the backend answers".to_owned());
+        let mut backend =
+            Backend::start(toolchain, running, program, &tree, &folder, &variables, listener)
+                .await?;
+        log.note(|| "the backend answers".to_owned());
         workspace.keep_versions(&self.checkout)?;
         self.attach(&mut backend).await?;
-        self.log.note(|| "the library is loaded".to_owned());
+        log.note(|| "the library is loaded".to_owned());
         backend.execute(WARM_UP).await?;
         backend.execute(READY).await?;
-        self.log.note(|| "the backend is prepared".to_owned());
+        log.note(|| "the backend is prepared".to_owned());
         shared.took(begun.elapsed());
         Ok(backend)
     }
 
-    /// What the library has to know.
-    fn variables(&self) -> Vec<(&'static str, String)> {
-        let file = self.interrupt().into_iter();
-        let interrupt = file.map(|file| (protocol::INTERRUPT, file.display().to_string()));
-        interrupt.chain([(protocol::MARK, self.mark.as_str().to_owned())]).collect()
-    }
-
     /// A directory of its own for each backend; that of the one before is of no use any more.
-    fn make_workspace(&self, number: u32) -> Outcome<Workspace> {
-        let Some(shared) = self.shared.get() else {
-            return Err(Failure::new("the kernel has no directory to work in"));
-        };
+    fn make_workspace(&self, shared: &Shared, number: u32) -> Outcome<Workspace> {
         let _ = fs::remove_dir_all(shared.directory(number - 1));
         let directory = shared.directory(number);
-        PrebuiltLibraries::of(&self.checkout, &shared.toolchain)
-            .copy_to(&shared.toolchain, &directory)?;
+        PrebuiltLibraries::of(&self.checkout, &shared.toolchain).copy_to(&directory)?;
         Workspace::for_kernel(&directory, &self.checkout)
     }
 }
 
 impl Shared {
     fn find() -> Outcome<Self> {
-        let cache = Cache::find()?;
+        let cache = cache()?;
         let program = evcxr::require(&cache)?;
         let toolchain = Toolchain::current(&cache)?;
         let running = Running::new(&toolchain)?;
@@ -161,32 +148,41 @@ impl Shared {
         self.running.join(&format!("kernel-{number}"))
     }
 
+    /// The file by which cells are asked to stop.
+    fn interrupt(&self) -> PathBuf {
+        self.running.join("interrupt")
+    }
+
     /// As long as the last time.
     fn expected(&self) -> Duration {
-        let noted = fs::read_to_string(self.toolchain.preparation());
+        let noted = fs::read_to_string(self.noted_seconds());
         let seconds = noted.ok().and_then(|text| text.trim().parse().ok());
         seconds.map_or(EXPECTED, Duration::from_secs)
+    }
+
+    fn noted_seconds(&self) -> PathBuf {
+        self.toolchain.home().join("preparation-seconds")
     }
 
     fn took(&self, time: Duration) {
         let seconds = time.as_secs_f64().round().to_string();
         // Only an estimate is lost if that fails.
-        let _ = write_if_different(&self.toolchain.preparation(), &seconds);
+        let _ = write_if_different(&self.noted_seconds(), &seconds);
     }
 }
 
 impl Preparation {
     /// What a reader is told meanwhile, in one line.
     pub fn describe(&self) -> String {
-        let Some(expected) = *lock(&self.expected) else {
+        let news = lock(&self.news);
+        let Some(expected) = news.expected else {
             return "preparing the library".to_owned();
         };
         let left = expected.as_secs_f64() - self.begun.elapsed().as_secs_f64();
         if left >= 1.0 {
             return format!("preparing the library, about {left:.0} s left");
         }
-        let line = lock(&self.compiling).clone();
-        match line.trim() {
+        match news.said.trim() {
             compiling if compiling.starts_with("Compiling") && left < -5.0 => format!(
                 "preparing the library takes minutes this time, because it has to be compiled: \
                  {compiling} (`inorm lab` does that in advance)"
@@ -196,13 +192,6 @@ impl Preparation {
     }
 }
 
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Outcome<T> + Send + 'static,
-) -> Outcome<T> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|error| Err(Failure::new(format!("cannot start a backend: {error}"))))
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

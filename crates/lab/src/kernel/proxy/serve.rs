@@ -4,13 +4,14 @@ use super::front;
 use super::log::Log;
 use super::session::Session;
 use crate::checkout::Checkout;
-use crate::kernel::parent;
-use inorm_core::{Failure, Outcome};
+use inorm_core::{Failure, Outcome, say};
+use rustix::process::{Pid, getppid};
 use std::path::Path;
+use std::time::Duration;
 
 /// Serves one notebook until its client shuts it down or is gone.
 pub fn serve(checkout: Checkout, connection_file: &Path, log: Log) -> Outcome {
-    parent::end_with_parent();
+    end_with_parent();
     let info = front::read_connection_file(connection_file)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -23,4 +24,20 @@ pub fn serve(checkout: Checkout, connection_file: &Path, log: Log) -> Outcome {
         Session::new(client, requests, checkout, log).run().await;
         Ok(())
     })
+}
+
+/// Ends this process when the one that started it is gone: nobody will ever ask it again.
+fn end_with_parent() {
+    let parent = getppid();
+    // Of the first process of the system: the kernel was started detached on purpose.
+    if parent.is_none_or(Pid::is_init) {
+        return;
+    }
+    std::thread::spawn(move || {
+        while getppid() == parent {
+            std::thread::sleep(Duration::from_millis(500));
+        }
+        say("inorm kernel: the client is gone; ending");
+        std::process::exit(1);
+    });
 }

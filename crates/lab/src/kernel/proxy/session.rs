@@ -1,6 +1,6 @@
 //! One request after the other, and what happens between them.
 
-use super::cell::{Cell, Ended};
+use super::cell::Cell;
 use super::cell_error::CellError;
 use super::front::{Client, Requests};
 use super::launch::{Launcher, Preparation};
@@ -13,12 +13,12 @@ use crate::kernel::backend::{Backend, Event};
 use crate::kernel::secret::random_hex;
 use crate::kernel::wire;
 use inorm_core::protocol::Mark;
-use inorm_core::{Failure, Outcome, say};
+use inorm_core::say;
 use jupyter_protocol::JupyterMessage;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// How often the line is renewed that says how long the reader has to wait.
 const NEWS: Duration = Duration::from_millis(500);
@@ -77,10 +77,11 @@ impl Session {
     }
 
     async fn handle(&mut self, request: &JupyterMessage) {
-        self.state.begin(request);
+        self.state.set_active(Some(request));
         self.client.status("busy", Some(request));
+        let mut sent_before = Vec::new();
         match request.header.msg_type.as_str() {
-            "execute_request" => self.execute(request).await,
+            "execute_request" => sent_before = self.execute(request).await,
             "complete_request" | "inspect_request" => self.ask(request).await,
             "comm_open" | "comm_msg" | "comm_close" => {
                 if let BackendState::Ready(backend) = &mut self.backend {
@@ -89,20 +90,41 @@ impl Session {
             }
             other => self.log.note(|| format!("{other} is not supported")),
         }
-        self.state.end();
+        self.state.set_active(None);
         self.client.status("idle", Some(request));
+        for other in sent_before {
+            match other.header.msg_type.as_str() {
+                "execute_request" => self.abort(&other),
+                _ => Box::pin(self.handle(&other)).await,
+            }
+        }
     }
 
-    async fn execute(&mut self, request: &JupyterMessage) {
+    /// Returns what the client had sent before it learned that the cell failed: none of these
+    /// cells is executed, unless the client wants them to be.
+    async fn execute(&mut self, request: &JupyterMessage) -> Vec<JupyterMessage> {
         let silent = wire::switch(request, "silent", false);
         self.announce(request, silent);
-        match self.execute_when_prepared(request, silent).await {
-            Ok(()) => {
-                let values = self.expressions(request).await;
-                self.client.reply(request, reply::ok(self.count, values));
+        let mut sent_before = Vec::new();
+        let content = match self.execute_when_prepared(request, silent).await {
+            Ok(()) => reply::ok(self.count, self.expressions(request).await),
+            Err(error) => {
+                self.client.publish("error", error.content(), Some(request));
+                if wire::switch(request, "stop_on_error", true) {
+                    tokio::time::sleep(ON_THEIR_WAY).await;
+                    sent_before.extend(std::iter::from_fn(|| self.queue.try_recv().ok()));
+                }
+                reply::error(self.count, &error)
             }
-            Err(error) => self.fail(request, &error).await,
-        }
+        };
+        self.client.reply(request, content);
+        sent_before
+    }
+
+    fn abort(&self, request: &JupyterMessage) {
+        self.client.status("busy", Some(request));
+        self.client.reply(request, reply::aborted(self.count));
+        self.client.status("idle", Some(request));
     }
 
     /// Counts the cell, and tells all clients what is executed.
@@ -128,24 +150,13 @@ impl Session {
         self.wait_until_prepared(request).await?;
         match wire::text(request, "code").trim().is_empty() {
             true => Ok(()),
-            false => self.run_cell(request, silent).await.map_or(Ok(()), Err),
-        }
-    }
-
-    /// Says what went wrong; cells that were already sent are not executed, unless the client wants
-    /// them to be.
-    async fn fail(&mut self, request: &JupyterMessage, error: &CellError) {
-        self.client.publish("error", error.content(), Some(request));
-        let content = reply::error(self.count, error);
-        match wire::switch(request, "stop_on_error", true) {
-            true => self.abort_others(request, content).await,
-            false => self.client.reply(request, content),
+            false => self.run_cell(request, silent).await,
         }
     }
 
     /// Shows how long it will take, if it takes long.
     async fn wait_until_prepared(&mut self, request: &JupyterMessage) -> Result<(), CellError> {
-        let id = format!("{}-preparation-{}", self.mark.as_str(), request.header.msg_id);
+        let id = self.mark.display_id(&format!("preparation-{}", request.header.msg_id));
         let mut shown = None;
         while let BackendState::Preparing(preparation) = &self.backend {
             let news = preparation.describe();
@@ -183,9 +194,9 @@ impl Session {
         self.client.publish("clear_output", json!({"wait": false}), Some(request));
     }
 
-    async fn run_cell(&mut self, request: &JupyterMessage, silent: bool) -> Option<CellError> {
-        let BackendState::Ready(backend) = &mut self.backend else { return None };
-        let interrupt = self.launcher.interrupt()?;
+    async fn run_cell(&mut self, request: &JupyterMessage, silent: bool) -> Result<(), CellError> {
+        let BackendState::Ready(backend) = &mut self.backend else { return Ok(()) };
+        let Some(interrupt) = self.launcher.interrupt() else { return Ok(()) };
         let cell = Cell {
             client: &self.client,
             request,
@@ -195,19 +206,18 @@ impl Session {
             interrupt: &interrupt,
             tree: self.launcher.tree(),
         };
-        let ended: Ended = cell.run(backend, &mut self.stdin, &mut self.interrupts).await;
+        let ended = cell.run(backend, &mut self.stdin, &mut self.interrupts).await;
         let code = wire::text(request, "code");
-        let cleared = source::has_command(code, ":clear");
-        if let Some(how) = &ended.backend_ended {
-            self.log.note(|| how.clone());
+        let detached = [":clear", ":restart"].iter().any(|name| source::has_command(code, name));
+        if let Some(how) = ended.backend_ended {
+            self.log.note(|| how);
             self.prepare();
-        } else if ended.program_restarted || cleared || source::has_command(code, ":restart") {
-            let BackendState::Ready(backend) = &mut self.backend else { return ended.error };
-            if let Err(failure) = self.launcher.attach(backend).await {
-                self.log.note(|| failure.to_string());
-            }
+        } else if (ended.program_restarted || detached)
+            && let Err(failure) = self.launcher.attach(backend).await
+        {
+            self.log.note(|| failure.to_string());
         }
-        ended.error
+        ended.error.map_or(Ok(()), Err)
     }
 
     /// Values that a client asks for together with a cell.
@@ -230,50 +240,18 @@ impl Session {
         Value::Object(values)
     }
 
-    /// After an error the cells that were already sent are not executed.
-    async fn abort_others(&mut self, request: &JupyterMessage, content: Value) {
-        tokio::time::sleep(ON_THEIR_WAY).await;
-        let (mut aborted, mut kept) = (Vec::new(), Vec::new());
-        while let Ok(next) = self.queue.try_recv() {
-            match next.header.msg_type.as_str() {
-                "execute_request" => aborted.push(next),
-                _ => kept.push(next),
-            }
-        }
-        self.client.reply(request, content);
-        self.state.end();
-        self.client.status("idle", Some(request));
-        for other in &aborted {
-            self.client.status("busy", Some(other));
-            self.client.reply(other, reply::aborted(self.count));
-            self.client.status("idle", Some(other));
-        }
-        for other in &kept {
-            Box::pin(self.handle(other)).await;
-        }
-    }
-
     /// A question about code: the backend answers it.
     async fn ask(&mut self, request: &JupyterMessage) {
         let BackendState::Ready(backend) = &mut self.backend else { return };
-        if backend.send(request).await.is_err() {
-            return;
-        }
-        let (mut reply, mut idle) = (None, false);
-        while reply.is_none() || !idle {
-            match backend.next().await {
-                Event::Ended(how) => return self.between_requests(Some(Event::Ended(how))),
-                Event::Reply(message) if wire::belongs(&message, request) => {
-                    reply = Some(wire::content(&message).clone());
-                }
-                Event::Broadcast(message) if wire::belongs(&message, request) => {
-                    idle |= wire::text(&message, "execution_state") == "idle";
-                }
-                Event::Broadcast(message) => self.client.pass_on(message),
-                Event::Reply(_) | Event::Question(_) => {}
+        let pass_on = |message: JupyterMessage| {
+            if !wire::belongs(&message, request) {
+                self.client.pass_on(message);
             }
+        };
+        match backend.ask(request, pass_on).await {
+            Ok(reply) => self.client.reply(request, reply),
+            Err(failure) => self.between_requests(Some(Event::Ended(failure.to_string()))),
         }
-        self.client.reply(request, reply.unwrap_or_default());
     }
 
     fn between_requests(&mut self, event: Option<Event>) {
@@ -289,15 +267,18 @@ impl Session {
                 self.prepare();
             }
             // Late output of the last cell, or what an extension of the client talks about.
-            Some(Event::Broadcast(message)) if is_output(&message) && !self.is_hidden(&message) => {
+            Some(Event::Broadcast(message)) if self.is_late(&message) => {
                 self.client.pass_on(message);
             }
             Some(_) => {}
         }
     }
 
-    fn is_hidden(&self, message: &JupyterMessage) -> bool {
-        self.mark.read(wire::text(message, "text")).is_some()
+    fn is_late(&self, message: &JupyterMessage) -> bool {
+        match message.header.msg_type.as_str() {
+            "stream" => self.mark.read(wire::text(message, "text")).is_none(),
+            kind => matches!(kind, "comm_msg" | "comm_close" | "comm_open"),
+        }
     }
 
     fn prepare(&mut self) {
@@ -313,22 +294,15 @@ impl BackendState {
             Self::Ready(backend) => Some(backend.next().await),
             Self::Failed(_) => std::future::pending().await,
             Self::Preparing(preparation) => {
-                let prepared: Outcome<Backend> = match (&mut preparation.task).await {
-                    Ok(prepared) => prepared,
-                    Err(error) => Err(Failure::new(error.to_string())),
-                };
-                *self = match prepared {
-                    Ok(backend) => Self::Ready(Box::new(backend)),
-                    Err(failure) => Self::Failed(failure.to_string()),
+                *self = match (&mut preparation.task).await {
+                    Ok(Ok(backend)) => Self::Ready(Box::new(backend)),
+                    Ok(Err(failure)) => Self::Failed(failure.to_string()),
+                    Err(panic) => Self::Failed(panic.to_string()),
                 };
                 None
             }
         }
     }
-}
-
-fn is_output(message: &JupyterMessage) -> bool {
-    matches!(message.header.msg_type.as_str(), "stream" | "comm_msg" | "comm_close" | "comm_open")
 }
 
 /// Answers what can be answered at once, and queues the rest.
@@ -355,7 +329,7 @@ async fn control(
     client: Client,
     state: SessionState,
     mut requests: UnboundedReceiver<JupyterMessage>,
-    interrupts: tokio::sync::mpsc::UnboundedSender<()>,
+    interrupts: UnboundedSender<()>,
 ) {
     while let Some(request) = requests.recv().await {
         match request.header.msg_type.as_str() {

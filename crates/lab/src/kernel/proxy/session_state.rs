@@ -23,14 +23,9 @@ struct Inner {
 }
 
 impl SessionState {
-    /// Notes which request is being worked on.
-    pub fn begin(&self, request: &JupyterMessage) {
-        self.lock().active = Some(request.clone());
-    }
-
-    /// Notes that none is.
-    pub fn end(&self) {
-        self.lock().active = None;
+    /// Notes which request is being worked on, if one is.
+    pub fn set_active(&self, request: Option<&JupyterMessage>) {
+        self.lock().active = request.cloned();
     }
 
     /// Notes whether there is a backend to ask.

@@ -19,16 +19,11 @@ pub fn is_complete(code: &str) -> Value {
     for (_, part) in parts(code) {
         match part {
             Part::Unended => return incomplete(),
-            Part::Code(bracket @ ('(' | '[' | '{')) => open.push(bracket),
-            Part::Code(bracket @ (')' | ']' | '}')) => {
-                let opening = match bracket {
-                    ')' => '(',
-                    ']' => '[',
-                    _ => '{',
-                };
-                if open.pop() != Some(opening) {
-                    return json!({"status": "invalid"});
-                }
+            Part::Code('(') => open.push(')'),
+            Part::Code('[') => open.push(']'),
+            Part::Code('{') => open.push('}'),
+            Part::Code(closing @ (')' | ']' | '}')) if open.pop() != Some(closing) => {
+                return json!({"status": "invalid"});
             }
             Part::Code(_) | Part::Quoted => {}
         }
@@ -66,52 +61,46 @@ fn parts(code: &str) -> impl Iterator<Item = (usize, Part)> {
         let here = at;
         let quoted = quoted_length(rest, code[..at].chars().next_back());
         at += quoted.unwrap_or(Some(first.len_utf8())).unwrap_or(rest.len());
-        Some((
-            here,
-            match quoted {
-                None => Part::Code(first),
-                Some(Some(_)) => Part::Quoted,
-                Some(None) => Part::Unended,
-            },
-        ))
+        let part = match quoted {
+            None => Part::Code(first),
+            Some(Some(_)) => Part::Quoted,
+            Some(None) => Part::Unended,
+        };
+        Some((here, part))
     })
 }
 
 /// How long the text or comment is that begins here: `None` if none does, `Some(None)` if it has
 /// no end.
 fn quoted_length(rest: &str, before: Option<char>) -> Option<Option<usize>> {
-    let in_a_word = before.is_some_and(|c| c.is_alphanumeric() || c == '_');
-    if rest.starts_with("//") {
-        return Some(Some(rest.find('\n').unwrap_or(rest.len())));
-    }
-    if rest.starts_with("/*") {
-        return Some(block_comment(rest));
-    }
-    if rest.starts_with('"') {
-        return Some(text(rest));
-    }
-    if !in_a_word && let Some(after) = rest.strip_prefix('r').or(rest.strip_prefix("br")) {
-        let hashes = after.len() - after.trim_start_matches('#').len();
-        if after[hashes..].starts_with('"') {
-            let end = format!("\"{}", "#".repeat(hashes));
-            let start = rest.len() - after.len() + hashes + 1;
-            return Some(rest[start..].find(&end).map(|found| start + found + end.len()));
+    match rest.as_bytes() {
+        [b'/', b'/', ..] => Some(Some(rest.find('\n').unwrap_or(rest.len()))),
+        [b'/', b'*', ..] => Some(block_comment(rest)),
+        [b'"', ..] => Some(text(rest)),
+        [b'b' | b'r', ..] if !before.is_some_and(|c| c.is_alphanumeric() || c == '_') => {
+            raw_text(rest)
         }
+        _ => character(rest).map(Some),
     }
-    character(rest).map(Some)
 }
 
 fn text(rest: &str) -> Option<usize> {
     let mut escaped = false;
-    for (at, c) in rest.char_indices().skip(1) {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            '"' => return Some(at + 1),
-            _ => {}
-        }
-    }
-    None
+    let ends = |c: char| {
+        let ends = c == '"' && !escaped;
+        escaped = c == '\\' && !escaped;
+        ends
+    };
+    rest[1..].find(ends).map(|at| at + 2)
+}
+
+/// The same for a text without escapes, such as `r#"a"#`.
+fn raw_text(rest: &str) -> Option<Option<usize>> {
+    let after = rest.strip_prefix('r').or(rest.strip_prefix("br"))?;
+    let hashes = after.len() - after.trim_start_matches('#').len();
+    let inside = after[hashes..].strip_prefix('"')?;
+    let end = format!("\"{}", "#".repeat(hashes));
+    Some(inside.find(&end).map(|at| rest.len() - inside.len() + at + end.len()))
 }
 
 fn block_comment(rest: &str) -> Option<usize> {

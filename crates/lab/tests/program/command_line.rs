@@ -1,6 +1,6 @@
 //! Faults of the command line itself, and of who reads what it prints.
 
-use crate::program::{assert_usage, inorm, run};
+use crate::machine::{assert_usage, inorm, text};
 use std::{io::Read, process::Stdio};
 
 #[test]
@@ -19,7 +19,7 @@ fn a_wrong_command_line_is_one_line_and_code_2() {
 #[test]
 fn help_is_not_a_fault() {
     for arguments in [&["--help"][..], &["lab", "--help"], &["--version"]] {
-        let output = run(arguments);
+        let output = inorm(arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{output:?}");
         assert!(!output.stdout.is_empty());
     }
@@ -27,9 +27,9 @@ fn help_is_not_a_fault() {
 
 #[test]
 fn a_reader_that_goes_away_is_no_fault() {
-    let mut child = inorm().arg("doctor").stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = inorm(&["doctor"]).stdout(Stdio::piped()).spawn().unwrap();
     let mut first = [0; 1];
     let _ = child.stdout.take().unwrap().read(&mut first);
     let output = child.wait_with_output().unwrap();
-    assert!(!String::from_utf8_lossy(&output.stderr).contains("panicked"));
+    assert!(!text(&output.stderr).contains("panicked"));
 }

@@ -1,6 +1,6 @@
 //! Faults of the data, of the server that it comes from, and of the disk that it goes to.
 
-use crate::program::{assert_failed, content, inorm};
+use crate::machine::{assert_failed, content, inorm, text};
 use inorm_core::dataset::{FashionMnist, Source};
 use std::{
     fs,
@@ -24,13 +24,8 @@ fn serve(answer: impl Fn(&str, Option<u64>) -> Vec<u8> + Send + 'static) -> Stri
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream: TcpStream = stream.unwrap();
-            let mut head = Vec::new();
-            for line in BufReader::new(&stream).lines().map_while(Result::ok) {
-                if line.is_empty() {
-                    break;
-                }
-                head.push(line);
-            }
+            let lines = BufReader::new(&stream).lines().map_while(Result::ok);
+            let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
             let from = head.iter().find_map(|line| {
                 let range = line.to_lowercase();
                 range.strip_prefix("range: bytes=")?.strip_suffix('-')?.parse().ok()
@@ -42,75 +37,73 @@ fn serve(answer: impl Fn(&str, Option<u64>) -> Vec<u8> + Send + 'static) -> Stri
 }
 
 fn response(status: &str, promised: usize, body: &[u8]) -> Vec<u8> {
-    let mut response =
-        format!("HTTP/1.1 {status}\r\nContent-Length: {promised}\r\nConnection: close\r\n\r\n")
-            .into_bytes();
-    response.extend_from_slice(body);
-    response
+    let head =
+        format!("HTTP/1.1 {status}\r\nContent-Length: {promised}\r\nConnection: close\r\n\r\n");
+    [head.as_bytes(), body].concat()
 }
 
 fn fetch(url: &str, into: &Path) -> Output {
-    inorm().args(["data", "fetch", "--url", url, "--into"]).arg(into).output().unwrap()
+    inorm(&["data", "fetch", "--url", url, "--into"]).arg(into).output().unwrap()
 }
 
-#[test]
-fn a_folder_without_the_data_is_named() {
-    let folder = TempDir::new().unwrap();
-    let output = inorm().args(["data", "where"]).env("INORM_DATA", folder.path()).output().unwrap();
-    assert_failed(&output, &[folder.path().to_str().unwrap()]);
+/// What is said of the data in a folder.
+fn ask(command: &[&str], folder: &Path) -> Output {
+    inorm(command).env("INORM_DATA", folder).output().unwrap()
 }
 
+const WHERE: [&str; 2] = ["data", "where"];
+
 #[test]
-fn some_of_the_files_are_taken_neither_for_all_nor_for_none() {
+fn a_folder_with_none_or_some_of_the_files_is_named() {
     let folder = TempDir::new().unwrap();
+    let named = folder.path().to_str().unwrap();
+    assert_failed(&ask(&WHERE, folder.path()), &[named, "is missing"]);
     fs::write(folder.path().join(FIRST_FILE), "").unwrap();
-    let ask = |arguments: &[&str]| {
-        inorm().args(arguments).env("INORM_DATA", folder.path()).output().unwrap()
-    };
     let missing = "train-images-idx3-ubyte: is missing";
-    assert_failed(&ask(&["data", "where"]), &[missing, "inorm data fetch"]);
-    let told = String::from_utf8(ask(&["doctor"]).stdout).unwrap();
+    assert_failed(&ask(&WHERE, folder.path()), &[missing, "inorm data fetch"]);
+    let told = text(&ask(&["doctor"], folder.path()).stdout);
     assert!(told.contains(missing) && told.contains("NVIDIA GPU"), "{told}");
 }
 
 #[test]
 fn an_empty_variable_names_no_folder() {
-    let output = inorm().args(["data", "where"]).env("INORM_DATA", "").output().unwrap();
+    let output = ask(&WHERE, Path::new(""));
     assert!(output.status.success(), "{output:?}");
+}
+
+/// Nothing is kept of what cannot be used.
+#[track_caller]
+fn assert_refused(url: &str, named: &[&str]) {
+    let folder = TempDir::new().unwrap();
+    assert_failed(&fetch(url, folder.path()), named);
+    assert_eq!(content(folder.path()), [""; 0]);
 }
 
 #[test]
 fn a_server_that_is_not_there_is_named() {
-    let folder = TempDir::new().unwrap();
     // Nothing listens on a port that was just given back.
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
     let url = format!("http://127.0.0.1:{port}");
-    assert_failed(&fetch(&url, folder.path()), &[&url, "INORM_DATA"]);
-    assert_eq!(content(folder.path()), [""; 0]);
+    assert_refused(&url, &[&url, "INORM_DATA"]);
 }
 
 #[test]
 fn a_server_without_the_file_is_named() {
-    let folder = TempDir::new().unwrap();
     let url = serve(|_, _| response("404 Not Found", 0, b""));
-    assert_failed(&fetch(&url, folder.path()), &[FIRST_FILE, "no such file", "--url"]);
+    assert_refused(&url, &[FIRST_FILE, "no such file", "--url"]);
     let url = serve(|_, _| response("503 Service Unavailable", 0, b""));
-    assert_failed(&fetch(&url, folder.path()), &[FIRST_FILE, "503"]);
-    assert_eq!(content(folder.path()), [""; 0]);
+    assert_refused(&url, &[FIRST_FILE, "503"]);
 }
 
 #[test]
 fn an_address_that_is_none_is_named() {
-    let folder = TempDir::new().unwrap();
-    assert_failed(&fetch("ftp:nowhere", folder.path()), &["ftp:nowhere", "--url"]);
+    assert_refused("ftp:nowhere", &["ftp:nowhere", "--url"]);
 }
 
 #[test]
 fn a_wrong_file_is_not_kept() {
-    let folder = TempDir::new().unwrap();
     let url = serve(|_, _| response("200 OK", 9, b"not a gzi"));
-    assert_failed(&fetch(&url, folder.path()), &[FIRST_FILE, "SHA-256", "nothing of it was kept"]);
-    assert_eq!(content(folder.path()), [""; 0]);
+    assert_refused(&url, &[FIRST_FILE, "SHA-256", "nothing of it was kept"]);
 }
 
 #[test]
@@ -133,7 +126,7 @@ fn a_broken_download_continues_where_it_stopped() {
     });
     let output = fetch(&url, folder.path());
     assert_failed(&output, &["train-labels-idx1-ubyte.gz"]);
-    assert!(String::from_utf8_lossy(&output.stdout).contains(&format!("{FIRST_FILE}: fetched")));
+    assert!(text(&output.stdout).contains(&format!("{FIRST_FILE}: fetched")));
     assert_eq!(content(folder.path()), [FIRST_FILE]);
 }
 
@@ -168,8 +161,8 @@ fn all_four_files_are_fetched_once() {
     assert!(output.status.success(), "{output:?}");
     let output = fetch("http://127.0.0.1:1", folder.path());
     assert!(output.status.success(), "nothing is left to fetch: {output:?}");
-    let place = inorm().args(["data", "where"]).env("INORM_DATA", folder.path()).output().unwrap();
-    assert!(String::from_utf8_lossy(&place.stdout).starts_with("60000 training and 10000 test"));
+    let place = text(&ask(&WHERE, folder.path()).stdout);
+    assert!(place.starts_with("60000 training and 10000 test"), "{place}");
 }
 
 #[test]
@@ -190,15 +183,14 @@ fn two_fetches_at_once_take_turns() {
         std::thread::sleep(Duration::from_secs(2));
         response("404 Not Found", 0, b"")
     });
-    let mut first = inorm()
-        .args(["data", "fetch", "--url", &url, "--into"])
+    let mut first = inorm(&["data", "fetch", "--url", &url, "--into"])
         .arg(folder.path())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
     wait.recv().unwrap();
     let second = fetch(&url, folder.path());
-    let told = String::from_utf8_lossy(&second.stdout);
+    let told = text(&second.stdout);
     assert!(told.contains("another `inorm data fetch`"), "{told}");
     assert_failed(&second, &[FIRST_FILE, "no such file"]);
     assert!(first.try_wait().unwrap().is_some(), "the second did not wait for the first");
