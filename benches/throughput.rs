@@ -1,16 +1,16 @@
-//! What a run is made of: setting it up, a step, classifying the test images, an epoch; and how
-//! several runs at once share the machine.
+//! What a run is made of: setting it up, classifying the test images, an epoch; and how several
+//! runs at once share the machine. `cargo bench --bench floor` has the steps.
 //!
 //! `cargo bench --bench throughput`
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use inorm::{
     Condition,
     configuration::configuration,
     dataset::FashionMnist,
     engine::Engine,
     layers::initial_weights,
-    learning::{LearningRule, Measure, Run, Trainer, train_all},
+    learning::{Measure, Run, Trainer, train_all},
 };
 use std::{hint::black_box, time::Duration};
 
@@ -20,26 +20,6 @@ fn run(width: usize) -> Run {
     let configuration = configuration(13).expect("a configuration");
     let run = Run::new(Condition::INormFull, &configuration).epochs(1).measure(Measure::Never);
     Run { width, ..run }
-}
-
-fn engine(condition: Condition, width: usize) -> Engine<f32> {
-    let weights = initial_weights(condition, width, 0).expect("a network");
-    let rule = LearningRule::paper(configuration(13).expect("a configuration").rates);
-    Engine::new(&weights.convert(|w| w as f32), rule)
-}
-
-fn steps(c: &mut Criterion) {
-    let x: Vec<f32> = (0..32 * 784).map(|i| (i * 7919 % 1000) as f32 / 1000.0).collect();
-    let labels: Vec<u8> = (0..32).map(|i| i % 10).collect();
-    let mut group = c.benchmark_group("step");
-    for condition in Condition::ALL {
-        for width in WIDTHS {
-            let mut engine = engine(condition, width);
-            group.bench_function(BenchmarkId::new(condition.name(), width), |b| {
-                b.iter(|| engine.step(black_box(&x), &labels));
-            });
-        }
-    }
 }
 
 fn set_up(c: &mut Criterion) {
@@ -57,7 +37,8 @@ fn evaluation(c: &mut Criterion) {
     let mut group = c.benchmark_group("classifying 500 images");
     group.throughput(Throughput::Elements(500));
     for width in WIDTHS {
-        let mut engine = engine(Condition::INormFull, width);
+        let weights = initial_weights(Condition::INormFull, width, 0).expect("a network");
+        let mut engine = Engine::new(&weights.convert(|w| w as f32), run(width).rule);
         group.bench_function(width.to_string(), |b| b.iter(|| engine.forward(black_box(&x))[0]));
     }
 }
@@ -81,6 +62,6 @@ criterion_group! {
     config = Criterion::default()
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_secs(2));
-    targets = steps, set_up, evaluation, epochs
+    targets = set_up, evaluation, epochs
 }
 criterion_main!(benches);

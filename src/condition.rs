@@ -154,8 +154,8 @@ impl Condition {
             Excitatory as E, ExcitatoryInhibitory as Ei, InhibitoryNorm as INorm,
             InhibitoryNormSubtractive as Sub,
         };
-        use Normalization as N;
-        const NO: GradNorm = GradNorm::None;
+        use {GradNorm as G, Normalization as N};
+        const NO: G = G::None;
         match self {
             Self::EiNone => ("ei_none", "EI", Ei, N::None, NO),
             Self::EiLn => ("ei_ln", "EI + LN", Ei, N::LayerNorm, NO),
@@ -172,20 +172,16 @@ impl Condition {
                 ("e_ln_forward_only", "E-only + LN (forward only)", E, N::LayerNormForwardOnly, NO)
             }
             Self::INormNone => ("inorm_none", "I-Norm", INorm, N::None, NO),
-            Self::INormFull => ("inorm_full", "I-Norm + GradNorm", INorm, N::None, GradNorm::Full),
-            Self::INormCenter => {
-                ("inorm_center", "I-Norm + center", INorm, N::None, GradNorm::Center)
-            }
-            Self::INormLateral => {
-                ("inorm_lateral", "I-Norm + lateral", INorm, N::None, GradNorm::Lateral)
-            }
-            Self::INormScale => ("inorm_scale", "I-Norm + scale", INorm, N::None, GradNorm::Scale),
+            Self::INormFull => ("inorm_full", "I-Norm + GradNorm", INorm, N::None, G::Full),
+            Self::INormCenter => ("inorm_center", "I-Norm + center", INorm, N::None, G::Center),
+            Self::INormLateral => ("inorm_lateral", "I-Norm + lateral", INorm, N::None, G::Lateral),
+            Self::INormScale => ("inorm_scale", "I-Norm + scale", INorm, N::None, G::Scale),
             Self::INormDecorrelate => {
-                ("inorm_decorrelate", "I-Norm + decorrelate", INorm, N::None, GradNorm::Decorrelate)
+                ("inorm_decorrelate", "I-Norm + decorrelate", INorm, N::None, G::Decorrelate)
             }
             Self::INormSubNone => ("inorm_sub_none", "I-Norm (sub)", Sub, N::None, NO),
             Self::INormSubCenter => {
-                ("inorm_sub_center", "I-Norm (sub) + center", Sub, N::None, GradNorm::Center)
+                ("inorm_sub_center", "I-Norm (sub) + center", Sub, N::None, G::Center)
             }
         }
     }

@@ -35,8 +35,8 @@
 //!     network into a silent one.
 //! 11. **Any width trains.** The engine takes sizes at run time; compile-time shapes belong to the
 //!     typed networks, which tests hold to the same numbers.
-//! 12. **The last batch may be smaller.** 60,000 images make 1,875 whole batches of 32, so the paper
-//!     never meets this; other sets may.
+//! 12. **The last batch may be smaller.** 60,000 images make 1,875 whole batches of 32, so the
+//!     paper never meets this; other sets may.
 //! 13. **Gradient alignment is that of a probe**, the paper's and ours: the gradient of the sum of
 //!     all activities, an error of 1 at each active unit. A real error has a far smaller part that
 //!     all units share.

@@ -1,9 +1,10 @@
 //! Whether the reader of a notebook wants what is running to stop.
 
 use inorm_core::protocol::{self, Message};
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 /// How often the file is looked for whose existence asks to stop.
 const INTERVAL: Duration = Duration::from_millis(20);
@@ -23,20 +24,19 @@ const INTERVAL: Duration = Duration::from_millis(20);
 /// assert_eq!(steps, 1000);
 /// ```
 pub fn interrupted() -> bool {
-    static LOOKED: AtomicU64 = AtomicU64::new(u64::MAX);
-    static FOUND: AtomicBool = AtomicBool::new(false);
-    static BEGUN: OnceLock<Instant> = OnceLock::new();
+    /// When the file was last looked for, and whether it was there.
+    static LAST: Mutex<Option<(Instant, bool)>> = Mutex::new(None);
     let Some(file) = protocol::interrupt_file() else { return false };
-    let now = BEGUN.get_or_init(Instant::now).elapsed().as_millis() as u64;
-    let looked = LOOKED.load(Ordering::Relaxed);
-    if looked != u64::MAX && now.saturating_sub(looked) < INTERVAL.as_millis() as u64 {
-        return FOUND.load(Ordering::Relaxed);
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((looked, found)) = *last
+        && looked.elapsed() < INTERVAL
+    {
+        return found;
     }
-    LOOKED.store(now, Ordering::Relaxed);
     let found = file.exists();
-    if found && !FOUND.swap(true, Ordering::Relaxed) {
+    if found && last.is_none_or(|(_, before)| !before) {
         protocol::send(&Message::Stopping);
     }
-    FOUND.store(found, Ordering::Relaxed);
+    *last = Some((Instant::now(), found));
     found
 }

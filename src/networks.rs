@@ -2,11 +2,12 @@
 
 use crate::{
     Condition, Error, Result,
-    condition::{GradNorm, Normalization},
+    condition::{Circuit, GradNorm, Normalization},
+    configuration::LearningRates,
     dataset::{CLASSES, FashionMnist, Images, PIXELS},
     layers::{
-        EiLayer, ExcitatoryLayer, INormLayer, INormSubtractiveLayer, Layer, LayerWeights,
-        LocalRule, NetworkWeights, initial_weights_of,
+        EiLayer, ExcitatoryLayer, INormLayer, INormSubtractiveLayer, Layer, LocalRule,
+        NetworkWeights, initial_weights_of,
         moments::{layer_norm, layer_norm_backward, mean, standard_deviation},
     },
     learning::{Evaluation, Observer, Record, Run, Trainer, evaluate},
@@ -82,25 +83,23 @@ pub type INormSubtractiveNetwork<
     D,
 >;
 
+type ReadoutMemory<B, const WIDTH: usize, E, D> =
+    <EiLayer<WIDTH, OUTPUTS, 1, E, D> as Layer<WIDTH, OUTPUTS, E, D>>::Memory<B>;
+
 /// What a forward pass leaves for the backward pass.
-pub struct Activations<B: Dim, const WIDTH: usize, E: Dtype, D: Backend<E>, M1, M2, M3> {
+pub struct Activations<B: Dim, const IN: usize, const WIDTH: usize, First, Second, E, D>
+where
+    First: Layer<IN, WIDTH, E, D>,
+    Second: Layer<WIDTH, WIDTH, E, D>,
+    E: Dtype,
+    D: Backend<E>,
+{
     /// The read-out, \[B, 10\].
     pub logits: Batch<B, OUTPUTS, E, D>,
     /// `z` of the two hidden layers, before normalization and ReLU, \[B, WIDTH\].
     pub z: [Batch<B, WIDTH, E, D>; 2],
-    memories: (M1, M2, M3),
+    memories: (First::Memory<B>, Second::Memory<B>, ReadoutMemory<B, WIDTH, E, D>),
 }
-
-/// The activations of a network of layers `First` and `Second`.
-pub type ActivationsOf<B, const IN: usize, const WIDTH: usize, First, Second, E, D> = Activations<
-    B,
-    WIDTH,
-    E,
-    D,
-    <First as Layer<IN, WIDTH, E, D>>::Memory<B>,
-    <Second as Layer<WIDTH, WIDTH, E, D>>::Memory<B>,
-    <EiLayer<WIDTH, OUTPUTS, 1, E, D> as Layer<WIDTH, OUTPUTS, E, D>>::Memory<B>,
->;
 
 impl<const IN: usize, const WIDTH: usize, First, Second, E: Dtype, D: Backend<E>>
     Network<IN, WIDTH, First, Second, E, D>
@@ -123,17 +122,18 @@ where
     /// If the weights are of other layers or another size than this type.
     pub fn from_weights(weights: &NetworkWeights<E>, device: &D) -> Result<Self> {
         let [first, second] = &weights.hidden;
-        let sizes = (weights.sizes(), weights.layers().map(|layer| layer.inhibitory));
-        let expected = ([IN, WIDTH, OUTPUTS], [First::INHIBITORY, Second::INHIBITORY, 1]);
-        if (weights.condition.circuit(), sizes) != (First::CIRCUIT, expected) {
-            let words = |([inputs, width, outputs], inhibitory): ([usize; 3], [usize; 3])| {
-                format!("{inputs} → {width} → {outputs} with {inhibitory:?} inhibitory units")
+        let describe =
+            |circuits: [Circuit; 2], [inputs, width, outputs]: [usize; 3], inhibitory| {
+                format!("{circuits:?}, {inputs} → {width} → {outputs}, inhibitory {inhibitory:?}")
             };
-            return Err(Error::invalid(
-                "network",
-                format!("{}, {}", weights.condition, words(sizes)),
-                format!("{:?} layers, {}", First::CIRCUIT, words(expected)),
-            ));
+        let inhibitory = weights.layers().map(|layer| layer.inhibitory);
+        let found = describe([weights.condition.circuit(); 2], weights.sizes(), inhibitory);
+        let inhibitory = [First::INHIBITORY, Second::INHIBITORY, 1];
+        let circuits = [First::CIRCUIT, Second::CIRCUIT];
+        let expected = describe(circuits, [IN, WIDTH, OUTPUTS], inhibitory);
+        if found != expected {
+            let found = format!("{}: {found}", weights.condition);
+            return Err(Error::invalid("network", found, expected));
         }
         weights.validate()?;
         Ok(Self {
@@ -152,11 +152,8 @@ where
 
     /// The weights as plain numbers.
     pub fn weights(&self) -> NetworkWeights<E> {
-        NetworkWeights {
-            condition: self.condition,
-            hidden: [self.first.weights(), self.second.weights()],
-            readout: self.readout.weights(),
-        }
+        let layers = [self.first.weights(), self.second.weights(), self.readout.weights()];
+        NetworkWeights::of(self.condition, layers)
     }
 
     /// `x → logits`, and what [`backward`](Self::backward) needs.
@@ -166,7 +163,7 @@ where
     pub fn forward<B: Dim>(
         &self,
         x: &Batch<B, IN, E, D>,
-    ) -> ActivationsOf<B, IN, WIDTH, First, Second, E, D> {
+    ) -> Activations<B, IN, WIDTH, First, Second, E, D> {
         let normalization = self.condition.normalization();
         let (z1, first) = self.first.forward(x);
         let h1 = rectified(normalize(normalization, &z1));
@@ -180,7 +177,7 @@ where
     pub fn backward<B: Dim>(
         &self,
         error: &Batch<B, OUTPUTS, E, D>,
-        pass: &ActivationsOf<B, IN, WIDTH, First, Second, E, D>,
+        pass: &Activations<B, IN, WIDTH, First, Second, E, D>,
         lambda: f64,
     ) -> NetworkWeights<E> {
         let (first, second, readout) = &pass.memories;
@@ -191,11 +188,8 @@ where
         let (error, second) = self.second.backward(&delta, second, rule);
         let delta = self.through_activation(&error, &pass.z[0]);
         let (_, first) = self.first.backward(&delta, first, rule);
-        NetworkWeights {
-            condition: self.condition,
-            hidden: [first.weights(), second.weights()],
-            readout: readout.weights(),
-        }
+        let layers = [first.weights(), second.weights(), readout.weights()];
+        NetworkWeights::of(self.condition, layers)
     }
 
     /// From the error of `relu(normalize(z))` to the error of z.
@@ -231,8 +225,9 @@ where
         let pass = self.forward(x);
         let (loss, error) = task_loss(&pass.logits, labels, rule.label_smoothing);
         let gradients = self.backward(&error, &pass, rule.lambda);
-        let descended = descend(&self.weights(), &gradients, rule);
-        Ok((Self::from_weights(&descended, &self.device)?, loss))
+        let mut weights = self.weights();
+        descend(&mut weights, &gradients, rule);
+        Ok((Self::from_weights(&weights, &self.device)?, loss))
     }
 }
 
@@ -356,33 +351,22 @@ pub fn task_loss<B: Dim, E: Dtype, D: Backend<E>>(
 
 /// `p ← p − lr·g`, then Dale's principle: `W_EE, W_IE, W_EI ← max(0, ·)`.
 fn descend<E: Dtype>(
-    weights: &NetworkWeights<E>,
+    weights: &mut NetworkWeights<E>,
     gradients: &NetworkWeights<E>,
     rule: &LearningRule,
-) -> NetworkWeights<E> {
-    let rates = &rule.rates;
-    let layer = |weights: &LayerWeights<E>, gradients: &LayerWeights<E>| {
-        let down = |p: &[E], g: &[E], rate: f64, rectify: bool| -> Vec<E> {
-            let rate = constant::<E>(rate);
-            let moved = p.iter().zip(g).map(|(&p, &g)| p - rate * g);
-            let zero = E::default();
-            moved.map(|p| if rectify && p < zero { zero } else { p }).collect()
-        };
-        LayerWeights {
-            w_ee: down(&weights.w_ee, &gradients.w_ee, rates.lr, true),
-            w_ie: down(&weights.w_ie, &gradients.w_ie, rates.lr_w_ie, true),
-            w_ei: down(&weights.w_ei, &gradients.w_ei, rates.lr_w_ei, true),
-            u_ie: down(&weights.u_ie, &gradients.u_ie, rates.lr_w_ie, false),
-            b: down(&weights.b, &gradients.b, rates.lr, false),
-            ..weights.clone()
+) {
+    let LearningRates { lr, lr_w_ie, lr_w_ei } = rule.rates;
+    // Of W_EE, W_IE, W_EI, U_IE and b: the rate, and whether Dale's principle holds for it.
+    let rules = [(lr, true), (lr_w_ie, true), (lr_w_ei, true), (lr_w_ie, false), (lr, false)];
+    for (layer, gradients) in weights.layers_mut().into_iter().zip(gradients.layers()) {
+        let values = layer.values_mut().into_iter().zip(gradients.values());
+        for ((values, gradients), (rate, non_negative)) in values.zip(rules) {
+            for (value, &gradient) in values.iter_mut().zip(gradients) {
+                *value -= constant::<E>(rate) * gradient;
+                if non_negative && *value < E::default() {
+                    *value = E::default();
+                }
+            }
         }
-    };
-    NetworkWeights {
-        condition: weights.condition,
-        hidden: [
-            layer(&weights.hidden[0], &gradients.hidden[0]),
-            layer(&weights.hidden[1], &gradients.hidden[1]),
-        ],
-        readout: layer(&weights.readout, &gradients.readout),
     }
 }

@@ -3,7 +3,7 @@
 # for CUDA 13):
 #
 #   - every quantity of the authors' fixtures in ensembles on the GPU, as a table with tolerances,
-#   - networks of every condition trained by the kernels and by their twins on the processor,
+#   - networks of every condition trained by the kernels and by the engine on the processor,
 #   - the typed networks against the same fixtures, against autodiff and against finite
 #     differences, with dfdx on the GPU,
 #   - a sweep in ensembles as large as little memory allows,
@@ -27,14 +27,15 @@ build() {
     mkdir -p "$1"
     {
         cargo test --locked --release --workspace --features cuda --no-run --message-format json \
-            --test parity --test kernels --test rules --test properties
+            --test parity --test ensemble --test rules --test properties
         cargo bench --locked --features cuda --no-run --message-format json --bench ensemble
     } | python3 -c '
 import json, sys
 for line in sys.stdin:
     message = json.loads(line)
     if message.get("executable"):
-        print(message["target"]["name"], message["executable"])' |
+        target = message["target"]
+        print(target["kind"][0] + "-" + target["name"], message["executable"])' |
         while read -r name program; do strip -o "$1/$name" "$program"; done
 }
 
@@ -51,18 +52,18 @@ run() {
     LD_LIBRARY_PATH=${LD_LIBRARY_PATH#:}
     export LD_LIBRARY_PATH=${LD_LIBRARY_PATH%:}
     nvidia-smi
-    "$1/parity" --include-ignored --nocapture --test-threads=1
-    "$1/kernels" --ignored --nocapture a_gpu
+    "$1/test-parity" --include-ignored --nocapture --test-threads=1
+    "$1/test-ensemble" --ignored --nocapture a_gpu
     echo "-- a sweep in ensembles of few networks"
     store=$(mktemp -d)
-    "$1/inorm-experiments" sweep plan --profile quick --store "$store"
-    "$1/inorm-experiments" sweep run --store "$store" --subset --device cuda --memory 0.012
+    "$1/bin-inorm-experiments" sweep plan --profile quick --store "$store"
+    "$1/bin-inorm-experiments" sweep run --store "$store" --subset --device cuda --memory 0.012
     rm -r "$store"
     echo "-- speed"
-    "$1/ensemble" cuda 30
+    "$1/bench-ensemble" cuda 30
     echo "-- dfdx on the GPU"
-    "$1/rules" --test-threads=1
-    "$1/properties" --test-threads=1
+    "$1/test-rules" --test-threads=1
+    "$1/test-properties" --test-threads=1
 }
 
 case ${1:-all} in

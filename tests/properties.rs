@@ -2,18 +2,18 @@
 
 use inorm::{
     Condition,
-    condition::{GradNorm, Normalization},
+    condition::GradNorm,
     configuration::LearningRates,
     dataset::{FashionMnist, Luminosity, PIXELS},
     dfdx::prelude::*,
     engine::Engine,
     layers::{
-        LayerWeights, NetworkWeights, grad_norm, initial_weights_of,
+        EiLayer, INormLayer, LayerWeights, NetworkWeights, grad_norm, initial_weights_of,
         moments::{layer_norm, layer_norm_backward, standard_deviation},
         pre_activation,
     },
     learning::LearningRule,
-    networks::{ExcitatoryNetwork, INormNetwork},
+    networks::{ExcitatoryNetwork, INormNetwork, Network},
     randomness::{Purpose, stream},
     shapes::Batch,
 };
@@ -223,19 +223,14 @@ fn what_is_no_number_reaches_the_loss() {
 }
 
 #[test]
-fn every_normalization_is_used_by_some_condition() {
-    use Normalization::{DivisiveNorm, LayerNorm, LayerNormForwardOnly, MeanNorm, None};
-    for normalization in [None, LayerNorm, LayerNormForwardOnly, MeanNorm, DivisiveNorm] {
-        assert!(Condition::ALL.iter().any(|c| c.normalization() == normalization));
-    }
-}
-
-#[test]
 fn weights_of_another_network_are_refused() {
     let device = AutoDevice::default();
     let whole = network(Condition::INormLateral, 1);
     assert!(INormNetwork::<20, 2, 30, f64>::from_weights(&whole, &device).is_ok());
     assert!(INormNetwork::<20, 3, 30, f64>::from_weights(&whole, &device).is_err());
+    type Mixed = Network<30, 20, INormLayer<30, 20, 2, f64>, EiLayer<20, 20, 2, f64>, f64>;
+    let message = Mixed::from_weights(&whole, &device).unwrap_err().to_string();
+    assert!(message.contains("expected [InhibitoryNorm, ExcitatoryInhibitory]"), "{message}");
     let changes: [fn(&mut NetworkWeights<f64>); 7] = [
         |w| w.condition = Condition::EiNone,
         |w| w.hidden[0].inputs = 29,

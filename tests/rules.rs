@@ -11,10 +11,11 @@ use inorm::{
         EiLayer, ExcitatoryLayer, INormLayer, INormSubtractiveLayer, Layer, LayerWeights,
         LocalRule, initial_layer,
         moments::{layer_norm, layer_norm_backward, mean, root_mean_square},
+        pre_activation,
     },
     networks::{EiNetwork, ExcitatoryNetwork, OUTPUTS, normalize, normalize_backward, task_loss},
     randomness::{Purpose, stream},
-    shapes::Batch,
+    shapes::{Batch, Matrix, Vector},
 };
 use rand::Rng;
 
@@ -75,71 +76,95 @@ fn assert_all_close(name: &str, ours: &[f64], theirs: &[f64], tolerance: f64) {
     }
 }
 
+/// Activities of `N` units, and how they came about.
+type Traced<const N: usize> = Tensor<Rank2<SIZE, N>, f64, Device, OwnedTape<f64, Device>>;
+
+/// `h Wᵀ`
+fn traced_product<const PRE: usize, const POST: usize>(
+    h: Traced<PRE>,
+    w: &Matrix<POST, PRE, f64>,
+) -> Traced<POST> {
+    h.matmul(w.leaky_trace().permute::<Rank2<PRE, POST>, Axes2<1, 0>>())
+}
+
+/// `h W_EEᵀ + b`
+fn traced_excitation<const PRE: usize, const POST: usize>(
+    h: Traced<PRE>,
+    w_ee: &Matrix<POST, PRE, f64>,
+    b: &Vector<POST, f64>,
+) -> Traced<POST> {
+    traced_product(h, w_ee) + b.leaky_trace().broadcast::<_, Axis<0>>()
+}
+
+/// `h W_EEᵀ − (h W_IEᵀ) W_EIᵀ + b`
+fn traced_ei<const PRE: usize, const POST: usize, const INHIBITORY: usize>(
+    h: Traced<PRE>,
+    layer: &EiLayer<PRE, POST, INHIBITORY, f64>,
+) -> Traced<POST> {
+    let i = traced_product(traced_product(h.retaped(), &layer.w_ie), &layer.w_ei);
+    traced_excitation(h, &layer.w_ee, &layer.b) - i
+}
+
+/// A layer, its input, an upstream gradient, and what the layer's rule makes of them.
+struct Passed<L> {
+    layer: L,
+    h: Batch<Samples, IN, f64>,
+    g: Batch<Samples, EXC, f64>,
+    z: Batch<Samples, EXC, f64>,
+    below: Batch<Samples, IN, f64>,
+    gradients: L,
+}
+
+impl<L: Layer<IN, EXC, f64, Device>> Passed<L> {
+    fn new(rule: LocalRule) -> Self {
+        let device = Device::default();
+        let layer = L::from_weights(&weights(L::CIRCUIT), &device);
+        let (h, g) = (input(&device), upstream(&device));
+        let (z, memory) = layer.forward(&h);
+        let (below, gradients) = layer.backward(&g, &memory, rule);
+        Self { layer, h, g, z, below, gradients }
+    }
+
+    /// The gradients of `theirs`, which must equal z, and whose gradient by h that of the rule.
+    #[track_caller]
+    fn truth(&self, theirs: Traced<EXC>) -> Gradients<f64, Device> {
+        assert_close("z", &self.z, &theirs.retaped::<NoneTape>());
+        let truth = (theirs * self.g.clone()).sum().backward();
+        assert_close("h", &self.below, &truth.get(&self.h));
+        truth
+    }
+}
+
 #[test]
 fn excitatory_layer_equals_autodiff() {
-    let device = Device::default();
-    let layer =
-        ExcitatoryLayer::<IN, EXC, f64>::from_weights(&weights(Circuit::Excitatory), &device);
-    let (h, g) = (input(&device), upstream(&device));
-    let (z, memory) = layer.forward(&h);
-    let (below, gradients) = layer.backward(&g, &memory, NO_LOCAL_LOSS);
-
-    let w_ee = layer.w_ee.leaky_trace().permute::<Rank2<IN, EXC>, _>();
-    let theirs = h.leaky_trace().matmul(w_ee) + layer.b.leaky_trace().broadcast();
-    assert_close("z", &z, &theirs.retaped::<NoneTape>());
-    let truth = (theirs * g).sum().backward();
+    let passed = Passed::<ExcitatoryLayer<IN, EXC, f64>>::new(NO_LOCAL_LOSS);
+    let Passed { layer, gradients, .. } = &passed;
+    let truth = passed.truth(traced_excitation(passed.h.leaky_trace(), &layer.w_ee, &layer.b));
     assert_close("W_EE", &gradients.w_ee, &truth.get(&layer.w_ee));
     assert_close("b", &gradients.b, &truth.get(&layer.b));
-    assert_close("h", &below, &truth.get(&h));
 }
 
 #[test]
 fn ei_layer_equals_autodiff() {
-    let device = Device::default();
-    let circuit = Circuit::ExcitatoryInhibitory;
-    let layer = EiLayer::<IN, EXC, INH, f64>::from_weights(&weights(circuit), &device);
-    let (h, g) = (input(&device), upstream(&device));
-    let (z, memory) = layer.forward(&h);
-    let (below, gradients) = layer.backward(&g, &memory, NO_LOCAL_LOSS);
-
-    let x = h.leaky_trace();
-    let w_ee = layer.w_ee.leaky_trace().permute::<Rank2<IN, EXC>, _>();
-    let w_ie = layer.w_ie.leaky_trace().permute::<Rank2<IN, INH>, _>();
-    let w_ei = layer.w_ei.leaky_trace().permute::<Rank2<INH, EXC>, _>();
-    let i = x.retaped::<OwnedTape<f64, Device>>().matmul(w_ie).matmul(w_ei);
-    let theirs = x.matmul(w_ee) - i + layer.b.leaky_trace().broadcast();
-    assert_close("z", &z, &theirs.retaped::<NoneTape>());
-    let truth = (theirs * g).sum().backward();
+    let passed = Passed::<EiLayer<IN, EXC, INH, f64>>::new(NO_LOCAL_LOSS);
+    let Passed { layer, gradients, .. } = &passed;
+    let truth = passed.truth(traced_ei(passed.h.leaky_trace(), layer));
     assert_close("W_EE", &gradients.w_ee, &truth.get(&layer.w_ee));
     assert_close("W_IE", &gradients.w_ie, &truth.get(&layer.w_ie));
     assert_close("W_EI", &gradients.w_ei, &truth.get(&layer.w_ei));
     assert_close("b", &gradients.b, &truth.get(&layer.b));
-    assert_close("h", &below, &truth.get(&h));
 }
 
 #[test]
 fn task_error_of_i_norm_equals_autodiff_with_inhibition_held_constant() {
-    let device = Device::default();
-    let layer =
-        INormLayer::<IN, EXC, INH, f64>::from_weights(&weights(Circuit::InhibitoryNorm), &device);
-    let (h, g) = (input(&device), upstream(&device));
-    let (z, memory) = layer.forward(&h);
-    let (below, gradients) = layer.backward(&g, &memory, NO_LOCAL_LOSS);
-
-    let i = h
-        .clone()
-        .matmul(layer.w_ie.clone().permute::<Rank2<IN, INH>, _>())
-        .matmul(layer.w_ei.clone().permute::<Rank2<INH, EXC>, _>());
-    let q = h.clone().matmul(layer.u_ie.clone().permute::<Rank2<IN, EXC>, _>());
-    let s = root_mean_square(&q);
-    let w_ee = layer.w_ee.leaky_trace().permute::<Rank2<IN, EXC>, _>();
-    let e = h.leaky_trace().matmul(w_ee) + layer.b.leaky_trace().broadcast();
-    let theirs = (e - i) / s;
-    assert_close("z", &z, &theirs.retaped::<NoneTape>());
-    let truth = (theirs * g).sum().backward();
+    let passed = Passed::<INormLayer<IN, EXC, INH, f64>>::new(NO_LOCAL_LOSS);
+    let Passed { layer, h, gradients, .. } = &passed;
+    let i = pre_activation(&pre_activation(h, &layer.w_ie), &layer.w_ei);
+    let s = root_mean_square(&pre_activation(h, &layer.u_ie));
+    let e = traced_excitation(h.leaky_trace(), &layer.w_ee, &layer.b);
+    let truth = passed.truth((e - i) / s);
     assert_close("W_EE", &gradients.w_ee, &truth.get(&layer.w_ee));
     assert_close("b", &gradients.b, &truth.get(&layer.b));
-    assert_close("h", &below, &truth.get(&h));
     for (name, gradient) in [("W_IE", gradients.w_ie.as_vec()), ("U_IE", gradients.u_ie.as_vec())] {
         assert!(gradient.iter().all(|&g| g == 0.0), "the task error reached {name}");
     }
@@ -158,52 +183,42 @@ fn local_loss(z: &Batch<Samples, EXC, f64>, lambda: f64, divides: bool) -> f64 {
 /// Checks the gradient of the local loss with respect to one matrix against finite differences.
 #[track_caller]
 fn check_differences<L: Layer<IN, EXC, f64, Device>>(
-    weights: &LayerWeights<f64>,
     matrix: fn(&mut LayerWeights<f64>) -> &mut Vec<f64>,
-    ours: &[f64],
-    divides: bool,
+    ours: &Tensor<impl Shape, f64, Device>,
 ) {
     let device = Device::default();
     let h = input(&device);
     let loss = |index: usize, by: f64| {
-        let mut moved = weights.clone();
+        let mut moved = weights(L::CIRCUIT);
         matrix(&mut moved)[index] += by;
-        // The excitatory input e is a constant of the local loss; its weights do not move here anyway.
-        local_loss(&L::from_weights(&moved, &device).forward(&h).0, 0.01, divides)
+        // The excitatory input e is a constant of the local loss; its weights do not move here.
+        let (z, _) = L::from_weights(&moved, &device).forward(&h);
+        local_loss(&z, 0.01, L::CIRCUIT.divides())
     };
-    let step = 1e-6;
+    let (ours, step) = (ours.as_vec(), 1e-6);
     let differences: Vec<f64> =
         (0..ours.len()).map(|k| (loss(k, step) - loss(k, -step)) / (2.0 * step)).collect();
     assert!(ours.iter().any(|g| g.abs() > 1e-6), "a gradient of zeros would prove nothing");
-    assert_all_close("local loss", ours, &differences, 1e-9);
+    assert_all_close("local loss", &ours, &differences, 1e-9);
 }
 
 #[test]
 fn i_norm_loss_equals_finite_differences() {
-    let device = Device::default();
-    let rule = LocalRule { grad_norm: GradNorm::None, lambda: 0.01 };
-    let weights = weights(Circuit::InhibitoryNorm);
     type Norm = INormLayer<IN, EXC, INH, f64>;
-    let layer = Norm::from_weights(&weights, &device);
-    let (_, memory) = layer.forward(&input(&device));
-    let (_, gradients) = layer.backward(&upstream(&device), &memory, rule);
-    check_differences::<Norm>(&weights, |w| &mut w.w_ie, &gradients.w_ie.as_vec(), true);
-    check_differences::<Norm>(&weights, |w| &mut w.u_ie, &gradients.u_ie.as_vec(), true);
+    let rule = LocalRule { grad_norm: GradNorm::None, lambda: 0.01 };
+    let Passed { gradients, .. } = Passed::<Norm>::new(rule);
+    check_differences::<Norm>(|w| &mut w.w_ie, &gradients.w_ie);
+    check_differences::<Norm>(|w| &mut w.u_ie, &gradients.u_ie);
     assert!(gradients.w_ei.as_vec().iter().all(|&g| g == 0.0), "W_EI is frozen");
 }
 
 #[test]
 fn subtractive_i_norm_loss_equals_finite_differences() {
-    let device = Device::default();
-    let rule = LocalRule { grad_norm: GradNorm::Center, lambda: 0.01 };
-    let weights = weights(Circuit::InhibitoryNormSubtractive);
     type Norm = INormSubtractiveLayer<IN, EXC, INH, f64>;
-    let layer = Norm::from_weights(&weights, &device);
-    let (_, memory) = layer.forward(&input(&device));
-    let g = upstream(&device);
-    let (_, gradients) = layer.backward(&g, &memory, rule);
-    check_differences::<Norm>(&weights, |w| &mut w.w_ie, &gradients.w_ie.as_vec(), false);
-    check_differences::<Norm>(&weights, |w| &mut w.w_ei, &gradients.w_ei.as_vec(), false);
+    let rule = LocalRule { grad_norm: GradNorm::Center, lambda: 0.01 };
+    let Passed { gradients, g, .. } = Passed::<Norm>::new(rule);
+    check_differences::<Norm>(|w| &mut w.w_ie, &gradients.w_ie);
+    check_differences::<Norm>(|w| &mut w.w_ei, &gradients.w_ei);
     let centred = g.clone() - mean(&g);
     assert_close("b", &gradients.b, &centred.sum::<Rank1<EXC>, _>());
 }
@@ -254,53 +269,31 @@ fn whole_networks_equal_autodiff() {
     let device = Device::default();
     let x = input(&device);
     let labels = [3, 0, 9, 9, 1];
+    let close =
+        |name: &str, ours: &[f64], theirs: Vec<f64>| assert_all_close(name, ours, &theirs, 1e-11);
 
     let network = ExcitatoryNetwork::<EXC, IN, f64>::new(Condition::ELn, 4, &device).unwrap();
     let pass = network.forward(&x);
     let (_, error) = task_loss(&pass.logits, &labels, 0.1);
     let ours = network.backward(&error, &pass, 0.01);
-    let first = network.first.w_ee.leaky_trace().permute::<Rank2<IN, EXC>, _>();
-    let h = x.leaky_trace().matmul(first) + network.first.b.leaky_trace().broadcast();
-    let h = h.normalize::<Axis<1>>(1e-5).relu();
-    let second = network.second.w_ee.leaky_trace().permute::<Rank2<EXC, EXC>, _>();
-    let h = h.matmul(second) + network.second.b.leaky_trace().broadcast();
-    let h = h.normalize::<Axis<1>>(1e-5).relu();
-    let truth = (readout(&network.readout, h) * error).sum().backward();
-    let close =
-        |name: &str, ours: &[f64], theirs: Vec<f64>| assert_all_close(name, ours, &theirs, 1e-11);
-    close("first W_EE", &ours.hidden[0].w_ee, truth.get(&network.first.w_ee).as_vec());
-    close("second W_EE", &ours.hidden[1].w_ee, truth.get(&network.second.w_ee).as_vec());
-    close("first b", &ours.hidden[0].b, truth.get(&network.first.b).as_vec());
+    let normalized = |z: Traced<EXC>| z.normalize::<Axis<1>>(1e-5).relu();
+    let (first, second) = (&network.first, &network.second);
+    let h = normalized(traced_excitation(x.leaky_trace(), &first.w_ee, &first.b));
+    let h = normalized(traced_excitation(h, &second.w_ee, &second.b));
+    let truth = (traced_ei(h, &network.readout) * error).sum().backward();
+    close("first W_EE", &ours.hidden[0].w_ee, truth.get(&first.w_ee).as_vec());
+    close("second W_EE", &ours.hidden[1].w_ee, truth.get(&second.w_ee).as_vec());
+    close("first b", &ours.hidden[0].b, truth.get(&first.b).as_vec());
     close("readout W_IE", &ours.readout.w_ie, truth.get(&network.readout.w_ie).as_vec());
 
     let network = EiNetwork::<12, 1, IN, f64>::new(Condition::EiNone, 4, &device).unwrap();
     let pass = network.forward(&x);
     let (_, error) = task_loss(&pass.logits, &labels, 0.1);
     let ours = network.backward(&error, &pass, 0.01);
-    let h = x.leaky_trace();
-    let i = h.retaped::<OwnedTape<f64, Device>>();
-    let i = i.matmul(network.first.w_ie.leaky_trace().permute::<Rank2<IN, 1>, _>());
-    let i = i.matmul(network.first.w_ei.leaky_trace().permute::<Rank2<1, 12>, _>());
-    let e = h.matmul(network.first.w_ee.leaky_trace().permute::<Rank2<IN, 12>, _>());
-    let h = (e - i + network.first.b.leaky_trace().broadcast()).relu();
-    let i = h.retaped::<OwnedTape<f64, Device>>();
-    let i = i.matmul(network.second.w_ie.leaky_trace().permute::<Rank2<12, 1>, _>());
-    let i = i.matmul(network.second.w_ei.leaky_trace().permute::<Rank2<1, 12>, _>());
-    let e = h.matmul(network.second.w_ee.leaky_trace().permute::<Rank2<12, 12>, _>());
-    let h = (e - i + network.second.b.leaky_trace().broadcast()).relu();
-    let truth = (readout(&network.readout, h) * error).sum().backward();
+    let h = traced_ei(x.leaky_trace(), &network.first).relu();
+    let h = traced_ei(h, &network.second).relu();
+    let truth = (traced_ei(h, &network.readout) * error).sum().backward();
     close("first W_EE", &ours.hidden[0].w_ee, truth.get(&network.first.w_ee).as_vec());
     close("first W_IE", &ours.hidden[0].w_ie, truth.get(&network.first.w_ie).as_vec());
     close("first W_EI", &ours.hidden[0].w_ei, truth.get(&network.first.w_ei).as_vec());
-}
-
-fn readout<const N: usize>(
-    layer: &EiLayer<N, OUTPUTS, 1, f64>,
-    h: Tensor<Rank2<SIZE, N>, f64, Device, OwnedTape<f64, Device>>,
-) -> Tensor<Rank2<SIZE, OUTPUTS>, f64, Device, OwnedTape<f64, Device>> {
-    let r = h.retaped::<OwnedTape<f64, Device>>();
-    let r = r.matmul(layer.w_ie.leaky_trace().permute::<Rank2<N, 1>, _>());
-    let i = r.matmul(layer.w_ei.leaky_trace().permute::<Rank2<1, OUTPUTS>, _>());
-    let e = h.matmul(layer.w_ee.leaky_trace().permute::<Rank2<N, OUTPUTS>, _>());
-    e - i + layer.b.leaky_trace().broadcast()
 }

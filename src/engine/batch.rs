@@ -5,7 +5,7 @@ use crate::condition::Normalization;
 
 /// What a layer computes for one batch of `size` samples.
 #[derive(Clone, Default)]
-pub(super) struct Batch<T> {
+pub(crate) struct Batch<T> {
     pub size: usize,
     /// `h Mᵀ`, \[size, targets\]: excitatory input, inhibitory activity, divisive input.
     pub pre_activation: Vec<T>,

@@ -36,18 +36,9 @@ impl<T> Form<T> {
         }
     }
 
-    /// The read-out of every condition.
-    pub fn readout([inputs, units, inhibitory]: [usize; 3]) -> Self {
-        Self {
-            circuit: Circuit::ExcitatoryInhibitory,
-            normalization: Normalization::None,
-            grad_norm: GradNorm::None,
-            own_grad_norm: None,
-            rectified: false,
-            inputs,
-            units,
-            inhibitory,
-        }
+    /// The read-out of every condition: plain EI units.
+    pub fn readout(sizes: [usize; 3]) -> Self {
+        Self { rectified: false, ..Self::hidden(Condition::EiNone, sizes) }
     }
 
     /// Rows of `[W_EE; W_IE; U_IE]`: units + inhibitory + (units, if it divides).
@@ -69,5 +60,13 @@ impl<T> Form<T> {
     /// Whether `W_EI` learns: everywhere but in I-Norm, where it is frozen.
     pub fn trains_w_ei(&self) -> bool {
         self.inhibitory > 0 && self.circuit != Circuit::InhibitoryNorm
+    }
+
+    /// Floating-point operations of the products of one step; `below`: with those of `∂L/∂h`.
+    pub fn operations(&self, size: usize, below: bool) -> usize {
+        let forward_and_update = 2 * self.targets() * self.inputs;
+        let inhibition = (2 + usize::from(self.trains_w_ei())) * self.units * self.inhibitory;
+        let below = if below { self.task_targets() * self.inputs } else { 0 };
+        2 * size * (forward_and_update + inhibition + below)
     }
 }

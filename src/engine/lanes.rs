@@ -1,4 +1,4 @@
-//! Sums over slices that the compiler can turn into vector instructions.
+//! Vector instructions, and sums over slices that the compiler can turn into them.
 //!
 //! Floating-point addition is not associative, so a plain loop has to add one value after the
 //! other. Here the values go round-robin to sixteen partial sums, always the same ones: the
@@ -44,27 +44,16 @@ impl Real for f64 {
     }
 }
 
-const LANES: usize = 16;
-
-/// Σ f(a).
-#[inline(always)]
-pub(super) fn sum_of<T: Real>(a: &[T], f: impl Fn(T) -> T) -> T {
-    let mut lanes = [T::zero(); LANES];
-    let (chunks, rest) = a.as_chunks::<LANES>();
-    for chunk in chunks {
-        for i in 0..LANES {
-            lanes[i] += f(chunk[i]);
-        }
-    }
-    for (lane, &x) in lanes.iter_mut().zip(rest) {
-        *lane += f(x);
-    }
-    fold(lanes)
+/// Runs code with the widest vector instructions that this machine has.
+pub(super) fn vectorized<R>(code: impl pulp::NullaryFnOnce<Output = R>) -> R {
+    pulp::Arch::new().dispatch(code)
 }
+
+const LANES: usize = 16;
 
 /// Σ f(a, b).
 #[inline(always)]
-pub(super) fn sum_of_pairs<T: Real>(a: &[T], b: &[T], f: impl Fn(T, T) -> T) -> T {
+fn sum_of<T: Real>(a: &[T], b: &[T], f: impl Fn(T, T) -> T) -> T {
     let mut lanes = [T::zero(); LANES];
     let ((a_chunks, a_rest), (b_chunks, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
     for (a, b) in a_chunks.iter().zip(b_chunks) {
@@ -94,19 +83,13 @@ fn fold<T: Real>(mut lanes: [T; LANES]) -> T {
 /// Σ a.
 #[inline(always)]
 pub(super) fn sum<T: Real>(a: &[T]) -> T {
-    sum_of(a, |x| x)
-}
-
-/// Σ a².
-#[inline(always)]
-pub(super) fn sum_of_squares<T: Real>(a: &[T]) -> T {
-    sum_of(a, |x| x * x)
+    sum_of(a, a, |x, _| x)
 }
 
 /// Σ a·b.
 #[inline(always)]
 pub(super) fn dot<T: Real>(a: &[T], b: &[T]) -> T {
-    sum_of_pairs(a, b, |x, y| x * y)
+    sum_of(a, b, |x, y| x * y)
 }
 
 /// Mean and population variance of `a`.
@@ -114,7 +97,7 @@ pub(super) fn dot<T: Real>(a: &[T], b: &[T]) -> T {
 pub(super) fn moments<T: Real>(a: &[T]) -> (T, T) {
     let n = T::of(a.len() as f64);
     let mean = sum(a) / n;
-    let variance = sum_of(a, |x| (x - mean) * (x - mean)) / n;
+    let variance = sum_of(a, a, |x, _| (x - mean) * (x - mean)) / n;
     (mean, variance)
 }
 
@@ -129,7 +112,7 @@ mod tests {
             let expected = f64::from(n * (n - 1) / 2);
             assert_eq!(sum(&a), expected);
             assert_eq!(dot(&a, &vec![1.0; a.len()]), expected);
-            assert_eq!(sum_of_squares(&a), a.iter().map(|x| x * x).sum::<f64>());
+            assert_eq!(dot(&a, &a), a.iter().map(|x| x * x).sum::<f64>());
         }
         let (mean, variance) = moments(&[1.0, 2.0, 3.0, 4.0]);
         assert_eq!((mean, variance), (2.5, 1.25));

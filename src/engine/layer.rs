@@ -3,13 +3,12 @@
 use super::{
     batch::Batch,
     form::Form,
-    lanes::Real,
-    measure::Observed,
+    lanes::{Real, vectorized},
+    measure::{LayerMeasurement, Observed, measure},
     passes::{BackwardPass, ForwardPass},
     product::{product, rows, strided},
     stacking::{nu_of, stack, unstack},
     update::{add_column_sums, descend, rectify, scale_blocks},
-    vectorized::vectorized,
 };
 use crate::{layers::LayerWeights, learning_rule::LearningRule};
 use faer::Accum;
@@ -116,21 +115,10 @@ impl<T: Real> Layer<T> {
         }
     }
 
-    /// The batch, for measurements.
-    pub fn observed(&self) -> Observed<'_, T> {
-        let batch = &self.batch;
-        Observed {
-            form: self.form,
-            size: batch.size,
-            stride: self.form.targets(),
-            b: &self.weights.b,
-            nu: &self.nu,
-            pre_activation: &batch.pre_activation,
-            z: &batch.z,
-            normalized: &batch.normalized,
-            s: &batch.s,
-            error: &batch.error,
-        }
+    /// Measures the layer, with inputs `h`.
+    pub fn measure(&self, h: &[T]) -> LayerMeasurement {
+        let Self { form, weights, nu, batch, .. } = self;
+        measure(&Observed { form, b: &weights.b, nu, batch }, h)
     }
 
     /// Moves the weights along the gradient of the last batch, with inputs `h`, and keeps them in
@@ -215,14 +203,5 @@ impl<T: Real> Layer<T> {
         let mut gradients = self.weights.zeros();
         self.add_gradients(h, &mut gradients);
         gradients.named(&self.form, Vec::new())
-    }
-
-    /// Floating-point operations of the products of one step; `below`: with those of `∂L/∂h`.
-    pub fn operations(&self, size: usize, below: bool) -> usize {
-        let Form { inputs, units, inhibitory, .. } = self.form;
-        let forward_and_update = 2 * self.form.targets() * inputs;
-        let inhibition = (2 + usize::from(self.form.trains_w_ei())) * units * inhibitory;
-        let below = if below { self.form.task_targets() * inputs } else { 0 };
-        2 * size * (forward_and_update + inhibition + below)
     }
 }

@@ -2,6 +2,7 @@
 //! the error.
 
 use super::{
+    batch::Batch,
     form::Form,
     lanes::{Real, dot, moments},
     passes::{grad_norm, layer_norm_backward, standard_deviation},
@@ -39,26 +40,20 @@ pub struct LayerMeasurement {
     pub error_eigenvalue: Option<f64>,
 }
 
-/// What a hidden layer made of a batch, as far as measurements need it, wherever it is stored.
+/// A hidden layer, and what it made of a batch.
 pub(crate) struct Observed<'a, T> {
-    pub form: Form<T>,
-    pub size: usize,
-    pub stride: usize,
+    pub form: &'a Form<T>,
     pub b: &'a [T],
     pub nu: &'a [T],
-    pub pre_activation: &'a [T],
-    pub z: &'a [T],
-    pub normalized: &'a [T],
-    pub s: &'a [T],
-    pub error: &'a [T],
+    pub batch: &'a Batch<T>,
 }
 
 /// Measures a hidden layer with inputs `h`, \[size, inputs\].
 pub(crate) fn measure<T: Real>(layer: &Observed<'_, T>, h: &[T]) -> LayerMeasurement {
-    let size = layer.size as f64;
+    let (z, size) = (&layer.batch.z, layer.batch.size as f64);
     let mut total = [0.0; 4];
-    let mut reference = Vec::with_capacity(layer.z.len());
-    for (sample, z) in layer.z.chunks_exact(layer.form.units).enumerate() {
+    let mut reference = Vec::with_capacity(z.len());
+    for (sample, z) in z.chunks_exact(layer.form.units).enumerate() {
         let (mean, variance) = moments(z);
         let inverse = T::one() / standard_deviation(variance);
         reference.extend(z.iter().map(|&z| (z - mean) * inverse));
@@ -73,7 +68,7 @@ pub(crate) fn measure<T: Real>(layer: &Observed<'_, T>, h: &[T]) -> LayerMeasure
     LayerMeasurement {
         mean,
         variance,
-        output_alignment: output_alignment(layer.z, &reference),
+        output_alignment: output_alignment(z, &reference),
         gradient_alignment: gradient_alignment(layer, &reference, h),
         inorm_loss,
         ln_mse,
@@ -83,10 +78,11 @@ pub(crate) fn measure<T: Real>(layer: &Observed<'_, T>, h: &[T]) -> LayerMeasure
 
 /// Mean over units of `(z − LN(e))²` for one sample.
 fn squared_difference_to_ln<T: Real>(layer: &Observed<'_, T>, sample: usize) -> f64 {
-    let units = layer.form.units;
-    let pre_activation = &layer.pre_activation[sample * layer.stride..][..units];
-    let e: Vec<T> = pre_activation.iter().zip(layer.b).map(|(&e, &b)| e + b).collect();
-    let z = &layer.z[sample * units..][..units];
+    let Observed { form, b, batch, .. } = layer;
+    let units = form.units;
+    let pre_activation = &batch.pre_activation[sample * form.targets()..][..units];
+    let e: Vec<T> = pre_activation.iter().zip(*b).map(|(&e, &b)| e + b).collect();
+    let z = &batch.z[sample * units..][..units];
     let (mean, variance) = moments(&e);
     let inverse = T::one() / standard_deviation(variance);
     let difference = |(&z, &e): (&T, &T)| (z - (e - mean) * inverse).double().powi(2);
@@ -103,8 +99,9 @@ fn output_alignment<T: Real>(z: &[T], reference: &[T]) -> f64 {
 ///
 /// `⟨AᵀH, BᵀH⟩ = Σ (ABᵀ ⊙ HHᵀ)`: sums over pairs of samples, so no gradient is ever formed.
 fn gradient_alignment<T: Real>(layer: &Observed<'_, T>, reference: &[T], h: &[T]) -> f64 {
-    let (form, size, z) = (&layer.form, layer.size, layer.z);
-    let units = form.units;
+    let Observed { form, nu, batch, .. } = layer;
+    let Batch { size, z, s, .. } = batch;
+    let (units, size) = (form.units, *size);
     let open = |v: &T| if *v > T::zero() { T::one() } else { T::zero() };
     let lateral = form.grad_norm == GradNorm::Lateral && form.own_grad_norm.is_none();
     let mut ours: Vec<T> = z.iter().map(open).collect();
@@ -112,11 +109,11 @@ fn gradient_alignment<T: Real>(layer: &Observed<'_, T>, reference: &[T], h: &[T]
         if lateral { ours.clone() } else { reference.iter().map(open).collect() };
     for sample in 0..size {
         let at = sample * units..(sample + 1) * units;
-        let (z, s) = (&z[at.clone()], layer.s[sample]);
+        let (z, s) = (&z[at.clone()], s[sample]);
         let (ours, wanted) = (&mut ours[at.clone()], &mut wanted[at.clone()]);
         match form.own_grad_norm {
             Some(own) => own(ours, z),
-            None => grad_norm(form.grad_norm, z, layer.nu, ours),
+            None => grad_norm(form.grad_norm, z, nu, ours),
         }
         if lateral {
             grad_norm(GradNorm::Center, z, &[], wanted);
@@ -146,10 +143,10 @@ fn cosine(inner: f64, a: f64, b: f64) -> f64 {
 /// With δ centred over the batch, `δᵀδ/size` and `δδᵀ/size` share their largest eigenvalue; the
 /// latter has only as many rows as the batch has samples.
 fn error_eigenvalue<T: Real>(layer: &Observed<'_, T>) -> Option<f64> {
-    let (units, size) = (layer.form.units, layer.size);
+    let Batch { size, z, normalized, error, .. } = layer.batch;
+    let (units, size) = (layer.form.units, *size);
     let none = layer.form.normalization == Normalization::None;
-    let rectified = if none { layer.z } else { layer.normalized };
-    let errors = layer.error.iter().zip(rectified);
+    let errors = error.iter().zip(if none { z } else { normalized });
     let mut delta: Vec<f64> =
         errors.map(|(e, z)| if *z > T::zero() { e.double() } else { 0.0 }).collect();
     if delta.iter().any(|d| !d.is_finite()) {

@@ -17,7 +17,6 @@ mod passes;
 mod product;
 mod stacking;
 mod update;
-mod vectorized;
 
 pub use form::OwnGradNorm;
 pub use lanes::Real;
@@ -25,6 +24,7 @@ pub use loss::{count_correct, smoothed_cross_entropy};
 pub use measure::LayerMeasurement;
 pub use network::{Engine, EngineState};
 // What ensembles share with the engine.
+pub(crate) use batch::Batch;
 pub(crate) use form::Form;
 pub(crate) use measure::{Observed, measure};
 pub(crate) use stacking::{nu_of, stack, unstack};

@@ -5,7 +5,7 @@ use super::{
     lanes::Real,
     layer::Layer,
     loss::smoothed_cross_entropy,
-    measure::{LayerMeasurement, measure},
+    measure::LayerMeasurement,
 };
 use crate::{
     condition::Condition,
@@ -37,10 +37,9 @@ impl<T: Real> Engine<T> {
     /// If the weights do not fit their condition: see [`NetworkWeights::validate`].
     pub fn new(weights: &NetworkWeights<T>, rule: LearningRule) -> Self {
         let condition = weights.condition;
-        let sizes = |w: &LayerWeights<T>| [w.inputs, w.excitatory, w.inhibitory];
-        let hidden = |w: &LayerWeights<T>| Layer::new(w, Form::hidden(condition, sizes(w)));
-        let [first, second] = &weights.hidden;
-        let readout = Layer::new(&weights.readout, Form::readout(sizes(&weights.readout)));
+        let hidden = |w: &LayerWeights<T>| Layer::new(w, Form::hidden(condition, w.sizes()));
+        let [first, second, readout] = weights.layers();
+        let readout = Layer::new(readout, Form::readout(readout.sizes()));
         Self { condition, layers: [hidden(first), hidden(second), readout], rule }
     }
 
@@ -53,12 +52,7 @@ impl<T: Real> Engine<T> {
 
     /// The weights as they are now.
     pub fn weights(&self) -> NetworkWeights<T> {
-        let [first, second, readout] = &self.layers;
-        NetworkWeights {
-            condition: self.condition,
-            hidden: [first.weights(), second.weights()],
-            readout: readout.weights(),
-        }
+        NetworkWeights::of(self.condition, self.layers.each_ref().map(Layer::weights))
     }
 
     /// The state between two steps.
@@ -81,18 +75,14 @@ impl<T: Real> Engine<T> {
         &self.rule
     }
 
-    /// Inputs of the first layer.
-    pub fn inputs(&self) -> usize {
-        self.layers[0].form.inputs
-    }
-
     /// The read-out for a batch `x`, \[size, inputs\], activity ≥ 0: logits \[size, classes\].
     ///
     /// # Panics
     /// If `x` does not hold whole samples.
     pub fn forward(&mut self, x: &[T]) -> &[T] {
-        let size = x.len() / self.inputs();
-        assert_eq!(size * self.inputs(), x.len(), "a batch holds whole samples");
+        let inputs = self.layers[0].form.inputs;
+        assert!(x.len().is_multiple_of(inputs), "a batch holds whole samples");
+        let size = x.len() / inputs;
         let [first, second, readout] = &mut self.layers;
         first.forward(x, size);
         second.forward(&first.batch.activity, size);
@@ -138,19 +128,16 @@ impl<T: Real> Engine<T> {
     /// task loss, and of the λ-weighted I-Norm loss for inhibition that learns locally.
     pub fn gradients(&self, x: &[T]) -> NetworkWeights<T> {
         let [first, second, readout] = &self.layers;
-        NetworkWeights {
-            condition: self.condition,
-            hidden: [first.gradients(x), second.gradients(&first.batch.activity)],
-            readout: readout.gradients(&second.batch.activity),
-        }
+        let (h1, h2) = (&first.batch.activity, &second.batch.activity);
+        let gradients = [first.gradients(x), second.gradients(h1), readout.gradients(h2)];
+        NetworkWeights::of(self.condition, gradients)
     }
 
     /// Floating-point operations of the matrix products of one training step on `batch` samples,
     /// a multiplication and an addition counted as two.
     pub fn operations_per_step(&self, batch: usize) -> f64 {
-        let [first, second, readout] = &self.layers;
-        let below = second.operations(batch, true) + readout.operations(batch, true);
-        (first.operations(batch, false) + below) as f64
+        let layers = self.layers.iter().enumerate();
+        layers.map(|(index, layer)| layer.form.operations(batch, index > 0)).sum::<usize>() as f64
     }
 
     /// `z` of hidden layer `layer`, before normalization and ReLU, \[size, units\].
@@ -162,6 +149,6 @@ impl<T: Real> Engine<T> {
     /// [`update`](Self::update); `x` is the batch.
     pub fn measure(&self, x: &[T]) -> [LayerMeasurement; 2] {
         let [first, second, _] = &self.layers;
-        [measure(&first.observed(), x), measure(&second.observed(), &first.batch.activity)]
+        [first.measure(x), second.measure(&first.batch.activity)]
     }
 }

@@ -5,7 +5,7 @@
 use super::{
     batch::Batch,
     form::Form,
-    lanes::{Real, dot, moments, sum, sum_of_squares},
+    lanes::{Real, dot, moments, sum},
 };
 use crate::{
     condition::{Circuit, GradNorm, Normalization},
@@ -57,7 +57,8 @@ fn forward<T: Real>(form: &Form<T>, b: &[T], batch: &mut Batch<T>) {
         let at = sample * units..(sample + 1) * units;
         s[sample] = T::one();
         if circuit.divides() {
-            s[sample] = root(sum_of_squares(&pre_activation[units + inhibitory..]), units);
+            let q = &pre_activation[units + inhibitory..];
+            s[sample] = standard_deviation(dot(q, q) / T::of(units as f64));
         }
         let inverse = T::one() / s[sample];
         let z = &mut z[at.clone()];
@@ -92,13 +93,7 @@ pub(super) fn rectified<T: Real>(x: T) -> T {
     (x + Float::abs(x)) * T::of(0.5)
 }
 
-/// √(total/n + ε).
-#[inline(always)]
-fn root<T: Real>(total: T, n: usize) -> T {
-    (total / T::of(n as f64) + T::of(NORMALIZATION_EPSILON)).sqrt()
-}
-
-/// √(variance + ε).
+/// √(variance + ε), or likewise of a second moment.
 #[inline(always)]
 pub(super) fn standard_deviation<T: Real>(variance: T) -> T {
     (variance + T::of(NORMALIZATION_EPSILON)).sqrt()

@@ -1,6 +1,10 @@
 //! The weight update in place, and Dale's principle.
 
-use super::{lanes::Real, passes::rectified, product::product, vectorized::vectorized};
+use super::{
+    lanes::{Real, vectorized},
+    passes::rectified,
+    product::product,
+};
 use faer::{Accum, MatRef};
 
 /// Values that stay in the processor's cache from one pass over them to the next.

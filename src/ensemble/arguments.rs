@@ -145,13 +145,33 @@ pub(super) struct LossArguments {
     pub z: u64,
     pub error: u64,
     pub labels: u64,
-    pub loss: u64,
-    pub correct: u64,
-    pub diverged: u64,
+    pub scores: u64,
     pub size: i32,
     pub networks: i32,
     pub step: u32,
 }
+
+/// What the task loss of one network came to: `Score` in `loss.cu`.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[repr(C)]
+pub(super) struct Score {
+    /// Sum of the loss over samples.
+    pub loss: f64,
+    /// Samples that were classified correctly.
+    pub correct: u32,
+    /// The first step at which the loss was not finite, counted from 1; 0 if there was none.
+    diverged: u32,
+}
+
+impl Score {
+    /// The first step at which the loss was not finite.
+    pub fn diverged(&self) -> Option<u64> {
+        (self.diverged > 0).then_some(u64::from(self.diverged))
+    }
+}
+
+// SAFETY: numbers, and its size is the sum of theirs.
+unsafe impl Plain for Score {}
 
 /// What the luminosity shift needs: `Shift` in `luminosity.cu`.
 #[derive(Clone, Copy)]
@@ -164,23 +184,14 @@ pub(super) struct ShiftArguments {
     pub size: i32,
 }
 
-/// Rows of a matrix that one thread updates: `ROWS` in `update.cu`.
-pub(super) const ROWS: u32 = 16;
-
-/// Columns of a matrix that one thread updates: `COLUMNS` in `update.cu`.
-pub(super) const COLUMNS: u32 = 2;
-
-/// Samples for which one thread multiplies: `SAMPLES` in `product.cu`.
-pub(super) const SAMPLES: u32 = 32;
-
 assert_layout!(
     LayerArguments: 136,
     nets 0, matrix 8, w_ei 16, b 24, nu 32, h 40, below 48, pre_activation 56, inhibition 64, z 72,
     normalized 80, activity 88, s 96, error 104, delta 112, size 120, of_w_ei 124, backwards 128,
 );
 assert_layout!(
-    LossArguments: 72,
-    nets 0, z 8, error 16, labels 24, loss 32, correct 40, diverged 48, size 56, networks 60,
-    step 64,
+    LossArguments: 56,
+    nets 0, z 8, error 16, labels 24, scores 32, size 40, networks 44, step 48,
 );
+assert_layout!(Score: 16, loss 0, correct 8, diverged 12);
 assert_layout!(ShiftArguments: 32, images 0, shifts 8, x 16, pixels 24, size 28);

@@ -1,15 +1,16 @@
 //! How the work is shared out among blocks and threads.
 
 use super::{
-    arguments::{COLUMNS, LayerArguments, LossArguments, Net, ROWS, SAMPLES, ShiftArguments},
+    arguments::{LayerArguments, LossArguments, Net, Score, ShiftArguments},
     machine::{Grid, Kernel, Machine},
     stack::Stack,
-    tally::Tally,
 };
 use crate::{Result, dataset::PIXELS};
 use std::ops::Range;
 
-/// Images number `range`, \[_, 784\], each shifted by its own Δ, to `x`.
+include!("kernels/tile.rs");
+
+/// Writes the images of `range`, each shifted by its Δ, to `x`, \[_, 784\].
 pub(super) fn shift_images<M: Machine>(
     machine: &M,
     images: &M::Buffer<u8>,
@@ -44,7 +45,8 @@ pub(super) fn forward<M: Machine>(
         machine.product(sizes, h, &stack.matrix, &mut stack.pre_activation)?;
     } else {
         let arguments = layer(machine, stack, machine.address(h), size);
-        multiply(machine, stack, arguments, most(stack, |[_, _, targets, _]| targets))?;
+        let [.., targets, _] = stack.layout.largest;
+        multiply(machine, stack, arguments, targets)?;
     }
     multiply_by_w_ei(machine, stack, size, false)?;
     pass(machine, Kernel::ForwardPass, stack, size)
@@ -63,7 +65,8 @@ pub(super) fn backward<M: Machine>(
     let Some(below) = below else { return Ok(()) };
     let (below, backwards) = (machine.address(below), 1);
     let arguments = LayerArguments { below, backwards, ..layer(machine, stack, 0, size) };
-    multiply(machine, stack, arguments, most(stack, |[.., inputs]| inputs))
+    let [.., inputs] = stack.layout.largest;
+    multiply(machine, stack, arguments, inputs)
 }
 
 /// Moves all weights along the gradient for the inputs `h`.
@@ -80,26 +83,27 @@ pub(super) fn update<M: Machine>(
         if rows * columns == 0 {
             return Ok(());
         }
-        let blocks = [columns.div_ceil(threads * COLUMNS), rows.div_ceil(ROWS), networks];
+        let (tile_columns, tile_rows) = (threads * Tile::Columns as u32, Tile::Rows as u32);
+        let blocks = [columns.div_ceil(tile_columns), rows.div_ceil(tile_rows), networks];
         let grid = Grid { blocks, threads: [threads, 1] };
         let arguments = LayerArguments { of_w_ei, ..arguments };
         // SAFETY: as for the passes; `h` has the inputs that the table says.
         unsafe { machine.launch(Kernel::UpdateWeights, grid, arguments) }
     };
-    let most = |of| most(stack, of);
-    launch([most(|[.., inputs]| inputs), most(|[_, _, targets, _]| targets)], 0)?;
-    launch([most(|[units, ..]| units), most(|[_, inhibitory, ..]| inhibitory)], 1)
+    let [units, inhibitory, targets, inputs] = stack.layout.largest;
+    launch([inputs, targets], 0)?;
+    launch([units, inhibitory], 1)
 }
 
-/// Adds the task loss of the labels number `range` to the tally, and writes its gradient to the
-/// error of the read-out. `step` is counted from 1.
+/// Adds the task loss for the labels of `range` to each network's score, and writes its gradient
+/// to the error of the read-out. `step` is counted from 1.
 pub(super) fn task_loss<M: Machine>(
     machine: &M,
     readout: &mut Stack<M>,
     labels: &M::Buffer<u8>,
     range: Range<usize>,
     step: u64,
-    tally: &mut Tally<M>,
+    scores: &mut M::Buffer<Score>,
 ) -> Result<()> {
     let networks = readout.layout.nets.len();
     let arguments = LossArguments {
@@ -107,15 +111,12 @@ pub(super) fn task_loss<M: Machine>(
         z: machine.address(&readout.z),
         error: machine.address(&readout.error),
         labels: machine.address(labels) + range.start as u64,
-        loss: machine.address(&tally.loss),
-        correct: machine.address(&tally.correct),
-        diverged: machine.address(&tally.diverged),
+        scores: machine.address(scores),
         size: range.len() as i32,
         networks: networks as i32,
         step: step as u32,
     };
-    // SAFETY: as for the passes; the range is one of the labels, and the tally has a place for
-    // each network.
+    // SAFETY: as for the passes; the range is one of the labels, and each network has a score.
     unsafe { machine.launch(Kernel::TaskLoss, warps(machine, networks, 1), arguments) }
 }
 
@@ -170,7 +171,7 @@ fn multiply<M: Machine>(
     }
     let (threads, networks) = (machine.threads(), stack.layout.nets.len() as u32);
     let samples = arguments.size as u32;
-    let blocks = [columns.div_ceil(threads), samples.div_ceil(SAMPLES), networks];
+    let blocks = [columns.div_ceil(threads), samples.div_ceil(Tile::Samples as u32), networks];
     let grid = Grid { blocks, threads: [threads, 1] };
     // SAFETY: as for the passes; what lies outside the stack has the sizes that its table says.
     unsafe { machine.launch(Kernel::Multiply, grid, arguments) }
@@ -185,13 +186,7 @@ fn multiply_by_w_ei<M: Machine>(
 ) -> Result<()> {
     let (of_w_ei, backwards) = (1, i32::from(backwards));
     let arguments = LayerArguments { of_w_ei, backwards, ..layer(machine, stack, 0, size) };
-    let [inhibitory, units] =
-        [most(stack, |[_, inhibitory, ..]| inhibitory), most(stack, |[units, ..]| units)];
+    let [units, inhibitory, ..] = stack.layout.largest;
     let columns = if backwards == 1 || inhibitory == 0 { inhibitory } else { units };
     multiply(machine, stack, arguments, columns)
-}
-
-/// The largest of one of the networks' `[units, inhibitory, targets, inputs]`.
-fn most<M: Machine>(stack: &Stack<M>, of: fn([usize; 4]) -> usize) -> u32 {
-    stack.layout.nets.iter().map(|net| of(net.sizes())).max().unwrap_or(0) as u32
 }

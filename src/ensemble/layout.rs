@@ -18,6 +18,8 @@ pub(super) struct Layout {
     pub units: usize,
     /// Values of all matrices together.
     pub matrix: usize,
+    /// The most `[units, inhibitory, targets, inputs]` of any network.
+    pub largest: [u32; 4],
     w_ei: usize,
 }
 
@@ -54,7 +56,9 @@ impl Layout {
             matrix += targets * form.inputs;
             w_ei += form.units * form.inhibitory;
         }
-        Self { nets, shared, capacity, columns, units, matrix, w_ei, forms }
+        let sizes = nets.iter().map(|net| net.sizes().map(|size| size as u32));
+        let largest = sizes.fold([0; 4], |a, b| std::array::from_fn(|k| a[k].max(b[k])));
+        Self { forms, nets, shared, capacity, columns, units, matrix, largest, w_ei }
     }
 
     /// Bytes of the buffers.
@@ -71,8 +75,7 @@ impl Layout {
         for form in &self.forms {
             let (matrix, targets) = (form.targets() * form.inputs, form.targets());
             let below = if self.shared { 0 } else { form.task_targets() * form.inputs };
-            let inhibition = (2 + usize::from(form.trains_w_ei())) * form.units * form.inhibitory;
-            operations += 2 * size * (2 * matrix + below + inhibition);
+            operations += form.operations(size, !self.shared);
             // Forward reads the matrix, the update reads and writes it; pre-activation and
             // delta are written once and read once.
             bytes += 4 * (3 * matrix + below + 4 * size * targets);

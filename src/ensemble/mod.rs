@@ -1,9 +1,9 @@
 //! Many networks trained together on the same images.
 //!
-//! All runs of one ε and one seed receive the same images, in the same order, with the same luminosity
-//! shifts: these come from streams that depend on the seed, the purpose and the epoch, and on
-//! nothing else (see [`crate::randomness`]). So an *ensemble* needs its images once, and the first
-//! layers of its networks are one matrix:
+//! All runs of one ε and one seed receive the same images, in the same order, with the same
+//! luminosity shifts: these come from streams that depend on the seed, the purpose and the epoch,
+//! and on nothing else (see [`crate::randomness`]). So an *ensemble* needs its images once, and
+//! the first layers of its networks are one matrix:
 //!
 //! ```text
 //! first layers     x [B, 784] · [M₁ M₂ … ]  = [d₁ d₂ …]   one large product
@@ -32,7 +32,6 @@ mod machine;
 mod networks;
 mod single;
 mod stack;
-mod tally;
 mod trainer;
 
 #[cfg(feature = "cuda")]

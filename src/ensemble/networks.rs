@@ -1,19 +1,19 @@
 //! Networks in training together, a step at a time.
 
 use super::{
+    arguments::Score,
     launch::{backward, forward, shift_images, task_loss, update},
     layout::Layout,
     machine::Machine,
     stack::Stack,
-    tally::{Score, Tally},
 };
 use crate::{
     Condition, Error, Result,
-    engine::{Form, LayerMeasurement, measure},
+    engine::{Form, LayerMeasurement},
     layers::{LayerWeights, NetworkWeights},
     learning_rule::LearningRule,
 };
-use std::ops::Range;
+use std::{ops::Range, panic::resume_unwind, thread::ScopedJoinHandle};
 
 /// Networks in training together.
 pub(super) struct Ensemble<M: Machine> {
@@ -22,7 +22,8 @@ pub(super) struct Ensemble<M: Machine> {
     pub layers: [Stack<M>; 3],
     /// The batch, \[capacity, inputs\].
     pub x: M::Buffer<f32>,
-    tally: Tally<M>,
+    /// What the task loss of each network came to.
+    scores: M::Buffer<Score>,
 }
 
 /// A network's condition, its `[width, inhibitory, outputs]`, and the rule that it learns by.
@@ -77,12 +78,12 @@ impl<M: Machine> Ensemble<M> {
                 Stack::new(&machine, readout, &of(2))?,
             ],
             x: machine.zeros(capacity * inputs)?,
-            tally: Tally::new(&machine, members.len())?,
+            scores: machine.zeros(members.len())?,
             machine,
         })
     }
 
-    /// Makes images number `range`, each shifted by its Δ, the batch.
+    /// Makes the images of `range`, each shifted by its Δ, the batch.
     pub fn load_batch(
         &mut self,
         images: &M::Buffer<u8>,
@@ -102,7 +103,7 @@ impl<M: Machine> Ensemble<M> {
 
     /// Adds the task loss of the last [`forward`](Self::forward) to the score.
     pub fn score(&mut self, labels: &M::Buffer<u8>, range: Range<usize>, step: u64) -> Result<()> {
-        task_loss(&self.machine, &mut self.layers[2], labels, range, step, &mut self.tally)
+        task_loss(&self.machine, &mut self.layers[2], labels, range, step, &mut self.scores)
     }
 
     /// Every error below the loss that was scored last.
@@ -121,29 +122,27 @@ impl<M: Machine> Ensemble<M> {
         update(&self.machine, first, &self.x, size)
     }
 
-    /// What was scored since the last call.
-    pub fn take_scores(&mut self) -> Result<Vec<Score>> {
-        self.tally.take(&self.machine)
+    /// What was scored since the scores were last taken.
+    pub fn scores(&self) -> Result<Vec<Score>> {
+        self.machine.read(&self.scores)
     }
 
-    /// The step at which each network's loss stopped being finite, since the scores were taken.
-    pub fn diverged(&self) -> Result<Vec<Option<u64>>> {
-        self.tally.diverged(&self.machine)
+    /// The [`scores`](Self::scores), which begin anew.
+    pub fn take_scores(&mut self) -> Result<Vec<Score>> {
+        let scores = self.scores()?;
+        self.machine.write(&vec![Score::default(); scores.len()], &mut self.scores)?;
+        Ok(scores)
     }
 
     /// The weights of every network.
     pub fn weights(&self) -> Result<Vec<NetworkWeights<f32>>> {
-        let [first, second, readout] = &self.layers;
-        let first = first.weights(&self.machine)?;
-        let second = second.weights(&self.machine)?;
-        let readout = readout.weights(&self.machine)?;
-        let layers = first.into_iter().zip(second).zip(readout).zip(&self.conditions);
-        let networks = layers.map(|(((first, second), readout), &condition)| NetworkWeights {
-            condition,
-            hidden: [first, second],
-            readout,
-        });
-        Ok(networks.collect())
+        let layers = self.layers.each_ref().map(|stack| stack.weights(&self.machine));
+        let [first, second, readout] = layers;
+        let layers = first?.into_iter().zip(second?).zip(readout?).zip(&self.conditions);
+        let network = |(((first, second), readout), &condition): (_, &Condition)| {
+            NetworkWeights::of(condition, [first, second, readout])
+        };
+        Ok(layers.map(network).collect())
     }
 
     /// Measures the hidden layers of some networks on `size` samples, after
@@ -152,26 +151,17 @@ impl<M: Machine> Ensemble<M> {
         let [first, second, _] = &self.layers;
         let (x, h) = (self.machine.read(&self.x)?, self.machine.read(&first.activity)?);
         let (first, second) = (first.observe(&self.machine)?, second.observe(&self.machine)?);
-        let measure = |&network: &usize| {
-            [
-                measure(&first.net(network, size), &x[first.inputs(network, size)]),
-                measure(&second.net(network, size), &h[second.inputs(network, size)]),
-            ]
+        let measure = &|&network: &usize| {
+            [first.measure(network, size, &x), second.measure(network, size, &h)]
         };
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let mut measured = Vec::with_capacity(networks.len());
-        std::thread::scope(|scope| {
-            let parts = networks.chunks(networks.len().div_ceil(threads).max(1));
-            let measure = &measure;
-            let part = |part: &'_ [usize]| {
-                let part = part.to_vec();
-                scope.spawn(move || part.iter().map(measure).collect::<Vec<_>>())
-            };
-            let parts: Vec<_> = parts.map(part).collect();
-            for part in parts {
-                measured.extend(part.join().unwrap_or_else(|e| std::panic::resume_unwind(e)));
-            }
-        });
-        Ok(measured)
+        let parts = networks.chunks(networks.len().div_ceil(threads).max(1));
+        Ok(std::thread::scope(|scope| {
+            let parts: Vec<_> = parts
+                .map(|part| scope.spawn(move || part.iter().map(measure).collect::<Vec<_>>()))
+                .collect();
+            let joined = parts.into_iter().map(ScopedJoinHandle::join);
+            joined.flat_map(|part| part.unwrap_or_else(|panic| resume_unwind(panic))).collect()
+        }))
     }
 }

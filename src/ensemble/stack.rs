@@ -3,10 +3,10 @@
 use super::{arguments::Net, layout::Layout, machine::Machine};
 use crate::{
     Result,
-    engine::{Form, Observed, nu_of, stack, unstack},
+    condition::GradNorm,
+    engine::{Batch, Form, LayerMeasurement, Observed, measure, nu_of, stack, unstack},
     layers::LayerWeights,
 };
-use std::ops::Range;
 
 /// One layer of all networks: the numbers of each kind in one buffer.
 pub(super) struct Stack<M: Machine> {
@@ -72,8 +72,8 @@ impl<M: Machine> Stack<M> {
             let [units, inhibitory, ..] = net.sizes();
             let w_ei = w_ei[net.w_ei as usize..][..units * inhibitory].to_vec();
             let of_units = |values: &[f32]| values[net.unit as usize..][..units].to_vec();
-            let nu = of_units(&nu);
-            let nu = if nu.iter().any(|&v| v != 0.0) { nu } else { Vec::new() };
+            let lateral = form.grad_norm == GradNorm::Lateral;
+            let nu = if lateral { of_units(&nu) } else { Vec::new() };
             let matrix = &matrix[net.matrix as usize..];
             unstack(form, matrix, net.matrix_stride as usize, w_ei, of_units(&b), nu)
         };
@@ -102,38 +102,34 @@ pub(super) struct ObservedStack<'a> {
     b: Vec<f32>,
     nu: Vec<f32>,
     pre_activation: Vec<f32>,
-    pub z: Vec<f32>,
+    z: Vec<f32>,
     normalized: Vec<f32>,
     s: Vec<f32>,
     error: Vec<f32>,
 }
 
 impl ObservedStack<'_> {
-    /// Where the inputs of network number `index` are in the activity of the layer below, for
-    /// `size` samples.
-    pub fn inputs(&self, index: usize, size: usize) -> Range<usize> {
-        let net = &self.layout.nets[index];
-        let [.., inputs] = net.sizes();
-        net.input as usize..net.input as usize + size * inputs
-    }
-
-    /// Network number `index`, for `size` samples.
-    pub fn net(&self, index: usize, size: usize) -> Observed<'_, f32> {
-        let net = &self.layout.nets[index];
-        let [units, ..] = net.sizes();
-        let at = net.activity as usize..net.activity as usize + size * units;
-        let unit = net.unit as usize..net.unit as usize + units;
-        Observed {
-            form: self.layout.forms[index],
+    /// Measures network number `index` on `size` samples; `h` is the activity of the layer below,
+    /// of all networks.
+    pub fn measure(&self, index: usize, size: usize, h: &[f32]) -> LayerMeasurement {
+        let (net, form) = (&self.layout.nets[index], &self.layout.forms[index]);
+        let [units, _, targets, inputs] = net.sizes();
+        let part = |values: &[f32], from: i64, count| values[from as usize..][..count].to_vec();
+        let of_samples = |values: &[f32]| part(values, net.activity, size * units);
+        let pre_activation = self.pre_activation[net.pre_activation as usize..]
+            .chunks(net.pre_activation_stride as usize)
+            .take(size);
+        let batch = Batch {
             size,
-            stride: net.pre_activation_stride as usize,
-            b: &self.b[unit.clone()],
-            nu: &self.nu[unit],
-            pre_activation: &self.pre_activation[net.pre_activation as usize..],
-            z: &self.z[at.clone()],
-            normalized: &self.normalized[at.clone()],
-            s: &self.s[net.sample as usize..][..size],
-            error: &self.error[at],
-        }
+            pre_activation: pre_activation.flat_map(|row| &row[..targets]).copied().collect(),
+            z: of_samples(&self.z),
+            normalized: of_samples(&self.normalized),
+            s: part(&self.s, net.sample, size),
+            error: of_samples(&self.error),
+            ..Batch::default()
+        };
+        let [b, nu] = [&self.b, &self.nu].map(|values| part(values, net.unit, units));
+        let h = &h[net.input as usize..][..size * inputs];
+        measure(&Observed { form, b: &b, nu: &nu, batch: &batch }, h)
     }
 }

@@ -1,9 +1,9 @@
 //! Runs trained together.
 
 use super::{
+    arguments::Score,
     machine::Machine,
     networks::{Ensemble, layouts},
-    tally::Score,
 };
 use crate::{
     Error, Result,
@@ -16,8 +16,8 @@ use crate::{
 };
 use std::{collections::HashMap, ops::Range, time::Instant};
 
-/// Test images are classified this many at a time: fewer than by a network trained alone, since every
-/// network of an ensemble has buffers for as many.
+/// Test images are classified this many at a time: fewer than by a network trained alone, since
+/// every network of an ensemble has buffers for as many.
 pub const EVALUATION_BATCH: usize = 250;
 
 /// Trains runs together, an epoch at a time. Each can be saved as its own [`Checkpoint`], and
@@ -49,9 +49,9 @@ impl<M: Machine> StoredImages<M> {
 }
 
 /// What all runs of an ensemble must have in common.
-fn common(record: &Record) -> (u64, u64, usize, u32, usize) {
-    let Run { epsilon, seed, batch, epochs, .. } = record.run;
-    (epsilon.to_bits(), seed, batch, epochs, record.epochs.len())
+fn common(Record { run, epochs, .. }: &Record) -> String {
+    let (epsilon, seed, batch, done) = (run.epsilon, run.seed, run.batch, epochs.len());
+    format!("ε {epsilon} seed {seed} batch {batch} epochs {} after epoch {done}", run.epochs)
 }
 
 impl<'d, M: Machine> EnsembleTrainer<'d, M> {
@@ -86,15 +86,8 @@ impl<'d, M: Machine> EnsembleTrainer<'d, M> {
             return Err(Error::invalid("ensemble", "no runs", "at least one"));
         };
         let wanted = common(&first.record);
-        if let Some(other) = checkpoints.iter().find(|c| common(&c.record) != wanted) {
-            let found = format!(
-                "ε {} seed {} batch {} epochs {} after epoch {}",
-                other.record.run.epsilon,
-                other.record.run.seed,
-                other.record.run.batch,
-                other.record.run.epochs,
-                other.record.epochs.len()
-            );
+        let mut others = checkpoints.iter().map(|checkpoint| common(&checkpoint.record));
+        if let Some(found) = others.find(|found| *found != wanted) {
             let expected = "the same ε, seed, batch, epochs and progress for all its runs";
             return Err(Error::invalid("ensemble", found, expected));
         }
@@ -120,8 +113,7 @@ impl<'d, M: Machine> EnsembleTrainer<'d, M> {
         let members: Vec<_> = runs.iter().map(member).collect();
         let layers: u64 = layouts(&members, PIXELS, capacity).iter().map(|l| l.bytes()).sum();
         let images = (data.train.len() + data.test.len()) * (PIXELS + 5) + 4 * capacity * PIXELS;
-        let tally = runs.len() * (size_of::<f64>() + 2 * size_of::<u32>());
-        layers + (images + tally) as u64
+        layers + (images + runs.len() * size_of::<Score>()) as u64
     }
 
     /// What a training step does at least: floating-point operations of the matrix products, and
@@ -164,9 +156,10 @@ impl<'d, M: Machine> EnsembleTrainer<'d, M> {
         self.records.iter().all(|record| record.outcome != Outcome::Running)
     }
 
-    /// Trains one epoch and evaluates. Runs that diverged are over; the others are not affected. `stepped` is called after each step.
+    /// Trains one epoch and evaluates; `stepped` is called after each step.
     ///
-    /// The time it took is divided evenly among the runs that were trained.
+    /// Runs that diverged are over; the others are not affected. The time it took is divided evenly
+    /// among the runs that were trained.
     ///
     /// # Errors
     /// If the machine fails.
@@ -184,9 +177,9 @@ impl<'d, M: Machine> EnsembleTrainer<'d, M> {
         for &network in &running {
             let record = &mut self.records[network];
             record.training_seconds += seconds;
-            record.steps = trained[network].diverged.unwrap_or(done);
-            if let Some(step) = trained[network].diverged {
-                record.outcome = Outcome::Diverged { step };
+            record.steps = done;
+            if let Some(step) = trained[network].diverged() {
+                (record.steps, record.outcome) = (step, Outcome::Diverged { step });
             }
         }
         let left = self.running();
@@ -253,8 +246,8 @@ impl<'d, M: Machine> EnsembleTrainer<'d, M> {
         epoch: u32,
         step: u64,
     ) -> Result<()> {
-        let diverged = self.ensemble.diverged()?;
-        networks.retain(|&network| diverged[network].is_none_or(|at| at == step));
+        let scores = self.ensemble.scores()?;
+        networks.retain(|&network| scores[network].diverged().is_none_or(|at| at == step));
         let measured = self.ensemble.measure(networks, size)?;
         for (&network, layers) in networks.iter().zip(measured) {
             for (layer, values) in layers.into_iter().enumerate() {

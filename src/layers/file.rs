@@ -18,7 +18,7 @@
 //! velocities of the optimizer under the same names after `velocity.`, and as its content the
 //! record of the run.
 
-use super::weights::{LayerWeights, NetworkWeights};
+use super::weights::{FIELDS, LayerWeights, NetworkWeights, present};
 use crate::{
     Condition, Error, Result,
     condition::{Circuit, GradNorm},
@@ -113,18 +113,11 @@ fn unusable(weights: &NetworkWeights<f32>) -> Option<String> {
 /// The tensors of a network's layers, or of one that is shaped like it; names begin with `prefix`.
 pub(crate) fn tensors<'a>(layers: [&'a LayerWeights<f32>; 3], prefix: &str) -> Vec<Tensor<'a>> {
     let mut tensors = Vec::new();
-    for (name, layer) in LAYERS.into_iter().zip(layers) {
-        let [inputs, units, inhibitory] = [layer.inputs, layer.excitatory, layer.inhibitory];
-        let all: [(&str, Vec<usize>, &[f32]); 6] = [
-            ("w_ee", vec![units, inputs], &layer.w_ee),
-            ("w_ie", vec![inhibitory, inputs], &layer.w_ie),
-            ("w_ei", vec![units, inhibitory], &layer.w_ei),
-            ("u_ie", vec![units, inputs], &layer.u_ie),
-            ("b", vec![units], &layer.b),
-            ("nu", vec![units], &layer.nu),
-        ];
-        let present = all.into_iter().filter(|tensor| !tensor.2.is_empty());
-        tensors.extend(present.map(|(m, shape, v)| (format!("{prefix}{name}.{m}"), shape, v)));
+    for (layer, weights) in LAYERS.into_iter().zip(layers) {
+        let fields = FIELDS.into_iter().zip(weights.shapes()).zip(weights.values());
+        for ((field, shape), values) in fields.filter(|(_, values)| !values.is_empty()) {
+            tensors.push((format!("{prefix}{layer}.{field}"), shape, &values[..]));
+        }
     }
     tensors
 }
@@ -206,17 +199,14 @@ impl WeightsFile {
             Some((shape, _)) if circuit.subtracts() => shape.first().copied().unwrap_or(0),
             _ => usize::from(circuit.subtracts()),
         };
-        let readout = Circuit::ExcitatoryInhibitory;
-        let mut layer = |name, circuit, sizes| self.layer(name, circuit, sizes, condition);
-        let weights = NetworkWeights {
-            condition,
-            hidden: [
-                layer(LAYERS[0], circuit, [inputs, width, inhibitory])?,
-                layer(LAYERS[1], circuit, [width, width, inhibitory])?,
-            ],
-            readout: layer(LAYERS[2], readout, [width, outputs, 1])?,
-        };
-        Ok(weights)
+        let hidden = present(circuit, condition.grad_norm() == GradNorm::Lateral);
+        let readout = present(Circuit::ExcitatoryInhibitory, false);
+        let layers = [
+            self.layer(LAYERS[0], [inputs, width, inhibitory], hidden)?,
+            self.layer(LAYERS[1], [width, width, inhibitory], hidden)?,
+            self.layer(LAYERS[2], [width, outputs, 1], readout)?,
+        ];
+        Ok(NetworkWeights::of(condition, layers))
     }
 
     /// Inputs, units of each hidden layer, outputs.
@@ -232,29 +222,21 @@ impl WeightsFile {
         Ok([inputs, width, outputs])
     }
 
+    /// Takes out the fields that are `present` of a layer of `[inputs, units, inhibitory]`.
     fn layer(
         &mut self,
         name: &str,
-        circuit: Circuit,
-        [inputs, units, inhibitory]: [usize; 3],
-        condition: Condition,
+        [inputs, excitatory, inhibitory]: [usize; 3],
+        present: [bool; 6],
     ) -> Result<LayerWeights<f32>> {
-        let mut take = |matrix: &str, shape: &[usize], present: bool| match present {
-            true => self.take(&format!("{name}.{matrix}"), shape),
-            false => Ok(Vec::new()),
-        };
-        let lateral = condition.grad_norm() == GradNorm::Lateral && name != LAYERS[2];
-        Ok(LayerWeights {
-            inputs,
-            excitatory: units,
-            inhibitory,
-            w_ee: take("w_ee", &[units, inputs], true)?,
-            w_ie: take("w_ie", &[inhibitory, inputs], circuit.subtracts())?,
-            w_ei: take("w_ei", &[units, inhibitory], circuit.subtracts())?,
-            u_ie: take("u_ie", &[units, inputs], circuit.divides())?,
-            b: take("b", &[units], true)?,
-            nu: take("nu", &[units], lateral)?,
-        })
+        let mut layer = LayerWeights { inputs, excitatory, inhibitory, ..LayerWeights::default() };
+        let fields = FIELDS.into_iter().zip(layer.shapes()).zip(present);
+        for (((field, shape), present), values) in fields.zip(layer.values_mut()) {
+            if present {
+                *values = self.take(&format!("{name}.{field}"), &shape)?;
+            }
+        }
+        Ok(layer)
     }
 
     /// Takes out the velocities of a network, as far as there are any.
@@ -262,23 +244,12 @@ impl WeightsFile {
         if !self.tensors.keys().any(|name| name.starts_with("velocity.")) {
             return Ok(Vec::new());
         }
-        let mut velocities = weights.layers().map(LayerWeights::clone);
-        for (name, layer) in LAYERS.into_iter().zip(&mut velocities) {
-            let [inputs, units, inhibitory] = [layer.inputs, layer.excitatory, layer.inhibitory];
-            for (matrix, shape, values) in [
-                ("w_ee", &[units, inputs][..], &mut layer.w_ee),
-                ("w_ie", &[inhibitory, inputs], &mut layer.w_ie),
-                ("w_ei", &[units, inhibitory], &mut layer.w_ei),
-                ("u_ie", &[units, inputs], &mut layer.u_ie),
-                ("b", &[units], &mut layer.b),
-            ] {
-                if !values.is_empty() {
-                    *values = self.take(&format!("velocity.{name}.{matrix}"), shape)?;
-                }
-            }
-            layer.nu.clear();
-        }
-        Ok(velocities.into())
+        let velocity = |(name, layer): (&str, &LayerWeights<f32>)| {
+            let [w_ee, w_ie, w_ei, u_ie, b, _] = layer.values().map(|values| !values.is_empty());
+            let learned = [w_ee, w_ie, w_ei, u_ie, b, false];
+            self.layer(&format!("velocity.{name}"), layer.sizes(), learned)
+        };
+        LAYERS.into_iter().zip(weights.layers()).map(velocity).collect()
     }
 
     fn take(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {

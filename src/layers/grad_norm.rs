@@ -1,7 +1,7 @@
 //! GradNorm: what inhibition does to the error signal.
 //!
-//! In the forward pass it is the identity. In the backward pass it acts on `δ = ∂L/∂z` of each hidden
-//! I-Norm layer, before the division by `s`.
+//! In the forward pass it is the identity. In the backward pass it acts on `δ = ∂L/∂z` of each
+//! hidden I-Norm layer, before the division by `s`.
 
 use super::moments::{mean, standard_deviation};
 use crate::{

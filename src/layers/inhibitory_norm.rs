@@ -56,23 +56,11 @@ pub struct INormLayer<
     pub nu: Vector<EXC, E, D>,
 }
 
-/// What [`INormLayer`] remembers of a batch.
-#[derive(Debug, Clone)]
-pub struct INormMemory<B: Dim, const IN: usize, const EXC: usize, E: Dtype, D: Backend<E>> {
-    /// The input.
-    pub h: Batch<B, IN, E, D>,
-    /// The divisive input `h U_IEᵀ`.
-    pub q: Batch<B, EXC, E, D>,
-    /// The divisive inhibition, repeated for each unit.
-    pub s: Batch<B, EXC, E, D>,
-    /// The normalized activity.
-    pub z: Batch<B, EXC, E, D>,
-}
-
 impl<const IN: usize, const EXC: usize, const INH: usize, E: Dtype, D: Backend<E>>
     Layer<IN, EXC, E, D> for INormLayer<IN, EXC, INH, E, D>
 {
-    type Memory<B: Dim> = INormMemory<B, IN, EXC, E, D>;
+    /// The input h; and the divisive input `q = h U_IEᵀ`, s and z, each of them for each unit.
+    type Memory<B: Dim> = (Batch<B, IN, E, D>, [Batch<B, EXC, E, D>; 3]);
 
     const CIRCUIT: Circuit = Circuit::InhibitoryNorm;
 
@@ -111,13 +99,13 @@ impl<const IN: usize, const EXC: usize, const INH: usize, E: Dtype, D: Backend<E
         let q = pre_activation(h, &self.u_ie);
         let s = root_mean_square(&q);
         let z = (e - i) / s.clone();
-        (z.clone(), INormMemory { h: h.clone(), q, s, z })
+        (z.clone(), (h.clone(), [q, s, z]))
     }
 
     fn backward<B: Dim>(
         &self,
         delta: &Batch<B, EXC, E, D>,
-        INormMemory { h, q, s, z }: &Self::Memory<B>,
+        (h, [q, s, z]): &Self::Memory<B>,
         LocalRule { grad_norm: mode, lambda }: LocalRule,
     ) -> (Batch<B, IN, E, D>, Self) {
         // The task's error: i and s are constants for it.

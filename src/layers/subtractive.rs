@@ -43,7 +43,7 @@ pub struct SubtractiveLayer<
     learns: PhantomData<L>,
 }
 
-/// Subtractive inhibition that is trained on the task, as everything else.
+/// Subtractive inhibition that is trained on the task, like everything else.
 ///
 /// Paper: Figs. 1a, 2; also the read-out of every network, with one inhibitory unit.
 ///
@@ -76,69 +76,18 @@ pub struct ForTheTask;
 #[derive(Debug, Clone, Copy)]
 pub struct ToNormalize;
 
-/// What inhibition learns, and the errors that reach it.
-pub trait InhibitoryLearning: Sized {
-    /// The circuit that this makes of a [`SubtractiveLayer`].
+/// What the inhibition of a [`SubtractiveLayer`] learns.
+pub trait InhibitoryLearning {
+    /// The circuit that this makes of the layer.
     const CIRCUIT: Circuit;
-
-    /// Whether the inhibitory units pass their error on to the layer below.
-    const REACHES_BELOW: bool;
-
-    /// The error of the excitatory input and that of the inhibition `i = r W_EIᵀ`, each
-    /// \[B, EXC\].
-    fn errors<B: Dim, const EXC: usize, E: Dtype, D: Backend<E>>(
-        delta: &Batch<B, EXC, E, D>,
-        z: &Batch<B, EXC, E, D>,
-        rule: LocalRule,
-    ) -> (Batch<B, EXC, E, D>, Batch<B, EXC, E, D>);
 }
 
 impl InhibitoryLearning for ForTheTask {
     const CIRCUIT: Circuit = Circuit::ExcitatoryInhibitory;
-
-    const REACHES_BELOW: bool = true;
-
-    fn errors<B: Dim, const EXC: usize, E: Dtype, D: Backend<E>>(
-        delta: &Batch<B, EXC, E, D>,
-        _: &Batch<B, EXC, E, D>,
-        _: LocalRule,
-    ) -> (Batch<B, EXC, E, D>, Batch<B, EXC, E, D>) {
-        (delta.clone(), -delta.clone())
-    }
 }
 
 impl InhibitoryLearning for ToNormalize {
     const CIRCUIT: Circuit = Circuit::InhibitoryNormSubtractive;
-
-    const REACHES_BELOW: bool = false;
-
-    fn errors<B: Dim, const EXC: usize, E: Dtype, D: Backend<E>>(
-        delta: &Batch<B, EXC, E, D>,
-        z: &Batch<B, EXC, E, D>,
-        LocalRule { grad_norm: mode, lambda }: LocalRule,
-    ) -> (Batch<B, EXC, E, D>, Batch<B, EXC, E, D>) {
-        let no_nu = z.device().zeros();
-        let per_value = lambda / (z.shape().0.size() * EXC) as f64;
-        (grad_norm(mode, delta, z, &no_nu), mean(z) * constant::<E>(-2.0 * per_value))
-    }
-}
-
-/// What a [`SubtractiveLayer`] remembers of a batch.
-#[derive(Debug, Clone)]
-pub struct SubtractiveMemory<
-    B: Dim,
-    const IN: usize,
-    const EXC: usize,
-    const INH: usize,
-    E: Dtype,
-    D: Backend<E>,
-> {
-    /// The input.
-    pub h: Batch<B, IN, E, D>,
-    /// The inhibitory activity.
-    pub r: Batch<B, INH, E, D>,
-    /// The activity.
-    pub z: Batch<B, EXC, E, D>,
 }
 
 impl<
@@ -150,7 +99,8 @@ impl<
     D: Backend<E>,
 > Layer<IN, EXC, E, D> for SubtractiveLayer<L, IN, EXC, INH, E, D>
 {
-    type Memory<B: Dim> = SubtractiveMemory<B, IN, EXC, INH, E, D>;
+    /// The input h, the inhibitory activity r, and z.
+    type Memory<B: Dim> = (Batch<B, IN, E, D>, Batch<B, INH, E, D>, Batch<B, EXC, E, D>);
 
     const CIRCUIT: Circuit = L::CIRCUIT;
 
@@ -185,16 +135,23 @@ impl<
         let r = pre_activation(h, &self.w_ie);
         let b = self.b.clone().broadcast_like(e.shape());
         let z = e - pre_activation(&r, &self.w_ei) + b;
-        (z.clone(), SubtractiveMemory { h: h.clone(), r, z })
+        (z.clone(), (h.clone(), r, z))
     }
 
     fn backward<B: Dim>(
         &self,
         delta: &Batch<B, EXC, E, D>,
-        SubtractiveMemory { h, r, z }: &Self::Memory<B>,
-        rule: LocalRule,
+        (h, r, z): &Self::Memory<B>,
+        LocalRule { grad_norm: mode, lambda }: LocalRule,
     ) -> (Batch<B, IN, E, D>, Self) {
-        let (delta_e, delta_i) = L::errors(delta, z, rule);
+        // The errors of the excitatory input and of the inhibition i = r W_EIᵀ.
+        let (delta_e, delta_i) = if L::CIRCUIT.learns_locally() {
+            let per_value = lambda / (z.shape().0.size() * EXC) as f64;
+            let local = mean(z) * constant::<E>(-2.0 * per_value);
+            (grad_norm(mode, delta, z, &z.device().zeros()), local)
+        } else {
+            (delta.clone(), -delta.clone())
+        };
         let rho = delta_i.clone().matmul(self.w_ei.clone());
         let gradients = Self {
             w_ee: weight_gradient(&delta_e, h),
@@ -204,9 +161,10 @@ impl<
             learns: PhantomData,
         };
         let below = delta_e.matmul(self.w_ee.clone());
-        match L::REACHES_BELOW {
-            true => (below + rho.matmul(self.w_ie.clone()), gradients),
-            false => (below, gradients),
+        if L::CIRCUIT.learns_locally() {
+            (below, gradients)
+        } else {
+            (below + rho.matmul(self.w_ie.clone()), gradients)
         }
     }
 }

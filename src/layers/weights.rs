@@ -30,21 +30,18 @@ pub struct LayerWeights<E> {
     pub nu: Vec<E>,
 }
 
-impl<E: Copy> LayerWeights<E> {
-    /// The same numbers in another precision.
-    pub fn convert<F>(&self, convert: impl Fn(E) -> F + Copy) -> LayerWeights<F> {
-        let all = |values: &[E]| values.iter().map(|&v| convert(v)).collect();
-        LayerWeights {
-            inputs: self.inputs,
-            excitatory: self.excitatory,
-            inhibitory: self.inhibitory,
-            w_ee: all(&self.w_ee),
-            w_ie: all(&self.w_ie),
-            w_ei: all(&self.w_ei),
-            u_ie: all(&self.u_ie),
-            b: all(&self.b),
-            nu: all(&self.nu),
-        }
+/// The fields that hold a layer's numbers, in the order of [`LayerWeights::values`].
+pub(super) const FIELDS: [&str; 6] = ["w_ee", "w_ie", "w_ei", "u_ie", "b", "nu"];
+
+/// Which of them a layer of this circuit has.
+pub(super) const fn present(circuit: Circuit, lateral: bool) -> [bool; 6] {
+    [true, circuit.subtracts(), circuit.subtracts(), circuit.divides(), true, lateral]
+}
+
+impl<E> LayerWeights<E> {
+    /// `[inputs, excitatory, inhibitory]`.
+    pub fn sizes(&self) -> [usize; 3] {
+        [self.inputs, self.excitatory, self.inhibitory]
     }
 
     /// All weight matrices with their symbols, in the order of the glossary.
@@ -58,32 +55,53 @@ impl<E: Copy> LayerWeights<E> {
         ]
     }
 
+    /// All numbers, in the order of the fields: `W_EE, W_IE, W_EI, U_IE, b, ν`.
+    pub(crate) fn values(&self) -> [&Vec<E>; 6] {
+        [&self.w_ee, &self.w_ie, &self.w_ei, &self.u_ie, &self.b, &self.nu]
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn values_mut(&mut self) -> [&mut Vec<E>; 6] {
+        [&mut self.w_ee, &mut self.w_ie, &mut self.w_ei, &mut self.u_ie, &mut self.b, &mut self.nu]
+    }
+
+    /// The shapes of all fields that are present.
+    pub(super) fn shapes(&self) -> [Vec<usize>; 6] {
+        let [inputs, units, inhibitory] = self.sizes();
+        let (w_ee, w_ie, w_ei) = ([units, inputs], [inhibitory, inputs], [units, inhibitory]);
+        [w_ee.into(), w_ie.into(), w_ei.into(), w_ee.into(), vec![units], vec![units]]
+    }
+
     /// Checks that these are weights from `inputs` to `units` units of a `circuit`.
-    fn validate(&self, circuit: Circuit, inputs: usize, units: usize) -> Result<()> {
+    fn validate(&self, circuit: Circuit, [inputs, units]: [usize; 2], lateral: bool) -> Result<()> {
         if (self.inputs, self.excitatory) != (inputs, units) {
             let found = format!("{} → {} units", self.inputs, self.excitatory);
             return Err(Error::invalid("layer", found, format!("{inputs} → {units}")));
         }
-        let inhibitory = self.inhibitory;
-        if circuit.subtracts() != (inhibitory > 0) {
+        if circuit.subtracts() != (self.inhibitory > 0) {
             let expected = if circuit.subtracts() { "at least 1" } else { "0" };
-            return Err(Error::invalid("layer: inhibitory units", inhibitory, expected));
+            return Err(Error::invalid("layer: inhibitory units", self.inhibitory, expected));
         }
-        let divisive = if circuit.divides() { units } else { 0 };
-        let expected = [
-            units.saturating_mul(inputs),
-            inhibitory.saturating_mul(inputs),
-            units.saturating_mul(inhibitory),
-            divisive.saturating_mul(inputs),
-            units,
-        ];
-        for ((name, values), expected) in self.named().into_iter().zip(expected) {
-            if values.len() != expected {
+        let wanted = self.shapes().into_iter().zip(present(circuit, lateral));
+        for ((name, values), (shape, present)) in FIELDS.into_iter().zip(self.values()).zip(wanted)
+        {
+            let count = shape.iter().fold(usize::from(present), |n, size| n.saturating_mul(*size));
+            if values.len() != count {
                 let found = format!("{} values", values.len());
-                return Err(Error::invalid(format!("layer: {name}"), found, expected.to_string()));
+                return Err(Error::invalid(format!("layer: {name}"), found, count.to_string()));
             }
         }
         Ok(())
+    }
+}
+
+impl<E: Copy> LayerWeights<E> {
+    /// The same numbers in another precision.
+    pub fn convert<F>(&self, convert: impl Fn(E) -> F + Copy) -> LayerWeights<F> {
+        let [inputs, excitatory, inhibitory] = self.sizes();
+        let [w_ee, w_ie, w_ei, u_ie, b, nu] =
+            self.values().map(|values| values.iter().map(|&value| convert(value)).collect());
+        LayerWeights { inputs, excitatory, inhibitory, w_ee, w_ie, w_ei, u_ie, b, nu }
     }
 }
 
@@ -98,19 +116,21 @@ pub struct NetworkWeights<E> {
     pub readout: LayerWeights<E>,
 }
 
-impl<E: Copy> NetworkWeights<E> {
-    /// The same numbers in another precision.
-    pub fn convert<F>(&self, convert: impl Fn(E) -> F + Copy) -> NetworkWeights<F> {
-        NetworkWeights {
-            condition: self.condition,
-            hidden: [self.hidden[0].convert(convert), self.hidden[1].convert(convert)],
-            readout: self.readout.convert(convert),
-        }
+impl<E> NetworkWeights<E> {
+    /// A network of these layers, from the input up.
+    pub fn of(condition: Condition, [first, second, readout]: [LayerWeights<E>; 3]) -> Self {
+        Self { condition, hidden: [first, second], readout }
     }
 
     /// All three layers, from the input up.
     pub fn layers(&self) -> [&LayerWeights<E>; 3] {
         [&self.hidden[0], &self.hidden[1], &self.readout]
+    }
+
+    /// The same, to be changed.
+    pub fn layers_mut(&mut self) -> [&mut LayerWeights<E>; 3] {
+        let [first, second] = &mut self.hidden;
+        [first, second, &mut self.readout]
     }
 
     /// Inputs, units of each hidden layer, outputs.
@@ -124,19 +144,18 @@ impl<E: Copy> NetworkWeights<E> {
     /// Names the first that does not.
     pub fn validate(&self) -> Result<()> {
         let [inputs, width, outputs] = self.sizes();
-        let [first, second] = &self.hidden;
         let circuit = self.condition.circuit();
-        first.validate(circuit, inputs, width)?;
-        second.validate(circuit, width, width)?;
-        self.readout.validate(Circuit::ExcitatoryInhibitory, width, outputs)?;
         let lateral = self.condition.grad_norm() == GradNorm::Lateral;
-        for LayerWeights { nu, .. } in &self.hidden {
-            if nu.len() != width && (lateral || !nu.is_empty()) {
-                let found = format!("{} values", nu.len());
-                return Err(Error::invalid("layer: ν", found, width.to_string()));
-            }
-        }
-        Ok(())
+        self.hidden[0].validate(circuit, [inputs, width], lateral)?;
+        self.hidden[1].validate(circuit, [width, width], lateral)?;
+        self.readout.validate(Circuit::ExcitatoryInhibitory, [width, outputs], false)
+    }
+}
+
+impl<E: Copy> NetworkWeights<E> {
+    /// The same numbers in another precision.
+    pub fn convert<F>(&self, convert: impl Fn(E) -> F + Copy) -> NetworkWeights<F> {
+        NetworkWeights::of(self.condition, self.layers().map(|layer| layer.convert(convert)))
     }
 }
 

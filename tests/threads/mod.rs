@@ -10,7 +10,6 @@ use inorm::{
 use std::{
     cell::UnsafeCell,
     ffi::{CString, c_void},
-    path::{Path, PathBuf},
     process::Command,
     sync::{
         Mutex, OnceLock,
@@ -19,9 +18,9 @@ use std::{
 };
 
 /// The library with the kernels, compiled once.
-fn library() -> &'static Path {
-    static LIBRARY: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
-    let (_, path) = LIBRARY.get_or_init(|| {
+fn library() -> &'static [u8] {
+    static LIBRARY: OnceLock<Vec<u8>> = OnceLock::new();
+    LIBRARY.get_or_init(|| {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("kernels.so");
         let source = inorm_core::files::repository().join("src/ensemble/kernels/all.cu");
@@ -35,9 +34,8 @@ fn library() -> &'static Path {
             .output()
             .expect("g++, which compiles the kernels for this test");
         assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
-        (place, path)
-    });
-    path
+        std::fs::read(path).unwrap()
+    })
 }
 
 type Entry = unsafe extern "C" fn(*const u32, *const c_void);
@@ -52,17 +50,15 @@ pub struct Threads {
 }
 
 impl Threads {
-    /// Warps of so many lanes; with one there are no threads at all. `memory` is in bytes.
+    /// Warps of `lanes` lanes; with one there are no threads at all. `memory` is in bytes.
     pub fn new(lanes: u32, memory: u64) -> Self {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        // A copy of its own: what is loaded from the same path shares its globals.
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let copy = library().with_extension(format!("{number}.so"));
-        std::fs::copy(library(), &copy).unwrap();
-        let name = CString::new(copy.to_str().unwrap()).unwrap();
+        // A file of its own, until it is loaded: what comes from the same file shares its globals.
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, library()).unwrap();
+        let name = CString::new(file.path().to_str().unwrap()).unwrap();
         // SAFETY: the library does nothing when it is loaded.
         let handle = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
-        assert!(!handle.is_null(), "{copy:?} cannot be loaded");
+        assert!(!handle.is_null(), "{name:?} cannot be loaded");
         let entry = |kernel: Kernel| {
             let name = CString::new(kernel.name()).unwrap();
             // SAFETY: the handle is that of the library, which is never closed.

@@ -27,6 +27,9 @@ DEVICE float unchanging(const float *x) { return __ldg(x); }
 #endif
 #include <cstddef>
 
+#include "tile.rs"
+;
+
 /// Asserts where a field is, as src/ensemble/arguments.rs does on its side.
 #define AT(type, field, offset) static_assert(offsetof(type, field) == offset, #type "::" #field)
 

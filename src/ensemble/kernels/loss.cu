@@ -1,21 +1,27 @@
-// Cross-entropy with label smoothing: the port of src/engine/loss.rs. One row of lanes a network; in double
-// precision, for the reason given there.
+// Cross-entropy with label smoothing: the port of src/engine/loss.rs. One row of lanes a network;
+// in double precision, for the reason given there.
 #include "lanes.cuh"
+
+/// What the task loss of one network came to: src/ensemble/arguments.rs says what each field is.
+struct Score {
+    double loss;
+    unsigned correct, diverged;
+};
+static_assert(sizeof(Score) == 16, "Score");
+AT(Score, loss, 0); AT(Score, correct, 8); AT(Score, diverged, 12);
 
 struct Loss {
     const Net *nets;
     const float *z;
     float *error;
     const unsigned char *labels;
-    double *loss;
-    unsigned *correct, *diverged;
+    Score *scores;
     int size, networks;
     unsigned step;
 };
-static_assert(sizeof(Loss) == 72, "Loss");
-AT(Loss, nets, 0); AT(Loss, z, 8); AT(Loss, error, 16); AT(Loss, labels, 24); AT(Loss, loss, 32);
-AT(Loss, correct, 40); AT(Loss, diverged, 48); AT(Loss, size, 56); AT(Loss, networks, 60);
-AT(Loss, step, 64);
+static_assert(sizeof(Loss) == 56, "Loss");
+AT(Loss, nets, 0); AT(Loss, z, 8); AT(Loss, error, 16); AT(Loss, labels, 24); AT(Loss, scores, 32);
+AT(Loss, size, 40); AT(Loss, networks, 44); AT(Loss, step, 48);
 
 /// What one sample costs; `hit` says whether it was classified correctly.
 DEVICE double cost_of(const float *logits, float *error, int n, int label, double smoothing,
@@ -55,7 +61,8 @@ KERNEL(task_loss, Loss) {
     loss = sum_lanes(loss);
     correct = sum_lanes(correct);
     if (lane() > 0) return;
-    a.loss[network] += loss;
-    a.correct[network] += (unsigned)correct;
-    if (!isfinite(loss) && a.diverged[network] == 0) a.diverged[network] = a.step;
+    Score &score = a.scores[network];
+    score.loss += loss;
+    score.correct += (unsigned)correct;
+    if (!isfinite(loss) && score.diverged == 0) score.diverged = a.step;
 }

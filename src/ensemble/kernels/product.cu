@@ -6,9 +6,8 @@
 // column of the result.
 #include "lanes.cuh"
 
-/// Samples that a thread has in its registers; terms of each sum that a block has in shared memory,
-/// and the most columns. SAMPLES is also in src/ensemble/arguments.rs.
-enum { SAMPLES = 32, DEPTH = 32, WIDTH = 128 };
+/// Terms of each sum that a block has in shared memory, and the most columns.
+constexpr int DEPTH = 32, WIDTH = 128;
 
 /// `out = left right`: [size, depth] times [depth, columns], of which the transpose may be stored.
 struct Product {
@@ -45,14 +44,14 @@ DEVICE Product product_of(const Layer &a, const Net &net) {
 
 /// The part of the operands in shared memory, term by term. Where an operand ends, its last row or
 /// column fills the rest, which is never used.
-typedef float Left[DEPTH][SAMPLES + 4];
+typedef float Left[DEPTH][Samples + 4];
 typedef float Right[DEPTH][WIDTH + 1];
 
 DEVICE int at_most(int most, int x) { return x < most ? x : most; }
 
 /// Fetches the terms behind `from` for the samples behind `first`.
 DEVICE void fetch_left(const Product &p, int size, int first, int from, Left &left) {
-    for (int i = threadIdx.x; i < SAMPLES * DEPTH; i += threads()) {
+    for (int i = threadIdx.x; i < Samples * DEPTH; i += threads()) {
         int sample = i / DEPTH, term = i % DEPTH;
         const float *row = p.left + at_most(size - 1, first + sample) * p.left_stride;
         left[term][sample] = unchanging(row + at_most(p.depth - 1, from + term));
@@ -87,11 +86,11 @@ DEVICE void fetch_columns(const Product &p, int first, int from, Right &right) {
 KERNEL(multiply, Layer) {
     const Net net = a.nets[blockIdx.z];
     const Product p = product_of(a, net);
-    int first = blockIdx.y * SAMPLES, from_column = blockIdx.x * threads();
+    int first = blockIdx.y * Samples, from_column = blockIdx.x * threads();
     if (from_column >= p.columns) return;
     alignas(16) SHARED Left left;
     SHARED Right right;
-    float sums[SAMPLES] = {};
+    float sums[Samples] = {};
     for (int from = 0; from < p.depth; from += DEPTH) {
         wait_for_block();
         fetch_left(p, a.size, first, from, left);
@@ -105,13 +104,13 @@ KERNEL(multiply, Layer) {
         for (int term = 0; term < terms; term++) {
             float x = right[term][threadIdx.x];
             UNROLL
-            for (int sample = 0; sample < SAMPLES; sample++) sums[sample] += left[term][sample] * x;
+            for (int sample = 0; sample < Samples; sample++) sums[sample] += left[term][sample] * x;
         }
     }
     int column = from_column + threadIdx.x;
     if (column >= p.columns) return;
     UNROLL
-    for (int sample = 0; sample < SAMPLES; sample++) {
+    for (int sample = 0; sample < Samples; sample++) {
         if (first + sample < a.size) p.out[(first + sample) * p.out_stride + column] = sums[sample];
     }
 }

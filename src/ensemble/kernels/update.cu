@@ -2,12 +2,10 @@
 //
 // W ← clamp(W − rate · lᵀ r), where l is what a weight's input was and r the error of its target,
 // or, for W_EI, the other way round. The sum over a batch is so short that reading and writing W
-// is most of the work: each weight is read once and written once.
+// is most of the work: each weight is read once and written once. A thread's rows and columns are
+// in its registers; its columns are a block's width apart.
 #include "lanes.cuh"
 
-/// Rows and columns that a thread has in its registers: its columns are a block's width apart. Also
-/// in src/ensemble/arguments.rs.
-enum { ROWS = 16, COLUMNS = 2 };
 /// Samples that a block has in shared memory.
 enum { CHUNK = 32 };
 
@@ -34,14 +32,14 @@ DEVICE Update update_of(const Layer &a, const Net &net) {
 /// Moves one thread's weights of one column; `w` is the first.
 DEVICE void move_column(const Update &u, float *w, int rows, const float *sums, float rate,
                         bool clamped) {
-    float moved[ROWS];
+    float moved[Rows];
     // All are on their way before the first is written.
     UNROLL
-    for (int row = 0; row < ROWS; row++) {
+    for (int row = 0; row < Rows; row++) {
         if (row < rows) moved[row] = w[row * u.stride] - rate * sums[row];
     }
     UNROLL
-    for (int row = 0; row < ROWS; row++) {
+    for (int row = 0; row < Rows; row++) {
         if (row < rows) w[row * u.stride] = clamped ? rectified(moved[row]) : moved[row];
     }
 }
@@ -51,17 +49,17 @@ KERNEL(update_weights, Layer) {
     // Frozen.
     if (a.of_w_ei && net.circuit == INHIBITORY_NORM) return;
     Update u = update_of(a, net);
-    int first = blockIdx.y * ROWS, from_column = blockIdx.x * threads() * COLUMNS;
+    int first = blockIdx.y * Rows, from_column = blockIdx.x * threads() * Columns;
     int column = from_column + threadIdx.x;
     if (first >= u.rows || from_column >= u.columns) return;
-    alignas(16) SHARED float left[CHUNK][ROWS];
-    float sums[COLUMNS][ROWS] = {}, bias[COLUMNS] = {};
+    alignas(16) SHARED float left[CHUNK][Rows];
+    float sums[Columns][Rows] = {}, bias[Columns] = {};
     for (int from = 0; from < a.size; from += CHUNK) {
         int samples = a.size - from < CHUNK ? a.size - from : CHUNK;
         wait_for_block();
-        for (int i = threadIdx.x; i < samples * ROWS; i += threads()) {
-            int sample = i / ROWS, row = first + i % ROWS;
-            left[sample][i % ROWS] =
+        for (int i = threadIdx.x; i < samples * Rows; i += threads()) {
+            int sample = i / Rows, row = first + i % Rows;
+            left[sample][i % Rows] =
                 row < u.rows ? u.left[(from + sample) * u.left_stride + row] : 0.0f;
         }
         wait_for_block();
@@ -69,16 +67,16 @@ KERNEL(update_weights, Layer) {
         for (int sample = 0; sample < samples; sample++) {
             const float *right = u.right + (from + sample) * u.right_stride + column;
             UNROLL
-            for (int c = 0; c < COLUMNS; c++) {
+            for (int c = 0; c < Columns; c++) {
                 float x = column + c * threads() < u.columns ? right[c * threads()] : 0.0f;
                 bias[c] += x;
                 UNROLL
-                for (int row = 0; row < ROWS; row++) sums[c][row] += left[sample][row] * x;
+                for (int row = 0; row < Rows; row++) sums[c][row] += left[sample][row] * x;
             }
         }
     }
     UNROLL
-    for (int c = 0; c < COLUMNS; c++) {
+    for (int c = 0; c < Columns; c++) {
         int at = column + c * threads();
         if (at >= u.columns) return;
         float rate = at < u.split ? u.rate : u.other_rate;

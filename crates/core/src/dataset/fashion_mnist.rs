@@ -131,6 +131,13 @@ impl FashionMnist {
         })
     }
 
+    /// Only the first images of each set, or all if there are fewer.
+    #[must_use]
+    pub fn first(&self, train: usize, test: usize) -> Self {
+        let (train, test) = (self.train.first(train), self.test.first(test));
+        Self { train, test, source: self.source.clone() }
+    }
+
     /// SHA-256 of all pixels and labels, in hexadecimal: what a result was computed from.
     pub fn checksum(&self) -> String {
         let mut hash = Sha256::new();
