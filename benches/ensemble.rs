@@ -13,7 +13,7 @@ mod gpu {
         dataset::FashionMnist,
         ensemble::{EnsembleTrainer, Gpu, Machine},
         learning::{Measure, Run},
-        sweep::Profile,
+        sweep::Selection,
     };
     use std::time::Instant;
 
@@ -37,7 +37,7 @@ mod gpu {
 
     /// The ten conditions of the paper's sweep in its first configurations.
     fn runs(configurations: usize) -> Vec<Run> {
-        let mut selection = Profile::Paper.selection().expect("figures of the paper");
+        let mut selection = Selection::profile("paper").expect("a profile");
         selection.configurations.truncate(configurations);
         selection.epsilons = vec![0.75];
         selection.epochs = u32::MAX;

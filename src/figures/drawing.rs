@@ -41,7 +41,8 @@ pub enum Dash {
     Solid,
     Dashed,
     Dotted,
-    DashDot,
+    /// Long and short strokes in turn.
+    Alternating,
 }
 
 impl Dash {
@@ -51,7 +52,7 @@ impl Dash {
             Self::Solid => &[],
             Self::Dashed => &[5.0, 3.0],
             Self::Dotted => &[1.5, 2.0],
-            Self::DashDot => &[5.0, 2.5, 1.5, 2.5],
+            Self::Alternating => &[5.0, 2.5, 1.5, 2.5],
         }
     }
 }

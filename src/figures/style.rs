@@ -55,7 +55,7 @@ pub const OWN: Look = Look { color: VERMILLION, marker: Marker::Cross, dash: Das
 /// both channels.
 pub fn condition(condition: Condition) -> Look {
     use Condition as C;
-    use Dash::{DashDot, Dashed, Dotted, Solid};
+    use Dash::{Alternating, Dashed, Dotted, Solid};
     use Marker::{Circle, Diamond, Down, Square, Triangle};
     let (color, marker, dash) = match condition {
         C::ELn => (BLACK, Circle, Solid),
@@ -65,10 +65,10 @@ pub fn condition(condition: Condition) -> Look {
         C::EiLn => (BLUE, Triangle, Dashed),
         C::EiLnForwardOnly => (SKY, Down, Dotted),
         C::EiMeanNorm => (ORANGE, Circle, Dashed),
-        C::EiDivisiveNorm => (GREEN, Circle, DashDot),
+        C::EiDivisiveNorm => (GREEN, Circle, Alternating),
         C::INormNone => (VERMILLION, Triangle, Dashed),
         C::INormFull => (GREEN, Square, Solid),
-        C::INormCenter => (BLUE, Diamond, DashDot),
+        C::INormCenter => (BLUE, Diamond, Alternating),
         C::INormLateral => (PURPLE, Down, Solid),
         C::INormScale => (ORANGE, Triangle, Dotted),
         C::INormDecorrelate => (SKY, Circle, Dashed),
@@ -83,7 +83,7 @@ pub fn condition(condition: Condition) -> Look {
 pub fn epsilon(epsilon: f64) -> Look {
     let (color, marker, dash) = match (epsilon * 4.0).round() as i64 {
         i64::MIN..=0 => (Color::new(38, 20, 140), Marker::Circle, Dash::Solid),
-        1 => (Color::new(156, 23, 158), Marker::Square, Dash::DashDot),
+        1 => (Color::new(156, 23, 158), Marker::Square, Dash::Alternating),
         2 => (Color::new(222, 97, 100), Marker::Diamond, Dash::Dashed),
         _ => (Color::new(250, 180, 50), Marker::Triangle, Dash::Dotted),
     };

@@ -70,7 +70,6 @@ fn names(runs: &[Run]) -> Vec<String> {
 /// The status of all runs: each run reports to it, and a thread of its own shows it.
 struct Board {
     started: Instant,
-    epochs: u32,
     statuses: Vec<Mutex<Status>>,
 }
 
@@ -93,9 +92,8 @@ impl Board {
             let total = steps * u64::from(run.epochs);
             Mutex::new(Status { done: 0, total, epochs: run.epochs, trained })
         };
-        let epochs = runs.iter().map(|run| run.epochs).max().unwrap_or(1);
         let statuses = names.into_iter().zip(runs).map(status).collect();
-        Self { started: Instant::now(), epochs, statuses }
+        Self { started: Instant::now(), statuses }
     }
 
     fn reporter(&self, index: usize) -> Reporter<'_> {
@@ -140,9 +138,10 @@ impl Board {
     fn update(&self, display: &Display, picture: &mut Option<String>, draw: bool) {
         let statuses = self.snapshot();
         if draw {
+            let epochs = statuses.iter().map(|status| status.epochs).max().unwrap_or(1);
             let trained: Vec<_> = statuses.iter().map(|status| status.trained.clone()).collect();
             // Without a picture the text still shows the progress.
-            *picture = live::picture(&trained, self.epochs).ok().map(|png| show::base64(&png));
+            *picture = live::picture(&trained, epochs).ok().map(|png| show::base64(&png));
         }
         display.replace(&self.view(&statuses, picture.as_deref()));
     }

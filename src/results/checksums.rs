@@ -16,7 +16,7 @@ fn line(name: &str, bytes: &[u8]) -> String {
     format!("{}  {name}", files::sha256(bytes))
 }
 
-/// Writes tables, the first first.
+/// Writes tables, in this order.
 ///
 /// An interruption leaves some of them as they were and the others new, each whole: their
 /// checksums are written before them, and are kept beside those of the tables that they replace.

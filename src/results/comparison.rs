@@ -1,92 +1,96 @@
 //! The sweep beside what was published.
 
-use super::{Published, RunRow, published_for};
+use super::{Published, RunRow, published_for, row::row};
 use crate::{
     Condition, Result,
     dataset::CHANCE,
-    statistics::{BoxStatistics, holm, mann_whitney, stars},
+    statistics::{BoxStatistics, MannWhitney, holm, mann_whitney, stars},
 };
 use polars::prelude::{DataFrame, df};
 
 /// What every condition is compared with: the paper's tests are against E-only with LayerNorm.
 const REFERENCE: Condition = Condition::ELn;
 
-/// The runs of one condition at one ε.
-struct Group<'a> {
-    condition: Condition,
-    epsilon: f64,
-    runs: Vec<&'a RunRow>,
+row! {
+    /// The runs of a condition at one ε, beside what was published, and compared with those of
+    /// `e_ln` at the same ε. Accuracies are fractions.
+    ComparisonRow of "comparison",
+    from |
+        runs: &[&RunRow],
+        shown: Option<&BoxStatistics>,
+        published: Option<&Published>,
+        test: Option<MannWhitney>,
+        p_holm: Option<f64>
+    | {
+        epsilon: f64 = runs[0].epsilon, "Range of the luminosity shift.";
+        condition: Condition = runs[0].condition, "Which network.";
+        n: u32 = runs.len() as u32, "How many runs there are.";
+        at_chance: u32 = runs.iter().filter(|run| run.test_accuracy <= CHANCE).count() as u32,
+            "How many of them are at chance.";
+        q1: Option<f64> = shown.map(|shown| shown.q1),
+            "First quartile: of all runs where the publication has those at chance in its \
+             quartiles, else of the others.";
+        median: Option<f64> = shown.map(|shown| shown.median), "Their median.";
+        q3: Option<f64> = shown.map(|shown| shown.q3), "Their third quartile.";
+        published_n: Option<u32> = published.map(|row| row.runs as u32),
+            "How many runs were published.";
+        published_at_chance: Option<u32> =
+            published.and_then(|row| row.at_chance).map(|runs| runs as u32),
+            "How many of them are at chance.";
+        published_q1: Option<f64> = published.map(|row| row.q1), "Published.";
+        published_median: Option<f64> = published.map(|row| row.median), "Published.";
+        published_q3: Option<f64> = published.map(|row| row.q3), "Published.";
+        u: Option<f64> = test.map(|test| test.u),
+            "U of the test, which takes all runs, those at chance included.";
+        p: Option<f64> = test.map(|test| test.p), "p of the test.";
+        p_holm: Option<f64> = p_holm, "p corrected by Holm for the conditions of that ε.";
+        stars: Option<String> = test.map(|test| stars(test.p).to_owned()),
+            "The paper's stars, of the uncorrected p.";
+        delta: Option<f64> = test.map(|test| test.delta), "Cliff's δ.";
+    }
 }
 
-impl Group<'_> {
-    fn accuracies(&self) -> Vec<f64> {
-        self.runs.iter().map(|run| run.test_accuracy).collect()
-    }
-
-    fn at_chance(&self) -> usize {
-        self.runs.iter().filter(|run| run.test_accuracy <= CHANCE).count()
-    }
-
-    fn published(&self) -> Option<&'static Published> {
-        published_for(self.condition, self.epsilon)
-    }
-
-    /// The accuracies that the quartiles are of. As published: runs at chance are left out where
-    /// the publication counts them apart, and in where it does not.
-    fn shown(&self) -> Vec<f64> {
-        let with_chance = self.published().is_some_and(|row| row.at_chance.is_none());
-        let all = self.accuracies().into_iter();
-        all.filter(|&accuracy| with_chance || accuracy > CHANCE).collect()
-    }
-}
-
-/// One row for each ε and condition: number of runs, how many are at chance, quartiles of the
-/// test accuracy (fractions), what was published, and the comparison with `e_ln` at the same ε:
-/// U, p, p corrected by Holm for the conditions of that ε, the paper's stars (of the uncorrected
-/// p), and Cliff's δ.
-///
-/// The test takes all runs, those at chance included. Runs that are none of
+/// One [`ComparisonRow`] for each ε and condition. Runs that are none of
 /// [the paper's](RunRow::is_papers) are left out; [`left_out`] counts them.
 ///
 /// # Errors
 /// If `runs` is no table of runs.
 pub fn comparison(runs: &DataFrame) -> Result<DataFrame> {
-    let runs = RunRow::from_table(runs)?;
-    let groups = grouped(&runs);
-    let tests = groups.iter().map(|group| against_reference(group, &groups));
-    let tests: Vec<Option<[f64; 3]>> = tests.collect::<Result<_>>()?;
-    let corrected = corrected(&groups, &tests);
-    let boxes: Vec<_> = groups.iter().map(|g| BoxStatistics::of(&g.shown())).collect();
-    let published = |f: fn(&Published) -> f64| -> Vec<Option<f64>> {
-        groups.iter().map(|g| g.published().map(f)).collect()
-    };
-    let of_box = |f: fn(&BoxStatistics) -> f64| -> Vec<Option<f64>> {
-        boxes.iter().map(|b| b.as_ref().map(f)).collect()
-    };
-    let of_test = |k: usize| tests.iter().map(|t| t.map(|t| t[k])).collect::<Vec<_>>();
-    Ok(df!(
-        "epsilon" => groups.iter().map(|g| g.epsilon).collect::<Vec<_>>(),
-        "condition" => groups.iter().map(|g| g.condition.name()).collect::<Vec<_>>(),
-        "n" => groups.iter().map(|g| g.runs.len() as u32).collect::<Vec<_>>(),
-        "at_chance" => groups.iter().map(|g| g.at_chance() as u32).collect::<Vec<_>>(),
-        "q1" => of_box(|b| b.q1),
-        "median" => of_box(|b| b.median),
-        "q3" => of_box(|b| b.q3),
-        "published_n" =>
-            groups.iter().map(|g| g.published().map(|p| p.runs as u32)).collect::<Vec<_>>(),
-        "published_at_chance" => groups
-            .iter()
-            .map(|g| g.published().and_then(|p| p.at_chance).map(|n| n as u32))
-            .collect::<Vec<_>>(),
-        "published_q1" => published(|p| p.q1),
-        "published_median" => published(|p| p.median),
-        "published_q3" => published(|p| p.q3),
-        "u" => of_test(0),
-        "p" => of_test(1),
-        "p_holm" => corrected,
-        "stars" => tests.iter().map(|t| t.map(|t| stars(t[1]))).collect::<Vec<_>>(),
-        "delta" => of_test(2),
-    )?)
+    let all = RunRow::from_table(runs)?;
+    let mut sorted: Vec<&RunRow> = papers(&all).collect();
+    sorted.sort_by(|a, b| a.epsilon.total_cmp(&b.epsilon).then(a.condition.cmp(&b.condition)));
+    let mut rows = Vec::new();
+    for at_epsilon in sorted.chunk_by(|a, b| a.epsilon == b.epsilon) {
+        let groups: Vec<_> = at_epsilon.chunk_by(|a, b| a.condition == b.condition).collect();
+        let reference = groups.iter().find(|runs| runs[0].condition == REFERENCE);
+        let test = |runs: &[&RunRow]| {
+            let reference = reference.filter(|_| runs[0].condition != REFERENCE)?;
+            Some(mann_whitney(&accuracies(runs), &accuracies(reference)))
+        };
+        let tests: Vec<Option<MannWhitney>> =
+            groups.iter().map(|runs| test(runs).transpose()).collect::<Result<_>>()?;
+        let p: Vec<f64> = tests.iter().flatten().map(|test| test.p).collect();
+        let mut corrected = holm(&p).into_iter();
+        for (runs, test) in groups.into_iter().zip(tests) {
+            let published = published_for(runs[0].condition, runs[0].epsilon);
+            let shown = BoxStatistics::of(&shown(runs, published));
+            let p_holm = test.and_then(|_| corrected.next());
+            rows.push(ComparisonRow::new(runs, shown.as_ref(), published, test, p_holm));
+        }
+    }
+    ComparisonRow::to_table(&rows)
+}
+
+fn accuracies(runs: &[&RunRow]) -> Vec<f64> {
+    runs.iter().map(|run| run.test_accuracy).collect()
+}
+
+/// The accuracies that the quartiles are of. As published: runs at chance are left out where the
+/// publication counts them apart, and in where it does not.
+fn shown(runs: &[&RunRow], published: Option<&Published>) -> Vec<f64> {
+    let with_chance = published.is_some_and(|published| published.at_chance.is_none());
+    let all = accuracies(runs).into_iter();
+    all.filter(|&accuracy| with_chance || accuracy > CHANCE).collect()
 }
 
 /// How many runs are none of [the paper's](RunRow::is_papers), and so left out of [`comparison`].
@@ -128,53 +132,6 @@ fn papers(runs: &[RunRow]) -> impl Iterator<Item = &RunRow> {
     runs.iter().filter(|run| run.is_papers())
 }
 
-/// By ε, then condition.
-fn grouped(runs: &[RunRow]) -> Vec<Group<'_>> {
-    let mut groups: Vec<Group> = Vec::new();
-    for run in papers(runs) {
-        let found = groups
-            .iter_mut()
-            .find(|group| (group.condition, group.epsilon) == (run.condition, run.epsilon));
-        match found {
-            Some(group) => group.runs.push(run),
-            None => groups.push(Group {
-                condition: run.condition,
-                epsilon: run.epsilon,
-                runs: vec![run],
-            }),
-        }
-    }
-    groups.sort_by(|a, b| a.epsilon.total_cmp(&b.epsilon).then(a.condition.cmp(&b.condition)));
-    groups
-}
-
-/// U, p, δ; `None` for the reference itself, or without it.
-fn against_reference(group: &Group, groups: &[Group]) -> Result<Option<[f64; 3]>> {
-    let reference =
-        groups.iter().find(|other| other.condition == REFERENCE && other.epsilon == group.epsilon);
-    let Some(reference) = reference.filter(|_| group.condition != REFERENCE) else {
-        return Ok(None);
-    };
-    let test = mann_whitney(&group.accuracies(), &reference.accuracies())?;
-    Ok(Some([test.u, test.p, test.delta]))
-}
-
-/// The p-values corrected for the number of conditions compared at the same ε.
-fn corrected(groups: &[Group], tests: &[Option<[f64; 3]>]) -> Vec<Option<f64>> {
-    let mut result = vec![None; groups.len()];
-    for group in groups {
-        let family: Vec<(usize, f64)> = (0..groups.len())
-            .filter(|&k| groups[k].epsilon == group.epsilon)
-            .filter_map(|k| Some((k, tests[k]?[1])))
-            .collect();
-        let p: Vec<f64> = family.iter().map(|(_, p)| *p).collect();
-        for ((k, _), p) in family.iter().zip(holm(&p)) {
-            result[*k] = Some(p);
-        }
-    }
-    result
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::made_up::runs_table;
@@ -196,26 +153,22 @@ mod tests {
 
     #[test]
     fn each_condition_is_compared_with_e_ln_at_its_epsilon() {
-        let table = comparison(&table()).unwrap();
-        let text = |name: &str, row: usize| table.column(name).unwrap().get(row).unwrap();
-        let number = |name: &str, row: usize| text(name, row).extract::<f64>();
-        let order: Vec<_> =
-            (0..4).map(|row| text("condition", row).get_str().unwrap().to_owned()).collect();
-        assert_eq!(order, ["e_ln", "e_ln", "inorm_full", "inorm_scale"]);
-        assert_eq!(number("epsilon", 0), Some(0.5));
-        assert_eq!((number("u", 0), number("u", 1)), (None, None), "not with itself");
-        assert_eq!((number("n", 3), number("at_chance", 3)), (Some(10.0), Some(6.0)));
+        let rows = ComparisonRow::from_table(&comparison(&table()).unwrap()).unwrap();
+        let order: Vec<_> = rows.iter().map(|row| (row.epsilon, row.condition)).collect();
+        assert_eq!(order, [(0.5, ELn), (0.75, ELn), (0.75, INormFull), (0.75, INormScale)]);
+        let [_, e_ln, full, scale] = &rows[..] else { unreachable!() };
+        assert_eq!((rows[0].u, e_ln.u), (None, None), "not with itself");
+        assert_eq!((scale.n, scale.at_chance), (10, 6));
         // Published with the runs at chance in its quartiles, so ours have them too.
-        assert_eq!((number("q1", 3), number("median", 3)), (Some(0.1), Some(0.1)));
-        assert_eq!(number("published_median", 3), Some(0.1));
-        assert_eq!(number("delta", 3), Some(-1.0));
+        assert_eq!((scale.q1, scale.median), (Some(0.1), Some(0.1)));
+        assert_eq!((scale.published_median, scale.delta), (Some(0.1), Some(-1.0)));
         // U of inorm_full: e_ln reaches 0.845 … 0.854, inorm_full 0.8502 … 0.8592, so the one
         // of rank k exceeds 6 + k of the ten, ten at most.
-        assert_eq!(number("u", 2), Some((6 + 7 + 8 + 9 + 10 * 6) as f64));
-        let (p, corrected) = (number("p", 2).unwrap(), number("p_holm", 2).unwrap());
-        assert!(p < 0.01 && corrected == p, "the largest of two is not corrected");
-        assert_eq!(number("p_holm", 3).unwrap(), 2.0 * number("p", 3).unwrap());
-        assert_eq!(text("stars", 3).get_str(), Some("***"));
+        assert_eq!(full.u, Some((6 + 7 + 8 + 9 + 10 * 6) as f64));
+        assert!(full.p.unwrap() < 0.01);
+        assert_eq!(full.p_holm, full.p, "the largest of two is not corrected");
+        assert_eq!(scale.p_holm.unwrap(), 2.0 * scale.p.unwrap());
+        assert_eq!(scale.stars.as_deref(), Some("***"));
     }
 
     #[test]

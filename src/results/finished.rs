@@ -46,15 +46,11 @@ impl FinishedRun {
         provenance: Provenance,
         wall_seconds: f64,
     ) -> Result<Self> {
-        match record.outcome {
-            Outcome::Finished | Outcome::Diverged { .. } => {
-                Ok(Self { schema: SCHEMA, data, provenance, wall_seconds, record })
-            }
-            Outcome::Interrupted | Outcome::Running => {
-                let found = format!("{:?}", record.outcome);
-                Err(Error::invalid("outcome", found, "a run that finished or diverged"))
-            }
+        if let Outcome::Interrupted | Outcome::Running = record.outcome {
+            let found = format!("{:?}", record.outcome);
+            return Err(Error::invalid("outcome", found, "a run that finished or diverged"));
         }
+        Ok(Self { schema: SCHEMA, data, provenance, wall_seconds, record })
     }
 
     /// What came of it.
@@ -72,12 +68,8 @@ impl FinishedRun {
     /// # Errors
     /// If the file cannot be written whole; then what was there before still is.
     pub fn write(&self, path: &Path) -> Result<()> {
-        let mut text = serde_json::to_vec(self).expect("numbers and text");
-        text.push(b'\n');
-        let checksum = files::sha256(&text);
-        text.extend(checksum.into_bytes());
-        text.push(b'\n');
-        Ok(files::write(path, &text)?)
+        let line = serde_json::to_string(self).expect("numbers and text") + "\n";
+        Ok(files::write(path, format!("{line}{}\n", files::sha256(&line)))?)
     }
 
     /// Reads its file.
@@ -86,16 +78,11 @@ impl FinishedRun {
     /// If the file is not one that [`write`](Self::write) has written, byte for byte.
     pub fn read(path: &Path) -> Result<Self> {
         let text = fs::read(path).map_err(|e| Error::io("read", path, e))?;
-        let json = text
-            .len()
-            .checked_sub(CHECKSUM)
-            .map(|end| text.split_at(end))
-            .filter(|(json, checksum)| format!("{}\n", files::sha256(json)).as_bytes() == *checksum)
-            .map(|(json, _)| json)
-            .ok_or_else(|| {
-                let expected = "a whole file; delete it, and the sweep trains its run again";
-                Error::malformed(path, "is cut short or damaged", expected)
-            })?;
+        let (json, checksum) = text.split_at(text.len().saturating_sub(CHECKSUM));
+        if format!("{}\n", files::sha256(json)).as_bytes() != checksum {
+            let expected = "a whole file; delete it, and the sweep trains its run again";
+            return Err(Error::malformed(path, "is cut short or damaged", expected));
+        }
         let parse = |e: serde_json::Error| {
             Error::malformed(path, e.to_string(), "a run that this program has filed")
         };

@@ -1,10 +1,10 @@
-//! Results of several places, in the tables of one.
+//! Results from several places, merged into the tables of one folder.
 
 use super::{EpochRow, MeasurementRow, Rows, RunRow, Tables, schema::check_schema};
 use crate::{Error, Result};
 use inorm_core::files::Lock;
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{HashMap, HashSet},
     path::{Path, PathBuf},
 };
 
@@ -24,57 +24,47 @@ pub struct Merged {
 /// If there are none, there or here; or the rows are of different schemas or images: no table is
 /// written then.
 pub fn merge(results: Vec<(PathBuf, Rows)>, into: &Path) -> Result<Merged> {
-    let mut all = Merging::default();
-    for (place, rows) in results {
-        all.add(&place, rows)?;
-    }
-    if all.rows.runs.is_empty() {
+    let found = || results.iter().map(|(place, rows)| (place.as_path(), rows));
+    check_alike(found())?;
+    if found().all(|(_, rows)| rows.runs.is_empty()) {
         if Tables::are_in(into) {
             return Ok(Merged { added: 0, runs: Tables::read(into)?.runs.height() });
         }
+        let place = found().next().map_or(into, |(place, _)| place);
         let expected = "at least one; `inorm sweep run` makes them";
-        return Err(Error::malformed(
-            all.place.as_deref().unwrap_or(into),
-            "has no finished run",
-            expected,
-        ));
+        return Err(Error::malformed(place, "has no finished run", expected));
     }
     std::fs::create_dir_all(into).map_err(|e| Error::io("create folder", into, e))?;
     // Nobody else may replace the tables between reading them and writing them with more rows.
     let _alone = Lock::take(&into.join("merge.lock"), || ())?;
-    let mut merged = Merging::default();
-    if Tables::are_in(into) {
-        merged.add(into, Rows::from_tables(&Tables::read(into)?)?)?;
-    }
-    let known = merged.rows.runs.len();
-    merged.add(&all.place.unwrap_or_default(), all.rows)?;
-    merged.rows.sort();
-    merged.rows.to_tables()?.write(into)?;
-    let runs = merged.rows.runs.len();
+    let mut merged = match Tables::are_in(into) {
+        true => Rows::from_tables(&Tables::read(into)?)?,
+        false => Rows::default(),
+    };
+    check_alike([(into, &merged)].into_iter().chain(found()))?;
+    let known = merged.runs.len();
+    results.into_iter().for_each(|(_, rows)| merged.add(rows));
+    merged.sort();
+    merged.to_tables()?.write(into)?;
+    let runs = merged.runs.len();
     Ok(Merged { added: runs - known, runs })
 }
 
-/// Rows of one schema and one data set, and where the first of them are from.
-#[derive(Default)]
-struct Merging {
-    place: Option<PathBuf>,
-    rows: Rows,
-}
-
-impl Merging {
-    fn add(&mut self, place: &Path, rows: Rows) -> Result<()> {
-        rows.runs.iter().try_for_each(|row| check_schema(row.schema, place))?;
-        let images = self.rows.runs.iter().chain(&rows.runs).map(RunRow::data);
-        let images: Vec<_> = images.collect::<BTreeSet<_>>().into_iter().collect();
-        if let [one, other, ..] = &images[..] {
-            let problem = format!("results of {one} and of {other} would mix");
-            let expected = "one data set a table; merge them into different folders";
-            return Err(Error::malformed(place, problem, expected));
+/// Refuses results of different schemas or images.
+fn check_alike<'r>(results: impl IntoIterator<Item = (&'r Path, &'r Rows)>) -> Result<()> {
+    let mut images = None;
+    for (place, rows) in results {
+        for run in &rows.runs {
+            check_schema(run.schema, place)?;
+            let (first, here) = (images.get_or_insert_with(|| run.data()), run.data());
+            if *first != here {
+                let problem = format!("results of {first} and of {here} would mix");
+                let expected = "one data set a table; merge them into different folders";
+                return Err(Error::malformed(place, problem, expected));
+            }
         }
-        self.place.get_or_insert_with(|| place.to_owned());
-        self.rows.add(rows);
-        Ok(())
     }
+    Ok(())
 }
 
 impl Rows {
@@ -89,7 +79,7 @@ impl Rows {
         self.measurements.extend(newer.measurements);
     }
 
-    /// Puts them in an order that depends on nothing but the rows.
+    /// Sorts them, in an order that depends on the rows alone.
     fn sort(&mut self) {
         self.runs.sort_by(|a, b| {
             let names = |row: &RunRow| (row.condition, row.config, row.seed);

@@ -3,7 +3,7 @@
 //! [`RunRow`], [`EpochRow`] and [`MeasurementRow`] say what the tables hold. Rows come from records
 //! of training ([`runs_table`] and the like) or from the files of a sweep, a [`FinishedRun`] each;
 //! [`merge`] adds them to the three [`Tables`] of a folder. [`stored_results`] are those that come
-//! with the project. [`comparison`] and [`evidence`] hold results against the
+//! with the project. [`comparison`] and [`claims_markdown`] hold results against the
 //! [published values](published_for).
 
 mod checksums;
@@ -20,14 +20,12 @@ mod schema;
 mod stored;
 mod tables;
 
-pub use comparison::{comparison, left_out, outside_published};
+pub use comparison::{ComparisonRow, comparison, left_out, outside_published};
 pub use finished::FinishedRun;
 pub use merge::{Merged, merge};
 pub use origin::{DataIdentity, Provenance, data_source};
-pub use paper_claims::{CLAIMS, Evidence, PaperClaim, claims_markdown, evidence};
-pub use published::{
-    Published, find as published_for, rows as published_rows, table as published_table,
-};
+pub use paper_claims::claims_markdown;
+pub use published::{Published, find as published_for, table as published_table};
 pub use schema::{EpochRow, MeasurementRow, RunRow, SCHEMA};
 pub use stored::{
     count_runs, everything_stored, median_accuracies, results_folder, stored_results,

@@ -1,10 +1,10 @@
-//! Of which images results are, and by which program.
+//! Where results come from: which images, which program.
 
 use crate::dataset::{FashionMnist, Source};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// By whom a run was computed: what a row keeps so that it can be made again.
+/// Which program computed a run: what it takes to compute it again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Provenance {
     /// Version of this crate.
@@ -36,7 +36,7 @@ impl Provenance {
 }
 
 /// Which images results are of.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DataIdentity {
     /// In words.
     pub source: String,

@@ -2,112 +2,67 @@
 
 use super::{RunRow, published_for};
 use crate::{
-    Condition, Error, Result,
+    Condition::{self, *},
+    Result,
     configuration::WIDEST,
     statistics::{Interval, bootstrap, median},
 };
 use polars::prelude::DataFrame;
-use std::{collections::BTreeMap, fmt::Write};
+use std::collections::BTreeMap;
 
 /// Of fewer pairs the interval of a median would say more than is known.
 const WORTH_AN_INTERVAL: usize = 5;
 
-/// That one network learns more than another, or as much.
-#[derive(Debug, Clone, Copy)]
-pub struct PaperClaim {
-    /// In words.
-    pub words: &'static str,
-    /// The network that it is about.
-    pub network: Condition,
-    /// The one that it is compared with.
-    pub than: Condition,
-    /// The figure of the paper.
-    pub figure: u8,
-    /// The chapter that shows it.
-    pub chapter: &'static str,
-}
-
-/// The paper's argument, step by step.
-pub const CLAIMS: [PaperClaim; 7] = [
-    PaperClaim {
-        words: "LayerNorm makes networks with inhibition robust to light",
-        network: Condition::EiLn,
-        than: Condition::EiNone,
-        figure: 2,
-        chapter: "02_layer_norm",
-    },
-    PaperClaim {
-        words: "inhibition that normalizes activity alone does not reach LayerNorm",
-        network: Condition::INormNone,
-        than: Condition::ELn,
-        figure: 4,
-        chapter: "04_not_enough",
-    },
-    PaperClaim {
-        words: "normalizing the errors as well does",
-        network: Condition::INormFull,
-        than: Condition::ELn,
-        figure: 5,
-        chapter: "05_grad_norm",
-    },
-    PaperClaim {
-        words: "of its three steps, centring alone is enough",
-        network: Condition::INormCenter,
-        than: Condition::ELn,
-        figure: 6,
-        chapter: "06_what_matters",
-    },
-    PaperClaim {
-        words: "scaling alone is not",
-        network: Condition::INormScale,
-        than: Condition::ELn,
-        figure: 6,
-        chapter: "06_what_matters",
-    },
-    PaperClaim {
-        words: "nor is decorrelating alone",
-        network: Condition::INormDecorrelate,
-        than: Condition::ELn,
-        figure: 6,
-        chapter: "06_what_matters",
-    },
-    PaperClaim {
-        words: "plain lateral inhibition does as well as centring",
-        network: Condition::INormLateral,
-        than: Condition::INormCenter,
-        figure: 7,
-        chapter: "07_lateral_inhibition",
-    },
+/// The paper's argument, step by step: in words; the network that it is about, which learns more
+/// than another one or as much; the figure, and the chapter that shows it.
+const CLAIMS: [(&str, Condition, Condition, u8, &str); 7] = [
+    ("LayerNorm makes networks with inhibition robust to light", EiLn, EiNone, 2, "02_layer_norm"),
+    (
+        "inhibition that normalizes activity alone does not reach LayerNorm",
+        INormNone,
+        ELn,
+        4,
+        "04_not_enough",
+    ),
+    ("normalizing the errors as well does", INormFull, ELn, 5, "05_grad_norm"),
+    ("of its three steps, centring alone is enough", INormCenter, ELn, 6, "06_what_matters"),
+    ("scaling alone is not", INormScale, ELn, 6, "06_what_matters"),
+    ("nor is decorrelating alone", INormDecorrelate, ELn, 6, "06_what_matters"),
+    (
+        "plain lateral inhibition does as well as centring",
+        INormLateral,
+        INormCenter,
+        7,
+        "07_lateral_inhibition",
+    ),
 ];
 
-/// What stored runs say of a claim at ε = 0.75.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Evidence {
+/// What stored runs say of two networks at ε = 0.75.
+struct Evidence {
     /// The difference of the published medians, a fraction, where both were published. These leave
     /// out the runs at chance where the publication counts them apart, and have them in where not.
-    pub published: Option<f64>,
+    published: Option<f64>,
     /// The median over configurations of the difference between the two networks, a fraction;
     /// a diverged run counts as chance.
-    pub ours: Option<f64>,
+    ours: Option<f64>,
     /// Where that median lies with 95 % confidence, if there are at least five pairs.
-    pub interval: Option<Interval>,
+    interval: Option<Interval>,
     /// How many configurations were trained both ways.
-    pub pairs: usize,
+    pairs: usize,
     /// How many of these pairs have a run that diverged.
-    pub diverged: usize,
+    diverged: usize,
 }
 
-impl PaperClaim {
-    /// What `runs` say of it.
-    fn evidence(&self, runs: &[RunRow]) -> Evidence {
-        let pairs = self.pairs(runs);
+impl Evidence {
+    fn of(network: Condition, than: Condition, runs: &[RunRow]) -> Self {
+        let pairs = pairs(network, than, runs);
         let differences: Vec<f64> =
             pairs.iter().map(|[a, b]| a.test_accuracy - b.test_accuracy).collect();
-        let diverged = |pair: &&[&RunRow; 2]| pair.iter().any(|r| r.diverged());
+        let diverged = |pair: &&[&RunRow; 2]| pair.iter().any(|run| run.diverged());
         let middle = |values: &[f64]| median(values).unwrap_or(f64::NAN);
         let published = |c| published_for(c, WIDEST).map(|row| row.median);
-        Evidence {
-            published: published(self.network).zip(published(self.than)).map(|(a, b)| a - b),
+        Self {
+            published: published(network).zip(published(than)).map(|(a, b)| a - b),
             ours: median(&differences),
             interval: (differences.len() >= WORTH_AN_INTERVAL)
                 .then(|| bootstrap(&differences, middle, 0.95, 0))
@@ -116,56 +71,44 @@ impl PaperClaim {
             diverged: pairs.iter().filter(diverged).count(),
         }
     }
+}
 
-    /// The runs of both networks with the same configuration and seed.
-    fn pairs<'r>(&self, runs: &'r [RunRow]) -> Vec<[&'r RunRow; 2]> {
-        let mut joined: BTreeMap<_, [Option<&RunRow>; 2]> = BTreeMap::new();
-        for run in runs.iter().filter(|run| run.epsilon == WIDEST && run.is_papers()) {
-            let side = [self.network, self.than].iter().position(|c| *c == run.condition);
-            if let Some(side) = side {
-                joined.entry((run.config, run.seed)).or_default()[side] = Some(run);
-            }
+/// The runs of two networks with the same configuration and seed.
+fn pairs(network: Condition, than: Condition, runs: &[RunRow]) -> Vec<[&RunRow; 2]> {
+    let mut joined: BTreeMap<_, [Option<&RunRow>; 2]> = BTreeMap::new();
+    for run in runs.iter().filter(|run| run.epsilon == WIDEST && run.is_papers()) {
+        if let Some(side) = [network, than].iter().position(|c| *c == run.condition) {
+            joined.entry((run.config, run.seed)).or_default()[side] = Some(run);
         }
-        joined.into_values().filter_map(|[a, b]| Some([a?, b?])).collect()
     }
+    joined.into_values().filter_map(|[a, b]| Some([a?, b?])).collect()
 }
 
-/// The evidence for each of [`CLAIMS`].
-///
-/// # Errors
-/// If `runs` is no table of runs.
-pub fn evidence(runs: &DataFrame) -> Result<Vec<(PaperClaim, Evidence)>> {
-    let runs = RunRow::from_table(runs)?;
-    Ok(CLAIMS.iter().map(|claim| (*claim, claim.evidence(&runs))).collect())
-}
-
-/// The same as a table in Markdown, with links as seen from the root of the repository.
+/// What the paper claims beside what was published and what `runs` say, as a table in Markdown,
+/// with links as seen from the root of the repository.
 ///
 /// # Errors
 /// If `runs` is no table of runs.
 pub fn claims_markdown(runs: &DataFrame) -> Result<String> {
+    let runs = RunRow::from_table(runs)?;
     let mut text =
         "| the paper says | test accuracy, in points | published | ours (95 % interval) \
-                    | pairs | chapter | command |\n| --- | --- | --- | --- | --- | --- | --- |\n"
+         | pairs | chapter | command |\n| --- | --- | --- | --- | --- | --- | --- |\n"
             .to_owned();
-    for (claim, evidence) in evidence(runs)? {
-        let PaperClaim { words, network, than, figure, chapter } = claim;
-        let published = evidence.published.map_or("–".into(), points);
-        let ours = evidence.ours.map_or("–".into(), points);
-        let interval = evidence
-            .interval
+    for (words, network, than, figure, chapter) in CLAIMS {
+        let Evidence { published, ours, interval, pairs, diverged } =
+            Evidence::of(network, than, &runs);
+        let [published, ours] = [published, ours].map(|value| value.map_or("–".into(), points));
+        let interval = interval
             .map_or(String::new(), |i| format!(" ({} to {})", points(i.low), points(i.high)));
-        let diverged = match evidence.diverged {
+        let diverged = match diverged {
             0 => String::new(),
             runs => format!(", {runs} diverged"),
         };
-        writeln!(
-            text,
+        text += &format!(
             "| {words} | `{network}` − `{than}` | {published} | {ours}{interval} | \
-             {}{diverged} | [{figure}](notebooks/{chapter}.ipynb) | `figure {figure}` |",
-            evidence.pairs
-        )
-        .map_err(|e| Error::invalid("table", e, "text"))?;
+             {pairs}{diverged} | [{figure}](notebooks/{chapter}.ipynb) | `figure {figure}` |\n"
+        );
     }
     Ok(text)
 }
@@ -180,7 +123,6 @@ fn points(fraction: f64) -> String {
 mod tests {
     use super::super::made_up::runs_table;
     use super::*;
-    use Condition::{ELn, INormFull, INormNone};
 
     #[test]
     fn pairs_of_a_configuration_are_compared() {
@@ -194,16 +136,16 @@ mod tests {
             }
             rows.push((INormFull, config, 0.0, Some(0.5)));
         }
-        let all = evidence(&runs_table(&rows)).unwrap();
-        let of = |c| all.iter().find(|(claim, _)| claim.network == c).unwrap().1.clone();
-        let full = of(INormFull);
+        let table = runs_table(&rows);
+        let runs = RunRow::from_table(&table).unwrap();
+        let full = Evidence::of(INormFull, ELn, &runs);
         assert_eq!((full.pairs, full.diverged), (6, 0));
-        assert!((full.ours.unwrap() - 0.004).abs() < 1e-12, "{full:?}");
+        assert!((full.ours.unwrap() - 0.004).abs() < 1e-12);
         assert!(full.interval.is_some_and(|i| i.high - i.low < 1e-12));
-        let none = of(INormNone);
+        let none = Evidence::of(INormNone, ELn, &runs);
         assert_eq!((none.pairs, none.diverged, none.interval), (2, 1, None));
-        assert_eq!(of(Condition::INormScale).ours, None);
-        let text = claims_markdown(&runs_table(&rows)).unwrap();
+        assert_eq!(Evidence::of(INormScale, ELn, &runs).ours, None);
+        let text = claims_markdown(&table).unwrap();
         assert!(text.contains("| +0.5 | +0.4 (+0.4 to +0.4) | 6 | [5](notebooks/"), "{text}");
     }
 }

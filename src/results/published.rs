@@ -39,9 +39,10 @@ impl Published {
 const TABLE: &str = include_str!("../../data/published.csv");
 
 /// All published distributions.
-pub fn rows() -> &'static [Published] {
+fn rows() -> &'static [Published] {
     static ROWS: OnceLock<Vec<Published>> = OnceLock::new();
-    ROWS.get_or_init(|| TABLE.lines().skip(1).map(parse).collect())
+    let row = |line| parse(line).unwrap_or_else(|| panic!("data/published.csv: '{line}'"));
+    ROWS.get_or_init(|| TABLE.lines().skip(1).map(row).collect())
 }
 
 /// The published distribution of one condition at one ε, if there is one.
@@ -50,9 +51,6 @@ pub fn find(condition: Condition, epsilon: f64) -> Option<&'static Published> {
 }
 
 /// The published distributions of `conditions`, in their order, as a table of fractions.
-///
-/// # Errors
-/// Never, unless polars refuses the columns.
 pub fn table(conditions: &[Condition]) -> Result<DataFrame> {
     let all = conditions.iter().flat_map(|c| rows().iter().filter(move |r| r.condition == *c));
     let rows: Vec<_> = all.collect();
@@ -69,27 +67,25 @@ pub fn table(conditions: &[Condition]) -> Result<DataFrame> {
     )?)
 }
 
-fn parse(line: &str) -> Published {
+fn parse(line: &str) -> Option<Published> {
     let fields: Vec<_> = line.split(',').collect();
     let [condition, epsilon, runs, at_chance, least, q1, median, q3, greatest, figures] =
         fields[..]
     else {
-        panic!("data/published.csv: '{line}' has no ten fields");
+        return None;
     };
-    let number = |field: &str| -> f64 {
-        field.parse().unwrap_or_else(|_| panic!("data/published.csv: no number in '{line}'"))
-    };
-    Published {
-        condition: condition.parse().unwrap_or_else(|_| panic!("data/published.csv: '{line}'")),
-        epsilon: number(epsilon),
-        runs: number(runs) as usize,
+    let percent = |field: &str| Some(field.parse::<f64>().ok()? / 100.0);
+    Some(Published {
+        condition: condition.parse().ok()?,
+        epsilon: epsilon.parse().ok()?,
+        runs: runs.parse().ok()?,
         at_chance: at_chance.parse().ok(),
-        q1: number(q1) / 100.0,
-        median: number(median) / 100.0,
-        q3: number(q3) / 100.0,
-        range: (!least.is_empty()).then(|| [number(least) / 100.0, number(greatest) / 100.0]),
+        q1: percent(q1)?,
+        median: percent(median)?,
+        q3: percent(q3)?,
+        range: percent(least).zip(percent(greatest)).map(|(least, greatest)| [least, greatest]),
         figures: figures.to_owned(),
-    }
+    })
 }
 
 #[cfg(test)]

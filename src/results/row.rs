@@ -14,22 +14,25 @@ pub(super) trait Field: Sized {
     fn read(table: &Source, name: &str) -> Result<Vec<Self>>;
 }
 
-/// Declares a row as a struct, and the table of such rows: a column for each field, in order.
-/// After each field stands its documentation.
+/// Declares a row as a struct, what it is made from, and the table of such rows: a column for each
+/// field, in order. Of a field it says the name, the type, the value and the documentation.
 macro_rules! row {
     (
         $(#[$about:meta])*
-        $Row:ident of $table:literal { $($field:ident: $Type:ty = $doc:literal,)+ }
+        $Row:ident of $table:literal, from |$($source:ident: $Source:ty),+| {
+            $($field:ident: $Type:ty = $value:expr, $doc:literal;)+
+        }
     ) => {
         $(#[$about])*
         #[derive(Debug, Clone, PartialEq)]
         pub struct $Row { $(#[doc = $doc] pub $field: $Type,)+ }
 
         impl $Row {
+            pub(super) fn new($($source: $Source),+) -> Self {
+                Self { $($field: $value,)+ }
+            }
+
             /// The table of these rows.
-            ///
-            /// # Errors
-            /// Never, unless polars refuses the columns.
             pub fn to_table(rows: &[Self]) -> crate::Result<polars::prelude::DataFrame> {
                 let columns = [$(<$Type as crate::results::row::Field>::columns(
                     stringify!($field),
@@ -113,11 +116,6 @@ impl Source<'_> {
         texts.map(|text| value(&text).ok_or_else(|| unknown(&text))).collect()
     }
 
-    fn in_every_row<T>(&self, name: &str, values: Vec<Option<T>>, what: &str) -> Result<Vec<T>> {
-        let all: Option<Vec<T>> = values.into_iter().collect();
-        all.ok_or_else(|| self.wrong(name, &format!("{what} in every row")))
-    }
-
     fn wrong(&self, name: &str, expected: &str) -> Error {
         let found = match self.table.column(name).map(Column::dtype) {
             Ok(DataType::String) => "text".to_owned(),
@@ -133,53 +131,46 @@ impl Source<'_> {
     }
 }
 
-macro_rules! number {
-    ($Type:ident, $column_type:ident) => {
+/// Types that polars knows: of an `Option` there may be rows without a value.
+macro_rules! plain {
+    ($Type:ty, $what:literal, |$table:ident, $name:ident| $read:expr) => {
+        impl Field for Option<$Type> {
+            fn columns(name: &str, values: Vec<Self>) -> Vec<Column> {
+                vec![Column::new(name.into(), values)]
+            }
+
+            fn read($table: &Source, $name: &str) -> Result<Vec<Self>> {
+                $read
+            }
+        }
+
         impl Field for $Type {
             fn columns(name: &str, values: Vec<Self>) -> Vec<Column> {
                 vec![Column::new(name.into(), values)]
             }
 
             fn read(table: &Source, name: &str) -> Result<Vec<Self>> {
-                table.in_every_row(name, Field::read(table, name)?, "a number")
-            }
-        }
-
-        impl Field for Option<$Type> {
-            fn columns(name: &str, values: Vec<Self>) -> Vec<Column> {
-                vec![Column::new(name.into(), values)]
-            }
-
-            fn read(table: &Source, name: &str) -> Result<Vec<Self>> {
-                Ok(table.numbers(name, DataType::$column_type)?.$Type()?.iter().collect())
+                let all: Option<Vec<Self>> =
+                    Option::<Self>::read(table, name)?.into_iter().collect();
+                all.ok_or_else(|| table.wrong(name, concat!($what, " in every row")))
             }
         }
     };
 }
 
-number!(f64, Float64);
-number!(i32, Int32);
-number!(i64, Int64);
-
-impl Field for String {
-    fn columns(name: &str, values: Vec<Self>) -> Vec<Column> {
-        vec![Column::new(name.into(), values)]
-    }
-
-    fn read(table: &Source, name: &str) -> Result<Vec<Self>> {
-        table.in_every_row(name, table.texts(name)?, "text")
-    }
-}
-
-impl Field for Option<String> {
-    fn columns(name: &str, values: Vec<Self>) -> Vec<Column> {
-        vec![Column::new(name.into(), values)]
-    }
-
-    fn read(table: &Source, name: &str) -> Result<Vec<Self>> {
-        table.texts(name)
-    }
-}
+plain!(f64, "a number", |table, name| {
+    Ok(table.numbers(name, DataType::Float64)?.f64()?.iter().collect())
+});
+plain!(u32, "a number", |table, name| {
+    Ok(table.numbers(name, DataType::UInt32)?.u32()?.iter().collect())
+});
+plain!(i32, "a number", |table, name| {
+    Ok(table.numbers(name, DataType::Int32)?.i32()?.iter().collect())
+});
+plain!(i64, "a number", |table, name| {
+    Ok(table.numbers(name, DataType::Int64)?.i64()?.iter().collect())
+});
+plain!(String, "text", |table, name| table.texts(name));
 
 impl Field for Condition {
     fn columns(name: &str, values: Vec<Self>) -> Vec<Column> {

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     Condition, Error, Result,
     configuration::{EPOCHS, LAMBDA},
-    learning::{Outcome, Record},
+    learning::{Epoch, Measurement, Outcome, Record, Run},
 };
 use serde_json::{Map, Value};
 use std::path::Path;
@@ -28,116 +28,89 @@ pub(super) fn check_schema(schema: i32, place: &Path) -> Result<()> {
 
 row! {
     /// A run that is over.
-    RunRow of "runs" {
-        id: String = "[`Run::id`](crate::learning::Run::id); it joins the tables.",
-        condition: Condition = "Which network.",
-        config: Option<i32> = "Row of the paper's configurations, if it is one of them.",
-        width: i32 = "Units of each hidden layer.",
-        lr: f64 = "Learning rate of `W_EE` and b.",
-        lr_w_ie: f64 = "Learning rate of `W_IE`, and of `U_IE`.",
-        lr_w_ei: f64 = "Learning rate of `W_EI`.",
-        epsilon: f64 = "Range of the luminosity shift.",
-        seed: i64 = "Seed of all its random numbers.",
-        epochs: i32 = "Passes over the training images.",
-        lambda: f64 = "Weight of the I-Norm loss.",
-        momentum: f64 = "Momentum of excitatory weights.",
-        inhibitory_momentum: f64 = "Momentum of inhibitory weights.",
-        weight_decay: f64 = "Weight decay.",
-        label_smoothing: f64 = "Label smoothing of the loss.",
-        batch: i32 = "Images a step.",
-        outcome: Outcome = "How it ended; the step is a column of its own, `diverged_at_step`.",
-        test_accuracy: f64 = "After the last epoch, a fraction; chance for a run that diverged.",
-        data_source: String = "Which images, in words.",
-        data_checksum: Option<String> = "SHA-256 of the images, where it was computed.",
-        wall_seconds: f64 = "How long it took in all.",
-        milliseconds_per_step: f64 = "Mean time of a training step.",
-        version: String = "Version of the program.",
-        features: String = "Features that it was built with.",
-        revision: String = "Revision of its sources.",
-        schema: i32 = "[`SCHEMA`].",
+    RunRow of "runs",
+    from |record: &Record, data: &DataIdentity, provenance: &Provenance, wall_seconds: f64| {
+        id: String = record.run.id(),
+            "[`Run::id`](crate::learning::Run::id); it joins the tables.";
+        condition: Condition = record.run.condition, "Which network.";
+        config: Option<i32> = record.run.configuration.map(|index| index as i32),
+            "Row of the paper's configurations, if it is one of them.";
+        width: i32 = record.run.width as i32, "Units of each hidden layer.";
+        lr: f64 = record.run.rule.rates.lr, "Learning rate of `W_EE` and b.";
+        lr_w_ie: f64 = record.run.rule.rates.lr_w_ie, "Learning rate of `W_IE`, and of `U_IE`.";
+        lr_w_ei: f64 = record.run.rule.rates.lr_w_ei, "Learning rate of `W_EI`.";
+        epsilon: f64 = record.run.epsilon, "Range of the luminosity shift.";
+        seed: i64 = record.run.seed as i64, "Seed of all its random numbers.";
+        epochs: i32 = record.run.epochs as i32, "Passes over the training images.";
+        lambda: f64 = record.run.rule.lambda, "Weight of the I-Norm loss.";
+        momentum: f64 = record.run.rule.momentum, "Momentum of excitatory weights.";
+        inhibitory_momentum: f64 = record.run.rule.inhibitory_momentum,
+            "Momentum of inhibitory weights.";
+        weight_decay: f64 = record.run.rule.weight_decay, "Weight decay.";
+        label_smoothing: f64 = record.run.rule.label_smoothing, "Label smoothing of the loss.";
+        batch: i32 = record.run.batch as i32, "Images a step.";
+        outcome: Outcome = record.outcome,
+            "How it ended; the step is a column of its own, `diverged_at_step`.";
+        test_accuracy: f64 = record.test_accuracy().unwrap_or(f64::NAN),
+            "After the last epoch, a fraction; chance for a run that diverged.";
+        data_source: String = data.source.clone(), "Which images, in words.";
+        data_checksum: Option<String> = data.checksum.clone(),
+            "SHA-256 of the images, where it was computed.";
+        wall_seconds: f64 = wall_seconds, "How long it took in all.";
+        milliseconds_per_step: f64 = record.milliseconds_per_step(),
+            "Mean time of a training step.";
+        version: String = provenance.version.clone(), "Version of the program.";
+        features: String = provenance.features.clone(), "Features that it was built with.";
+        revision: String = provenance.revision.clone(), "Revision of its sources.";
+        schema: i32 = SCHEMA, "[`SCHEMA`].";
     }
 }
 
 row! {
     /// An epoch of a run.
-    EpochRow of "epochs" {
-        id: String = "The run.",
-        condition: Condition = "Which network.",
-        config: Option<i32> = "Row of the paper's configurations, if it is one of them.",
-        epsilon: f64 = "Range of the luminosity shift.",
-        seed: i64 = "Seed of all its random numbers.",
-        epoch: i32 = "From 1.",
-        train_loss: f64 = "Mean task loss over the epoch's training steps.",
-        test_loss: f64 = "Mean task loss over the test images.",
-        test_accuracy: f64 = "After the epoch, a fraction.",
+    EpochRow of "epochs", from |id: &str, run: &Run, epoch: &Epoch| {
+        id: String = id.to_owned(), "The run.";
+        condition: Condition = run.condition, "Which network.";
+        config: Option<i32> = run.configuration.map(|index| index as i32),
+            "Row of the paper's configurations, if it is one of them.";
+        epsilon: f64 = run.epsilon, "Range of the luminosity shift.";
+        seed: i64 = run.seed as i64, "Seed of all its random numbers.";
+        epoch: i32 = epoch.epoch as i32, "From 1.";
+        train_loss: f64 = epoch.train_loss, "Mean task loss over the epoch's training steps.";
+        test_loss: f64 = epoch.test_loss, "Mean task loss over the test images.";
+        test_accuracy: f64 = epoch.test_accuracy, "After the epoch, a fraction.";
     }
 }
 
 row! {
     /// What was measured in one hidden layer at one step.
-    MeasurementRow of "measurements" {
-        id: String = "The run.",
-        condition: Condition = "Which network.",
-        config: Option<i32> = "Row of the paper's configurations, if it is one of them.",
-        epsilon: f64 = "Range of the luminosity shift.",
-        seed: i64 = "Seed of all its random numbers.",
-        epoch: i32 = "From 1.",
-        step: i64 = "From 1 at the start of the run.",
-        layer: i32 = "Hidden layer, 0 or 1.",
-        mean: f64 = "Mean over units of z, averaged over the batch.",
-        variance: f64 = "Variance over units of z, averaged over the batch.",
-        output_alignment: f64 = "Cosine of the layer's output with LayerNorm's.",
-        gradient_alignment: f64 = "Cosine of the layer's gradient with LayerNorm's.",
-        inorm_loss: f64 = "The I-Norm loss without its λ.",
-        ln_mse: Option<f64> = "Mean squared difference to LayerNorm, where inhibition learns.",
-        error_eigenvalue: Option<f64> = "Largest eigenvalue of the error's covariance, if finite.",
+    MeasurementRow of "measurements", from |id: &str, run: &Run, measured: &Measurement| {
+        id: String = id.to_owned(), "The run.";
+        condition: Condition = run.condition, "Which network.";
+        config: Option<i32> = run.configuration.map(|index| index as i32),
+            "Row of the paper's configurations, if it is one of them.";
+        epsilon: f64 = run.epsilon, "Range of the luminosity shift.";
+        seed: i64 = run.seed as i64, "Seed of all its random numbers.";
+        epoch: i32 = measured.epoch as i32, "From 1.";
+        step: i64 = measured.step as i64, "From 1 at the start of the run.";
+        layer: i32 = measured.layer as i32, "Hidden layer, 0 or 1.";
+        mean: f64 = measured.values.mean, "Mean over units of z, averaged over the batch.";
+        variance: f64 = measured.values.variance,
+            "Variance over units of z, averaged over the batch.";
+        output_alignment: f64 = measured.values.output_alignment,
+            "Cosine of the layer's output with LayerNorm's.";
+        gradient_alignment: f64 = measured.values.gradient_alignment,
+            "Cosine of the layer's gradient with LayerNorm's.";
+        inorm_loss: f64 = measured.values.inorm_loss, "The I-Norm loss without its λ.";
+        ln_mse: Option<f64> = measured.values.ln_mse,
+            "Mean squared difference to LayerNorm, where inhibition learns.";
+        error_eigenvalue: Option<f64> = measured.values.error_eigenvalue,
+            "Largest eigenvalue of the error's covariance, if finite.";
     }
 }
 
 impl RunRow {
-    /// Of a run that took `wall_seconds` in all.
-    pub(super) fn new(
-        record: &Record,
-        data: &DataIdentity,
-        provenance: &Provenance,
-        wall_seconds: f64,
-    ) -> Self {
-        let run = &record.run;
-        let (rule, rates) = (&run.rule, run.rule.rates);
-        Self {
-            id: run.id(),
-            condition: run.condition,
-            config: run.configuration.map(|index| index as i32),
-            width: run.width as i32,
-            lr: rates.lr,
-            lr_w_ie: rates.lr_w_ie,
-            lr_w_ei: rates.lr_w_ei,
-            epsilon: run.epsilon,
-            seed: run.seed as i64,
-            epochs: run.epochs as i32,
-            lambda: rule.lambda,
-            momentum: rule.momentum,
-            inhibitory_momentum: rule.inhibitory_momentum,
-            weight_decay: rule.weight_decay,
-            label_smoothing: rule.label_smoothing,
-            batch: run.batch as i32,
-            outcome: record.outcome,
-            test_accuracy: record.test_accuracy().unwrap_or(f64::NAN),
-            data_source: data.source.clone(),
-            data_checksum: data.checksum.clone(),
-            wall_seconds,
-            milliseconds_per_step: record.milliseconds_per_step(),
-            version: provenance.version.clone(),
-            features: provenance.features.clone(),
-            revision: provenance.revision.clone(),
-            schema: SCHEMA,
-        }
-    }
-
     /// Its columns, as JSON.
-    ///
-    /// # Errors
-    /// Never, unless polars refuses the columns.
     pub fn to_json(&self) -> Result<Map<String, Value>> {
         Ok(first_row(&Self::to_table(std::slice::from_ref(self))?))
     }
@@ -162,44 +135,16 @@ impl RunRow {
 impl EpochRow {
     /// The epochs of a record.
     pub(super) fn of(record: &Record) -> Vec<Self> {
-        let (run, id) = (&record.run, record.run.id());
-        let row = |epoch: &crate::learning::Epoch| Self {
-            id: id.clone(),
-            condition: run.condition,
-            config: run.configuration.map(|index| index as i32),
-            epsilon: run.epsilon,
-            seed: run.seed as i64,
-            epoch: epoch.epoch as i32,
-            train_loss: epoch.train_loss,
-            test_loss: epoch.test_loss,
-            test_accuracy: epoch.test_accuracy,
-        };
-        record.epochs.iter().map(row).collect()
+        let id = record.run.id();
+        record.epochs.iter().map(|epoch| Self::new(&id, &record.run, epoch)).collect()
     }
 }
 
 impl MeasurementRow {
     /// The measurements of a record.
     pub(super) fn of(record: &Record) -> Vec<Self> {
-        let (run, id) = (&record.run, record.run.id());
-        let row = |measured: &crate::learning::Measurement| Self {
-            id: id.clone(),
-            condition: run.condition,
-            config: run.configuration.map(|index| index as i32),
-            epsilon: run.epsilon,
-            seed: run.seed as i64,
-            epoch: measured.epoch as i32,
-            step: measured.step as i64,
-            layer: measured.layer as i32,
-            mean: measured.values.mean,
-            variance: measured.values.variance,
-            output_alignment: measured.values.output_alignment,
-            gradient_alignment: measured.values.gradient_alignment,
-            inorm_loss: measured.values.inorm_loss,
-            ln_mse: measured.values.ln_mse,
-            error_eigenvalue: measured.values.error_eigenvalue,
-        };
-        record.measurements.iter().map(row).collect()
+        let id = record.run.id();
+        record.measurements.iter().map(|m| Self::new(&id, &record.run, m)).collect()
     }
 }
 

@@ -4,7 +4,7 @@ use super::{Rows, RunRow, Tables};
 use crate::configuration::EPSILONS;
 use crate::statistics::median;
 use crate::{Condition, Result};
-use polars::prelude::{Column, DataFrame, IntoColumn, NamedFrom, Series};
+use polars::prelude::{Column, DataFrame, NamedFrom, Series};
 use std::path::{Path, PathBuf};
 
 /// The folder of this project that holds the results of the sweep.
@@ -38,22 +38,14 @@ pub fn everything_stored() -> Result<Tables> {
 /// If the table lacks a column.
 pub fn count_runs(runs: &DataFrame, conditions: &[Condition]) -> Result<DataFrame> {
     let runs = RunRow::from_table(runs)?;
-    let count = |keep: &dyn Fn(&RunRow, Condition) -> bool| -> Vec<u32> {
-        let of = |c| runs.iter().filter(|run| run.condition == c && keep(run, c)).count() as u32;
-        conditions.iter().map(|condition| of(*condition)).collect()
+    let count = |condition: Condition, keep: &dyn Fn(&RunRow) -> bool| {
+        runs.iter().filter(|run| run.condition == condition && keep(run)).count() as u32
     };
-    let column = |name: String, counts: Vec<u32>| -> Column {
-        Series::new(name.into(), counts).into_column()
-    };
-    let names: Vec<_> = conditions.iter().map(|condition| condition.name()).collect();
-    let mut columns = vec![Series::new("condition".into(), names).into_column()];
-    for epsilon in EPSILONS {
-        let here = count(&|run, _| run.epsilon == epsilon);
-        columns.push(column(format!("ε = {epsilon}"), here));
-    }
-    let diverged = count(&|run, _| run.diverged());
-    columns.push(column("diverged".to_owned(), diverged));
-    Ok(DataFrame::new(conditions.len(), columns)?)
+    let at = |condition: Condition, epsilon: f64| count(condition, &|run| run.epsilon == epsilon);
+    let mut table = by_epsilon(conditions, at)?;
+    let diverged: Vec<u32> = conditions.iter().map(|c| count(*c, &RunRow::diverged)).collect();
+    table.with_column(Column::new("diverged".into(), diverged))?;
+    Ok(table)
 }
 
 /// The median test accuracy, a fraction, of the finished runs of each of `conditions`: a row a
@@ -63,60 +55,55 @@ pub fn count_runs(runs: &DataFrame, conditions: &[Condition]) -> Result<DataFram
 /// If the table lacks a column.
 pub fn median_accuracies(runs: &DataFrame, conditions: &[Condition]) -> Result<DataFrame> {
     let runs = RunRow::from_table(runs)?;
+    by_epsilon(conditions, |condition, epsilon| {
+        let here = runs.iter().filter(|run| (run.condition, run.epsilon) == (condition, epsilon));
+        let finished = here.filter(|run| !run.diverged());
+        median(&finished.map(|run| run.test_accuracy).collect::<Vec<_>>())
+    })
+}
+
+fn by_epsilon<T>(conditions: &[Condition], value: impl Fn(Condition, f64) -> T) -> Result<DataFrame>
+where
+    Series: NamedFrom<Vec<T>, [T]>,
+{
     let names: Vec<_> = conditions.iter().map(|condition| condition.name()).collect();
-    let mut columns = vec![Series::new("condition".into(), names).into_column()];
+    let mut columns = vec![Column::new::<_, [&str]>("condition".into(), names)];
     for epsilon in EPSILONS {
-        let of = |condition: &Condition| {
-            let here = |run: &&RunRow| run.condition == *condition && run.epsilon == epsilon;
-            let finished = runs.iter().filter(here).filter(|run| !run.diverged());
-            median(&finished.map(|run| run.test_accuracy).collect::<Vec<_>>())
-        };
-        let medians: Vec<Option<f64>> = conditions.iter().map(of).collect();
-        columns.push(Series::new(format!("ε = {epsilon}").into(), medians).into_column());
+        let values: Vec<T> = conditions.iter().map(|&c| value(c, epsilon)).collect();
+        columns.push(Column::new(format!("ε = {epsilon}").into(), values));
     }
     Ok(DataFrame::new(conditions.len(), columns)?)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::runs_table;
+    use super::super::made_up::runs_table;
     use super::*;
-    use crate::dataset::FashionMnist;
-    use crate::learning::{Run, train};
-    use crate::{Error, configuration::configuration};
+    use crate::Error;
+    use Condition::{ELn, ENone};
 
     #[test]
-    fn runs_are_counted_by_condition_and_epsilon() {
-        let mut data = FashionMnist::subset().unwrap();
-        (data.train, data.test) = (data.train.first(32), data.test.first(10));
-        let run = Run::new(Condition::ELn, &configuration(13).unwrap()).epochs(1);
-        let records = [run.clone(), run.clone().seed(1), run.epsilon(0.25)]
-            .map(|run| train(&run, &data, &mut ()).unwrap().1);
-        let table = runs_table(&records).unwrap();
-        let counts = count_runs(&table, &[Condition::ENone, Condition::ELn]).unwrap();
-        let at = |name: &str| counts.column(name).unwrap().u32().unwrap().get(1);
-        assert_eq!((at("ε = 0"), at("ε = 0.25"), at("ε = 0.75")), (Some(0), Some(1), Some(2)));
-        assert_eq!(counts.shape(), (2, 6));
-    }
-
-    #[test]
-    fn the_median_is_that_of_the_finished_runs() {
-        let runs = super::super::made_up::runs_table(&[
-            (Condition::ELn, 0, 0.75, Some(0.75)),
-            (Condition::ELn, 1, 0.75, Some(0.25)),
-            (Condition::ELn, 2, 0.75, None),
-            (Condition::ELn, 0, 0.5, None),
+    fn runs_are_counted_and_the_median_is_that_of_the_finished_ones() {
+        let runs = runs_table(&[
+            (ELn, 0, 0.75, Some(0.75)),
+            (ELn, 1, 0.75, Some(0.25)),
+            (ELn, 2, 0.75, None),
+            (ELn, 0, 0.5, None),
         ]);
-        let medians = median_accuracies(&runs, &[Condition::ENone, Condition::ELn]).unwrap();
+        let counts = count_runs(&runs, &[ENone, ELn]).unwrap();
+        let at = |name: &str| counts.column(name).unwrap().u32().unwrap().get(1);
+        let expected = [("ε = 0", 0), ("ε = 0.5", 1), ("ε = 0.75", 3), ("diverged", 2)];
+        assert!(expected.into_iter().all(|(name, count)| at(name) == Some(count)), "{counts}");
+        let medians = median_accuracies(&runs, &[ENone, ELn]).unwrap();
         let at = |name: &str| medians.column(name).unwrap().f64().unwrap().get(1);
         assert_eq!((at("ε = 0.5"), at("ε = 0.75")), (None, Some(0.5)));
-        assert_eq!(medians.shape(), (2, 5));
+        assert_eq!((counts.shape(), medians.shape()), ((2, 6), (2, 5)));
     }
 
     #[test]
     fn what_is_stored_can_be_read() {
         Rows::from_tables(&stored_results().unwrap()).unwrap();
-        let broken = Tables::read(Path::new("no such folder")).map(|_| ());
-        assert!(matches!(broken, Err(Error::File(_) | Error::Table(_))));
+        let broken = Tables::read(Path::new("no such folder")).unwrap_err();
+        assert!(matches!(broken, Error::File(_)), "{broken}");
     }
 }

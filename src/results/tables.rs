@@ -13,9 +13,6 @@ use std::{collections::HashSet, path::Path};
 
 /// One row a run that is over: how it was set up, and its final test accuracy (a fraction;
 /// chance for a run that diverged). Interrupted runs are left out: they have no final accuracy.
-///
-/// # Errors
-/// Never, unless polars refuses the columns.
 pub fn runs_table(records: &[Record]) -> Result<DataFrame> {
     let is_over = |r: &&Record| matches!(r.outcome, Outcome::Finished | Outcome::Diverged { .. });
     let row = |record: &Record| {
@@ -27,17 +24,11 @@ pub fn runs_table(records: &[Record]) -> Result<DataFrame> {
 
 /// One row an epoch of each run, also of those that were interrupted: losses, and the test
 /// accuracy as a fraction.
-///
-/// # Errors
-/// Never, unless polars refuses the columns.
 pub fn epochs_table(records: &[Record]) -> Result<DataFrame> {
     EpochRow::to_table(&records.iter().flat_map(EpochRow::of).collect::<Vec<_>>())
 }
 
 /// One row a hidden layer and measured step of each run.
-///
-/// # Errors
-/// Never, unless polars refuses the columns.
 pub fn measurements_table(records: &[Record]) -> Result<DataFrame> {
     MeasurementRow::to_table(&records.iter().flat_map(MeasurementRow::of).collect::<Vec<_>>())
 }
@@ -131,9 +122,6 @@ impl Rows {
     }
 
     /// The tables of these rows.
-    ///
-    /// # Errors
-    /// Never, unless polars refuses the columns.
     pub fn to_tables(&self) -> Result<Tables> {
         Ok(Tables {
             runs: RunRow::to_table(&self.runs)?,

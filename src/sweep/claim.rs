@@ -158,32 +158,13 @@ mod tests {
     }
 
     #[test]
-    fn of_many_who_claim_one_gets_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("run");
-        let dead = Holder { pid: u32::MAX, started: 1, host: host_name() };
-        for abandoned in [false, true] {
-            if abandoned {
-                write_holder(&path, &dead);
-            }
-            let claims: Vec<_> = std::thread::scope(|scope| {
-                let threads: Vec<_> =
-                    (0..16).map(|_| scope.spawn(|| Claim::take(path.clone()).unwrap())).collect();
-                threads.into_iter().map(|t| t.join().unwrap()).collect()
-            });
-            assert_eq!(claims.iter().flatten().count(), 1);
-            drop(claims);
-            assert!(!path.exists());
-        }
-    }
-
-    #[test]
     fn of_many_who_come_and_go_one_at_a_time_has_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run");
+        let dead = Holder { pid: u32::MAX, started: 1, host: host_name() };
         let (holders, taken) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let come_and_go = || {
-            for _ in 0..100 {
+            for _ in 0..20 {
                 let Some(claim) = Claim::take(path.clone()).unwrap() else { continue };
                 assert_eq!(holders.fetch_add(1, Ordering::SeqCst), 0);
                 taken.fetch_add(1, Ordering::SeqCst);
@@ -191,12 +172,14 @@ mod tests {
                 drop(claim);
             }
         };
-        std::thread::scope(|scope| {
-            for _ in 0..8 {
-                scope.spawn(come_and_go);
-            }
-        });
-        assert!(taken.into_inner() > 0 && !path.exists());
+        for round in 1..=10 {
+            // The first of them finds it abandoned.
+            write_holder(&path, &dead);
+            std::thread::scope(|scope| {
+                (0..16).for_each(|_| drop(scope.spawn(come_and_go)));
+            });
+            assert!(taken.load(Ordering::SeqCst) >= round && !path.exists());
+        }
     }
 
     #[test]

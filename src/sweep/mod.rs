@@ -9,10 +9,11 @@
 mod claim;
 mod ensembles;
 mod plan;
+mod session;
 mod store;
 mod worker;
 
 pub use claim::{Claim, Holder};
-pub use plan::{Planned, Profile, Selection};
+pub use plan::{Planned, Selection};
 pub use store::{RunStatus, Store, merge, results_in};
 pub use worker::{Shard, Summary, SweepEvent, Worker, cost};

@@ -1,12 +1,13 @@
 //! Which runs to train.
 
 use crate::{
-    Condition, Error, Result,
+    Condition::{self, *},
+    Error, Result,
     configuration::{EPOCHS, EPSILONS, LAMBDA, configuration, configurations},
     learning::{Measure, Run},
 };
 use serde::{Deserialize, Serialize};
-use std::{fmt, str::FromStr};
+use std::{collections::HashSet, fmt};
 
 /// A run and its id.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,96 +38,6 @@ impl fmt::Display for Planned {
     }
 }
 
-/// The runs of one purpose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Profile {
-    /// One configuration, two epochs: to see that everything works.
-    Quick,
-    /// What one of the paper's figures shows, 2 to 7.
-    Figure(u8),
-    /// The appendix: λ from 1e-5 to 1.
-    Appendix,
-    /// Figures 2 to 7.
-    Paper,
-}
-
-impl FromStr for Profile {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let number = text.strip_prefix("figure").map(|n| n.trim_matches([' ', '-']).parse());
-        match (text, number) {
-            ("quick", _) => Ok(Self::Quick),
-            ("appendix", _) => Ok(Self::Appendix),
-            ("paper", _) => Ok(Self::Paper),
-            (_, Some(Ok(number @ 2..=7))) => Ok(Self::Figure(number)),
-            _ => Err(Error::invalid(
-                "profile",
-                format!("'{text}'"),
-                "quick, 'figure 2' to 'figure 7', appendix or paper",
-            )),
-        }
-    }
-}
-
-impl Profile {
-    fn conditions(self) -> Result<Vec<Condition>> {
-        use Condition as C;
-        let conditions: &[Condition] = match self {
-            Self::Quick => &[C::EiNone, C::ELn, C::INormNone, C::INormFull],
-            Self::Figure(2) => &[C::EiNone, C::EiLn, C::ELn],
-            Self::Figure(3) => &[C::EiNone, C::INormSubNone, C::INormNone],
-            Self::Figure(4) => &[C::ELn, C::INormNone],
-            Self::Figure(5) => &[C::ELn, C::INormFull],
-            Self::Figure(6) => {
-                &[C::ELn, C::INormScale, C::INormDecorrelate, C::INormCenter, C::INormFull]
-            }
-            Self::Figure(7) => &[C::ELn, C::INormLateral, C::INormCenter, C::INormFull],
-            Self::Figure(other) => return Err(Error::invalid("figure", other, "2 to 7")),
-            Self::Appendix => &[C::INormNone],
-            Self::Paper => &[
-                C::EiNone,
-                C::EiLn,
-                C::ELn,
-                C::INormNone,
-                C::INormFull,
-                C::INormCenter,
-                C::INormLateral,
-                C::INormScale,
-                C::INormDecorrelate,
-                C::INormSubNone,
-            ],
-        };
-        Ok(conditions.to_vec())
-    }
-
-    /// The selection that this profile stands for.
-    ///
-    /// # Errors
-    /// If there are no runs in the figure of that number.
-    pub fn selection(self) -> Result<Selection> {
-        let paper = Selection {
-            conditions: self.conditions()?,
-            configurations: (0..configurations().len()).collect(),
-            epsilons: EPSILONS.to_vec(),
-            seeds: vec![0],
-            lambdas: vec![LAMBDA],
-            epochs: EPOCHS,
-        };
-        Ok(match self {
-            Self::Quick => {
-                Selection { configurations: vec![0], epsilons: vec![0.0, 0.75], epochs: 2, ..paper }
-            }
-            Self::Appendix => Selection {
-                epsilons: vec![0.75],
-                lambdas: vec![1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0],
-                ..paper
-            },
-            Self::Figure(_) | Self::Paper => paper,
-        })
-    }
-}
-
 /// Every combination of some conditions, configurations, ε, seeds and λ.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Selection {
@@ -145,14 +56,69 @@ pub struct Selection {
 }
 
 impl Selection {
+    /// The runs of one purpose: `quick`, to see that everything works, is one configuration for
+    /// two epochs; `figure 2` to `figure 7` are what one of the paper's figures shows; `paper` is
+    /// all of these; `appendix` is λ from 1e-5 to 1.
+    ///
+    /// # Errors
+    /// If there is no profile of that name.
+    pub fn profile(name: &str) -> Result<Self> {
+        let figure = name.strip_prefix("figure").map(|number| number.trim_matches([' ', '-']));
+        let conditions: &[Condition] = match (name, figure) {
+            ("quick", _) => &[EiNone, ELn, INormNone, INormFull],
+            (_, Some("2")) => &[EiNone, EiLn, ELn],
+            (_, Some("3")) => &[EiNone, INormSubNone, INormNone],
+            (_, Some("4")) => &[ELn, INormNone],
+            (_, Some("5")) => &[ELn, INormFull],
+            (_, Some("6")) => &[ELn, INormScale, INormDecorrelate, INormCenter, INormFull],
+            (_, Some("7")) => &[ELn, INormLateral, INormCenter, INormFull],
+            ("appendix", _) => &[INormNone],
+            ("paper", _) => &[
+                EiNone,
+                EiLn,
+                ELn,
+                INormNone,
+                INormFull,
+                INormCenter,
+                INormLateral,
+                INormScale,
+                INormDecorrelate,
+                INormSubNone,
+            ],
+            _ => {
+                let expected = "quick, 'figure 2' to 'figure 7', appendix or paper";
+                return Err(Error::invalid("profile", format!("'{name}'"), expected));
+            }
+        };
+        let paper = Self {
+            conditions: conditions.to_vec(),
+            configurations: (0..configurations().len()).collect(),
+            epsilons: EPSILONS.to_vec(),
+            seeds: vec![0],
+            lambdas: vec![LAMBDA],
+            epochs: EPOCHS,
+        };
+        Ok(match name {
+            "quick" => {
+                Self { configurations: vec![0], epsilons: vec![0.0, 0.75], epochs: 2, ..paper }
+            }
+            "appendix" => Self {
+                epsilons: vec![0.75],
+                lambdas: vec![1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0],
+                ..paper
+            },
+            _ => paper,
+        })
+    }
+
     /// The runs, in the order given: ε, then configuration, condition, seed, λ. Each is measured
     /// at the last step of each epoch. A run that is selected twice is planned once.
     ///
     /// # Errors
-    /// Names the first value that makes no sense.
+    /// If a value makes no sense; it names the first.
     pub fn plan(&self) -> Result<Vec<Planned>> {
         let mut runs = Vec::new();
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         for &epsilon in &self.epsilons {
             for &index in &self.configurations {
                 let configuration = configuration(index)?;
@@ -183,36 +149,37 @@ impl Selection {
 mod tests {
     use super::*;
 
+    fn plan(profile: &str) -> Vec<Planned> {
+        Selection::profile(profile).unwrap().plan().unwrap()
+    }
+
     #[test]
     fn the_paper_is_1200_runs_and_contains_every_figure() {
-        let paper = Profile::Paper.selection().unwrap().plan().unwrap();
+        let paper = plan("paper");
         assert_eq!(paper.len(), 10 * 30 * 4);
         for number in 2..=7 {
-            let profile: Profile = format!("figure {number}").parse().unwrap();
-            let figure = profile.selection().unwrap().plan().unwrap();
+            let figure = plan(&format!("figure {number}"));
             assert!(figure.iter().all(|planned| paper.contains(planned)), "figure {number}");
         }
-        let appendix = Profile::Appendix.selection().unwrap().plan().unwrap();
+        let appendix = plan("appendix");
         assert_eq!(appendix.len(), 6 * 30);
         assert_eq!(appendix.iter().filter(|planned| paper.contains(planned)).count(), 30);
     }
 
     #[test]
     fn what_cannot_be_planned_is_refused_and_nothing_is_planned_twice() {
-        let mut selection = Profile::Quick.selection().unwrap();
+        let mut selection = Selection::profile("quick").unwrap();
         selection.seeds = vec![0, 0];
         assert_eq!(selection.plan().unwrap().len(), 8);
         selection.configurations = vec![30];
         assert!(selection.plan().unwrap_err().to_string().contains("0 to 29"));
-        let message = "figure 1".parse::<Profile>().unwrap_err().to_string();
+        let message = Selection::profile("figure 1").unwrap_err().to_string();
         assert!(message.contains("'figure 1'") && message.contains("figure 7"), "{message}");
-        let message = Profile::Figure(1).selection().unwrap_err().to_string();
-        assert_eq!(message, "figure: 1 is not valid; expected 2 to 7");
     }
 
     #[test]
     fn a_plan_reads_back_as_it_was_written() {
-        for planned in Profile::Paper.selection().unwrap().plan().unwrap() {
+        for planned in plan("paper") {
             let text = serde_json::to_string(&planned).unwrap();
             let back: Planned = serde_json::from_str(&text).unwrap();
             assert_eq!((&back, back.run.id()), (&planned, planned.id.clone()));

@@ -18,7 +18,6 @@ use crate::{
     results::{self, DataIdentity, FinishedRun, Merged, Rows, Tables},
 };
 use inorm_core::files::{self, DRAFT, Lock};
-use serde::de::DeserializeOwned;
 use std::{
     collections::HashSet,
     fs,
@@ -29,7 +28,7 @@ use std::{
 /// The folders in it.
 const FOLDERS: [&str; 3] = ["runs", "checkpoints", "claims"];
 
-/// A file that is still being written after this long never will be.
+/// A file that is still being written after this long belongs to a writer that was killed.
 const ABANDONED_DRAFT: Duration = Duration::from_secs(600);
 
 /// A folder of results, claims and checkpoints.
@@ -164,13 +163,12 @@ impl Store {
     pub(super) fn tidy(&self) -> Result<()> {
         for name in FOLDERS.into_iter().chain(["."]) {
             let folder = self.folder.join(name);
-            let entries =
-                fs::read_dir(&folder).map_err(|e| Error::io("read folder", &folder, e))?;
-            for entry in entries.flatten() {
-                let old = entry.metadata().and_then(|m| m.modified()).ok();
-                let old =
-                    old.and_then(|t| t.elapsed().ok()).is_some_and(|age| age > ABANDONED_DRAFT);
-                if old && entry.file_name().to_string_lossy().contains(DRAFT) {
+            let entries = fs::read_dir(&folder);
+            for entry in entries.map_err(|e| Error::io("read folder", &folder, e))?.flatten() {
+                let modified = entry.metadata().and_then(|metadata| metadata.modified()).ok();
+                let age = modified.and_then(|time| time.elapsed().ok()).unwrap_or_default();
+                let is_draft = entry.file_name().to_string_lossy().contains(DRAFT);
+                if is_draft && age > ABANDONED_DRAFT {
                     let _ = fs::remove_file(entry.path());
                 }
             }
@@ -203,10 +201,7 @@ impl Store {
     }
 
     /// The ids of all runs that have results, sorted.
-    ///
-    /// # Errors
-    /// If the folder cannot be read.
-    pub fn ids(&self) -> Result<Vec<String>> {
+    fn ids(&self) -> Result<Vec<String>> {
         let folder = self.folder.join("runs");
         let broken = |e| Error::io("read folder", &folder, e);
         let mut ids = Vec::new();
@@ -277,7 +272,10 @@ impl Store {
         if !path.exists() {
             files::write(&path, serde_json::to_vec_pretty(&here).expect("text"))?;
         }
-        let there: DataIdentity = read_json(&path)?;
+        let text = fs::read(&path).map_err(|e| Error::io("read", &path, e))?;
+        let there: DataIdentity = serde_json::from_slice(&text).map_err(|e| {
+            Error::malformed(&path, e.to_string(), "a file written by this program")
+        })?;
         if there == here {
             return Ok(here);
         }
@@ -297,10 +295,4 @@ impl Store {
     fn checkpoint_path(&self, id: &str) -> PathBuf {
         self.folder.join("checkpoints").join(format!("{id}.safetensors"))
     }
-}
-
-fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    let text = fs::read(path).map_err(|e| Error::io("read", path, e))?;
-    serde_json::from_slice(&text)
-        .map_err(|e| Error::malformed(path, e.to_string(), "a file written by this program"))
 }

@@ -1,5 +1,5 @@
-//! The program `inorm-experiments`; `inorm` runs it for its commands `train`, `sweep`, `figure` and
-//! `parity`.
+//! The program `inorm-experiments`; `inorm` runs it for its commands `train`, `evaluate`, `sweep`,
+//! `figure` and `parity`.
 
 use std::process::ExitCode;
 

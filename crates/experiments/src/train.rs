@@ -7,13 +7,12 @@ use inorm::{
     Condition,
     configuration::{EPOCHS, LAMBDA, LearningRates, configuration},
     layers::NetworkWeights,
-    learning::{self, LearningRule, Measure, Observer, Record, Run, Trainer},
+    learning::{self, Epoch, LearningRule, Measure, Observer, Record, Run, Trainer},
     results::{DataIdentity, FinishedRun, Rows, merge},
 };
 use inorm_core::{Failure, Outcome, say};
 use serde_json::Value;
 use std::{
-    io::{IsTerminal, stderr},
     ops::ControlFlow,
     path::{Path, PathBuf},
     time::Instant,
@@ -24,7 +23,7 @@ use std::{
 pub struct Train {
     /// Which network, for example inorm_full; an unknown name lists them all.
     #[arg(required_unless_present = "from")]
-    condition: Option<String>,
+    condition: Option<Condition>,
     /// One of the paper's 30 configurations, 0 to 29: a width and three learning rates.
     #[arg(long, value_name = "K", conflicts_with_all = ["width", "lr", "lr_w_ie", "lr_w_ei"])]
     config: Option<usize>,
@@ -117,9 +116,9 @@ pub fn run(options: &Train) -> Outcome {
         None => Trainer::new(&run, &data)?,
     };
     let start = Instant::now();
-    let mut progress = Progress::new(&run, stderr().is_terminal());
+    let mut progress = Progress::new();
     trainer.finish(&mut progress);
-    progress.end();
+    progress.0.finish();
     summarize(trainer.record());
     let wall = start.elapsed().as_secs_f64();
     let weights = trainer.weights();
@@ -149,10 +148,8 @@ fn save(weights: &NetworkWeights<f32>, record: &Record, file: &Path) -> Outcome 
 
 impl Train {
     fn to_run(&self, from: Option<&NetworkWeights<f32>>) -> Outcome<Run> {
-        let condition: Option<Condition> = self.condition.as_deref().map(str::parse).transpose()?;
-        let Some(condition) = condition.or(from.map(|weights| weights.condition)) else {
-            return Err(Failure::Usage("give a condition, or --from FILE.safetensors".into()));
-        };
+        let condition = self.condition.or(from.map(|weights| weights.condition));
+        let condition = condition.expect("clap asks for one of the two");
         let width = self.width.or(from.map(|weights| weights.sizes()[1]));
         let mut run = match (self.config, width, self.lr, self.lr_w_ie, self.lr_w_ei) {
             (Some(index), ..) => Run::new(condition, &configuration(index)?),
@@ -184,46 +181,33 @@ impl Train {
     }
 }
 
-/// A bar on a terminal, a line an epoch elsewhere.
-struct Progress {
-    bar: Option<ProgressBar>,
-    epochs: u32,
-}
+/// A progress bar on a terminal, which hides itself elsewhere: there a line is printed each epoch.
+struct Progress(ProgressBar);
 
 impl Progress {
-    fn new(run: &Run, terminal: bool) -> Self {
-        let bar = terminal.then(|| {
-            let style = "{bar:30} {percent:>3} %  {per_sec}, {eta} left  {msg}";
-            let style = ProgressStyle::with_template(style).expect("the template is well formed");
-            ProgressBar::new(1).with_style(style)
-        });
-        Self { bar, epochs: run.epochs }
-    }
-
-    fn end(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish();
-        }
+    fn new() -> Self {
+        let style = "{bar:30} {percent:>3} %  {per_sec}, {eta} left  {msg}";
+        let style = ProgressStyle::with_template(style).expect("the template is well formed");
+        Self(ProgressBar::new(1).with_style(style))
     }
 }
 
 impl Observer for Progress {
     fn step(&mut self, done: u64, total: u64, _: f64) -> ControlFlow<()> {
-        if let Some(bar) = &self.bar {
-            bar.set_length(total);
-            bar.set_position(done);
-        }
+        self.0.set_length(total);
+        self.0.set_position(done);
         ControlFlow::Continue(())
     }
 
     fn epoch(&mut self, record: &Record) -> ControlFlow<()> {
-        if let Some(last) = record.epochs.last() {
-            let accuracy = 100.0 * last.test_accuracy;
-            match &self.bar {
-                Some(bar) => bar.set_message(format!("test accuracy {accuracy:.2} %")),
-                None => say(format_args!(
-                    "epoch {}/{}: training loss {:.4}, test loss {:.4}, test accuracy {accuracy:.2} %",
-                    last.epoch, self.epochs, last.train_loss, last.test_loss
+        let (Self(bar), epochs) = (self, record.run.epochs);
+        if let Some(&Epoch { epoch, train_loss, test_loss, test_accuracy }) = record.epochs.last() {
+            let accuracy = format!("test accuracy {:.2} %", 100.0 * test_accuracy);
+            match bar.is_hidden() {
+                false => bar.set_message(accuracy),
+                true => say(format_args!(
+                    "epoch {epoch}/{epochs}: training loss {train_loss:.4}, \
+                     test loss {test_loss:.4}, {accuracy}"
                 )),
             }
         }

@@ -11,7 +11,7 @@ use inorm::{
     dataset::{FashionMnist, read_idx},
     learning::{Checkpoint, Measure, Run, Trainer, train},
     results::{DataIdentity, FinishedRun, Provenance, Tables, results_folder},
-    sweep::{Planned, Profile, RunStatus, Shard, Store, Worker},
+    sweep::{Planned, RunStatus, Selection, Shard, Store, Worker},
 };
 use inorm_experiments::parity::Fixture;
 use rand::{Rng, RngCore, SeedableRng};
@@ -21,7 +21,7 @@ use std::{
     fs::{self, File},
     io::{Read, Write},
     panic::{AssertUnwindSafe, catch_unwind},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
@@ -61,35 +61,45 @@ unsafe impl GlobalAlloc for Counted {
         LIVE.fetch_sub(layout.size(), Relaxed);
         unsafe { System.dealloc(pointer, layout) }
     }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        match layout.size() <= LARGEST_REQUEST {
-            true => count(unsafe { System.alloc_zeroed(layout) }, layout.size()),
-            false => std::ptr::null_mut(),
-        }
-    }
 }
 
 #[global_allocator]
 static ALLOCATOR: Counted = Counted;
 
-/// Memory is counted for the whole program: one test at a time.
-fn turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+/// A folder for the files of one test at a time: memory is counted for the whole program.
+struct Place {
+    folder: TempDir,
+    _turn: MutexGuard<'static, ()>,
 }
 
-/// A folder in memory, where there is such a place: a disk takes milliseconds to replace a file.
-fn folder() -> TempDir {
-    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+impl Place {
+    /// In memory, if there is such a folder: a disk takes milliseconds to replace a file.
+    fn new() -> Self {
+        static TURN: Mutex<()> = Mutex::new(());
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        Self { folder, _turn: turn }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
 }
 
 /// One kind of file: what it is called, and the memory that a reader of it may take at once.
 struct Kind(&'static str, usize);
 
 impl Kind {
-    /// Damages `whole` in `default` ways, or as many as the environment says, and lets `read`
-    /// have each; it says whether it accepts them. The seed of a panic is in its message.
+    /// Damages the file at `path` in `default` ways, or as many as the environment says, and lets
+    /// `read` have each; it says whether it accepts them.
+    fn damage_file(&self, path: &Path, default: u64, mut read: impl FnMut() -> bool) {
+        self.damage(&fs::read(path).unwrap(), default, |bytes| {
+            fs::write(path, bytes).unwrap();
+            read()
+        });
+    }
+
+    /// The same with bytes. The seed of a panic is in its message.
     fn damage(&self, whole: &[u8], default: u64, mut read: impl FnMut(&[u8]) -> bool) {
         let Self(name, room) = self;
         assert!(read(whole), "{name}: the undamaged one is refused");
@@ -142,19 +152,17 @@ fn damaged(whole: &[u8], random: &mut ChaCha8Rng) -> Vec<u8> {
 
 #[test]
 fn image_files() {
-    let _turn = turn();
-    let folder = folder();
-    let path = folder.path().join("images");
+    let place = Place::new();
+    let path = place.path("images");
     let mut whole = vec![0, 0, 8, 3, 0, 0, 0, 5, 0, 0, 0, 28, 0, 0, 0, 28];
     whole.extend((0..5 * 784).map(|i| i as u8));
     let mut zipped = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     zipped.write_all(&whole).unwrap();
     let limit = MB;
     for (name, whole) in [("images", whole), ("images, gzipped", zipped.finish().unwrap())] {
-        Kind(name, limit + 128 * KB).damage(&whole, 4_000, |bytes| {
-            fs::write(&path, bytes).unwrap();
-            read_idx::<3>(&path, limit).is_ok()
-        });
+        fs::write(&path, whole).unwrap();
+        let kind = Kind(name, limit + 128 * KB);
+        kind.damage_file(&path, 4_000, || read_idx::<3>(&path, limit).is_ok());
     }
 }
 
@@ -177,24 +185,21 @@ fn small_fixture() -> Vec<u8> {
 
 #[test]
 fn fixtures() {
-    let _turn = turn();
-    let folder = folder();
-    let path = folder.path().join("e_ln.npz");
-    Kind("fixtures", 64 * MB).damage(&small_fixture(), 1_000, |bytes| {
-        fs::write(&path, bytes).unwrap();
-        Fixture::read(&path, None).is_ok()
-    });
+    let place = Place::new();
+    let path = place.path("e_ln.npz");
+    fs::write(&path, small_fixture()).unwrap();
+    let kind = Kind("fixtures", 64 * MB);
+    kind.damage_file(&path, 1_000, || Fixture::read(&path, None).is_ok());
 }
 
 #[test]
 fn names() {
-    let _turn = turn();
+    let _place = Place::new();
     Kind("conditions", 16 * KB).damage(b"inorm_decorrelate", 2_000, |bytes| {
         String::from_utf8_lossy(bytes).parse::<Condition>().is_ok()
     });
     Kind("profiles", 16 * KB).damage(b"figure 7", 2_000, |bytes| {
-        let profile = String::from_utf8_lossy(bytes).parse::<Profile>();
-        profile.is_ok_and(|profile| profile.selection().is_ok())
+        Selection::profile(&String::from_utf8_lossy(bytes)).is_ok()
     });
     Kind("shards", 16 * KB).damage(b"12/345", 2_000, |bytes| {
         let shard = String::from_utf8_lossy(bytes).parse::<Shard>();
@@ -203,50 +208,44 @@ fn names() {
 }
 
 /// A store with one run in its plan.
-fn store(folder: &Path) -> (Store, Planned) {
-    let store = Store::create(folder).unwrap();
+fn store(place: &Place) -> (Store, Planned) {
+    let store = Store::create(place.folder.path()).unwrap();
     let run = Run::new(Condition::INormFull, &configuration(3).unwrap()).epochs(1);
     let planned = Planned::new(run);
     store.extend_plan(std::slice::from_ref(&planned)).unwrap();
     (store, planned)
 }
 
+/// So many training images, and test images.
+fn images(train: usize, test: usize) -> FashionMnist {
+    let mut data = FashionMnist::subset().unwrap();
+    (data.train, data.test) = (data.train.first(train), data.test.first(test));
+    data
+}
+
 #[test]
 fn plans() {
-    let _turn = turn();
-    let folder = folder();
-    let (store, _) = store(folder.path());
-    let path = folder.path().join("plan.jsonl");
-    let whole = fs::read(&path).unwrap();
-    Kind("plans", 64 * KB).damage(&whole, 5_000, |bytes| {
-        fs::write(&path, bytes).unwrap();
-        store.plan().is_ok()
-    });
+    let place = Place::new();
+    let (store, _) = store(&place);
+    Kind("plans", 64 * KB).damage_file(&place.path("plan.jsonl"), 5_000, || store.plan().is_ok());
 }
 
 #[test]
 fn claims() {
-    let _turn = turn();
-    let folder = folder();
-    let (store, planned) = store(folder.path());
-    let claim = store.claim(&planned.id).unwrap().expect("no other worker");
-    let path = folder.path().join("claims").join(&planned.id);
-    let whole = fs::read(&path).unwrap();
+    let place = Place::new();
+    let (store, planned) = store(&place);
+    let _claim = store.claim(&planned.id).unwrap().expect("no other worker");
+    let path = place.path("claims").join(&planned.id);
     // What cannot be read counts as abandoned.
-    Kind("claims", 64 * KB).damage(&whole, 2_000, |bytes| {
-        fs::write(&path, bytes).unwrap();
+    Kind("claims", 64 * KB).damage_file(&path, 2_000, || {
         matches!(store.status(&planned.id).unwrap(), RunStatus::Running(_))
     });
-    drop(claim);
 }
 
 #[test]
 fn identities_of_the_data() {
-    let _turn = turn();
-    let folder = folder();
-    let (store, _) = store(folder.path());
-    let mut data = FashionMnist::subset().unwrap();
-    (data.train, data.test) = (data.train.first(1), data.test.first(1));
+    let place = Place::new();
+    let (store, data) = (store(&place).0, images(1, 1));
     let worker = Worker {
         store: &store,
         data: &data,
@@ -258,19 +257,14 @@ fn identities_of_the_data() {
     };
     // With nothing to do, a worker writes down which images it has, and compares the next time.
     worker.train_plan(&[]).unwrap();
-    let path = folder.path().join("data.json");
-    let whole = fs::read(&path).unwrap();
-    Kind("identities", 64 * KB).damage(&whole, 1_000, |bytes| {
-        fs::write(&path, bytes).unwrap();
-        worker.train_plan(&[]).is_ok()
-    });
+    let kind = Kind("identities", 64 * KB);
+    kind.damage_file(&place.path("data.json"), 1_000, || worker.train_plan(&[]).is_ok());
 }
 
 #[test]
 fn checkpoints() {
-    let _turn = turn();
-    let mut data = FashionMnist::subset().unwrap();
-    (data.train, data.test) = (data.train.first(4), data.test.first(2));
+    let place = Place::new();
+    let (path, data) = (place.path("run.safetensors"), images(4, 2));
     // One of each kind of circuit, and ν.
     for (name, condition) in [
         ("checkpoints, excitatory", Condition::ELn),
@@ -281,12 +275,8 @@ fn checkpoints() {
         run.width = 2;
         let mut trainer = Trainer::new(&run, &data).unwrap();
         trainer.epoch(&mut ());
-        let place = folder();
-        let path = place.path().join("run.safetensors");
         trainer.checkpoint().save(&path).unwrap();
-        let whole = fs::read(&path).unwrap();
-        Kind(name, 8 * MB).damage(&whole, 1_000, |bytes| {
-            fs::write(&path, bytes).unwrap();
+        Kind(name, 8 * MB).damage_file(&path, 1_000, || {
             let checkpoint = Checkpoint::load(&path);
             checkpoint.is_ok_and(|checkpoint| Trainer::resume(checkpoint, &data).is_ok())
         });
@@ -295,39 +285,25 @@ fn checkpoints() {
 
 #[test]
 fn finished_runs() {
-    let _turn = turn();
-    let folder = folder();
-    let path = folder.path().join("run.json");
-    let mut data = FashionMnist::subset().unwrap();
-    (data.train, data.test) = (data.train.first(64), data.test.first(10));
+    let place = Place::new();
+    let (path, data) = (place.path("run.json"), images(64, 10));
     let run = Run::new(Condition::INormFull, &configuration(3).unwrap()).epochs(2);
     let (_, record) = train(&run.measure(Measure::EachEpoch), &data, &mut ()).unwrap();
-    let identity = DataIdentity::of(&data);
-    FinishedRun::new(record, identity, Provenance::new("a test"), 1.0)
-        .unwrap()
-        .write(&path)
-        .unwrap();
-    let whole = fs::read(&path).unwrap();
-    Kind("finished runs", 256 * KB).damage(&whole, 4_000, |bytes| {
-        fs::write(&path, bytes).unwrap();
-        FinishedRun::read(&path).is_ok()
-    });
+    let provenance = Provenance::new("a test");
+    let finished = FinishedRun::new(record, DataIdentity::of(&data), provenance, 1.0).unwrap();
+    finished.write(&path).unwrap();
+    let kind = Kind("finished runs", 256 * KB);
+    kind.damage_file(&path, 4_000, || FinishedRun::read(&path).is_ok());
 }
 
 /// A copy of the stored results, of which `name` is damaged.
 fn damage_results(kind: &Kind, name: &str, times: u64) {
-    let _turn = turn();
-    let folder = folder();
+    let place = Place::new();
     for entry in fs::read_dir(results_folder()).unwrap() {
         let entry = entry.unwrap();
-        fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
+        fs::copy(entry.path(), place.folder.path().join(entry.file_name())).unwrap();
     }
-    let path = folder.path().join(name);
-    let whole = fs::read(&path).unwrap();
-    kind.damage(&whole, times, |bytes| {
-        fs::write(&path, bytes).unwrap();
-        Tables::read(folder.path()).is_ok()
-    });
+    kind.damage_file(&place.path(name), times, || Tables::read(place.folder.path()).is_ok());
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! Fixtures that are not what they should be: each gets one line that names the key.
 
+mod program;
+
 use inorm_experiments::parity::Fixture;
+use program::{ends_with, inorm};
 use std::{
     collections::BTreeMap,
     fs::File,
     io::{Read, Write},
     path::{Path, PathBuf},
-    process::Command,
 };
 use tempfile::TempDir;
 
@@ -102,14 +104,12 @@ fn what_is_no_fixture_is_said_to_be_none() {
 
 #[test]
 fn the_command_fails_above_the_tolerance_and_only_then() {
-    let parity = |more: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_inorm-experiments"));
-        let output = command.arg("parity").arg(good()).args(more).output().unwrap();
-        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    let parity = |code, options: &str| {
+        let [_, said] = ends_with(code, inorm(&format!("parity {options}")).arg(good()));
+        said
     };
-    assert_eq!(parity(&["--f32"]).0, Some(0));
-    let (code, message) = parity(&["--tolerance", "1e-30"]);
-    assert_eq!(code, Some(1));
-    assert!(message.contains("differ by more than the tolerance"), "{message}");
-    assert_eq!(parity(&["--condition", "nothing"]).0, Some(2));
+    parity(0, "--f32");
+    let said = parity(1, "--tolerance 1e-30");
+    assert!(said.contains("differ by more than the tolerance"), "{said}");
+    parity(2, "--condition nothing");
 }

@@ -1,7 +1,10 @@
 //! What the README and its like state is what the repository holds.
 
+mod program;
+
 use inorm::results::{Tables, claims_markdown};
 use inorm_core::files::repository;
+use program::{ends_with, inorm};
 use std::{fs, path::Path, process::Command};
 
 #[test]
@@ -85,26 +88,23 @@ fn every_command_that_it_names_works() {
         if elsewhere || ON_A_GPU.contains(&command.as_str()) {
             continue;
         }
-        let line = command.replace("cargo run --release --", &program(&command));
+        let line = command.replace("cargo run --release --", &program_for(&command));
         assert_ne!(line, command, "nothing says how `{command}` is checked");
-        let output = Command::new("sh").args(["-c", &line]).current_dir(folder.path()).output();
-        let output = output.unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "`{command}` failed: {said}");
+        ends_with(0, Command::new("sh").args(["-c", &line]).current_dir(&folder));
         run += 1;
     }
     assert!(run >= 7, "only {run} commands were found");
 }
 
 /// The program that carries out a command of `inorm`.
-fn program(command: &str) -> String {
+fn program_for(command: &str) -> String {
     let experiments = Path::new(env!("CARGO_BIN_EXE_inorm-experiments"));
-    let is_experiment = ["train", "evaluate", "sweep", "figure", "parity"]
-        .iter()
-        .any(|name| command.starts_with(&format!("cargo run --release -- {name}")));
+    let name = command.split(' ').nth(4).unwrap_or_default();
     // `cargo test --workspace` builds the other one beside it.
-    let program =
-        if is_experiment { experiments.to_owned() } else { experiments.with_file_name("inorm") };
+    let program = match ["train", "evaluate", "sweep", "figure", "parity"].contains(&name) {
+        true => experiments.to_owned(),
+        false => experiments.with_file_name("inorm"),
+    };
     assert!(program.exists(), "{} is built by cargo test --workspace", program.display());
     format!("'{}'", program.display())
 }
@@ -173,10 +173,8 @@ fn the_container_is_made_of_what_the_checks_use() {
 fn the_page_of_the_results_says_what_they_are() {
     let results = repository().join("data/results");
     let page = fs::read_to_string(results.join("README.md")).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_inorm-experiments"));
     // From anywhere.
-    let table = command.args(["sweep", "table"]).current_dir("/").output().unwrap();
-    let table = String::from_utf8(table.stdout).unwrap();
+    let [table, _] = ends_with(0, inorm("sweep table").current_dir("/"));
     assert!(page.contains(table.trim()), "put what `inorm sweep table` prints there:\n{table}");
     let runs = Tables::read(&results).unwrap().runs;
     let outcomes = runs.column("outcome").unwrap().str().unwrap();

@@ -20,7 +20,7 @@ pub struct Parity {
     f32: bool,
     /// The condition, for files with other names.
     #[arg(long)]
-    condition: Option<String>,
+    condition: Option<Condition>,
     /// The largest error that counts as equal, instead of 1e-7 in double precision and, in
     /// single precision, 2e-3 (1e-2 for e_none).
     #[arg(long, value_name = "ERROR")]
@@ -29,10 +29,9 @@ pub struct Parity {
 
 /// Compares and prints a table; fails if an error is above the tolerance.
 pub fn run(options: &Parity) -> Outcome {
-    let condition = options.condition.as_deref().map(str::parse::<Condition>).transpose()?;
     let mut above = 0;
     for file in &options.files {
-        let fixture = Fixture::read(file, condition)?;
+        let fixture = Fixture::read(file, options.condition)?;
         let mut reports = vec![compare_typed(&fixture)?, compare_engine::<f64>(&fixture)?];
         if options.f32 {
             reports.push(compare_engine::<f32>(&fixture)?);
@@ -50,10 +49,10 @@ pub fn run(options: &Parity) -> Outcome {
 
 /// Prints a row for each quantity and a column for each path; counts what is above tolerance.
 fn print_table(reports: &[Report], tolerance: Option<f64>) -> usize {
-    let allowed = |report: &Report| tolerance.unwrap_or(report.path.tolerance(report.condition));
+    let allowed = |report: &Report| tolerance.unwrap_or(report.tolerance);
     let Some(most) = reports.iter().max_by_key(|report| report.quantities.len()) else { return 0 };
     print!("  {:<22}", "largest error");
-    reports.iter().for_each(|report| print!(" {:>12}", report.path.to_string()));
+    reports.iter().for_each(|report| print!(" {:>12}", report.path));
     println!();
     let mut above = 0;
     for name in most.quantities.iter().map(|quantity| &quantity.name) {

@@ -6,32 +6,28 @@ use inorm::{
     configuration::LearningRates,
     layers::{LayerWeights, NetworkWeights},
     learning_rule::LearningRule,
+    networks::OUTPUTS,
 };
 use std::{
     collections::BTreeMap,
+    fmt::Display,
     fs::File,
     io::Read,
     path::{Path, PathBuf},
 };
 
-/// Inputs, hidden units, inhibitory units and outputs of the networks in fixtures.
-pub const FIXTURE_SHAPE: [usize; 4] = [36, 24, 2, 10];
+/// Inputs, hidden units and inhibitory units of the networks in fixtures.
+pub(super) const IN: usize = 36;
+pub(super) const EXC: usize = 24;
+pub(super) const INH: usize = 2;
 /// The names that fixtures give to the three layers.
 pub(super) const LAYERS: [&str; 3] = ["fc0", "fc1", "fc_output"];
 /// An archive with more bytes than this is refused before all are read.
 const LARGEST: u64 = 8 << 20;
 
-/// One array: its sizes and its values, row by row.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Array {
-    pub shape: Vec<usize>,
-    pub values: Vec<f64>,
-}
-
 /// What the reference implementation computed for one network and a few training steps.
 #[derive(Debug, Clone)]
 pub struct Fixture {
-    path: PathBuf,
     /// Which network.
     pub condition: Condition,
     /// The learning rule, as far as the file tells.
@@ -40,7 +36,7 @@ pub struct Fixture {
     pub initial: NetworkWeights<f64>,
     /// The batches: inputs \[size, inputs\] and labels.
     pub steps: Vec<(Vec<f64>, Vec<u8>)>,
-    arrays: BTreeMap<String, Array>,
+    pub(super) arrays: Arrays,
 }
 
 impl Fixture {
@@ -50,62 +46,66 @@ impl Fixture {
     /// If the file is no such archive, or a key is missing or has other sizes, another type or
     /// values that are not finite.
     pub fn read(path: &Path, condition: Option<Condition>) -> Result<Self> {
-        let condition = match condition {
-            Some(condition) => condition,
-            None => {
-                let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-                stem.parse().map_err(|_| {
-                    let expected = "a file named after a condition, or --condition";
-                    Error::malformed(path, "has a name that is no condition", expected)
-                })?
-            }
-        };
-        let arrays = read_archive(path)?;
-        let reader = Reader { path, arrays: &arrays };
-        let rule = reader.rule()?;
-        let initial = reader.weights(condition, "init")?;
-        let steps = reader.steps()?;
-        Ok(Self { path: path.to_owned(), condition, rule, initial, steps, arrays })
+        let named =
+            || path.file_stem().unwrap_or_default().to_string_lossy().parse::<Condition>().ok();
+        let condition = condition.or_else(named).ok_or_else(|| {
+            let expected = "a file named after a condition, or --condition";
+            Error::malformed(path, "has a name that is no condition", expected)
+        })?;
+        let arrays = Arrays { path: path.to_owned(), by_key: read_archive(path)? };
+        Ok(Self {
+            condition,
+            rule: arrays.rule()?,
+            initial: arrays.initial_weights(condition)?,
+            steps: arrays.steps()?,
+            arrays,
+        })
+    }
+}
+
+/// One array: its sizes and its values, row by row.
+#[derive(Debug, Clone)]
+struct Array {
+    shape: Vec<usize>,
+    values: Vec<f64>,
+}
+
+/// All arrays of a file.
+#[derive(Debug, Clone)]
+pub(super) struct Arrays {
+    path: PathBuf,
+    by_key: BTreeMap<String, Array>,
+}
+
+impl Arrays {
+    /// Whether the file has this key.
+    pub fn has(&self, key: &str) -> bool {
+        self.by_key.contains_key(key)
     }
 
     /// The values of `key`, or an error that names it.
-    pub(super) fn expect(&self, key: &str, shape: &[usize]) -> Result<&[f64]> {
-        Reader { path: &self.path, arrays: &self.arrays }.values(key, shape)
-    }
-
-    /// Whether the file has this key.
-    pub(super) fn has(&self, key: &str) -> bool {
-        self.arrays.contains_key(key)
-    }
-}
-
-struct Reader<'a> {
-    path: &'a Path,
-    arrays: &'a BTreeMap<String, Array>,
-}
-
-impl<'a> Reader<'a> {
-    fn values(&self, key: &str, shape: &[usize]) -> Result<&'a [f64]> {
+    pub fn values(&self, key: &str, shape: &[usize]) -> Result<&[f64]> {
         let array = self.array(key)?;
         // A bias is stored as a column: only its size counts.
         let column = shape.len() == 1 && array.values.len() == shape[0];
         if array.shape != shape && !column {
-            let problem = format!("key '{key}' has sizes {:?}", array.shape);
-            return Err(Error::malformed(self.path, problem, format!("{shape:?}")));
+            let problem = format!("has sizes {:?}", array.shape);
+            return Err(self.wrong(key, problem, format!("{shape:?}")));
         }
         Ok(&array.values)
     }
 
-    fn array(&self, key: &str) -> Result<&'a Array> {
-        let array = self.arrays.get(key);
-        let array = array.ok_or_else(|| {
-            Error::malformed(self.path, format!("key '{key}' is missing"), "a whole fixture")
-        })?;
-        if let Some(value) = array.values.iter().find(|v| !v.is_finite()) {
-            let problem = format!("key '{key}' holds {value}");
-            return Err(Error::malformed(self.path, problem, "finite numbers"));
+    fn array(&self, key: &str) -> Result<&Array> {
+        let missing = || self.wrong(key, "is missing", "a whole fixture");
+        let array = self.by_key.get(key).ok_or_else(missing)?;
+        match array.values.iter().find(|value| !value.is_finite()) {
+            Some(value) => Err(self.wrong(key, format!("holds {value}"), "finite numbers")),
+            None => Ok(array),
         }
-        Ok(array)
+    }
+
+    fn wrong(&self, key: &str, problem: impl Display, expected: impl Into<String>) -> Error {
+        Error::malformed(&self.path, format!("key '{key}' {problem}"), expected)
     }
 
     fn rule(&self) -> Result<LearningRule> {
@@ -124,72 +124,70 @@ impl<'a> Reader<'a> {
         };
         match rule.validate() {
             Err(Error::Invalid { what, found, expected }) => {
-                let problem = format!("key 'hyper' has {found} for the {what}");
-                Err(Error::malformed(self.path, problem, expected))
+                Err(self.wrong("hyper", format!("has {found} for the {what}"), expected))
             }
             other => other.map(|()| rule),
         }
     }
 
     fn steps(&self) -> Result<Vec<(Vec<f64>, Vec<u8>)>> {
-        let shape = self.array("x")?.shape.clone();
+        let shape = &self.array("x")?.shape;
         let [steps, size, _] = shape[..] else {
-            let problem = format!("key 'x' has sizes {shape:?}");
-            return Err(Error::malformed(self.path, problem, "[steps, batch, inputs]"));
+            let problem = format!("has sizes {shape:?}");
+            return Err(self.wrong("x", problem, "[steps, batch, inputs]"));
         };
         if steps == 0 || size == 0 {
-            return Err(Error::malformed(self.path, "key 'x' is empty", "at least one step"));
+            return Err(self.wrong("x", "is empty", "at least one step"));
         }
-        let x = self.values("x", &[steps, size, FIXTURE_SHAPE[0]])?;
+        let x = self.values("x", &[steps, size, IN])?;
         let y = self.values("y", &[steps, size])?;
-        let outputs = FIXTURE_SHAPE[3] as f64;
-        if let Some(label) = y.iter().find(|y| !(0.0..outputs).contains(*y) || y.fract() != 0.0) {
-            let problem = format!("key 'y' holds {label}");
-            return Err(Error::malformed(self.path, problem, "labels 0 to 9"));
+        let is_label = |y: &f64| (0.0..OUTPUTS as f64).contains(y) && y.fract() == 0.0;
+        if let Some(label) = y.iter().find(|label| !is_label(label)) {
+            return Err(self.wrong("y", format!("holds {label}"), "labels 0 to 9"));
         }
-        let batches = x.chunks_exact(size * FIXTURE_SHAPE[0]).zip(y.chunks_exact(size));
+        let batches = x.chunks_exact(size * IN).zip(y.chunks_exact(size));
         Ok(batches.map(|(x, y)| (x.to_vec(), y.iter().map(|&y| y as u8).collect())).collect())
     }
 
-    /// All weights under `prefix`: `init` or `final`.
-    fn weights(&self, condition: Condition, prefix: &str) -> Result<NetworkWeights<f64>> {
-        let [inputs, width, inhibitory, outputs] = FIXTURE_SHAPE;
-        let layer = |name: usize, inputs: usize, units: usize, inhibitory: usize, divides: bool| {
-            let values = |key: &str, shape: &[usize]| {
-                Ok::<_, Error>(
-                    self.values(&format!("{prefix}.{}.{key}", LAYERS[name]), shape)?.to_vec(),
-                )
-            };
-            let mut weights = LayerWeights {
-                inputs,
-                excitatory: units,
-                inhibitory,
-                w_ee: values("Wex", &[units, inputs])?,
-                b: values("bias", &[units])?,
-                ..LayerWeights::default()
-            };
-            if inhibitory > 0 {
-                weights.w_ie = values("Wix", &[inhibitory, inputs])?;
-                weights.w_ei = values("Wei", &[units, inhibitory])?;
-            }
-            if divides {
-                weights.u_ie = values("Bix", &[units, inputs])?;
-            }
-            if condition.grad_norm() == GradNorm::Lateral && name < 2 {
-                let key = format!("lateral_weights.{}", LAYERS[name]);
-                weights.nu = self.values(&key, &[units])?.to_vec();
-            }
-            Ok::<_, Error>(weights)
-        };
+    fn initial_weights(&self, condition: Condition) -> Result<NetworkWeights<f64>> {
         let circuit = condition.circuit();
-        let inhibitory = if circuit.subtracts() { inhibitory } else { 0 };
+        let inhibitory = if circuit.subtracts() { INH } else { 0 };
+        let hidden = |name: &str, inputs: usize| -> Result<_> {
+            let mut weights = self.layer(name, [inputs, EXC, inhibitory])?;
+            if circuit.divides() {
+                weights.u_ie = self.values(&format!("init.{name}.Bix"), &[EXC, inputs])?.to_vec();
+            }
+            if condition.grad_norm() == GradNorm::Lateral {
+                weights.nu = self.values(&format!("lateral_weights.{name}"), &[EXC])?.to_vec();
+            }
+            Ok(weights)
+        };
+        let [first, second, readout] = LAYERS;
         Ok(NetworkWeights {
             condition,
-            hidden: [
-                layer(0, inputs, width, inhibitory, circuit.divides())?,
-                layer(1, width, width, inhibitory, circuit.divides())?,
-            ],
-            readout: layer(2, width, outputs, 1, false)?,
+            hidden: [hidden(first, IN)?, hidden(second, EXC)?],
+            readout: self.layer(readout, [EXC, OUTPUTS, 1])?,
+        })
+    }
+
+    /// The initial weights that every layer has, and those of its inhibitory units if it has any.
+    fn layer(&self, name: &str, sizes: [usize; 3]) -> Result<LayerWeights<f64>> {
+        let [inputs, excitatory, inhibitory] = sizes;
+        let values = |key: &str, shape: &[usize]| -> Result<Vec<f64>> {
+            Ok(self.values(&format!("init.{name}.{key}"), shape)?.to_vec())
+        };
+        let inhibition = |key: &str, shape: &[usize]| {
+            if inhibitory > 0 { values(key, shape) } else { Ok(Vec::new()) }
+        };
+        Ok(LayerWeights {
+            inputs,
+            excitatory,
+            inhibitory,
+            w_ee: values("Wex", &[excitatory, inputs])?,
+            w_ie: inhibition("Wix", &[inhibitory, inputs])?,
+            w_ei: inhibition("Wei", &[excitatory, inhibitory])?,
+            b: values("bias", &[excitatory])?,
+            ..LayerWeights::default()
         })
     }
 }

@@ -1,6 +1,6 @@
 //! Recomputes a fixture and reports the largest error of each quantity.
 
-use super::fixture::{FIXTURE_SHAPE, Fixture, LAYERS};
+use super::fixture::{EXC, Fixture, IN, INH, LAYERS};
 use inorm::dfdx::{
     shapes::Const,
     tensor::{AutoDevice, TensorFromVec},
@@ -15,51 +15,7 @@ use inorm::{
     layers::{EiLayer, ExcitatoryLayer, INormLayer, INormSubtractiveLayer, Layer, NetworkWeights},
     networks::{Network, OUTPUTS, task_loss},
 };
-use std::{collections::BTreeMap, fmt};
-
-/// Which of our implementations recomputes the fixture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ComputePath {
-    /// The typed networks in double precision: the rules as one reads them.
-    Typed64,
-    /// The fused engine in double precision.
-    Engine64,
-    /// The fused engine in single precision: what trains.
-    Engine32,
-    /// An ensemble of one, which is always in single precision. It stores no gradients.
-    Ensemble32,
-}
-
-impl ComputePath {
-    /// Added to the denominator of an error: several gradients are exact zeros up to rounding.
-    const fn floor(self) -> f64 {
-        match self {
-            Self::Typed64 | Self::Engine64 => 1e-6,
-            Self::Engine32 | Self::Ensemble32 => 1e-3,
-        }
-    }
-
-    /// The largest error that counts as equal. The pre-activation of `e_none` runs into the hundreds, so
-    /// single precision leaves it fewer digits.
-    pub fn tolerance(self, condition: Condition) -> f64 {
-        match (self, condition) {
-            (Self::Typed64 | Self::Engine64, _) => 1e-7,
-            (_, Condition::ENone) => 1e-2,
-            _ => 2e-3,
-        }
-    }
-}
-
-impl fmt::Display for ComputePath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Typed64 => "typed f64",
-            Self::Engine64 => "engine f64",
-            Self::Engine32 => "engine f32",
-            Self::Ensemble32 => "ensemble f32",
-        })
-    }
-}
+use std::collections::BTreeMap;
 
 /// The largest error of one quantity over all steps and layers.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,25 +28,21 @@ pub struct Quantity {
     pub worst: String,
 }
 
-/// Every quantity of one fixture, recomputed on one path.
+/// Every quantity of one fixture, recomputed by one of our implementations.
 #[derive(Debug, Clone)]
 pub struct Report {
     /// Which network.
     pub condition: Condition,
-    /// Which implementation.
-    pub path: ComputePath,
+    /// Which implementation, in which precision.
+    pub path: &'static str,
+    /// The largest error that counts as equal.
+    pub tolerance: f64,
     /// All quantities that the fixture has.
     pub quantities: Vec<Quantity>,
 }
 
-impl Report {
-    /// The largest error of all quantities.
-    pub fn largest(&self) -> f64 {
-        self.quantities.iter().map(|q| q.error).fold(0.0, |a, b| if a >= b { a } else { b })
-    }
-}
-
-/// Recomputes the quantities of `fixture` in an ensemble of one on `machine`.
+/// Recomputes the quantities of `fixture` in an ensemble of one on `machine`, which is always in
+/// single precision and stores no gradients.
 ///
 /// # Errors
 /// As [`compare_engine`]; if the fixture's rule has momentum, which ensembles do not support; or if
@@ -99,20 +51,12 @@ pub fn compare_ensemble<M: Machine>(fixture: &Fixture, machine: M) -> Result<Rep
     let initial = fixture.initial.convert(|w| w as f32);
     let most = fixture.steps.iter().map(|(_, labels)| labels.len()).max().unwrap_or(0);
     let mut network = SingleNetwork::new(machine, &initial, fixture.rule, most)?;
-    let mut errors = Errors::new(fixture, ComputePath::Ensemble32);
-    let [_, width, _, outputs] = FIXTURE_SHAPE;
+    let mut errors = Errors::new(fixture, "ensemble f32", Precision::Single);
     for (step, (x, labels)) in fixture.steps.iter().enumerate() {
         let x: Vec<f32> = x.iter().map(|&x| x as f32).collect();
-        let size = labels.len();
         let Step { loss, z, measured } = network.step(&x, labels)?;
-        let [first, second, logits] = &z;
-        errors.add("logits", &format!("step{step}.logits"), &[size, outputs], logits)?;
-        errors.add("task loss", &format!("step{step}.task_loss"), &[], &[loss])?;
-        for (layer, (z, measured)) in [first, second].into_iter().zip(&measured).enumerate() {
-            let prefix = format!("step{step}.{}", LAYERS[layer]);
-            errors.add("z", &format!("{prefix}.z"), &[size, width], z)?;
-            errors.add_measurement(&prefix, measured)?;
-        }
+        errors.add_step(step, z.each_ref().map(Vec::as_slice), loss)?;
+        errors.add_measurements(step, &measured)?;
     }
     errors.add_weights("final", "final", &network.weights()?)?;
     Ok(errors.into_report())
@@ -123,24 +67,18 @@ pub fn compare_ensemble<M: Machine>(fixture: &Fixture, machine: M) -> Result<Rep
 /// # Errors
 /// If the fixture lacks a key that its condition must have, or has another size there.
 pub fn compare_engine<T: Real>(fixture: &Fixture) -> Result<Report> {
-    let single = size_of::<T>() == size_of::<f32>();
-    let path = if single { ComputePath::Engine32 } else { ComputePath::Engine64 };
-    let initial = fixture.initial.convert(T::of);
-    let mut engine = Engine::new(&initial, fixture.rule);
-    let mut errors = Errors::new(fixture, path);
-    let [_, width, _, outputs] = FIXTURE_SHAPE;
+    let (path, precision) = match size_of::<T>() {
+        4 => ("engine f32", Precision::Single),
+        _ => ("engine f64", Precision::Double),
+    };
+    let mut engine = Engine::new(&fixture.initial.convert(T::of), fixture.rule);
+    let mut errors = Errors::new(fixture, path, precision);
     for (step, (x, labels)) in fixture.steps.iter().enumerate() {
         let x: Vec<T> = x.iter().map(|&x| T::of(x)).collect();
-        let size = labels.len();
-        let logits = engine.forward(&x);
-        errors.add("logits", &format!("step{step}.logits"), &[size, outputs], logits)?;
+        let logits = engine.forward(&x).to_vec();
         let loss = engine.backward(labels);
-        errors.add("task loss", &format!("step{step}.task_loss"), &[], &[loss])?;
-        for (layer, measured) in engine.measure(&x).iter().enumerate() {
-            let prefix = format!("step{step}.{}", LAYERS[layer]);
-            errors.add("z", &format!("{prefix}.z"), &[size, width], engine.z(layer))?;
-            errors.add_measurement(&prefix, measured)?;
-        }
+        errors.add_step(step, [engine.z(0), engine.z(1), &logits], loss)?;
+        errors.add_measurements(step, &engine.measure(&x))?;
         errors.add_weights("gradient of", &format!("step{step}.grad"), &engine.gradients(&x))?;
         engine.update(&x);
     }
@@ -156,10 +94,7 @@ pub fn compare_typed(fixture: &Fixture) -> Result<Report> {
     // dfdx panics where there is no GPU.
     #[cfg(feature = "cuda")]
     Gpu::new()?;
-    const IN: usize = FIXTURE_SHAPE[0];
-    const EXC: usize = FIXTURE_SHAPE[1];
-    const INH: usize = FIXTURE_SHAPE[2];
-    let errors = Errors::new(fixture, ComputePath::Typed64);
+    let errors = Errors::new(fixture, "typed f64", Precision::Double);
     match fixture.condition.circuit() {
         Circuit::Excitatory => compare_network::<
             ExcitatoryLayer<IN, EXC, f64, AutoDevice>,
@@ -184,11 +119,9 @@ pub fn compare_typed(fixture: &Fixture) -> Result<Report> {
 /// momentum each step starts from the engine's weights, and only the gradients are compared.
 fn compare_network<First, Second>(mut errors: Errors<'_>) -> Result<Report>
 where
-    First: Layer<{ FIXTURE_SHAPE[0] }, { FIXTURE_SHAPE[1] }, f64, AutoDevice>,
-    Second: Layer<{ FIXTURE_SHAPE[1] }, { FIXTURE_SHAPE[1] }, f64, AutoDevice>,
+    First: Layer<IN, EXC, f64, AutoDevice>,
+    Second: Layer<EXC, EXC, f64, AutoDevice>,
 {
-    const IN: usize = FIXTURE_SHAPE[0];
-    const EXC: usize = FIXTURE_SHAPE[1];
     let (fixture, device) = (errors.fixture, AutoDevice::default());
     let rule = &fixture.rule;
     let mut engine = Engine::new(&fixture.initial, *rule);
@@ -197,16 +130,12 @@ where
         &device,
     )?;
     for (step, (x, labels)) in fixture.steps.iter().enumerate() {
-        let size = labels.len();
-        let batch = device.tensor_from_vec(x.clone(), (size, Const::<IN>));
+        let batch = device.tensor_from_vec(x.clone(), (labels.len(), Const::<IN>));
         let activations = network.forward(&batch);
-        let logits = activations.logits.as_vec();
-        errors.add("logits", &format!("step{step}.logits"), &[size, OUTPUTS], &logits)?;
         let (loss, error) = task_loss(&activations.logits, labels, rule.label_smoothing);
-        errors.add("task loss", &format!("step{step}.task_loss"), &[], &[loss])?;
-        for (z, layer) in activations.z.iter().zip(LAYERS) {
-            errors.add("z", &format!("step{step}.{layer}.z"), &[size, EXC], &z.as_vec())?;
-        }
+        let [first, second] = activations.z.each_ref().map(|z| z.as_vec());
+        let logits = activations.logits.as_vec();
+        errors.add_step(step, [&first, &second, &logits], loss)?;
         let gradients = network.backward(&error, &activations, rule.lambda);
         errors.add_weights("gradient of", &format!("step{step}.grad"), &gradients)?;
         engine.step(x, labels);
@@ -220,25 +149,38 @@ where
     Ok(errors.into_report())
 }
 
+#[derive(Clone, Copy)]
+enum Precision {
+    Single,
+    Double,
+}
+
+/// The largest errors so far.
 struct Errors<'a> {
     fixture: &'a Fixture,
-    path: ComputePath,
+    path: &'static str,
+    precision: Precision,
     largest: BTreeMap<String, (f64, String)>,
 }
 
 impl<'a> Errors<'a> {
-    const fn new(fixture: &'a Fixture, path: ComputePath) -> Self {
-        Self { fixture, path, largest: BTreeMap::new() }
+    const fn new(fixture: &'a Fixture, path: &'static str, precision: Precision) -> Self {
+        Self { fixture, path, precision, largest: BTreeMap::new() }
     }
 
     fn add<T: Real>(&mut self, name: &str, key: &str, shape: &[usize], ours: &[T]) -> Result<()> {
-        let theirs = self.fixture.expect(key, shape)?;
+        let theirs = self.fixture.arrays.values(key, shape)?;
         assert_eq!(ours.len(), theirs.len(), "{key}");
         let largest = |values: &mut dyn Iterator<Item = f64>| {
             values.fold(0.0, |a: f64, b: f64| if a >= b { a } else { b })
         };
         let difference = largest(&mut ours.iter().zip(theirs).map(|(a, b)| (a.double() - b).abs()));
-        let error = difference / (self.path.floor() + largest(&mut theirs.iter().map(|b| b.abs())));
+        // Several gradients are exact zeros up to rounding.
+        let floor = match self.precision {
+            Precision::Double => 1e-6,
+            Precision::Single => 1e-3,
+        };
+        let error = difference / (floor + largest(&mut theirs.iter().map(|b| b.abs())));
         let entry = self.largest.entry(name.to_owned()).or_insert((-1.0, String::new()));
         // An error that is not a number is the largest.
         if error.is_nan() || error > entry.0 {
@@ -247,20 +189,32 @@ impl<'a> Errors<'a> {
         Ok(())
     }
 
-    fn add_measurement(&mut self, prefix: &str, measured: &LayerMeasurement) -> Result<()> {
-        let always = [("mean", measured.mean), ("var", measured.variance)];
-        let sometimes = [
-            ("output_alignment", Some(measured.output_alignment)),
-            ("gradient_alignment", Some(measured.gradient_alignment)),
-            ("ln_mse", measured.ln_mse),
-        ];
-        for (name, value) in always {
-            self.add(name, &format!("{prefix}.{name}"), &[], &[value])?;
+    /// Compares `z` of the three layers, of which the last are the logits, and the task loss.
+    fn add_step<T: Real>(&mut self, step: usize, z: [&[T]; 3], loss: f64) -> Result<()> {
+        let size = self.fixture.steps[step].1.len();
+        let [first, second, logits] = z;
+        for (z, layer) in [first, second].into_iter().zip(LAYERS) {
+            self.add("z", &format!("step{step}.{layer}.z"), &[size, EXC], z)?;
         }
-        for (name, value) in sometimes {
-            let key = format!("{prefix}.{name}");
-            if let Some(value) = value.filter(|_| self.fixture.has(&key)) {
-                self.add(&name.replace('_', " "), &key, &[], &[value])?;
+        self.add("logits", &format!("step{step}.logits"), &[size, OUTPUTS], logits)?;
+        self.add("task loss", &format!("step{step}.task_loss"), &[], &[loss])
+    }
+
+    /// Compares the moments, and of the other measurements those that the fixture has.
+    fn add_measurements(&mut self, step: usize, measured: &[LayerMeasurement; 2]) -> Result<()> {
+        for (measured, layer) in measured.iter().zip(LAYERS) {
+            for (name, value) in [
+                ("mean", Some(measured.mean)),
+                ("var", Some(measured.variance)),
+                ("output_alignment", Some(measured.output_alignment)),
+                ("gradient_alignment", Some(measured.gradient_alignment)),
+                ("ln_mse", measured.ln_mse),
+            ] {
+                let key = format!("step{step}.{layer}.{name}");
+                let is_there = ["mean", "var"].contains(&name) || self.fixture.arrays.has(&key);
+                if let Some(value) = value.filter(|_| is_there) {
+                    self.add(&name.replace('_', " "), &key, &[], &[value])?;
+                }
             }
         }
         Ok(())
@@ -285,7 +239,7 @@ impl<'a> Errors<'a> {
             ];
             for ((symbol, ours), (key, shape)) in weights.named().into_iter().zip(shapes) {
                 let key = format!("{prefix}.{}.{key}", LAYERS[layer]);
-                let frozen = what != "final" && !self.fixture.has(&key) && symbol == "W_EI";
+                let frozen = what != "final" && !self.fixture.arrays.has(&key) && symbol == "W_EI";
                 if !ours.is_empty() && !frozen {
                     self.add(&format!("{what} {symbol}"), &key, &shape, ours)?;
                 }
@@ -295,13 +249,15 @@ impl<'a> Errors<'a> {
     }
 
     fn into_report(self) -> Report {
-        let named = self.largest.into_iter();
-        Report {
-            condition: self.fixture.condition,
-            path: self.path,
-            quantities: named
-                .map(|(name, (error, worst))| Quantity { name, error, worst })
-                .collect(),
-        }
+        let condition = self.fixture.condition;
+        let tolerance = match (self.precision, condition) {
+            (Precision::Double, _) => 1e-7,
+            // Its pre-activation runs into the hundreds, which leaves fewer digits.
+            (Precision::Single, Condition::ENone) => 1e-2,
+            (Precision::Single, _) => 2e-3,
+        };
+        let quantity = |(name, (error, worst))| Quantity { name, error, worst };
+        let quantities = self.largest.into_iter().map(quantity).collect();
+        Report { condition, path: self.path, tolerance, quantities }
     }
 }

@@ -76,25 +76,23 @@ fn merge_stores(Merge { store, into }: Merge) -> Outcome {
 fn status(place: &Place) -> Outcome {
     let store = Store::open(&place.store)?;
     let plan = store.plan()?;
-    let mut counts = [0; 5];
+    let [mut done, mut running, mut abandoned, mut saved, mut waiting] = [0; 5];
     for planned in &plan {
-        let status = store.status(&planned.id)?;
-        match &status {
+        let count = match store.status(&planned.id)? {
+            RunStatus::Done => &mut done,
             RunStatus::Running(holder) => {
                 println!("running: {planned} (process {} on {})", holder.pid, holder.host);
+                &mut running
             }
-            RunStatus::Abandoned => println!("abandoned: {planned}; the next worker resumes it"),
-            _ => {}
-        }
-        counts[match status {
-            RunStatus::Done => 0,
-            RunStatus::Running(_) => 1,
-            RunStatus::Abandoned => 2,
-            RunStatus::Saved => 3,
-            RunStatus::Waiting => 4,
-        }] += 1;
+            RunStatus::Abandoned => {
+                println!("abandoned: {planned}; the next worker resumes it");
+                &mut abandoned
+            }
+            RunStatus::Saved => &mut saved,
+            RunStatus::Waiting => &mut waiting,
+        };
+        *count += 1;
     }
-    let [done, running, abandoned, saved, waiting] = counts;
     println!(
         "{} planned: {done} done, {running} running, {abandoned} abandoned, {saved} saved, \
          {waiting} waiting",

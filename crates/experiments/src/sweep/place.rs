@@ -1,4 +1,4 @@
-//! The option of all commands on a sweep.
+//! The option that all commands on a sweep share.
 
 use clap::Args;
 use std::path::PathBuf;

@@ -4,7 +4,7 @@ use super::place::Place;
 use clap::Args;
 use inorm::{
     Condition,
-    sweep::{Profile, Store},
+    sweep::{Selection, Store},
 };
 use inorm_core::Outcome;
 
@@ -14,8 +14,8 @@ pub struct Plan {
     #[command(flatten)]
     place: Place,
     /// quick, 'figure 2' to 'figure 7', appendix or paper.
-    #[arg(long, default_value = "paper")]
-    profile: Profile,
+    #[arg(long, default_value = "paper", value_parser = Selection::profile)]
+    profile: Selection,
     /// Only these networks, for example e_ln,inorm_full.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     conditions: Vec<Condition>,
@@ -38,7 +38,7 @@ pub struct Plan {
 
 /// Plans, and says how many runs there are.
 pub fn run(options: &Plan) -> Outcome {
-    let mut selection = options.profile.selection()?;
+    let mut selection = options.profile.clone();
     replace(&mut selection.conditions, &options.conditions);
     let configs: Vec<usize> = options.configs.iter().cloned().flatten().collect();
     replace(&mut selection.configurations, &configs);

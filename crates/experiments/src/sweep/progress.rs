@@ -57,9 +57,12 @@ impl<'a> ProgressReporter<'a> {
                 }
             }
             SweepEvent::Epoch(planned, record) => {
-                let share = record.epochs.len() as f64 / f64::from(planned.run.epochs);
+                let (epoch, epochs) = (record.epochs.len(), planned.run.epochs);
+                let share = epoch as f64 / f64::from(epochs);
                 self.with(|state| state.shares.insert(planned.id.clone(), share));
-                self.report_now_and_then(planned, record);
+                if self.is_due() {
+                    say(format_args!("{planned}: epoch {epoch}/{epochs}; {}", self.outlook()));
+                }
             }
             SweepEvent::Filed(planned, record, wall) => {
                 self.forget(planned);
@@ -77,18 +80,15 @@ impl<'a> ProgressReporter<'a> {
         }
     }
 
-    fn report_now_and_then(&self, planned: &Planned, record: &Record) {
-        let due = self.with(|state| {
+    /// Whether it is time to report an epoch.
+    fn is_due(&self) -> bool {
+        self.with(|state| {
             let due = state.reported.elapsed() > QUIET;
             if due {
                 state.reported = Instant::now();
             }
             due
-        });
-        if due {
-            let (epoch, epochs) = (record.epochs.len(), planned.run.epochs);
-            say(format_args!("{planned}: epoch {epoch}/{epochs}; {}", self.outlook()));
-        }
+        })
     }
 
     /// A resumed run did part of its work before this worker began.
@@ -104,17 +104,19 @@ impl<'a> ProgressReporter<'a> {
         self.with(|state| state.shares.remove(&planned.id));
     }
 
+    fn unfinished(&self) -> impl Iterator<Item = &Planned> {
+        let is_done = move |planned: &Planned| self.store.is_done(&planned.id).unwrap_or(false);
+        self.plan.iter().filter(move |planned| !is_done(planned))
+    }
+
     fn cost_left(&self, state: &State) -> f64 {
-        let done = |id: &str| self.store.is_done(id).unwrap_or(false);
-        let undone = self.plan.iter().filter(|planned| !done(&planned.id));
         let share = |planned: &Planned| state.shares.get(&planned.id).copied().unwrap_or(0.0);
-        undone.map(|planned| cost(&planned.run) * (1.0 - share(planned))).sum()
+        self.unfinished().map(|planned| cost(&planned.run) * (1.0 - share(planned))).sum()
     }
 
     /// How many runs are left, and how long they will take.
     fn outlook(&self) -> String {
-        let count = |planned: &&Planned| !self.store.is_done(&planned.id).unwrap_or(false);
-        let runs = self.plan.iter().filter(count).count();
+        let runs = self.unfinished().count();
         let (left, speed) = self.with(|state| {
             let left = self.cost_left(state);
             (left, (state.left_at_start - left) / state.began.elapsed().as_secs_f64())

@@ -54,19 +54,17 @@ pub fn run(options: &RunSweep) -> Outcome {
     say(data.describe());
     let stop = stop_on_signals()?;
     let reporter = ProgressReporter::new(&store, &plan);
-    let provenance = provenance();
     let jobs = options.jobs.or_else(|| std::thread::available_parallelism().ok());
+    let jobs = jobs.map_or(1, NonZeroUsize::get).min(plan.len().max(1));
+    let (provenance, jobs) = match options.device {
+        Device::Cpu => (provenance(), jobs),
+        Device::Cuda => (provenance().ensembles_on("cuda"), 1),
+    };
     let worker = Worker {
         store: &store,
         data: &data,
-        provenance: &match options.device {
-            Device::Cpu => provenance,
-            Device::Cuda => provenance.ensembles_on("cuda"),
-        },
-        jobs: match options.device {
-            Device::Cpu => jobs.map_or(1, NonZeroUsize::get).min(plan.len().max(1)),
-            Device::Cuda => 1,
-        },
+        provenance: &provenance,
+        jobs,
         checkpoint_epochs: options.checkpoint_epochs,
         stop: &stop,
         report: &|event| reporter.report(&event),

@@ -1,17 +1,34 @@
 //! A sweep as job arrays of a cluster: the scripts, as text.
 
+use clap::Args;
 use inorm_core::failure::TRY_AGAIN_LATER;
 use std::{
     borrow::Cow,
-    fmt::Write,
     path::{Path, PathBuf},
 };
 
 /// Slurm's job arrays have indices below its `MaxArraySize`, which is 1001 unless configured.
 const BLOCK: usize = 1000;
 
+/// What a task may use, and what it runs.
+#[derive(Args, Debug, Clone)]
+pub struct TaskOptions {
+    /// The most runs at a time.
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    at_once: usize,
+    /// Time limit of a run, as Slurm writes it; a run that needs longer resumes in the next one.
+    #[arg(long, value_name = "TIME", default_value = "04:00:00")]
+    time: String,
+    /// Seconds before the limit at which a run is saved and stopped.
+    #[arg(long, value_name = "S", default_value_t = 120)]
+    warning: u32,
+    /// Further arguments of `inorm sweep run`, for example --subset.
+    #[arg(last = true)]
+    run_arguments: Vec<String>,
+}
+
 /// What to submit: some rows of a store's plan, one task each, and a merge after them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Submission {
     /// The `inorm` program, where the nodes find it.
     pub program: PathBuf,
@@ -19,20 +36,14 @@ pub struct Submission {
     pub store: PathBuf,
     /// The rows of the plan, ascending.
     pub rows: Vec<usize>,
-    /// The most tasks at a time.
-    pub at_once: usize,
-    /// Time limit of a task, as Slurm writes it.
-    pub time: String,
-    /// Seconds before the limit at which a task is told to save its run and stop.
-    pub warning: u32,
-    /// Further arguments of `inorm sweep run`.
-    pub run_arguments: Vec<String>,
     /// The folder that the tables are merged into.
     pub into: PathBuf,
+    /// What the tasks have in common.
+    pub options: TaskOptions,
 }
 
 /// One job: its name, and the script for `sbatch`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Script {
     /// A file name.
     pub name: String,
@@ -54,46 +65,22 @@ impl Submission {
     fn array(&self, block: usize, rows: &[usize]) -> Script {
         let first = block * BLOCK;
         let indices: Vec<usize> = rows.iter().map(|row| row - first).collect();
-        let (indices, at_once) = (ranges(&indices), self.at_once.max(1));
+        let TaskOptions { at_once, time, warning, run_arguments } = &self.options;
         let row = match first {
             0 => "\"$SLURM_ARRAY_TASK_ID\"".to_owned(),
             _ => format!("$((SLURM_ARRAY_TASK_ID + {first}))"),
         };
-        let mut command =
-            format!("{} sweep run --store {}", path(&self.program), path(&self.store));
-        let _ = write!(command, " --jobs 1 --row {row}");
-        for argument in &self.run_arguments {
-            let _ = write!(command, " {}", quoted(argument));
+        let (program, store) = (path(&self.program), path(&self.store));
+        let mut command = format!("{program} sweep run --store {store} --jobs 1 --row {row}");
+        for argument in run_arguments {
+            command += &format!(" {}", quoted(argument));
         }
-        let Self { time, warning, .. } = self;
-        let text = format!(
-            "#!/bin/sh\n\
-             #SBATCH --job-name=inorm-sweep\n\
-             #SBATCH --array={indices}%{at_once}\n\
-             #SBATCH --cpus-per-task=1\n\
-             #SBATCH --time={time}\n\
-             #SBATCH --signal=B:USR1@{warning}\n\
-             #SBATCH --requeue\n\
-             #SBATCH --open-mode=append\n\
-             \n\
-             # The warning reaches this shell, which passes it on: the run is saved at the end of\n\
-             # its epoch, and the task queued again to resume it. So is a task whose run is\n\
-             # claimed elsewhere. Slurm holds each back for two minutes.\n\
-             again=\n\
-             trap 'again=yes; kill -USR1 \"$worker\"' USR1\n\
-             {command} &\n\
-             worker=$!\n\
-             wait \"$worker\"\n\
-             code=$?\n\
-             if [ -n \"$again\" ]; then\n    \
-                 wait \"$worker\"\n    \
-                 code=$?\n\
-             fi\n\
-             [ \"$code\" -ne {TRY_AGAIN_LATER} ] || again=yes\n\
-             [ \"$code\" -eq 0 ] || [ -z \"$again\" ] || \
-             scontrol requeue \"${{SLURM_ARRAY_JOB_ID}}_${{SLURM_ARRAY_TASK_ID}}\"\n\
-             exit \"$code\"\n"
-        );
+        let text = include_str!("array.sh")
+            .replace("{INDICES}", &format!("{}%{}", ranges(&indices), (*at_once).max(1)))
+            .replace("{TIME}", time)
+            .replace("{WARNING}", &warning.to_string())
+            .replace("{TRY_AGAIN_LATER}", &TRY_AGAIN_LATER.to_string())
+            .replace("{COMMAND}", &command);
         Script { name: format!("array-{first}.sh"), text }
     }
 
@@ -144,11 +131,13 @@ mod tests {
             program: "/opt/inorm".into(),
             store: "/shared/a sweep".into(),
             rows,
-            at_once: 64,
-            time: "04:00:00".into(),
-            warning: 120,
-            run_arguments: vec!["--subset".into()],
             into: "/shared/results".into(),
+            options: TaskOptions {
+                at_once: 64,
+                time: "04:00:00".into(),
+                warning: 120,
+                run_arguments: vec!["--subset".into()],
+            },
         }
     }
 

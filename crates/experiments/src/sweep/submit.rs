@@ -2,7 +2,7 @@
 
 use super::{
     place::Place,
-    slurm::{Script, Submission, quoted},
+    slurm::{Script, Submission, TaskOptions, quoted},
 };
 use crate::results;
 use clap::{Args, ValueEnum};
@@ -32,15 +32,8 @@ pub struct Submit {
     /// Print the scripts and commands; submit and write nothing.
     #[arg(long)]
     dry_run: bool,
-    /// The most runs at a time.
-    #[arg(long, value_name = "N", default_value_t = 64)]
-    at_once: usize,
-    /// Time limit of a run, as Slurm writes it; a run that needs longer resumes in the next one.
-    #[arg(long, value_name = "TIME", default_value = "04:00:00")]
-    time: String,
-    /// Seconds before the limit at which a run is saved and stopped.
-    #[arg(long, value_name = "S", default_value_t = 120)]
-    warning: u32,
+    #[command(flatten)]
+    options: TaskOptions,
     /// The inorm program on the nodes; this one if not given.
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
@@ -50,9 +43,6 @@ pub struct Submit {
     /// Further arguments of `sbatch`, for example --partition=long.
     #[arg(long = "sbatch", value_name = "ARGUMENT", allow_hyphen_values = true)]
     sbatch: Vec<String>,
-    /// Further arguments of `inorm sweep run`, for example --subset.
-    #[arg(last = true)]
-    run_arguments: Vec<String>,
 }
 
 /// Submits one task for each unfinished run of the plan, and the merge after them.
@@ -98,11 +88,8 @@ impl Submit {
             program,
             store: whole(store.folder())?,
             rows,
-            at_once: self.at_once,
-            time: self.time.clone(),
-            warning: self.warning,
-            run_arguments: self.run_arguments.clone(),
             into: whole(&results::to_add_to(self.into.as_deref())?)?,
+            options: self.options.clone(),
         })
     }
 

@@ -10,7 +10,7 @@ use inorm::{
     sweep::results_in,
 };
 use inorm_core::Outcome;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Accuracies further than this outside the published range are listed.
 const MARGIN: f64 = 0.01;
@@ -54,19 +54,15 @@ impl ShowTable {
     /// The runs; says so if there are none.
     fn runs(&self) -> Outcome<Option<DataFrame>> {
         let runs = match &self.store {
-            Some(folder) => of_store(folder)?,
-            None => Some(results::read(self.results.as_deref())?.runs),
+            Some(folder) => results_in(folder)?.to_tables()?.runs,
+            None => results::read(self.results.as_deref())?.runs,
         };
-        if runs.is_none() {
+        if runs.height() == 0 {
             println!("no run is done yet");
+            return Ok(None);
         }
-        Ok(runs)
+        Ok(Some(runs))
     }
-}
-
-fn of_store(folder: &Path) -> Outcome<Option<DataFrame>> {
-    let rows = results_in(folder)?;
-    Ok(if rows.runs.is_empty() { None } else { Some(rows.to_tables()?.runs) })
 }
 
 fn comparison_table(frame: DataFrame) -> Table {
@@ -74,29 +70,7 @@ fn comparison_table(frame: DataFrame) -> Table {
                    the same ε, diverged runs included";
     let rows = frame.height();
     let percent = ["q1", "median", "q3", "published_q1", "published_median", "published_q3"];
-    let mut table = Table::new(frame, caption).rows(rows.max(2)).columns(&[
-        "epsilon",
-        "condition",
-        "n",
-        "at_chance",
-        "q1",
-        "median",
-        "q3",
-        "published_n",
-        "published_at_chance",
-        "published_q1",
-        "published_median",
-        "published_q3",
-        "u",
-        "p",
-        "p_holm",
-        "stars",
-        "delta",
-    ]);
-    for column in percent {
-        table = table.percent(column);
-    }
-    table
+    in_percent(Table::new(frame, caption).rows(rows), &percent)
         .heading("epsilon", "ε")
         .heading("published_n", "published n")
         .heading("published_at_chance", "at chance")
@@ -110,10 +84,11 @@ fn outside_table(frame: DataFrame) -> Table {
         1 => "One run is more than a point outside the published range".to_owned(),
         n => format!("{n} runs are more than a point outside the published range"),
     };
-    let rows = frame.height().max(2);
-    let mut table = Table::new(frame, caption).rows(rows).heading("epsilon", "ε");
-    for column in ["test_accuracy", "published_least", "published_greatest"] {
-        table = table.percent(column);
-    }
-    table
+    let rows = frame.height();
+    let table = Table::new(frame, caption).rows(rows).heading("epsilon", "ε");
+    in_percent(table, &["test_accuracy", "published_least", "published_greatest"])
+}
+
+fn in_percent(table: Table, columns: &[&str]) -> Table {
+    columns.iter().fold(table, |table, column| table.percent(column))
 }

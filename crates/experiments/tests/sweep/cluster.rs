@@ -26,7 +26,8 @@ pub struct Cluster {
 impl Cluster {
     /// Starts it; `None`, having said why, where it cannot be.
     pub fn start() -> Option<Self> {
-        let missing = PROGRAMS.into_iter().filter(|(program, _)| !installed(program));
+        let is_missing = |program: &str| Command::new(program).arg("-V").output().is_err();
+        let missing = PROGRAMS.into_iter().filter(|(program, _)| is_missing(program));
         let missing: Vec<_> = missing.map(|(_, package)| package).collect();
         if !missing.is_empty() {
             eprintln!("not run: Debian's packages {} are not installed", missing.join(", "));
@@ -51,10 +52,7 @@ impl Cluster {
         // munged insists on folders that nobody else can write to.
         fs::set_permissions(self.place.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let key = self.path("munge.key");
-        let mut random = File::open("/dev/urandom").unwrap();
-        let mut bytes = vec![0; 1024];
-        std::io::Read::read_exact(&mut random, &mut bytes).unwrap();
-        fs::write(&key, bytes).unwrap();
+        fs::write(&key, rand::random::<[[u8; 32]; 32]>().concat()).unwrap();
         fs::set_permissions(&key, fs::Permissions::from_mode(0o400)).unwrap();
         let mut munged = Command::new("munged");
         munged.args(["--force", "--foreground"]);
@@ -75,39 +73,14 @@ impl Cluster {
     fn start_slurm(&mut self) {
         let host = says(Command::new("hostname").arg("-s")).trim().to_owned();
         let [controller, node] = free_ports();
-        let place = self.place.path().display();
         for folder in ["state", "spool"] {
             fs::create_dir(self.path(folder)).unwrap();
         }
-        let configuration = format!(
-            "ClusterName=loop\n\
-             SlurmctldHost={host}(127.0.0.1)\n\
-             AuthType=auth/munge\n\
-             AuthInfo=socket={place}/munge.socket\n\
-             SlurmUser=root\n\
-             SlurmdUser=root\n\
-             SlurmctldPort={controller}\n\
-             SlurmdPort={node}\n\
-             CommunicationParameters=NoCtldInAddrAny,NoInAddrAny\n\
-             ProctrackType=proctrack/linuxproc\n\
-             TaskPlugin=task/none\n\
-             MpiDefault=none\n\
-             SelectType=select/cons_tres\n\
-             SelectTypeParameters=CR_Core\n\
-             ReturnToService=2\n\
-             JobRequeue=1\n\
-             SchedulerParameters=bf_interval=2,sched_interval=2\n\
-             MaxArraySize=1001\n\
-             MinJobAge=600\n\
-             StateSaveLocation={place}/state\n\
-             SlurmdSpoolDir={place}/spool\n\
-             SlurmctldPidFile={place}/slurmctld.pid\n\
-             SlurmdPidFile={place}/slurmd.pid\n\
-             SlurmctldLogFile={place}/slurmctld.log\n\
-             SlurmdLogFile={place}/slurmd.log\n\
-             NodeName={host} NodeAddr=127.0.0.1 CPUs=2 RealMemory=1000 State=UNKNOWN\n\
-             PartitionName=debug Nodes=ALL Default=YES State=UP\n"
-        );
+        let configuration = include_str!("slurm.conf")
+            .replace("{HOST}", &host)
+            .replace("{PLACE}", &self.place.path().display().to_string())
+            .replace("{CONTROLLER_PORT}", &controller.to_string())
+            .replace("{NODE_PORT}", &node.to_string());
         fs::write(self.path("slurm.conf"), configuration).unwrap();
         for (program, arguments) in [("slurmctld", ["-D", "-c"].as_slice()), ("slurmd", &["-D"])] {
             let mut command = Command::new(program);
@@ -189,11 +162,6 @@ impl Drop for Cluster {
             let _ = daemon.wait();
         }
     }
-}
-
-fn installed(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
 
 fn says(command: &mut Command) -> String {

@@ -3,6 +3,8 @@
 mod cluster;
 mod ensembles;
 mod faults;
+#[path = "../program/mod.rs"]
+mod program;
 mod slurm;
 mod store;
 #[path = "../../../../tests/threads/mod.rs"]

@@ -1,159 +1,139 @@
-//! A store in a temporary folder, and the program on it.
+//! A sweep in a temporary folder, and the program on it.
 
+use crate::program::{ends_with, inorm};
 use inorm::{
-    polars::prelude::{AnyValue, DataFrame},
-    results::Tables,
+    results::{Rows, Tables},
     sweep::{Planned, Store, merge},
 };
 use std::{
     fs,
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-    process::{Command, Output},
+    os::unix::fs::MetadataExt,
+    path::PathBuf,
+    process::{Child, Command},
 };
-
-/// `inorm sweep SUBCOMMAND --store FOLDER …`
-pub fn inorm(folder: &Path, arguments: &[&str]) -> Command {
-    with_program(Path::new(env!("CARGO_BIN_EXE_inorm-experiments")), folder, arguments)
-}
-
-fn with_program(program: &Path, folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(program);
-    command.args(["sweep", arguments[0], "--store"]).arg(folder).args(&arguments[1..]);
-    command
-}
+use tempfile::TempDir;
 
 /// A sweep of its own.
 pub struct Sweep {
-    place: tempfile::TempDir,
+    place: TempDir,
 }
 
 impl Sweep {
     /// With these arguments of `inorm sweep plan`.
-    pub fn planned(arguments: &[&str]) -> Self {
+    pub fn planned(arguments: &str) -> Self {
         let sweep = Self { place: tempfile::tempdir().unwrap() };
-        sweep.succeeds(&[&["plan"], arguments].concat());
+        sweep.succeeds(&format!("plan {arguments}"));
+        sweep
+    }
+
+    /// Planned like that, and then run without any disturbance.
+    pub fn done(plan: &str, run: &str) -> Self {
+        let sweep = Self::planned(plan);
+        sweep.succeeds(run);
         sweep
     }
 
     pub fn folder(&self) -> PathBuf {
-        self.place.path().join("store")
+        self.place.path().join("a sweep")
     }
 
-    pub fn command(&self, arguments: &[&str]) -> Command {
-        inorm(&self.folder(), arguments)
+    /// `inorm sweep SUBCOMMAND --store FOLDER …`
+    pub fn command(&self, arguments: &str) -> Command {
+        let (subcommand, options) = arguments.split_once(' ').unwrap_or((arguments, ""));
+        let mut command = inorm("sweep");
+        command.arg(subcommand).arg("--store").arg(self.folder()).args(options.split_whitespace());
+        command
     }
 
     /// Runs it to its end; returns what it said.
-    pub fn succeeds(&self, arguments: &[&str]) -> String {
-        let output = self.command(arguments).output().unwrap();
-        let said = said(&output);
-        assert!(output.status.success(), "{arguments:?}: {said}");
+    #[track_caller]
+    pub fn succeeds(&self, arguments: &str) -> String {
+        ends_with(0, &mut self.command(arguments)).concat()
+    }
+
+    /// Runs it to its failure; returns what it said.
+    #[track_caller]
+    pub fn fails(&self, arguments: &str) -> String {
+        ends_with(1, &mut self.command(arguments)).concat()
+    }
+
+    /// Fails because no file may be larger than a block of 512 bytes: enough for a claim, not for
+    /// the results of a run.
+    pub fn fails_with_small_files(&self, arguments: &str) -> String {
+        let script = "trap '' XFSZ; ulimit -f 1; exec \"$@\"";
+        self.fails_within(&["sh", "-c", script, "sh"], arguments)
+    }
+
+    /// Fails because the folder is read-only.
+    pub fn fails_read_only(&self, arguments: &str) -> String {
+        let set_mode = |mode| {
+            let status = Command::new("chmod").args(["-R", mode]).arg(self.folder()).status();
+            assert!(status.unwrap().success());
+        };
+        // Nothing is read-only for root, unless without these capabilities.
+        let is_root = fs::metadata("/proc/self").is_ok_and(|this| this.uid() == 0);
+        let without = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"];
+        let wrapper = if is_root { &without[..] } else { &["env"] };
+        set_mode("a-w");
+        let said = self.fails_within(wrapper, arguments);
+        set_mode("u+w");
         said
     }
 
-    /// Runs it to its failure, which is exit code 1 and one last line; returns what it said.
-    pub fn fails(&self, arguments: &[&str]) -> String {
-        failure(&self.command(arguments).output().unwrap())
+    fn fails_within(&self, wrapper: &[&str], arguments: &str) -> String {
+        let inner = self.command(arguments);
+        let mut command = Command::new(wrapper[0]);
+        command.args(&wrapper[1..]).arg(inner.get_program()).args(inner.get_args());
+        ends_with(1, &mut command).concat()
     }
 
-    /// Fails because no file may be larger than `blocks` of 512 bytes.
-    pub fn limited(&self, blocks: u32, arguments: &[&str]) -> String {
-        let command = self.command(arguments);
-        let output = Command::new("sh")
-            .arg("-c")
-            .arg(format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\""))
-            .arg("sh")
-            .arg(command.get_program())
-            .args(command.get_args())
-            .output();
-        failure(&output.unwrap())
-    }
-
-    /// Fails because the store belongs to somebody else and is read-only.
-    pub fn unprivileged(&self, arguments: &[&str]) -> String {
-        let place = self.place.path();
-        let readable = |path: &Path| {
-            let mode = if path.is_dir() { 0o555 } else { 0o444 };
-            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-        };
-        let mut command = self.command(arguments);
-        // Nothing is read-only for root: then the program runs as nobody, from where they can
-        // reach it.
-        if fs::metadata("/proc/self").is_ok_and(|m| std::os::unix::fs::MetadataExt::uid(&m) == 0) {
-            let program = place.join("inorm");
-            fs::copy(env!("CARGO_BIN_EXE_inorm-experiments"), &program).unwrap();
-            let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups"];
-            let inner = with_program(&program, &self.folder(), arguments);
-            command = Command::new("setpriv");
-            command.args(nobody).arg(inner.get_program()).args(inner.get_args());
-        }
-        let entries = fs::read_dir(self.folder()).unwrap().map(|entry| entry.unwrap().path());
-        entries.chain([self.folder(), place.to_owned()]).for_each(|path| readable(&path));
-        let output = command.current_dir("/").output().unwrap();
-        let writable = fs::Permissions::from_mode(0o755);
-        let entries = fs::read_dir(self.folder()).unwrap().map(|entry| entry.unwrap().path());
-        let folders = entries.filter(|path| path.is_dir());
-        folders
-            .chain([self.folder(), place.to_owned()])
-            .for_each(|path| fs::set_permissions(path, writable.clone()).unwrap());
-        failure(&output)
+    pub fn store(&self) -> Store {
+        Store::open(self.folder()).unwrap()
     }
 
     pub fn plan(&self) -> Vec<Planned> {
-        Store::open(self.folder()).unwrap().plan().unwrap()
+        self.store().plan().unwrap()
     }
 
-    /// All that is filed, as filed.
-    pub fn tables(&self) -> Tables {
-        Store::open(self.folder()).unwrap().rows().unwrap().to_tables().unwrap()
+    /// All that is filed.
+    pub fn rows(&self) -> Rows {
+        self.store().rows().unwrap()
     }
 
-    /// All that is filed, merged.
-    pub fn merged(&self) -> Tables {
+    /// The same, merged.
+    pub fn merged(&self) -> Rows {
         let into = tempfile::tempdir().unwrap();
         merge(&[self.folder()], into.path()).unwrap();
-        Tables::read(into.path()).unwrap()
+        Rows::from_tables(&Tables::read(into.path()).unwrap()).unwrap()
+    }
+
+    /// The names of the files in one of its folders.
+    pub fn names(&self, folder: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.folder().join(folder)).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    /// The file of one of the finished runs.
+    pub fn some_run(&self) -> PathBuf {
+        self.folder().join("runs").join(&self.names("runs")[0])
     }
 }
 
-fn said(output: &Output) -> String {
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    text(&output.stdout) + &text(&output.stderr)
+/// Asks a process to end.
+pub fn signal(process: &Child, name: &str) {
+    let pid = process.id().to_string();
+    assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
 }
 
-fn failure(output: &Output) -> String {
-    let said = said(output);
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    let last = said.lines().last().unwrap_or_default();
-    assert!(last.starts_with("inorm: "), "one line says what is wrong: {said}");
-    assert_eq!(said.matches("inorm: ").count(), 1, "{said}");
-    assert!(!said.contains("panicked"), "{said}");
-    said
-}
-
-/// All bits of all rows are the same, but for the times.
-pub fn assert_same(one: &Tables, other: &Tables) {
-    assert_eq!(bits(&one.runs), bits(&other.runs));
-    assert_eq!(bits(&one.epochs), bits(&other.epochs));
-    assert_eq!(bits(&one.measurements), bits(&other.measurements));
-}
-
-fn bits(table: &DataFrame) -> Vec<String> {
-    let columns = table.columns().iter().filter(|column| {
-        !["wall_seconds", "milliseconds_per_step"].contains(&column.name().as_str())
-    });
-    let cell = |value: AnyValue| match value {
-        AnyValue::Float64(number) => format!("{:016x}", number.to_bits()),
-        other => other.to_string(),
+/// All rows are the same but for the times, in every bit: a float is printed so that it reads back.
+#[track_caller]
+pub fn assert_same(one: &Rows, other: &Rows) {
+    let text = |rows: &Rows| {
+        let mut rows = rows.clone();
+        for run in &mut rows.runs {
+            (run.wall_seconds, run.milliseconds_per_step) = (0.0, 0.0);
+        }
+        format!("{rows:#?}")
     };
-    columns
-        .flat_map(|column| {
-            let cells = (0..column.len()).map(move |row| {
-                let value = column.get(row).unwrap();
-                format!("{} {row}: {}", column.name(), cell(value))
-            });
-            cells.collect::<Vec<_>>()
-        })
-        .collect()
+    assert_eq!(text(one), text(other));
 }
