@@ -53,7 +53,7 @@ pub struct Trainer<'d> {
     record: Record,
     batch: Vec<f32>,
     /// The run before the epoch within which it was interrupted.
-    before: Option<Checkpoint>,
+    before: Option<(Engine<f32>, Record)>,
 }
 
 impl<'d> Trainer<'d> {
@@ -107,14 +107,15 @@ impl<'d> Trainer<'d> {
 
     /// The run as it was after its last whole epoch, from which it can be resumed.
     pub fn checkpoint(&self) -> Checkpoint {
-        if let Some(before) = &self.before {
-            return before.clone();
-        }
-        let mut record = self.record.clone();
+        let (engine, record) = match &self.before {
+            Some((engine, record)) => (engine, record),
+            None => (&self.engine, &self.record),
+        };
+        let mut record = record.clone();
         if record.outcome == Outcome::Interrupted {
             record.outcome = Outcome::Running;
         }
-        Checkpoint { record, state: self.engine.state(), wall_seconds: 0.0 }
+        Checkpoint { record, state: engine.state(), wall_seconds: 0.0 }
     }
 
     /// What was recorded so far.
@@ -151,7 +152,7 @@ impl<'d> Trainer<'d> {
         if self.record.outcome != Outcome::Running {
             return;
         }
-        let before = self.checkpoint();
+        let before = (self.engine.clone(), self.record.clone());
         let epoch = self.record.epochs.len() as u32 + 1;
         match self.train_epoch(epoch, observer) {
             ControlFlow::Continue(train_loss) => {
