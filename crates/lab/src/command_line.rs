@@ -62,6 +62,22 @@ pub enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Compile a cell; a kernel's cargo runs this.
+    #[command(hide = true)]
+    Compile {
+        /// The cargo that can do it, if more than the cell has changed.
+        cargo: PathBuf,
+        /// What it is asked.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Note how cargo calls rustc; a kernel's cargo runs this.
+    #[command(hide = true)]
+    Rustc {
+        /// The compiler and its arguments.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        call: Vec<String>,
+    },
     /// Clear up after a kernel; a kernel starts this.
     #[command(hide = true)]
     Reaper {
@@ -108,6 +124,8 @@ pub fn run(command: Command) -> Outcome {
             kernel::serve(checkout, &connection_file, log)
         }
         Command::Packages { cargo, arguments } => kernel::print_packages(&cargo, &arguments),
+        Command::Compile { cargo, arguments } => kernel::compile(&cargo, &arguments),
+        Command::Rustc { call } => kernel::note_rustc(&call),
         Command::Reaper { directory } => kernel::reap(&directory),
     }
 }

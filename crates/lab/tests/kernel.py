@@ -298,6 +298,136 @@ def descriptors(process):
     return [path for path in Path(f"/proc/{process}/fd").iterdir() if path.is_symlink()]
 
 
+class Compiling(unittest.TestCase):
+    """A cell is compiled with one call of rustc, and anew whenever something else has changed."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.kernel = start()
+        cls.kernel.run(DEPENDENCY)
+        # Packages that the kernel knows have to stay as long as it does.
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = Path(folder.name)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.kernel.end()
+
+    def value(self, code):
+        outputs, reply = self.kernel.run(code)
+        self.assertEqual(reply["status"], "ok", reply)
+        return text(outputs).strip()
+
+    def package(self, name, source, manifest="", version="1.0.0", **files):
+        """A package in a folder of its own, as a line that names it."""
+        folder = self.folder / f"{name}-{version}"
+        (folder / "src").mkdir(parents=True)
+        head = f'[package]\nname = "{name}"\nversion = "{version}"\nedition = "2024"\n'
+        (folder / "Cargo.toml").write_text(head + manifest)
+        (folder / "src/lib.rs").write_text(source)
+        for file, content in files.items():
+            (folder / file.replace("_", ".")).write_text(content)
+        return folder
+
+    def compiled_by_cargo(self, code):
+        """Whether cargo was asked to compile this cell."""
+        call = next(directory_of(self.kernel.process).glob("kernel-*/rustc-call.json"))
+        before = call.stat().st_mtime_ns
+        self.value(code)
+        return call.stat().st_mtime_ns != before
+
+    def test_a_cell_costs_one_call_of_rustc(self):
+        for code in ["let first = 1;", "first + 1", "fn f() -> u8 { 2 }", "println!(\"{}\", f());"]:
+            self.assertFalse(self.compiled_by_cargo(code), code)
+        for level in "02":
+            self.value(f':opt {level}\nprintln!("{{}}", f() + {level});')
+
+    def test_an_edited_package_is_compiled_again(self):
+        folder = self.package("edited", "pub fn answer() -> u8 { 41 }")
+        self.value(f':dep edited = {{ path = "{folder}" }}')
+        ask = 'println!("{}", edited::answer());'
+        self.assertEqual(self.value(ask), "41")
+        self.assertFalse(self.compiled_by_cargo(ask + " "))
+        (folder / "src/lib.rs").write_text("mod inner; pub use inner::answer;")
+        (folder / "src/inner.rs").write_text("pub fn answer() -> u8 { 42 }")
+        self.assertEqual(self.value(ask), "42")
+        (folder / "src/inner.rs").write_text("pub fn answer() -> u8 { 43 }")
+        self.assertEqual(self.value(ask), "43")
+        self.assertFalse(self.compiled_by_cargo(ask + "  "))
+
+    def test_what_a_build_script_reads_counts(self):
+        folder = self.package(
+            "built",
+            'pub fn answer() -> &\'static str { env!("ANSWER") }',
+            build_rs="""fn main() {
+                println!("cargo::rerun-if-changed=answer.txt");
+                let answer = std::fs::read_to_string("answer.txt").unwrap();
+                println!("cargo::rustc-env=ANSWER={}", answer.trim());
+            }""",
+            answer_txt="41",
+        )
+        self.value(f':dep built = {{ path = "{folder}" }}')
+        ask = 'println!("{}", built::answer());'
+        self.assertEqual(self.value(ask), "41")
+        self.assertFalse(self.compiled_by_cargo(ask + " "))
+        (folder / "answer.txt").write_text("42")
+        self.assertEqual(self.value(ask), "42")
+
+    def test_a_macro_is_run_as_it_is_now(self):
+        macro = """
+            #[proc_macro]
+            pub fn answer(_: proc_macro::TokenStream) -> proc_macro::TokenStream {
+                "41u8".parse().unwrap()
+            }"""
+        folder = self.package("written", macro, "[lib]\nproc-macro = true\n")
+        self.value(f':dep written = {{ path = "{folder}" }}')
+        ask = 'println!("{}", written::answer!());'
+        self.assertEqual(self.value(ask), "41")
+        (folder / "src/lib.rs").write_text(macro.replace("41", "42"))
+        self.assertEqual(self.value(ask), "42")
+
+    def test_two_versions_of_a_package_are_two_packages(self):
+        for version in ["1.0.0", "2.0.0"]:
+            source = f'pub fn version() -> &\'static str {{ "{version}" }}'
+            folder = self.package("twice", source, version=version)
+            name = f"twice{version[0]}"
+            self.value(f':dep {name} = {{ package = "twice", path = "{folder}" }}')
+            self.assertEqual(self.value(f'println!("{{}}", {name}::version());'), version)
+        both = 'println!("{} {}", twice1::version(), twice2::version());'
+        self.assertEqual(self.value(both), "1.0.0 2.0.0")
+
+    def test_a_type_that_cannot_be_kept_is_said_in_seconds(self):
+        kernel = start()
+        self.addCleanup(kernel.end)
+        kernel.run(DEPENDENCY)
+        for code, said in [
+            ("let f = |x: i32| x + 1;", "closure"),
+            ("let a = undefined_function(1);", "undefined_function"),
+            ("let parsed = \"1\".parse().unwrap();", "type"),
+        ]:
+            began = time.monotonic()
+            _, reply = kernel.run(code)
+            self.assertIn(said, reply["evalue"])
+            # On an idle machine a second; checking every dependency would take a minute.
+            self.assertLess(time.monotonic() - began, 15, code)
+
+    def test_a_compilation_can_be_interrupted(self):
+        folder = self.package(
+            "slow",
+            "",
+            build_rs="fn main() { std::thread::sleep(std::time::Duration::from_secs(90)); }",
+        )
+        self.value("let kept = 7;")
+        self.kernel.interrupt_after(6)
+        began = time.monotonic()
+        _, reply = self.kernel.run(f':dep slow = {{ path = "{folder}" }}\nkept + 1')
+        self.assertLess(time.monotonic() - began, 30)
+        self.assertEqual(reply["ename"], "Interrupted")
+        self.assertIn("nothing was lost", reply["evalue"])
+        self.assertEqual(self.value('println!("{kept}");'), "7")
+
+
 class Ends(unittest.TestCase):
     """However it ends, nothing is left, and whoever still lives says what happened."""
 

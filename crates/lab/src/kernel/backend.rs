@@ -1,6 +1,6 @@
 //! The Rust kernel behind ours, as seen by its only client.
 
-use super::packages::CargoHome;
+use super::cargo::CargoHome;
 use super::reaper::Group;
 use super::running::Running;
 use super::secret::random_hex;
@@ -87,7 +87,7 @@ impl Backend {
         write_private(&file, serde_json::to_vec(&info).expect("it is made of text and numbers"))?;
         let cargo = CargoHome::make(&running.join("cargo"))?;
         let mut command = toolchain.backend(program, tree, folder);
-        command.env("CARGO_HOME", &cargo.directory);
+        command.env("CARGO_HOME", &cargo.directory).env("PATH", cargo.path());
         command.envs(variables.iter().map(|(name, value)| (name, value)));
         command.arg("--control_file").arg(&file);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());

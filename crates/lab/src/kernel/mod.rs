@@ -6,21 +6,21 @@
 //! | `proxy` | the kernel that clients see |
 //! | `backend` | the Rust kernel behind it, as seen by its only client |
 //! | `libraries` | the compiled libraries that it starts from |
-//! | `packages` | the list of packages that it reads |
+//! | `cargo` | the cargo that it runs: what it reads, and how a cell is compiled |
 //! | `running`, `reaper` | the private directory of a running kernel, and its certain end |
 //! | `wire`, `secret` | a message as it is; keys |
 
 mod backend;
+mod cargo;
 mod libraries;
-mod packages;
 mod proxy;
 mod reaper;
 mod running;
 mod secret;
 mod wire;
 
+pub use cargo::{compile, note_rustc, print_packages};
 pub use libraries::PrebuiltLibraries;
-pub use packages::print as print_packages;
 pub use proxy::{Log, serve};
 pub use reaper::{THIS_PROGRAM, reap};
 pub use secret::random_hex;

@@ -5,6 +5,7 @@ use super::compiled::CompiledCell;
 use super::front::Client;
 use super::stream::{Stream, Written};
 use crate::kernel::backend::{Backend, Event};
+use crate::kernel::cargo::interrupt_compilation;
 use crate::kernel::wire;
 use inorm_core::protocol::{Location, Mark, Message};
 use jupyter_protocol::JupyterMessage;
@@ -64,6 +65,8 @@ struct Progress {
     complete: bool,
     asks: bool,
     stopping: Stopping,
+    /// It was interrupted while it was being compiled.
+    not_begun: bool,
     backend_ended: Option<String>,
     deadline: Option<Instant>,
 }
@@ -209,6 +212,8 @@ impl Cell<'_> {
                 if fs::write(self.interrupt, []).is_err() {
                     return self.end_by_force(backend, progress).await;
                 }
+                let workspace = self.tree.as_ref().and_then(|tree| tree.parent());
+                progress.not_begun = workspace.is_some_and(interrupt_compilation);
                 progress.stopping = Stopping::Asked;
                 progress.deadline = Some(Instant::now() + TO_NOTICE);
             }
@@ -258,6 +263,7 @@ impl Cell<'_> {
             (Some(how), ..) => Some(CellError::backend(how, true)),
             (None, Stopping::Forced { lost }, _) => Some(CellError::killed(lost)),
             (None, _, Some(how)) => Some(CellError::ended(how, &self.held_variables())),
+            _ if progress.not_begun && !progress.errors.is_empty() => Some(CellError::not_begun()),
             _ if !progress.errors.is_empty() => {
                 Some(CellError::compilation(&progress.errors, self.count))
             }

@@ -2,72 +2,18 @@
 //!
 //! To infer the types of variables and to complete names, the Rust kernel analyses the sources of
 //! every package that `cargo metadata` lists: 360 of them here, a third of which are not even
-//! compiled. What a notebook can name lies near the top. The kernel is therefore given a cargo
-//! that leaves out of this one list whatever is further away; every other cargo command passes
-//! through unchanged.
+//! compiled. What a notebook can name lies near the top. Whatever is further
+//! away is left out.
 
-use inorm_core::files::{entries, write_program};
-use inorm_core::{Context, Error, Failure, Outcome};
+use inorm_core::{Context, Error, Outcome};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
-use std::io::ErrorKind;
-use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// How far from the notebook: its dependencies, theirs, and those of these.
 const LEVELS: usize = 3;
-
-/// A cargo home as the reader's own, except that its cargo gives the shorter list. The kernel
-/// looks for cargo there first.
-#[derive(Debug)]
-pub struct CargoHome {
-    /// Where it is.
-    pub directory: PathBuf,
-    /// The reader's own.
-    pub original: PathBuf,
-}
-
-impl CargoHome {
-    /// Makes `directory` one.
-    pub fn make(directory: &Path) -> Outcome<Self> {
-        let original = original_home()?;
-        write_program(&directory.join("bin/cargo"), stand_in(&original))?;
-        for entry in entries(&original) {
-            let link = directory.join(entry.file_name().unwrap_or_default());
-            match symlink(entry, &link) {
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                made => made.context("create", &link)?,
-            }
-        }
-        Ok(Self { directory: directory.to_path_buf(), original })
-    }
-}
-
-fn original_home() -> Outcome<PathBuf> {
-    let home = std::env::var_os("CARGO_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
-    let home = home.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")));
-    let home =
-        home.ok_or_else(|| Failure::new("cargo has no directory; set CARGO_HOME or HOME"))?;
-    Ok(std::path::absolute(&home).context("find", home)?)
-}
-
-fn stand_in(home: &Path) -> String {
-    let cargo = home.join("bin/cargo");
-    let cargo = if cargo.is_file() { cargo } else { PathBuf::from("cargo") };
-    let word = |path: &Path| {
-        let path = path.to_string_lossy();
-        shlex::try_quote(&path).expect("a path has no zero byte").into_owned()
-    };
-    let (home, cargo, process) = (word(home), word(&cargo), std::process::id());
-    // This program as long as it runs, even if another build has taken its place meanwhile.
-    format!(
-        "#!/bin/sh\nexport CARGO_HOME={home}\n\
-         [ \"$1\" = metadata ] && exec /proc/{process}/exe packages {cargo} \"$@\"\n\
-         exec {cargo} \"$@\"\n"
-    )
-}
 
 /// Runs `cargo metadata` with these arguments, and prints the shorter list.
 pub fn print(cargo: &Path, arguments: &[String]) -> Outcome {
@@ -153,7 +99,6 @@ fn retain(array: &mut Value, keep: impl Fn(&Value) -> bool) {
 mod tests {
     use super::*;
     use serde_json::json;
-    use std::fs;
 
     fn package(id: &str, kind: &str) -> Value {
         json!({"id": id, "name": id, "targets": [{"kind": [kind]}]})
@@ -206,25 +151,5 @@ mod tests {
         let before = metadata.clone();
         shorten(&mut metadata);
         assert_eq!(metadata, before);
-    }
-
-    #[test]
-    fn the_stand_in_is_cargo_but_for_one_list() {
-        let directory = tempfile::tempdir().unwrap();
-        let home = CargoHome::make(&directory.path().join("it's")).unwrap();
-        // Made again where it is already.
-        CargoHome::make(&home.directory).unwrap();
-        let ask = |arguments: &[&str]| {
-            let cargo = home.directory.join("bin/cargo");
-            let output = Command::new(cargo).args(arguments).output().unwrap();
-            assert!(output.status.success());
-            String::from_utf8(output.stdout).unwrap()
-        };
-        let expected = Command::new("cargo").arg("--version").output().unwrap().stdout;
-        assert_eq!(ask(&["--version"]).as_bytes(), expected);
-        assert!(
-            fs::read_dir(home.original.join("registry")).is_err()
-                || fs::read_dir(home.directory.join("registry")).is_ok()
-        );
     }
 }

@@ -1,0 +1,124 @@
+//! A cell compiled with one call of rustc, as long as nothing but the cell has changed.
+
+use super::call::is_command;
+use super::home::RECORDER;
+use super::record::{FILE, Record};
+use super::watched::Sources;
+use inorm_core::files::write;
+use inorm_core::protocol::INTERRUPT;
+use inorm_core::{Context, Failure, Outcome};
+use rustix::process::{Pid, Signal, kill_process};
+use std::env;
+use std::fs;
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio, exit};
+use std::time::SystemTime;
+
+/// Where the Rust kernel reads which library to load.
+const LIBRARY: &str = "EVCXR_EXECUTION_SO_PATH";
+
+/// Does what `cargo` does with these arguments, in less time if it can, and ends this process.
+pub fn compile(cargo: &Path, arguments: &[String]) -> Outcome {
+    let tree = env::current_dir().context("find", ".")?;
+    let workspace = tree.parent().unwrap_or(&tree);
+    if env::var_os(INTERRUPT).is_some_and(|file| Path::new(&file).exists()) {
+        return Err(Failure::new("interrupted"));
+    }
+    let running = running(workspace);
+    write(&running, std::process::id().to_string())?;
+    let code = compile_in(workspace, cargo, arguments);
+    let _ = fs::remove_file(running);
+    exit(code?)
+}
+
+/// The file with the number of the process that compiles in this workspace, while there is one.
+fn running(workspace: &Path) -> PathBuf {
+    workspace.join("compiling")
+}
+
+/// Ends the compilation in this workspace; false if there is none.
+pub fn interrupt(workspace: &Path) -> bool {
+    let process = fs::read_to_string(running(workspace)).ok();
+    let process = process.and_then(|number| number.parse().ok());
+    process.map(end_with_children).is_some()
+}
+
+/// The children first: an orphan could not be found any more.
+fn end_with_children(process: i32) {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    for thread in threads {
+        let children = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+        let children = children.split_whitespace().filter_map(|child| child.parse().ok());
+        children.for_each(end_with_children);
+    }
+    if let Some(process) = Pid::from_raw(process) {
+        // One that is gone already is no harm.
+        let _ = kill_process(process, Signal::KILL);
+    }
+}
+
+fn compile_in(workspace: &Path, cargo: &Path, arguments: &[String]) -> Outcome<i32> {
+    let checks = arguments.iter().any(|argument| argument == "check");
+    match Record::read(workspace, arguments) {
+        Some(record) if checks => run(&mut record.check()),
+        Some(record) => {
+            let (mut rustc, library) = record.build();
+            let code = run(&mut rustc)?;
+            if code == 0
+                && let Some(file) = env::var_os(LIBRARY)
+            {
+                fs::write(&file, library.as_os_str().as_encoded_bytes()).context("write", file)?;
+            }
+            Ok(code)
+        }
+        // Whoever has a compiler of their own in between has their reasons.
+        None if env::var_os("RUSTC_WRAPPER").is_some() => run(Command::new(cargo).args(arguments)),
+        None => build_and_record(cargo, arguments, workspace),
+    }
+}
+
+fn run(command: &mut Command) -> Outcome<i32> {
+    let status = command.status().context("run", command.get_program())?;
+    Ok(status.code().unwrap_or(1))
+}
+
+/// Lets cargo compile, and keeps how. It builds even where a check was asked for: a check would
+/// begin with every dependency, of which only what a build makes is there.
+fn build_and_record(cargo: &Path, arguments: &[String], workspace: &Path) -> Outcome<i32> {
+    let begun = SystemTime::now();
+    let call = workspace.join("rustc-call.json");
+    let _ = fs::remove_file(&call);
+    let build = |argument: &String| match is_command(argument) {
+        true => "build".to_owned(),
+        false => argument.clone(),
+    };
+    let mut command = Command::new(cargo);
+    command
+        .args(arguments.iter().map(build))
+        .env("RUSTC_WRAPPER", recorder())
+        .env(FILE, &call)
+        .stdout(Stdio::piped());
+    let mut process = command.spawn().context("run", cargo)?;
+    let mut sources = Sources::default();
+    for line in process.stdout.take().into_iter().flat_map(|output| BufReader::new(output).lines())
+    {
+        let line = line.context("read the messages of", cargo)?;
+        let message = serde_json::from_str(&line).unwrap_or_default();
+        sources.hear(&message, workspace);
+        // The kernel reads all of it; if it does not any more, nobody waits for the result.
+        let _ = writeln!(io::stdout(), "{line}");
+    }
+    let status = process.wait().context("run", cargo)?;
+    // With or without an error in the cell.
+    if let Some(record) = Record::make(workspace, arguments, sources, &call, begun) {
+        record.write(workspace)?;
+    }
+    Ok(status.code().unwrap_or(1))
+}
+
+fn recorder() -> PathBuf {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let mut folders = env::split_paths(&path);
+    folders.find(|folder| folder.join(RECORDER).is_file()).unwrap_or_default().join(RECORDER)
+}

@@ -1,0 +1,21 @@
+//! The cargo that a Rust kernel runs: the reader's own, but for three commands.
+//!
+//! | command | what is different | why |
+//! | --- | --- | --- |
+//! | `cargo metadata` | lists only packages that a notebook can name | the kernel reads the sources of all |
+//! | `cargo build` | one call of rustc, if only the cell has changed | cargo takes longer than rustc |
+//! | `cargo check` | the same, without code | cargo would check every dependency first |
+//!
+//! Everything else passes through unchanged.
+
+mod call;
+mod compile;
+mod home;
+mod packages;
+mod record;
+mod watched;
+
+pub use compile::{compile, interrupt as interrupt_compilation};
+pub use home::CargoHome;
+pub use packages::print as print_packages;
+pub use record::note_rustc;
