@@ -46,6 +46,11 @@ impl Compiler {
         }
     }
 
+    /// Where the sources of its standard library are, if they are installed.
+    pub fn sources(&self) -> PathBuf {
+        self.sysroot.join("lib/rustlib/src/rust/library")
+    }
+
     /// The shared standard library, which some packages of Rust leave out.
     pub fn shared_standard_library(&self) -> Outcome<PathBuf> {
         let is_it = |path: &PathBuf| {

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `cache` | the directory that all clones share |
 //! | `compiler` | the Rust compiler of the reader's shell |
+//! | `standard_library` | the sources of the standard library that a kernel reads |
 //! | `toolchain` | one way of compiling: a compiler, a Rust kernel, settings |
 //! | `workspace` | the packages that are compiled, and the versions of what they depend on |
 //! | `build` | a directory in which cargo compiles them, for one clone |
@@ -16,6 +17,7 @@ mod cache;
 mod compiler;
 pub mod evcxr;
 mod freshness;
+mod standard_library;
 mod toolchain;
 pub mod tree;
 mod workspace;

@@ -1,6 +1,7 @@
 //! How notebooks and experiments are compiled, and the directory that belongs to one way of doing it.
 
 use super::compiler::Compiler;
+use super::standard_library;
 use inorm_core::Outcome;
 use inorm_core::files::{short_sha256, write_if_different};
 use std::ffi::OsString;
@@ -87,6 +88,7 @@ fn cargo_configuration() -> String {
 pub struct Toolchain {
     home: PathBuf,
     compiler: Compiler,
+    standard_library: Option<PathBuf>,
 }
 
 impl Toolchain {
@@ -99,7 +101,8 @@ impl Toolchain {
         let home = cache.join("kernels").join(short_sha256(all));
         write_if_different(&home.join(".cargo/config.toml"), configuration)?;
         write_if_different(&home.join("configuration/evcxr.toml"), EVCXR_CONFIGURATION)?;
-        Ok(Self { home, compiler })
+        let standard_library = standard_library::copy(&compiler, &home)?;
+        Ok(Self { home, compiler, standard_library })
     }
 
     /// Its directory: `builds`, in which cargo compiles, `libraries`, which kernels start from, and
@@ -147,6 +150,7 @@ impl Toolchain {
             .env("EVCXR_CONFIG_DIR", self.home.join("configuration"))
             // It looks for a kernelspec of its own to bring up to date: let it find none.
             .env("JUPYTER_PATH", self.home.join("no-kernelspecs"))
+            .envs(self.standard_library.iter().map(|sources| ("RUST_SRC_PATH", sources)))
             .current_dir(folder);
         command
     }

@@ -1,19 +1,19 @@
-//! Which packages the Rust kernel reads, so that it is ready in half the time.
+//! Which packages the Rust kernel reads, so that it is ready in a third of the time.
 //!
 //! To infer the types of variables and to complete names, the Rust kernel analyses the sources of
 //! every package that `cargo metadata` lists: 360 of them here, a third of which are not even
-//! compiled. What a notebook can name lies near the top. Whatever is further
-//! away is left out.
+//! compiled. A notebook can name few. A package may list them, under `package.metadata.notebook`
+//! in its `Cargo.toml`, as this library does; of others the nearest are read.
 
 use inorm_core::{Context, Error, Outcome};
 use serde_json::Value;
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, VecDeque};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// How far from the notebook: its dependencies, theirs, and those of these.
-const LEVELS: usize = 3;
+/// How far from the notebook, where no list says more: its dependencies, and theirs.
+const LEVELS: u32 = 2;
 
 /// Runs `cargo metadata` with these arguments, and prints the shorter list.
 pub fn print(cargo: &Path, arguments: &[String]) -> Outcome {
@@ -43,7 +43,7 @@ fn shorten(metadata: &mut Value) {
         return;
     }
     let near = near(metadata);
-    let is_near = |id: &Value| id.as_str().is_some_and(|id| near.contains(id));
+    let is_near = |id: &Value| id.as_str().is_some_and(|id| near.contains_key(id));
     retain(&mut metadata["packages"], |package| is_near(&package["id"]));
     retain(&mut metadata["resolve"]["nodes"], |node| is_near(&node["id"]));
     for node in metadata["resolve"]["nodes"].as_array_mut().into_iter().flatten() {
@@ -52,19 +52,35 @@ fn shorten(metadata: &mut Value) {
     }
 }
 
-/// The packages within reach of the members of the workspace.
-fn near(metadata: &Value) -> HashSet<String> {
+/// The packages within reach, and how far they are; the members of the workspace are at 0.
+fn near(metadata: &Value) -> HashMap<String, u32> {
     let nodes = items(&metadata["resolve"]["nodes"]);
     let nodes: HashMap<_, _> = nodes.map(|node| (text(&node["id"]), node)).collect();
-    let macros = items(&metadata["packages"]).filter(|package| is_macro(package));
-    let macros: HashSet<_> = macros.map(|package| text(&package["id"])).collect();
-    let mut near: HashSet<_> = items(&metadata["workspace_members"]).map(text).collect();
-    let mut level = near.clone();
-    for _ in 0..LEVELS {
-        let dependencies = level.iter().filter_map(|id| nodes.get(id));
-        let dependencies = dependencies.flat_map(|node| items(&node["deps"])).filter(is_normal);
-        level = dependencies.map(|dependency| text(&dependency["pkg"])).collect();
-        level.retain(|id| !macros.contains(id) && near.insert(id.clone()));
+    let packages = items(&metadata["packages"]);
+    let packages: HashMap<_, _> = packages.map(|package| (text(&package["id"]), package)).collect();
+    let mut near: HashMap<String, u32> = HashMap::new();
+    let members = items(&metadata["workspace_members"]);
+    let mut waiting: VecDeque<(String, u32, Option<&Value>)> =
+        members.map(|member| (text(member), 0, None)).collect();
+    while let Some((id, level, mut named)) = waiting.pop_front() {
+        if near.contains_key(&id) {
+            continue;
+        }
+        if let Some(package) = packages.get(&id) {
+            let own = &package["metadata"]["notebook"]["packages"];
+            named = named.or_else(|| own.is_array().then_some(own));
+        }
+        let dependencies = nodes.get(&id).map(|node| &node["deps"]);
+        let dependencies = dependencies.into_iter().flat_map(items);
+        for dependency in dependencies.filter(is_normal) {
+            let Some(package) = packages.get(&text(&dependency["pkg"])) else { continue };
+            let is_named = named
+                .map_or(level < LEVELS, |named| items(named).any(|name| *name == package["name"]));
+            if is_named && !is_macro(package) {
+                waiting.push_back((text(&package["id"]), level + 1, named));
+            }
+        }
+        near.insert(id, level);
     }
     near
 }
@@ -113,8 +129,8 @@ mod tests {
         json!({"id": id, "deps": deps, "dependencies": ids})
     }
 
-    #[test]
-    fn what_is_far_is_left_out_with_all_that_leads_to_it() {
+    /// What is listed of these packages, of which `inorm` may have a list of its own.
+    fn listed(names: Option<&[&str]>) -> Value {
         let packages =
             ["notebook", "inorm", "polars", "polars-core", "arrow", "derive", "cc", "criterion"];
         let kind = |id: &str| if id == "derive" { "proc-macro" } else { "lib" };
@@ -132,15 +148,35 @@ mod tests {
                 node("criterion", &[]),
             ]},
         });
+        if let Some(names) = names {
+            metadata["packages"][1]["metadata"] = json!({"notebook": {"packages": names}});
+        }
         shorten(&mut metadata);
-        let expected = ["notebook", "inorm", "polars", "polars-core"];
-        let listed: Vec<String> = items(&metadata["packages"]).map(|it| text(&it["id"])).collect();
-        assert_eq!(listed, expected);
+        metadata
+    }
+
+    fn names(metadata: &Value) -> Vec<String> {
+        items(&metadata["packages"]).map(|package| text(&package["id"])).collect()
+    }
+
+    #[test]
+    fn what_is_far_is_left_out_with_all_that_leads_to_it() {
+        let metadata = listed(None);
+        let expected = ["notebook", "inorm", "polars"];
+        assert_eq!(names(&metadata), expected);
         let nodes = &metadata["resolve"]["nodes"];
         assert_eq!(items(nodes).map(|it| text(&it["id"])).collect::<Vec<_>>(), expected);
         assert_eq!(nodes[1]["dependencies"], json!(["polars"]));
-        assert_eq!(nodes[3]["dependencies"], json!(["inorm"]));
-        assert_eq!(nodes[3]["deps"].as_array().unwrap().len(), 1);
+        assert_eq!(nodes[2]["deps"], json!([]));
+    }
+
+    #[test]
+    fn a_package_may_say_what_can_be_named_through_it() {
+        let metadata = listed(Some(&["polars", "polars-core", "arrow", "derive"]));
+        assert_eq!(names(&metadata), ["notebook", "inorm", "polars", "polars-core", "arrow"]);
+        let core = &metadata["resolve"]["nodes"][3];
+        assert_eq!(core["dependencies"], json!(["arrow", "inorm"]));
+        assert_eq!(names(&listed(Some(&[]))), ["notebook", "inorm"]);
     }
 
     #[test]
