@@ -427,6 +427,23 @@ class Compiling(unittest.TestCase):
         self.assertIn("nothing was lost", reply["evalue"])
         self.assertEqual(self.value('println!("{kept}");'), "7")
 
+    def test_docs_are_shown_where_the_cursor_is(self):
+        self.value("use inorm::configuration::configuration;\nlet config = configuration(13)?;")
+        for code, shown in [
+            ("let other = conf|iguration(1)?;", "pub fn configuration"),
+            ("config.wi|dth", "Units of each hidden layer"),
+            ("con|fig", "config: Configuration"),
+            ("let t = config.ta|ble()?;", "pub fn table"),
+            ("Vec::<f64>::with_|capacity(3)", "with_capacity"),
+            ('"a b".split_|whitespace()', "split_whitespace"),
+            ("use inorm::learning::R|un;", "Run"),
+        ]:
+            place = code.index("|")
+            code = code.replace("|", "", 1)
+            reply = self.kernel.client.inspect(code, place, reply=True, timeout=PATIENCE)["content"]
+            self.assertTrue(reply["found"], code)
+            self.assertIn(shown, reply["data"]["text/plain"])
+
 
 class Ends(unittest.TestCase):
     """However it ends, nothing is left, and whoever still lives says what happened."""

@@ -52,6 +52,12 @@ pub fn message(kind: &str, content: Value, parent: Option<&JupyterMessage>) -> J
     message
 }
 
+/// The same message, saying something else.
+pub fn with_content(message: &JupyterMessage, content: Value) -> JupyterMessage {
+    let content = untyped(&message.header.msg_type, content);
+    JupyterMessage { content, ..message.clone() }
+}
+
 fn untyped(kind: &str, content: Value) -> JupyterMessageContent {
     JupyterMessageContent::UnknownMessage(UnknownMessage { msg_type: kind.to_owned(), content })
 }

@@ -15,6 +15,7 @@
 //! | `cell_error` | errors, in words for the reader |
 //! | `compiled` | a cell as the backend compiled it |
 //! | `stream`, `reply` | printed text; what a client is told when a cell is over |
+//! | `inspection` | which code to ask about, for a reader who asks about a name |
 //! | `source`, `history` | what a cell's code shows; the cells so far |
 //! | `front`, `log` | the five sockets that the client sees; what `--verbose` shows |
 
@@ -23,6 +24,7 @@ mod cell_error;
 mod compiled;
 mod front;
 mod history;
+mod inspection;
 mod launch;
 mod log;
 mod reply;

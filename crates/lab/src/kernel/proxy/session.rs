@@ -3,6 +3,7 @@
 use super::cell::Cell;
 use super::cell_error::CellError;
 use super::front::{Client, Requests};
+use super::inspection;
 use super::launch::{Launcher, Preparation};
 use super::log::Log;
 use super::reply;
@@ -248,7 +249,7 @@ impl Session {
                 self.client.pass_on(message);
             }
         };
-        match backend.ask(request, pass_on).await {
+        match backend.ask(&inspection::clarify(request), pass_on).await {
             Ok(reply) => self.client.reply(request, reply),
             Err(failure) => self.between_requests(Some(Event::Ended(failure.to_string()))),
         }

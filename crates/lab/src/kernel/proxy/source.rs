@@ -53,6 +53,14 @@ pub fn has_command(code: &str, name: &str) -> bool {
     code.lines().any(|line| line.split_whitespace().next() == Some(name))
 }
 
+/// The characters that are neither of a text nor of a comment, each with its place.
+pub fn code_characters(code: &str) -> impl Iterator<Item = (usize, char)> {
+    parts(code).filter_map(|(at, part)| match part {
+        Part::Code(character) => Some((at, character)),
+        Part::Quoted | Part::Unended => None,
+    })
+}
+
 fn parts(code: &str) -> impl Iterator<Item = (usize, Part)> {
     let mut at = 0;
     std::iter::from_fn(move || {
