@@ -4,6 +4,7 @@ use crate::checkout::Checkout;
 use crate::{book, data, doctor, experiments, kernel, lab};
 use clap::{Args, Parser, Subcommand};
 use inorm_core::failure::{self, Failure, Outcome};
+use rustix::process::Pid;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -44,8 +45,11 @@ pub enum Command {
     /// Serve a notebook; JupyterLab starts this.
     Kernel {
         /// Where the client says how to talk to it.
-        #[arg(long, value_name = "FILE")]
-        connection_file: PathBuf,
+        #[arg(long, value_name = "FILE", required_unless_present = "spare")]
+        connection_file: Option<PathBuf>,
+        /// Be prepared for the next notebook, as long as this process lives.
+        #[arg(long, value_name = "PROCESS", hide = true)]
+        spare: Option<i32>,
         /// The clone that it belongs to; the one around the working directory if not given.
         #[arg(long, value_name = "DIR")]
         checkout: Option<PathBuf>,
@@ -118,10 +122,14 @@ pub fn run(command: Command) -> Outcome {
         Command::Figure(Experiment { arguments }) => experiments::run("figure", &arguments),
         Command::Parity(Experiment { arguments }) => experiments::run("parity", &arguments),
         Command::Doctor => doctor::run(),
-        Command::Kernel { connection_file, checkout, verbose } => {
+        Command::Kernel { connection_file, spare, checkout, verbose } => {
             let checkout = checkout.map_or_else(Checkout::find, Checkout::at)?;
             let log = if verbose { kernel::Log::Verbose } else { kernel::Log::Quiet };
-            kernel::serve(checkout, &connection_file, log)
+            match (connection_file, spare.and_then(Pid::from_raw)) {
+                (Some(file), _) => kernel::serve(checkout, &file, log),
+                (None, Some(owner)) => kernel::wait_as_spare(&checkout, owner),
+                (None, None) => Ok(()),
+            }
         }
         Command::Packages { cargo, arguments } => kernel::print_packages(&cargo, &arguments),
         Command::Compile { cargo, arguments } => kernel::compile(&cargo, &arguments),

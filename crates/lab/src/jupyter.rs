@@ -1,7 +1,8 @@
 //! Jupyter, kept inside the repository: starts JupyterLab, executes notebooks.
 
 use crate::checkout::Checkout;
-use crate::kernel::random_hex;
+use crate::kernel::{self, random_hex};
+use crate::kernelspec;
 use inorm_core::{Context, Error, Failure, Outcome};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::process::CommandExt;
@@ -32,8 +33,24 @@ pub fn open(checkout: &Checkout, port: u16, browser: bool) -> Outcome {
         .arg(format!("--ServerApp.open_browser={}", if browser { "True" } else { "False" }))
         // Inside a container one is often root, with nobody to be protected from.
         .arg("--ServerApp.allow_root=True")
-        .env("JUPYTER_TOKEN", token);
+        .env("JUPYTER_TOKEN", token)
+        .env(kernel::SPARE_WANTED, "1");
+    start_spare_kernel(checkout, &command);
     Err(Error::io("run", checkout.python(), command.exec()).into())
+}
+
+/// Prepares a kernel for the first notebook, in the environment that `jupyter` will give it.
+fn start_spare_kernel(checkout: &Checkout, jupyter: &Command) {
+    let mut program = Command::new(kernelspec::program(checkout));
+    for (name, value) in jupyter.get_envs() {
+        match value {
+            Some(value) => program.env(name, value),
+            None => program.env_remove(name),
+        };
+    }
+    program.current_dir(checkout.notebooks());
+    // This process becomes JupyterLab.
+    kernel::start_spare(checkout, program, rustix::process::getpid());
 }
 
 /// Executes notebooks where they are.

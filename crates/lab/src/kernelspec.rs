@@ -5,6 +5,7 @@ use crate::kernel::THIS_PROGRAM;
 use inorm_core::files::{write_if_different, write_program};
 use inorm_core::{Context, Outcome};
 use std::fs;
+use std::path::PathBuf;
 
 /// The name of the kernel, in notebooks and in JupyterLab's lists.
 const DISPLAY_NAME: &str = "Rust (inorm)";
@@ -19,12 +20,20 @@ const SETTINGS: &str = r#"{
 }
 "#;
 
+/// The program that JupyterLab starts for a notebook.
+pub fn program(checkout: &Checkout) -> PathBuf {
+    directory(checkout).join("inorm")
+}
+
+fn directory(checkout: &Checkout) -> PathBuf {
+    checkout.environment().join("share/jupyter/kernels/inorm")
+}
+
 /// Writes the kernelspec into the environment, with a copy of this program that stays as it is
 /// when the project is rebuilt under a running kernel.
 pub fn write(checkout: &Checkout) -> Outcome {
     let share = checkout.environment().join("share/jupyter");
-    let directory = share.join("kernels/inorm");
-    let program = directory.join("inorm");
+    let (directory, program) = (directory(checkout), program(checkout));
     write_program(&program, fs::read(THIS_PROGRAM).context("read", THIS_PROGRAM)?)?;
     let kernel = serde_json::json!({
         "argv": [

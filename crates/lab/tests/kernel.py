@@ -26,6 +26,8 @@ from kernel_client import (
     notebook,
     read,
     running,
+    spare_command,
+    start_spare,
     text,
     wait_for,
 )
@@ -443,6 +445,68 @@ class Compiling(unittest.TestCase):
             reply = self.kernel.client.inspect(code, place, reply=True, timeout=PATIENCE)["content"]
             self.assertTrue(reply["found"], code)
             self.assertIn(shown, reply["data"]["text/plain"])
+
+
+class Spare(unittest.TestCase):
+    """A kernel that is prepared before anybody asks for it."""
+
+    FOLDER = CHECKOUT / "notebooks"
+
+    def waiting(self, **environment):
+        process, environment = start_spare(self.FOLDER, **environment)
+        self.addCleanup(process.kill)
+        return process, environment
+
+    def test_it_serves_the_next_notebook_and_ends_with_it(self):
+        process, environment = self.waiting()
+        kernel = Kernel(self.FOLDER, environment=environment)
+        self.assertEqual(text(kernel.run(DEPENDENCY + '\nprintln!("{}", 6 * 7);')[0]), "42\n")
+        kernel.run("let mine = 1;")
+        self.assertEqual(kernel.run("mine + 1")[1]["status"], "ok")
+        self.assertIsNone(directory_of(kernel.process), "it has no backend of its own")
+        self.assertIsNotNone(directory_of(process.pid))
+        kernel.end()
+        process.wait(20)
+        wait_for("the end of all", lambda: directory_of(process.pid) is None)
+
+    def test_it_ends_when_the_kernel_in_front_is_killed(self):
+        process, environment = self.waiting()
+        kernel = Kernel(self.FOLDER, environment=environment)
+        os.kill(kernel.process, signal.SIGKILL)
+        process.wait(20)
+        wait_for("the end of all", lambda: directory_of(process.pid) is None)
+        kernel.end()
+
+    def test_its_notebook_is_told_when_it_dies(self):
+        process, environment = self.waiting()
+        kernel = Kernel(self.FOLDER, environment=environment)
+        self.assertTrue(kernel.manager.is_alive())
+        process.kill()
+        wait_for("the end of the kernel", lambda: not kernel.manager.is_alive())
+        kernel.end()
+
+    def test_another_environment_or_folder_gets_a_kernel_of_its_own(self):
+        for folder, variables in [(self.FOLDER, {"ANOTHER": "1"}), (CHECKOUT, {})]:
+            process, environment = self.waiting()
+            kernel = Kernel(folder, environment={**environment, **variables})
+            self.assertEqual(kernel.run("1 + 1")[1]["status"], "ok")
+            self.assertIsNotNone(directory_of(kernel.process))
+            # It would never be of use again.
+            process.wait(20)
+            kernel.end()
+
+    def test_there_is_one(self):
+        self.waiting()
+        another = subprocess.Popen(spare_command(), cwd=self.FOLDER)
+        self.assertEqual(another.wait(20), 0)
+
+    def test_it_ends_with_jupyterlab(self):
+        owner = subprocess.Popen(["sleep", "300"])
+        process, _ = start_spare(self.FOLDER, owner.pid)
+        owner.kill()
+        owner.wait()
+        process.wait(20)
+        wait_for("the end of all", lambda: directory_of(process.pid) is None)
 
 
 class Ends(unittest.TestCase):

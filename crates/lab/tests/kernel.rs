@@ -37,6 +37,12 @@ fn a_cell_costs_one_call_of_rustc() {
 
 #[test]
 #[ignore = "needs `inorm lab --prepare` and python/requirements-test.txt"]
+fn a_spare_kernel_serves_the_next_notebook() {
+    run("kernel.py", "Spare");
+}
+
+#[test]
+#[ignore = "needs `inorm lab --prepare` and python/requirements-test.txt"]
 fn it_leaves_nothing_however_it_ends() {
     run("kernel.py", "Ends");
 }

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import subprocess
 import tempfile
 import threading
 import time
@@ -20,12 +21,11 @@ class Kernel:
     """A kernel in a folder, with one client."""
 
     def __init__(self, folder, program=None, environment=None):
-        """Ours, or `program` in this environment."""
+        """Ours, or the one of this command in this environment."""
         self.manager = KernelManager(kernel_name="inorm")
         if program:
-            argv = [program, "--control_file", "{connection_file}"]
             self.manager._kernel_spec = KernelSpec(
-                argv=argv, display_name="bare", language="rust", interrupt_mode="message"
+                argv=program, display_name="another", language="rust", interrupt_mode="message"
             )
         began = time.monotonic()
         environment = environment or os.environ.copy()
@@ -62,6 +62,17 @@ class Kernel:
     def interrupt_after(self, seconds):
         threading.Timer(seconds, self.manager.interrupt_kernel).start()
 
+    def memory(self):
+        """Bytes that the kernel and all that it started have for themselves."""
+        processes, total = [self.process], 0
+        while processes:
+            process = processes.pop()
+            for file in Path(f"/proc/{process}/task").glob("*/children"):
+                processes += [int(child) for child in read(file).split()]
+            rollup = read(Path(f"/proc/{process}/smaps_rollup")).splitlines()
+            total += sum(1024 * int(line.split()[1]) for line in rollup if "Private" in line)
+        return total
+
     def backend(self):
         """The process of the Rust kernel, if there is one at this moment."""
         children = Path(f"/proc/{self.process}/task/{self.process}/children")
@@ -76,6 +87,15 @@ class Kernel:
         return directory_of(self.process)
 
 
+def of_clone(clone, cache=None):
+    """The kernel of another clone, which was prepared with this cache."""
+    spec = json.loads((clone / ".venv/share/jupyter/kernels/inorm/kernel.json").read_text())
+    environment = os.environ.copy()
+    if cache:
+        environment["INORM_CACHE"] = str(cache)
+    return Kernel(clone / "notebooks", spec["argv"], environment)
+
+
 @contextmanager
 def without_proxy(ours, folder):
     """The Rust kernel behind `ours` alone: another process of it, with a copy of its compiled
@@ -85,8 +105,10 @@ def without_proxy(ours, folder):
     environment = dict(variable.split("=", 1) for variable in variables if "=" in variable)
     for name in ("INORM_KERNEL", "INORM_INTERRUPT"):
         del environment[name]
-    # Ours lets it read a part of the packages, and build with all of them.
+    # Ours gives it a cargo of its own, and less of the standard library to read.
     environment["CARGO_HOME"] = os.environ.get("CARGO_HOME", str(Path.home() / ".cargo"))
+    environment["PATH"] = os.environ["PATH"]
+    environment.pop("RUST_SRC_PATH", None)
     tree = Path(environment["EVCXR_TMPDIR"])
     # Where cargo, which looks into the folders above, finds the same settings.
     with tempfile.TemporaryDirectory(dir=tree.parents[3]) as place:
@@ -96,11 +118,29 @@ def without_proxy(ours, folder):
         libraries = environment["LD_LIBRARY_PATH"].replace(str(tree), str(copy / tree.name))
         environment["LD_LIBRARY_PATH"] = libraries
         program = (backend / "cmdline").read_text().split("\0")[0]
-        bare = Kernel(folder, program, environment)
+        bare = Kernel(folder, [program, "--control_file", "{connection_file}"], environment)
         try:
             yield bare
         finally:
             bare.end()
+
+
+def spare_command(owner=None):
+    """What starts a kernel that waits to be taken, as long as this process `owner` lives."""
+    argv = KernelManager(kernel_name="inorm").kernel_spec.argv
+    return [*argv[:4], "--spare", str(owner or os.getpid())]
+
+
+def start_spare(folder, owner=None):
+    """A kernel that waits to be taken, and the environment in which one takes it."""
+    environment = {**os.environ, "INORM_SPARE": "1"}
+    began = time.time()
+    process = subprocess.Popen(spare_command(owner), cwd=folder, env=environment)
+    waiting = lambda: [
+        file for file in (cache() / "kernels").glob("*/locks/spare.json") if file.stat().st_mtime > began
+    ]
+    wait_for("the spare kernel", waiting, PATIENCE)
+    return process, environment
 
 
 def notebook(sources):

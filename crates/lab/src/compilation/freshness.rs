@@ -30,10 +30,14 @@ impl Freshness {
         Ok(write(&file(directory), text)?)
     }
 
+    /// What was written to `directory`; empty if nothing was.
+    pub fn text(directory: &Path) -> String {
+        fs::read_to_string(file(directory)).unwrap_or_default()
+    }
+
     /// Whether what is in `directory` was written there, and no source has changed since.
     pub fn holds(directory: &Path, sources: Sources) -> bool {
-        let text = fs::read(file(directory)).unwrap_or_default();
-        serde_json::from_slice(&text).is_ok_and(|Self { checkout, begun }| {
+        serde_json::from_str(&Self::text(directory)).is_ok_and(|Self { checkout, begun }| {
             sources.iter().all(|source| is_older(&checkout.join(source), begun))
         })
     }

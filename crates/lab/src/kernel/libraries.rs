@@ -42,6 +42,11 @@ impl<'c> PrebuiltLibraries<'c> {
         Freshness::holds(&self.directory, SOURCES)
     }
 
+    /// A text that differs for every time that they were compiled.
+    pub fn identity(&self) -> String {
+        Freshness::text(&self.directory)
+    }
+
     /// Makes `directory` start from them, if they are there.
     pub fn copy_to(&self, directory: &Path) -> Outcome {
         let _alone = self.lock()?;

@@ -8,6 +8,7 @@
 //! | `libraries` | the compiled libraries that it starts from |
 //! | `cargo` | the cargo that it runs: what it reads, and how a cell is compiled |
 //! | `running`, `reaper` | the private directory of a running kernel, and its certain end |
+//! | `spare` | a kernel that is prepared before anybody asks for it |
 //! | `wire`, `secret` | a message as it is; keys |
 
 mod backend;
@@ -17,10 +18,12 @@ mod proxy;
 mod reaper;
 mod running;
 mod secret;
+mod spare;
 mod wire;
 
 pub use cargo::{compile, note_rustc, print_packages};
 pub use libraries::PrebuiltLibraries;
-pub use proxy::{Log, serve};
+pub use proxy::{Log, serve, wait_as_spare};
 pub use reaper::{THIS_PROGRAM, reap};
 pub use secret::random_hex;
+pub use spare::{WANTED as SPARE_WANTED, start as start_spare};

@@ -7,6 +7,7 @@ use crate::compilation::{Toolchain, Workspace, cache, dependency, evcxr};
 use crate::kernel::backend::Backend;
 use crate::kernel::libraries::PrebuiltLibraries;
 use crate::kernel::running::Running;
+use crate::kernel::secret::random_hex;
 use inorm_core::Outcome;
 use inorm_core::files::write_if_different;
 use inorm_core::protocol::{self, Mark};
@@ -66,9 +67,15 @@ struct News {
 
 impl Launcher {
     /// For the notebooks of a clone.
-    pub fn new(checkout: Checkout, mark: Mark, log: Log) -> Arc<Self> {
+    pub fn new(checkout: Checkout, log: Log) -> Arc<Self> {
+        let mark = Mark::new(&random_hex::<8>());
         let (shared, started) = (OnceCell::new(), AtomicU32::new(0));
         Arc::new(Self { checkout, mark, log, shared, started })
+    }
+
+    /// What marks messages in the output of cells.
+    pub fn mark(&self) -> &Mark {
+        &self.mark
     }
 
     /// Begins to start a backend.
@@ -172,6 +179,13 @@ impl Shared {
 }
 
 impl Preparation {
+    /// Returns when the backend is ready, or has failed to become so.
+    pub async fn wait(&self) {
+        while !self.task.is_finished() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// What a reader is told meanwhile, in one line.
     pub fn describe(&self) -> String {
         let news = lock(&self.news);

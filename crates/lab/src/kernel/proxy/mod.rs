@@ -35,4 +35,4 @@ mod source;
 mod stream;
 
 pub use log::Log;
-pub use serve::serve;
+pub use serve::{serve, wait_as_spare};

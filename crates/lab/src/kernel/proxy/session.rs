@@ -9,9 +9,7 @@ use super::log::Log;
 use super::reply;
 use super::session_state::SessionState;
 use super::source;
-use crate::checkout::Checkout;
 use crate::kernel::backend::{Backend, Event};
-use crate::kernel::secret::random_hex;
 use crate::kernel::wire;
 use inorm_core::protocol::Mark;
 use inorm_core::say;
@@ -50,16 +48,21 @@ enum BackendState {
 }
 
 impl Session {
-    /// Begins to prepare the backend, and to answer.
-    pub fn new(client: Client, requests: Requests, checkout: Checkout, log: Log) -> Self {
+    /// Begins to answer, with a backend that is being prepared or is ready already.
+    pub fn new(
+        client: Client,
+        requests: Requests,
+        launcher: Arc<Launcher>,
+        preparation: Preparation,
+        log: Log,
+    ) -> Self {
         client.status("starting", None);
-        let mark = Mark::new(&random_hex::<8>());
-        let launcher = Launcher::new(checkout, mark.clone(), log);
+        let mark = launcher.mark().clone();
         let state = SessionState::default();
         let (sender, interrupts) = unbounded_channel();
         tokio::spawn(control(client.clone(), state.clone(), requests.control, sender));
         let queue = forward(client.clone(), state.clone(), requests.shell);
-        let backend = BackendState::Preparing(launcher.begin());
+        let backend = BackendState::Preparing(preparation);
         let stdin = requests.stdin;
         Self { client, state, queue, stdin, interrupts, launcher, backend, mark, count: 0, log }
     }
