@@ -1,12 +1,11 @@
-"""What our kernel costs, and what it saves, beside the Rust kernel behind it.
+"""What a reader waits for, in our kernel and in others, and what our kernel costs.
 
-    .venv/bin/python benches/kernel.py [--cells 40] [--lines 100000] [--rounds 5]
+    .venv/bin/python benches/kernel.py [--rounds 5] [--lines 100000] [--beside CLONE [--cache DIR]]
 
-Both run in this clone, after `inorm lab --prepare`. The bare Rust kernel gets the environment and
-a copy of the compiled libraries that ours gives it, and nothing else. In turns: cells that do
-nothing but compile, and a cell that prints many lines. Before that come the times that a reader
-waits for: until the kernel answers, until the first table when a cell is run at once, and when it
-is run half a minute later. Last, a training in a cell beside the same from the command line.
+Runs in this clone, after `inorm lab --prepare`, on an otherwise idle machine. Beside ours runs the
+bare Rust kernel, which gets the environment and a copy of the compiled libraries that ours gives
+it, and nothing else; and with --beside the kernel of another clone, prepared in the same way, with
+the cache that it was prepared with. In turns, round by round: medians, and ratios to ours.
 """
 
 import argparse
@@ -21,11 +20,36 @@ from pathlib import Path
 CLONE = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(CLONE / "crates/lab/tests"))
 
-from kernel_client import Kernel, without_proxy, text  # noqa: E402
+from kernel_client import Kernel, of_clone, start_spare, text, without_proxy  # noqa: E402
 
-NOTEBOOKS = CLONE / "notebooks"
 DEPENDENCY = ':dep inorm = { path = "..", default-features = false, features = ["cpu"] }'
-TABLE = 'inorm::notebook::Table::empty("One")'
+IMPORTS = """
+use inorm::{Condition, configuration::configuration, dataset::FashionMnist, figures};
+use inorm::{dfdx::prelude::*, networks::INormNetwork, notebook::Table};
+"""
+FIRST = DEPENDENCY + IMPORTS
+VARIABLES = """
+let data = FashionMnist::load()?;
+let config = configuration(13)?;
+let shown = Table::new(config.table()?, "One")?;
+"""
+NETWORK = """
+let device = AutoDevice::default();
+let network = INormNetwork::<234, 23>::new(Condition::INormFull, 0, &device)?;
+let images: Tensor<Rank2<32, 784>, f32, _> = device.sample_uniform();
+"""
+# What is timed, and after which cells.
+STEPS = [
+    ("a number, fresh notebook", "let a{n} = {n};", ""),
+    ("a number, beside data, config, a table", "let b{n} = {n};", VARIABLES),
+    ("a bare value", "1 + {n}", ""),
+    ("a table", 'Table::empty("{n}").numbers("x", &[1.0, {n}.0])', ""),
+    ("a figure", "figures::fig1::luminosity_shift(&data.test, &[0.25, 0.5], {n})?", ""),
+    ("making a typed network", NETWORK.replace("Full, 0", "Full, {n}"), ""),
+    ("asking it", "let out{n} = network.forward(&images);", ""),
+    ("a number, beside a network too", "let c{n} = {n};", ""),
+]
+CLOSURE = "let closure = |x: i32| x + 1;"
 TRAINING = """
 let data = inorm::dataset::FashionMnist::load()?;
 let run = inorm::learning::Run::new("inorm_full".parse()?, &inorm::configuration::configuration(13)?);
@@ -34,51 +58,46 @@ println!("{}", 1e3 * record.training_seconds / record.steps as f64);
 """
 
 
-def timed(kernel, code):
+def timed(kernel, code, status="ok"):
     """Seconds until the client knows that a cell is over, and what it printed."""
     began = time.monotonic()
     outputs, reply = kernel.run(code)
-    if reply["status"] != "ok":
-        raise SystemExit(f"{code}: {reply['evalue']}")
-    return time.monotonic() - began, text(outputs)
+    seconds = time.monotonic() - began
+    if reply["status"] != status:
+        raise SystemExit(f"{code}: {reply}")
+    return seconds, text(outputs)
 
 
-def milliseconds(values):
-    return f"{1000 * statistics.median(values):.0f} ms"
+def row(what, kernels, seconds):
+    """One line: the median of each kernel, and how many times ours it is."""
+    medians = [statistics.median(seconds[name]) for name in kernels]
+    cells = [f"{median:7.2f} s {median / medians[0]:6.2f} ×" for median in medians]
+    print(f"{what:40} {'   '.join(cells)}", flush=True)
 
 
-def compare(ours, bare, cells, lines, rounds):
-    printing = f'for i in 0..{lines} {{ println!("line {{i}}"); }}'
-    expected = "".join(f"line {i}\n" for i in range(lines))
-    cell, print_ = {ours: [], bare: []}, {ours: [], bare: []}
-    for number in range(cells):
-        for kernel in (ours, bare) if number % 2 else (bare, ours):
-            cell[kernel].append(timed(kernel, f"let value_{number} = {number};")[0])
+def steps(kernels, rounds):
+    for what, code, before in STEPS:
+        if before:
+            for kernel in kernels.values():
+                timed(kernel, before)
+        seconds = {name: [] for name in kernels}
+        for number in range(1, rounds + 1):
+            for name in list(kernels) if number % 2 else reversed(kernels):
+                seconds[name].append(timed(kernels[name], code.replace("{n}", str(number)))[0])
+        row(what, kernels, seconds)
+
+
+def lines(kernels, count, rounds):
+    printing = f'for i in 0..{count} {{ println!("line {{i}}"); }}'
+    expected = "".join(f"line {i}\n" for i in range(count))
+    seconds = {name: [] for name in kernels}
     for _ in range(rounds):
-        for kernel in (ours, bare):
-            seconds, printed = timed(kernel, printing)
+        for name, kernel in kernels.items():
+            took, printed = timed(kernel, printing)
             if printed != expected:
                 raise SystemExit("lines are missing or out of order")
-            print_[kernel].append(seconds)
-    added = [mine - theirs for mine, theirs in zip(cell[ours], cell[bare])]
-    print(f"a cell: {milliseconds(cell[ours])} in ours, {milliseconds(cell[bare])} in the bare "
-          f"kernel; added, as the median of {cells} pairs: {milliseconds(added)}")
-    ratios = [theirs / mine for mine, theirs in zip(print_[ours], print_[bare])]
-    print(f"{lines} lines: {milliseconds(print_[ours])} in ours, {milliseconds(print_[bare])} in "
-          f"the bare kernel, which is {statistics.median(ratios):.2f} × as long "
-          f"({min(ratios):.2f} to {max(ratios):.2f})")
-
-
-def first_table(reading):
-    """Seconds until a reader who first reads for so long sees a table."""
-    kernel = Kernel(NOTEBOOKS)
-    time.sleep(max(0, reading - kernel.answered_after))
-    began = time.monotonic()
-    timed(kernel, DEPENDENCY)
-    timed(kernel, TABLE)
-    seconds = time.monotonic() - began
-    kernel.end()
-    return kernel.answered_after, seconds
+            seconds[name].append(took)
+    row(f"{count} lines", kernels, seconds)
 
 
 def training(ours, rounds):
@@ -94,22 +113,59 @@ def training(ours, rounds):
           f"command line ({min(ratios):.2f} to {max(ratios):.2f})")
 
 
+def first_cells(starts, rounds):
+    """Seconds until a kernel answers, and until its first cell is over."""
+    answered, first = ({name: [] for name in starts} for _ in range(2))
+    for _ in range(rounds):
+        for name, start in starts.items():
+            kernel = start()
+            answered[name].append(kernel.answered_after)
+            first[name].append(timed(kernel, FIRST)[0])
+            kernel.end()
+    row("an answer", starts, answered)
+    row("first library cell, run at once", starts, first)
+
+
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--cells", type=int, default=40)
-    parser.add_argument("--lines", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--lines", type=int, default=100_000)
+    parser.add_argument("--beside", type=Path)
+    parser.add_argument("--cache", type=Path)
     options = parser.parse_args()
     os.chdir(CLONE)
-    answered, at_once = first_table(0)
-    _, later = first_table(30)
-    print(f"ours answers after {answered:.1f} s; the first table comes {at_once:.1f} s after its "
-          f"cell was run at once, {later:.1f} s after one that was run half a minute later")
-    ours = Kernel(NOTEBOOKS)
-    timed(ours, DEPENDENCY)
-    with without_proxy(ours, NOTEBOOKS) as bare:
-        timed(bare, DEPENDENCY)
-        compare(ours, bare, options.cells, options.lines, options.rounds)
+    starts = {"ours": lambda: Kernel(CLONE / "notebooks")}
+    if options.beside:
+        starts["beside"] = lambda: of_clone(options.beside, options.cache)
+    print(f"{'':40} {'   '.join(f'{name:>16}' for name in starts)}")
+    first_cells(starts, options.rounds)
+    waiting, environment = start_spare(CLONE / "notebooks")
+    taken = Kernel(CLONE / "notebooks", environment=environment)
+    row("first library cell, from the spare", ["ours"], {"ours": [timed(taken, FIRST)[0]]})
+    taken.end()
+    waiting.wait()
+    kernels = {name: start() for name, start in starts.items()}
+    for kernel in kernels.values():
+        timed(kernel, FIRST)
+    steps(kernels, options.rounds)
+    seconds = {name: [timed(kernel, CLOSURE, "error")[0]] for name, kernel in kernels.items()}
+    row("first closure, an error", kernels, seconds)
+    megabytes = {name: f"{kernel.memory() / 1e6:.0f} MB" for name, kernel in kernels.items()}
+    print(f"memory: {megabytes}")
+    for name, kernel in kernels.items():
+        if name != "ours":
+            kernel.end()
+    ours = kernels["ours"]
+    with without_proxy(ours, CLONE / "notebooks") as bare:
+        timed(bare, FIRST)
+        beside = {"ours": ours, "bare": bare}
+        print(f"{'':40} {'   '.join(f'{name:>16}' for name in beside)}")
+        seconds = {name: [] for name in beside}
+        for number in range(options.rounds):
+            for name in list(beside) if number % 2 else reversed(beside):
+                seconds[name].append(timed(beside[name], f"let d{number} = {number};")[0])
+        row("a number", beside, seconds)
+        lines(beside, options.lines, options.rounds)
     training(ours, options.rounds)
     ours.end()
 
