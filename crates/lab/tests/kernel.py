@@ -429,6 +429,24 @@ class Compiling(unittest.TestCase):
         self.assertIn("nothing was lost", reply["evalue"])
         self.assertEqual(self.value('println!("{kept}");'), "7")
 
+    def test_a_library_that_is_compiled_again_is_said_and_works(self):
+        kernel = start()
+        self.addCleanup(kernel.end)
+        kernel.run(DEPENDENCY + "\nlet keep = 1;")
+        other = ':dep png = { version = "=0.17.16", features = ["benchmarks"] }'
+        # Whoever wants the variables more interrupts when told.
+        kernel.interrupt_after(8)
+        outputs, reply = kernel.run(other)
+        self.assertEqual(reply["ename"], "Interrupted")
+        said = text(outputs, "stderr")
+        self.assertRegex(said, r"png 0\.17\.16.*compiled again.*keep")
+        self.assertEqual(text(kernel.run('println!("{}", keep + 1);')[0]), "2\n")
+        outputs, reply = kernel.run(f'{other}\nprintln!("{{}}", 6 * 7);', patience=1200)
+        self.assertEqual((reply["status"], text(outputs)), ("ok", "42\n"), reply)
+        self.assertIn("lost: keep", text(outputs, "stderr"))
+        outputs, reply = kernel.run('inorm::notebook::Table::empty("One")')
+        self.assertEqual((reply["status"], kinds(outputs)), ("ok", ["execute_result"]))
+
     def test_docs_are_shown_where_the_cursor_is(self):
         self.value("use inorm::configuration::configuration;\nlet config = configuration(13)?;")
         for code, shown in [

@@ -26,5 +26,5 @@ pub use build::Build;
 pub use cache::cache;
 pub use compiler::{Compiler, OLDEST_RUST};
 pub use freshness::{Freshness, Sources};
-pub use toolchain::{DEPENDENCY, EVCXR_VERSION, Toolchain, dependency};
+pub use toolchain::{DEPENDENCY, EVCXR_VERSION, LIBRARY, Toolchain, dependency};
 pub use workspace::{LIBRARIES, PROGRAM, Workspace};

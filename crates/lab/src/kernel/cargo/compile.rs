@@ -2,12 +2,13 @@
 
 use super::call::is_command;
 use super::home::RECORDER;
+use super::library::Forecast;
+use super::processes::end_with_children;
 use super::record::{FILE, Record};
 use super::watched::Sources;
 use inorm_core::files::write;
 use inorm_core::protocol::INTERRUPT;
 use inorm_core::{Context, Failure, Outcome};
-use rustix::process::{Pid, Signal, kill_process};
 use std::env;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
@@ -44,20 +45,6 @@ pub fn interrupt(workspace: &Path) -> bool {
     process.map(end_with_children).is_some()
 }
 
-/// The children first: an orphan could not be found any more.
-fn end_with_children(process: i32) {
-    let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
-    for thread in threads {
-        let children = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
-        let children = children.split_whitespace().filter_map(|child| child.parse().ok());
-        children.for_each(end_with_children);
-    }
-    if let Some(process) = Pid::from_raw(process) {
-        // One that is gone already is no harm.
-        let _ = kill_process(process, Signal::KILL);
-    }
-}
-
 fn compile_in(workspace: &Path, cargo: &Path, arguments: &[String]) -> Outcome<i32> {
     let checks = arguments.iter().any(|argument| argument == "check");
     match Record::read(workspace, arguments) {
@@ -89,6 +76,7 @@ fn build_and_record(cargo: &Path, arguments: &[String], workspace: &Path) -> Out
     let begun = SystemTime::now();
     let call = workspace.join("rustc-call.json");
     let _ = fs::remove_file(&call);
+    let forecast = Forecast::make(workspace, cargo, arguments)?;
     let build = |argument: &String| match is_command(argument) {
         true => "build".to_owned(),
         false => argument.clone(),
@@ -110,6 +98,7 @@ fn build_and_record(cargo: &Path, arguments: &[String], workspace: &Path) -> Out
         let _ = writeln!(io::stdout(), "{line}");
     }
     let status = process.wait().context("run", cargo)?;
+    forecast.check()?;
     // With or without an error in the cell.
     if let Some(record) = Record::make(workspace, arguments, sources, &call, begun) {
         record.write(workspace)?;

@@ -6,12 +6,15 @@
 //! | `cargo build` | one call of rustc, if only the cell has changed | cargo takes longer than rustc |
 //! | `cargo check` | the same, without code | cargo would check every dependency first |
 //!
-//! Everything else passes through unchanged.
+//! Everything else passes through unchanged. What a call does to the library that is loaded is
+//! foreseen, said, and checked in `library`.
 
 mod call;
 mod compile;
 mod home;
+pub mod library;
 mod packages;
+mod processes;
 mod record;
 mod watched;
 

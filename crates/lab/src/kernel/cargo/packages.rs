@@ -97,11 +97,11 @@ fn is_normal(dependency: &&Value) -> bool {
     items(&dependency["dep_kinds"]).any(|kind| kind["kind"].is_null())
 }
 
-fn items(array: &Value) -> impl Iterator<Item = &Value> {
+pub fn items(array: &Value) -> impl Iterator<Item = &Value> {
     array.as_array().into_iter().flatten()
 }
 
-fn text(value: &Value) -> String {
+pub fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 

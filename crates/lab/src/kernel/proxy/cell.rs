@@ -5,7 +5,7 @@ use super::compiled::CompiledCell;
 use super::front::Client;
 use super::stream::{Stream, Written};
 use crate::kernel::backend::{Backend, Event};
-use crate::kernel::cargo::interrupt_compilation;
+use crate::kernel::cargo::{interrupt_compilation, library};
 use crate::kernel::wire;
 use inorm_core::protocol::{Location, Mark, Message};
 use jupyter_protocol::JupyterMessage;
@@ -24,6 +24,9 @@ const TO_RETURN: Duration = Duration::from_secs(60);
 
 /// How long the last output of a cell may be on its way after the backend is idle.
 const TO_ARRIVE: Duration = Duration::from_millis(12);
+
+/// How often a cell is asked whether it will cost the reader something.
+const NEWS: Duration = Duration::from_millis(500);
 
 /// How long the text of an error may be on its way.
 const TO_EXPLAIN: Duration = Duration::from_millis(300);
@@ -51,6 +54,8 @@ pub struct Ended {
     pub program_restarted: bool,
     /// How the backend itself ended, if it did.
     pub backend_ended: Option<String>,
+    /// The variables that were lost because the library was compiled again.
+    pub library_replaced: Option<Vec<String>>,
 }
 
 /// What is known so far.
@@ -212,8 +217,7 @@ impl Cell<'_> {
                 if fs::write(self.interrupt, []).is_err() {
                     return self.end_by_force(backend, progress).await;
                 }
-                let workspace = self.tree.as_ref().and_then(|tree| tree.parent());
-                progress.not_begun = workspace.is_some_and(interrupt_compilation);
+                progress.not_begun = self.workspace().is_some_and(interrupt_compilation);
                 progress.stopping = Stopping::Asked;
                 progress.deadline = Some(Instant::now() + TO_NOTICE);
             }
@@ -224,6 +228,10 @@ impl Cell<'_> {
 
     async fn wake(&self, backend: &mut Backend, progress: &mut Progress) {
         let now = Instant::now();
+        if let Some(changes) = self.workspace().and_then(library::take_changes) {
+            let text = CellError::announce_new_library(&changes, &self.held_variables());
+            self.write(progress.stream.push("stderr", &text));
+        }
         if progress.stream.deadline().is_some_and(|deadline| deadline <= now)
             && progress.failed.is_none()
         {
@@ -270,12 +278,18 @@ impl Cell<'_> {
             (None, Stopping::Asked | Stopping::Noticed, _) => Some(CellError::stopped()),
             _ => progress.failed.as_ref().map(|failed| self.explain(failed, explained.as_deref())),
         };
+        let replaced = self.workspace().is_some_and(library::was_replaced);
         let forced = matches!(progress.stopping, Stopping::Forced { .. });
         Ended {
             error,
             program_restarted: forced || ended.is_some(),
             backend_ended: progress.backend_ended,
+            library_replaced: (replaced && !forced).then(|| self.held_variables()),
         }
+    }
+
+    fn workspace(&self) -> Option<&Path> {
+        self.tree.as_ref().and_then(|tree| tree.parent())
     }
 
     fn explain(&self, failed: &Failed, explained: Option<&str>) -> CellError {
@@ -328,7 +342,7 @@ impl Progress {
         // What was written last may belong to the error: it waits for the end.
         let stream = self.stream.deadline().filter(|_| self.failed.is_none());
         let deadlines = [stream, self.deadline];
-        let far = Instant::now() + Duration::from_secs(3600);
-        deadlines.into_iter().flatten().min().unwrap_or(far)
+        let news = Instant::now() + NEWS;
+        deadlines.into_iter().flatten().fold(news, Instant::min)
     }
 }

@@ -101,6 +101,21 @@ impl CellError {
         Self::new("Ended", with_losses(said.trim(), lost), [])
     }
 
+    /// What a reader has to know before a library is compiled that is loaded.
+    pub fn announce_new_library(changes: &str, held: &[String]) -> String {
+        let price = match held {
+            [] => String::new(),
+            names => format!(
+                ", and costs the variables {}. An interrupt within that time keeps them",
+                names.join(", ")
+            ),
+        };
+        format!(
+            "This cell asks for other features of {changes}. The library is made of that too and \
+             has to be compiled again, which takes minutes{price}.\n"
+        )
+    }
+
     /// The backend itself is gone, or does not come up.
     pub fn backend(how: &str, restarting: bool) -> Self {
         let explanation = "A new one is being prepared. All variables and definitions are lost: \

@@ -5,6 +5,7 @@ use super::log::Log;
 use crate::checkout::Checkout;
 use crate::compilation::{Toolchain, Workspace, cache, dependency, evcxr};
 use crate::kernel::backend::Backend;
+use crate::kernel::cargo::library;
 use crate::kernel::libraries::PrebuiltLibraries;
 use crate::kernel::running::Running;
 use crate::kernel::secret::random_hex;
@@ -98,8 +99,28 @@ impl Launcher {
 
     /// Makes the library in the program that runs the cells speak to this kernel.
     pub async fn attach(&self, backend: &mut Backend) -> Outcome {
-        backend.execute(&dependency(self.checkout.root())).await?;
-        backend.execute(ATTACH).await
+        self.attach_with(backend, "").await
+    }
+
+    /// The same after the library was compiled again, because of what these lines name.
+    pub async fn attach_again(&self, backend: &mut Backend, dependencies: &str) {
+        // The first call may be the one in which the backend finds that its program has ended.
+        for _ in 0..2 {
+            match self.attach_with(backend, dependencies).await {
+                Ok(()) => return,
+                Err(failure) => self.log.note(|| failure.to_string()),
+            }
+        }
+    }
+
+    async fn attach_with(&self, backend: &mut Backend, dependencies: &str) -> Outcome {
+        let tree = self.tree().unwrap_or_default();
+        let workspace = tree.parent().unwrap_or(&tree);
+        library::set_loaded(workspace, false)?;
+        let all = format!("{dependencies}{}", dependency(self.checkout.root()));
+        backend.execute(&all).await?;
+        backend.execute(ATTACH).await?;
+        library::set_loaded(workspace, true)
     }
 
     async fn launch(self: Arc<Self>, news: Arc<Mutex<News>>) -> Outcome<Backend> {

@@ -201,7 +201,8 @@ impl Session {
     async fn run_cell(&mut self, request: &JupyterMessage, silent: bool) -> Result<(), CellError> {
         let BackendState::Ready(backend) = &mut self.backend else { return Ok(()) };
         let Some(interrupt) = self.launcher.interrupt() else { return Ok(()) };
-        let cell = Cell {
+        let code = wire::text(request, "code");
+        let cell = || Cell {
             client: &self.client,
             request,
             count: self.count,
@@ -210,8 +211,21 @@ impl Session {
             interrupt: &interrupt,
             tree: self.launcher.tree(),
         };
-        let ended = cell.run(backend, &mut self.stdin, &mut self.interrupts).await;
-        let code = wire::text(request, "code");
+        let mut ended = cell().run(backend, &mut self.stdin, &mut self.interrupts).await;
+        while let Some(lost) = ended.library_replaced.take() {
+            let was_running = ended.program_restarted;
+            if !lost.is_empty() {
+                let text = format!("The library was compiled again; lost: {}\n", lost.join(", "));
+                let content = json!({"name": "stderr", "text": text});
+                self.client.publish("stream", content, Some(request));
+            }
+            self.launcher.attach_again(backend, &source::dependencies(code)).await;
+            if !was_running {
+                break;
+            }
+            // It could not be loaded beside the old library.
+            ended = cell().run(backend, &mut self.stdin, &mut self.interrupts).await;
+        }
         let detached = [":clear", ":restart"].iter().any(|name| source::has_command(code, name));
         if let Some(how) = ended.backend_ended {
             self.log.note(|| how);

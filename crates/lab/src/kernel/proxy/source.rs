@@ -53,6 +53,12 @@ pub fn has_command(code: &str, name: &str) -> bool {
     code.lines().any(|line| line.split_whitespace().next() == Some(name))
 }
 
+/// The lines that add a package, which the backend accepts only at the start of a cell.
+pub fn dependencies(code: &str) -> String {
+    let is_dependency = |line: &&str| line.split_whitespace().next() == Some(":dep");
+    code.lines().filter(is_dependency).map(|line| format!("{line}\n")).collect()
+}
+
 /// The characters that are neither of a text nor of a comment, each with its place.
 pub fn code_characters(code: &str) -> impl Iterator<Item = (usize, char)> {
     parts(code).filter_map(|(at, part)| match part {

@@ -1,0 +1,220 @@
+//! The library, while the program that runs the cells has it loaded.
+//!
+//! A `:dep` can ask for other features of packages that the library is made of too. Cargo then
+//! compiles the library again, and a cell that is linked with the new one cannot be loaded beside
+//! the old one. So the reader is told before anything is compiled; and once the file of the library
+//! is another, whatever the reason, the program is ended. The kernel starts it again, with the new
+//! library and without variables.
+
+use super::packages::{items, text};
+use super::processes::{children, end};
+use super::watched::Watched;
+use crate::compilation::LIBRARY;
+use inorm_core::files::{entries, remove, write};
+use inorm_core::{Context, Outcome};
+use rustix::process::getppid;
+use serde_json::Value;
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// The library that is loaded; there is no such file while none is.
+const LOADED: &str = "library-loaded.json";
+
+/// The features of the packages that it is made of.
+const FEATURES: &str = "library-features.json";
+
+/// What is about to change, in words.
+const CHANGES: &str = "library-changes";
+
+/// Exists once the loaded library is not the compiled one any more.
+const REPLACED: &str = "library-replaced";
+
+/// The features of packages, by name and version.
+type Features = BTreeMap<String, Value>;
+
+/// Notes whether the library in this workspace is loaded.
+pub fn set_loaded(workspace: &Path, is_loaded: bool) -> Outcome {
+    let file = workspace.join(LOADED);
+    match is_loaded {
+        true => Ok(write(&file, serde_json::to_vec(&compiled(workspace)).unwrap_or_default())?),
+        false => Ok(remove(&file)?),
+    }
+}
+
+/// What is about to change in the loaded library, said once.
+pub fn take_changes(workspace: &Path) -> Option<String> {
+    take(workspace, CHANGES)
+}
+
+/// Whether the library has taken the place of the loaded one, said once.
+pub fn was_replaced(workspace: &Path) -> bool {
+    take(workspace, REPLACED).is_some()
+}
+
+fn take(workspace: &Path, name: &str) -> Option<String> {
+    let file = workspace.join(name);
+    let text = fs::read_to_string(&file).ok()?;
+    let _ = fs::remove_file(file);
+    Some(text)
+}
+
+/// What one call of cargo will do to the library.
+pub struct Forecast<'w> {
+    workspace: &'w Path,
+    features: Option<Features>,
+}
+
+impl<'w> Forecast<'w> {
+    /// Of the call with these arguments; says what will change if the library is loaded.
+    pub fn make(workspace: &'w Path, cargo: &Path, arguments: &[String]) -> Outcome<Self> {
+        let features = metadata(cargo, arguments).map(|metadata| of_library(&metadata));
+        let before = fs::read(workspace.join(FEATURES)).ok();
+        let before = before.and_then(|text| serde_json::from_slice(&text).ok());
+        if let (Some(_), Some(before), Some(now)) = (loaded(workspace), before, &features)
+            && let Some(changes) = describe_changes(&before, now)
+        {
+            write(&workspace.join(CHANGES), changes)?;
+        }
+        Ok(Self { workspace, features })
+    }
+
+    /// After the call: ends the program if it has another library loaded than there is now.
+    pub fn check(self) -> Outcome {
+        let loaded = loaded(self.workspace);
+        if loaded.as_ref().is_some_and(Watched::are_unchanged) {
+            return Ok(());
+        }
+        let features = serde_json::to_vec(&self.features).unwrap_or_default();
+        write(&self.workspace.join(FEATURES), features)?;
+        if loaded.is_some() {
+            set_loaded(self.workspace, false)?;
+            write(&self.workspace.join(REPLACED), "")?;
+            end_program();
+        }
+        Ok(())
+    }
+}
+
+/// The library that is loaded, as its file was then.
+fn loaded(workspace: &Path) -> Option<Watched> {
+    serde_json::from_slice(&fs::read(workspace.join(LOADED)).ok()?).ok()
+}
+
+/// The library as it is compiled now, for whatever kind of machine.
+fn compiled(workspace: &Path) -> Watched {
+    let mut library = Watched::default();
+    for output in entries(&workspace.join("tree/target")) {
+        library.add(output.join("debug/deps").join(LIBRARY));
+    }
+    library
+}
+
+/// The Rust kernel, which has called this process, runs the cells in a second process of its own
+/// program.
+fn end_program() {
+    let Some(kernel) = getppid().map(|kernel| kernel.as_raw_nonzero().get()) else { return };
+    let program = |process| fs::read_link(format!("/proc/{process}/exe")).ok();
+    let is_same = |process: &i32| program(*process) == program(kernel);
+    children(kernel).into_iter().filter(is_same).for_each(end);
+}
+
+fn metadata(cargo: &Path, arguments: &[String]) -> Option<Value> {
+    let mut command = Command::new(cargo);
+    command.args(arguments.iter().filter(|argument| *argument == "--offline"));
+    command.args(["metadata", "--format-version=1"]);
+    let target = arguments.iter().position(|argument| argument == "--target");
+    if let Some(target) = target.and_then(|place| arguments.get(place + 1)) {
+        command.args(["--filter-platform", target]);
+    }
+    let output = command.stderr(Stdio::null()).output().context("run", cargo).ok()?;
+    serde_json::from_slice(&output.stdout).ok()
+}
+
+/// The features of the library and of all that it is made of; empty without the library.
+fn of_library(metadata: &Value) -> Features {
+    let (packages, nodes) = (by_id(&metadata["packages"]), by_id(&metadata["resolve"]["nodes"]));
+    let library = packages.iter().find(|(_, package)| package["name"] == "inorm");
+    let mut waiting: Vec<String> = library.map(|(id, _)| id.clone()).into_iter().collect();
+    let mut features = Features::new();
+    while let Some(id) = waiting.pop() {
+        let (Some(package), Some(node)) = (packages.get(&id), nodes.get(&id)) else { continue };
+        let name = format!("{} {}", text(&package["name"]), text(&package["version"]));
+        if features.insert(name, node["features"].clone()).is_none() {
+            let is_used = |it: &&Value| items(&it["dep_kinds"]).any(|kind| kind["kind"] != "dev");
+            let dependencies = items(&node["deps"]).filter(is_used);
+            waiting.extend(dependencies.map(|dependency| text(&dependency["pkg"])));
+        }
+    }
+    features
+}
+
+fn by_id(list: &Value) -> HashMap<String, &Value> {
+    items(list).map(|value| (text(&value["id"]), value)).collect()
+}
+
+fn describe_changes(before: &Features, now: &Features) -> Option<String> {
+    let is_different = |name: &&String| before.get(*name) != now.get(*name);
+    let names: Vec<&str> = now.keys().filter(is_different).map(String::as_str).collect();
+    match names[..] {
+        [] => None,
+        [name] => Some(name.to_owned()),
+        [name, ref others @ ..] => Some(format!("{name} and {} more", others.len())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// What `cargo metadata` lists when a package beside the library asks for a feature of one
+    /// that the library is made of.
+    fn listed(features: &[&str]) -> Value {
+        let package = |name: &str| json!({"id": name, "name": name, "version": "1.0.0"});
+        let node = |name: &str, features: &[&str], dependencies: &[(&str, Option<&str>)]| {
+            let dependency = |(id, kind): &(&str, Option<&str>)| json!({"pkg": id, "dep_kinds": [{"kind": kind}]});
+            let dependencies: Vec<Value> = dependencies.iter().map(dependency).collect();
+            json!({"id": name, "features": features, "deps": dependencies})
+        };
+        json!({
+            "packages": ["ctx", "inorm", "num-traits", "cc", "test", "other"].map(package),
+            "resolve": {"nodes": [
+                node("ctx", &[], &[("inorm", None), ("other", None)]),
+                node("inorm", &["cpu"], &[("num-traits", None), ("cc", Some("build")), ("test", Some("dev"))]),
+                node("num-traits", features, &[]),
+                node("cc", &[], &[]),
+                node("test", &[], &[]),
+                node("other", &[], &[("num-traits", None)]),
+            ]},
+        })
+    }
+
+    #[test]
+    fn what_the_library_is_made_of_is_compared() {
+        let before = of_library(&listed(&["std"]));
+        assert_eq!(
+            before.keys().collect::<Vec<_>>(),
+            ["cc 1.0.0", "inorm 1.0.0", "num-traits 1.0.0"]
+        );
+        assert_eq!(describe_changes(&before, &of_library(&listed(&["std"]))), None);
+        let now = of_library(&listed(&["std", "libm"]));
+        assert_eq!(describe_changes(&before, &now).as_deref(), Some("num-traits 1.0.0"));
+        assert_eq!(describe_changes(&before, &of_library(&json!({}))), None);
+    }
+
+    #[test]
+    fn a_library_that_was_compiled_again_is_not_the_loaded_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let deps = folder.path().join("tree/target/some-machine/debug/deps");
+        fs::create_dir_all(&deps).unwrap();
+        fs::write(deps.join(LIBRARY), "old").unwrap();
+        set_loaded(folder.path(), true).unwrap();
+        assert!(loaded(folder.path()).unwrap().are_unchanged());
+        fs::write(deps.join(LIBRARY), "compiled again").unwrap();
+        assert!(!loaded(folder.path()).unwrap().are_unchanged());
+        set_loaded(folder.path(), false).unwrap();
+        assert!(loaded(folder.path()).is_none());
+    }
+}
