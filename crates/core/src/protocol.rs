@@ -1,9 +1,10 @@
 //! The messages from a notebook's cell to this project's kernel.
 //!
 //! The kernel stands in front of an unmodified Rust kernel, which shows lines of text and, at the
-//! end of a cell, one value. Everything beyond that travels as lines of standard output: a
+//! end of a cell, one value. Everything beyond that is printed as a line of standard output: a
 //! [`Mark`], a word of this session that nobody prints by chance, followed by one [`Message`] as
-//! JSON. The kernel acts on such lines and shows none of them.
+//! JSON. A thread of the program takes such lines out, makes messages of all other text, and writes
+//! them to the pipe [`MESSAGES`]. Standard error goes to the pipe [`ERRORS`].
 //!
 //! A program that runs cells learns the mark from the environment variable [`MARK`]. Without it
 //! none of this is printed, and everything works with any other Rust kernel, in plain lines.
@@ -22,6 +23,15 @@ pub const MARK: &str = "INORM_KERNEL";
 
 /// The environment variable that names the file whose existence asks long calls to return.
 pub const INTERRUPT: &str = "INORM_INTERRUPT";
+
+/// The environment variable that names the pipe for messages.
+pub const MESSAGES: &str = "INORM_MESSAGES";
+
+/// The environment variable that names the pipe for standard error.
+pub const ERRORS: &str = "INORM_ERRORS";
+
+/// Stands on standard error before and behind the error by which `?` has ended a cell.
+pub const ERROR: char = '\u{1}';
 
 /// What a cell, or the library on its behalf, tells the kernel.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -55,7 +65,7 @@ pub enum Message {
         /// Where, if known.
         location: Option<Location>,
     },
-    /// `?` has ended the cell with an error; its text is on standard error.
+    /// `?` has ended the cell with an error; its text is on standard error, between two [`ERROR`].
     Returned,
     /// The request to stop has been noticed; what is finished is kept.
     Stopping,

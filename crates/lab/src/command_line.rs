@@ -133,7 +133,7 @@ pub fn run(command: Command) -> Outcome {
         }
         Command::Packages { cargo, arguments } => kernel::print_packages(&cargo, &arguments),
         Command::Compile { cargo, arguments } => kernel::compile(&cargo, &arguments),
-        Command::Rustc { call } => kernel::note_rustc(&call),
+        Command::Rustc { call } => kernel::call_rustc(&call),
         Command::Reaper { directory } => kernel::reap(&directory),
     }
 }

@@ -296,6 +296,88 @@ println!("hello, {}", name.trim());"""
         self.assertEqual({fields[1].split(":")[0] for fields in listening}, {hexadecimal})
 
 
+class Faults(unittest.TestCase):
+    """What goes wrong in a cell is said in that cell, and keeps to it."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.kernel = start()
+        cls.kernel.run(DEPENDENCY)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.kernel.end()
+
+    def failing(self, code, **options):
+        outputs, reply = self.kernel.run(code, **options)
+        self.assertEqual(reply["status"], "error", outputs)
+        return reply["evalue"], outputs
+
+    def value(self, code):
+        outputs, reply = self.kernel.run(code)
+        self.assertEqual(reply["status"], "ok", reply)
+        return text(outputs).strip()
+
+    def test_bytes_that_are_no_text_are_replaced(self):
+        for write in [
+            'use std::io::Write;\nstd::io::stderr().write_all(b"a\\xffb\\n")?;',
+            r"""std::process::Command::new("printf").arg("a\\377b\\n").stdout(std::io::stderr()).status()?;""",
+            'use std::io::Write;\nstd::io::stderr().write_all(b"a\\xc3")?; print!("b");',
+        ]:
+            outputs, reply = self.kernel.run(write)
+            self.assertEqual(reply["status"], "ok", reply)
+            self.assertRegex(text(outputs, "stderr"), "^a\N{REPLACEMENT CHARACTER}")
+        outputs, _ = self.kernel.run('eprintln!("as before");')
+        self.assertEqual(text(outputs, "stderr"), "as before\n")
+        value, _ = self.failing('let number: u8 = "seven".parse()?;')
+        self.assertTrue(value.startswith("invalid digit found in string ("), value)
+
+    def test_what_a_cell_says_is_no_part_of_its_error(self):
+        for own in ["half a line", "50 %\\r", "a line\\n", "two\\nlines\\n"]:
+            value, outputs = self.failing(f'eprint!("{own}"); "seven".parse::<u8>()?;')
+            self.assertTrue(value.startswith("invalid digit found in string ("), value)
+            self.assertEqual(text(outputs, "stderr"), own.encode().decode("unicode_escape"))
+        value, outputs = self.failing('Err::<(), _>("one\\ntwo")?;')
+        self.assertTrue(value.startswith("one\ntwo ("), value)
+        self.assertEqual(text(outputs, "stderr"), "")
+
+    def test_half_a_line_appears_in_its_cell(self):
+        for said in ["no newline", "10 %\\r20 %\\r"]:
+            outputs, _ = self.kernel.run(f'eprint!("{said}");')
+            self.assertEqual(text(outputs, "stderr"), said.replace("\\r", "\r"))
+        self.assertEqual(text(self.kernel.run("let a = 1;")[0], "stderr"), "")
+
+    def test_what_is_said_last_by_a_program_that_dies_is_heard(self):
+        outputs, _ = self.kernel.run('eprintln!("the last words"); std::process::abort();')
+        self.assertIn("the last words", text(outputs, "stderr"))
+
+    def test_a_thread_speaks_in_its_own_cell(self):
+        speaking = self.kernel.client.execute(
+            """std::thread::spawn(|| {
+                std::thread::sleep(std::time::Duration::from_millis(1500));
+                println!("late"); eprintln!("and wrong");
+            });"""
+        )
+        self.kernel.outcome(speaking)
+        time.sleep(2.5)
+        outputs, _ = self.kernel.run("println!(\"mine\");")
+        self.assertEqual((text(outputs), text(outputs, "stderr")), ("mine\n", ""))
+
+    def test_a_macro_that_is_not_used_is_no_error(self):
+        self.value("macro_rules! unused { () => { 1 } }")
+        value, _ = self.failing('let number: u8 = "seven";')
+        self.assertEqual(value, "mismatched types (line 1 of the cell)")
+        value, _ = self.failing("1+")
+        self.assertNotIn("unused", value)
+
+    def test_an_endless_loop_that_prints_is_interrupted(self):
+        began = time.monotonic()
+        self.kernel.interrupt_after(5)
+        value, outputs = self.failing("loop { println!(\"{}\", \"x\".repeat(99)); }")
+        self.assertIn("by force", value)
+        self.assertLess(time.monotonic() - began, 20)
+
+
 def descriptors(process):
     return [path for path in Path(f"/proc/{process}/fd").iterdir() if path.is_symlink()]
 

@@ -31,6 +31,12 @@ fn it_does_what_a_reader_expects() {
 
 #[test]
 #[ignore = "needs `inorm lab --prepare` and python/requirements-test.txt"]
+fn what_goes_wrong_in_a_cell_is_said_there() {
+    run("kernel.py", "Faults");
+}
+
+#[test]
+#[ignore = "needs `inorm lab --prepare` and python/requirements-test.txt"]
 fn a_cell_costs_one_call_of_rustc() {
     run("kernel.py", "Compiling");
 }

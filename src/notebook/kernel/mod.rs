@@ -16,7 +16,7 @@ pub fn attach() {
     if let Some(mark) = protocol::mark() {
         ATTACHED.call_once(|| {
             panics::catch();
-            output::filter(mark);
+            output::redirect(mark);
         });
     }
 }

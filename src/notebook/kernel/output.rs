@@ -1,10 +1,11 @@
-//! Standard output, on its way from the cells to the Rust kernel.
+//! What the cells print, on its way to this project's kernel.
 //!
-//! The Rust kernel reads it line by line and recognizes its own signals only if they are whole
-//! lines, so that text without a newline hangs the cell or appears with the next one. And what it
-//! learns from two of these signals, that the cell has panicked or that `?` has ended it, it keeps
-//! to itself. So the output goes through a thread that puts every signal on a line of its own,
-//! passes on text without a newline as a message, and tells this project's kernel of the signals.
+//! The Rust kernel reads what a program prints line by line, only while a cell runs, and only as
+//! long as it is UTF-8. It recognizes its own signals only if they are whole lines; and what it
+//! learns from two of these, that the cell has panicked or that `?` has ended it, it keeps to
+//! itself. So standard error goes to a pipe of this project's kernel. Standard output goes through
+//! a thread that passes the signals on to the Rust kernel, each on a line of its own, and everything
+//! else as messages to a second pipe.
 
 use super::panics;
 use inorm_core::protocol::{self, Mark, Message};
@@ -22,6 +23,10 @@ const PANICKED: &str = "EVCXR_PANIC_NOTIFICATION";
 const FAILED: &str = "EVCXR_ERROR_OCCURRED";
 /// What follows is a value, not text.
 const CONTENT: &str = "EVCXR_BEGIN_CONTENT ";
+/// It ends here.
+const END_OF_CONTENT: &str = "EVCXR_END_CONTENT";
+/// How lines begin that only the Rust kernel understands.
+const SIGNAL: &str = "EVCXR_";
 
 /// Text without a newline is passed on if nothing follows within this time.
 const PATIENCE: Duration = Duration::from_millis(40);
@@ -31,12 +36,17 @@ const PATIENCE: Duration = Duration::from_millis(40);
 const FLUSHING: Duration = Duration::from_millis(200);
 
 /// Starts that thread. If the system refuses, output goes where it went before.
-pub fn filter(mark: &'static Mark) {
+pub fn redirect(mark: &'static Mark) {
+    let (Some(messages), Some(errors)) = (pipe(protocol::MESSAGES), pipe(protocol::ERRORS)) else {
+        return;
+    };
     let Ok((reader, writer)) = std::io::pipe() else { return };
     let Ok(real) = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdout(), 3) else { return };
     if rustix::stdio::dup2_stdout(&writer).is_err() {
         return;
     }
+    // Without it errors appear all the same, if they are text.
+    let _ = rustix::stdio::dup2_stderr(&errors);
     let (ask, asked) = channel::<()>();
     std::thread::spawn(move || {
         while asked.recv().is_ok() {
@@ -47,27 +57,45 @@ pub fn filter(mark: &'static Mark) {
     let mut filter = Filter {
         mark,
         flushed: mark.line(&Message::Flushed).trim_end().to_owned(),
-        real: File::from(real),
-        out: Vec::new(),
+        kernel: messages,
+        backend: File::from(real),
+        text: String::new(),
+        messages: String::new(),
+        signals: String::new(),
         pending: Vec::new(),
         shown: 0,
+        in_content: false,
         ended: false,
         ask,
     };
     std::thread::spawn(move || filter.run(reader));
 }
 
+/// The pipe that a variable names.
+fn pipe(variable: &str) -> Option<File> {
+    File::options().write(true).open(std::env::var_os(variable)?).ok()
+}
+
 struct Filter {
     mark: &'static Mark,
     /// The line that shows that the buffer of standard output is empty.
     flushed: String,
-    real: File,
-    /// What goes to `real` next.
-    out: Vec<u8>,
+    /// This project's kernel.
+    kernel: File,
+    /// The Rust kernel.
+    backend: File,
+    /// Text that will be the next message.
+    text: String,
+    /// What goes to `kernel` next.
+    messages: String,
+    /// What goes to `backend` next.
+    signals: String,
     /// What follows the last newline.
     pending: Vec<u8>,
     /// How much of that was already passed on.
     shown: usize,
+    /// The value of the cell is being printed.
+    in_content: bool,
     /// The signal that the cell is over has come, and is held until all text has.
     ended: bool,
     ask: Sender<()>,
@@ -92,9 +120,16 @@ impl Filter {
                 self.show_pending();
                 self.end();
             }
-            // If nobody reads it any more the program is about to be ended.
-            let _ = self.real.write_all(&std::mem::take(&mut self.out));
+            self.flush();
         }
+    }
+
+    /// The messages first: what a cell has printed comes before its end. If nobody reads them any
+    /// more the program is about to be ended.
+    fn flush(&mut self) {
+        self.tell_text();
+        let _ = self.kernel.write_all(std::mem::take(&mut self.messages).as_bytes());
+        let _ = self.backend.write_all(std::mem::take(&mut self.signals).as_bytes());
     }
 
     fn take(&mut self, bytes: &[u8]) {
@@ -112,26 +147,38 @@ impl Filter {
     /// One line, or the rest of one whose start was passed on already.
     fn line(&mut self, line: &str, continued: bool) {
         let (text, signal) = line.split_at(self.signal(line));
-        if signal.is_empty() {
-            return match continued {
-                true => self.pass_on(format!("{text}\n")),
-                false => self.write_line(text),
-            };
+        if self.in_content && ![COMPLETE, PANICKED].contains(&signal) {
+            self.in_content = line != END_OF_CONTENT;
+            return self.write_line(line);
         }
-        if !text.is_empty() {
-            self.pass_on(text.to_owned());
-        }
+        self.text += text;
         match signal {
-            COMPLETE if self.ask.send(()).is_ok() => {
-                self.ended = true;
-                return;
+            "" if line.starts_with(SIGNAL) && !continued => {
+                self.text.truncate(self.text.len() - line.len());
+                self.write_line(line);
             }
-            PANICKED => self.tell(&panics::take()),
-            FAILED => self.tell(&Message::Returned),
-            _ if signal == self.flushed => return self.end(),
-            _ => {}
+            "" => self.text.push('\n'),
+            COMPLETE if self.ask.send(()).is_ok() => self.ended = true,
+            PANICKED => {
+                self.tell(&panics::take());
+                self.write_line(signal);
+            }
+            FAILED => {
+                self.tell(&Message::Returned);
+                self.write_line(signal);
+            }
+            _ if signal == self.flushed => self.end(),
+            _ if signal.starts_with(CONTENT) => {
+                self.in_content = true;
+                self.write_line(signal);
+            }
+            _ if signal.starts_with(self.mark.as_str()) => {
+                self.tell_text();
+                self.messages += signal;
+                self.messages.push('\n');
+            }
+            _ => self.write_line(signal),
         }
-        self.write_line(signal);
     }
 
     /// Where the signal begins with which a line ends; the length of the line if there is none.
@@ -153,24 +200,33 @@ impl Filter {
 
     fn show_pending(&mut self) {
         let Ok(text) = std::str::from_utf8(&self.pending[self.shown..]) else { return };
-        // A signal is written in one piece, but the pipe may split it.
-        if text.is_empty() || text.contains(self.mark.as_str()) || text.contains("EVCXR_") {
+        if self.in_content {
             return;
         }
-        self.pass_on(text.to_owned());
+        // A signal is written in one piece, but the pipe may split it.
+        if text.is_empty() || text.contains(self.mark.as_str()) || text.contains(SIGNAL) {
+            return;
+        }
+        self.text += text;
         self.shown = self.pending.len();
     }
 
-    fn pass_on(&mut self, text: String) {
-        self.tell(&Message::Write { text });
-    }
-
     fn write_line(&mut self, line: &str) {
-        self.out.extend_from_slice(format!("{line}\n").as_bytes());
+        self.signals += line;
+        self.signals.push('\n');
     }
 
     fn tell(&mut self, message: &Message) {
-        self.out.extend_from_slice(self.mark.line(message).as_bytes());
+        self.tell_text();
+        self.messages += &self.mark.line(message);
+    }
+
+    /// Makes a message of the text so far.
+    fn tell_text(&mut self) {
+        let text = std::mem::take(&mut self.text);
+        if !text.is_empty() {
+            self.messages += &self.mark.line(&Message::Write { text });
+        }
     }
 }
 

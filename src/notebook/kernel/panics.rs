@@ -2,6 +2,7 @@
 
 use inorm_core::protocol::{Location, Message};
 use std::backtrace::Backtrace;
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 static LAST: Mutex<Option<Message>> = Mutex::new(None);
@@ -13,7 +14,9 @@ pub fn catch() {
     std::panic::set_hook(Box::new(move |info| {
         let message = info.payload_as_str().unwrap_or("panicked").to_owned();
         if std::thread::current().id() != cells {
-            let place = info.location().map_or(String::new(), |at| format!(" ({at})"));
+            // Files of cells have no full paths, and lines that no reader knows.
+            let place = info.location().filter(|at| Path::new(at.file()).is_absolute());
+            let place = place.map_or(String::new(), |at| format!(" ({at})"));
             eprintln!("a thread panicked: {message}{place}");
         }
         if backtraces {

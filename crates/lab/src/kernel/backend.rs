@@ -1,6 +1,7 @@
 //! The Rust kernel behind ours, as seen by its only client.
 
 use super::cargo::CargoHome;
+use super::pipes::{Pipes, Said};
 use super::reaper::Group;
 use super::running::Running;
 use super::secret::random_hex;
@@ -42,11 +43,17 @@ pub struct Backend {
     control: DealerSendConnection,
     stdin: DealerSendConnection,
     events: Receiver<Event>,
+    pipes: Option<Pipes>,
+    /// What comes after all that the program has said before, and how much of that may still come.
+    held: Option<(Event, usize)>,
     // Each reads a connection until the backend is dropped.
     _readers: JoinSet<()>,
 }
 
-/// What a backend has to say.
+/// How much of what a program says without pause comes before what the backend says.
+const AT_ONCE: usize = 4096;
+
+/// What a backend has to say, or the program in which it runs the cells.
 pub enum Event {
     /// To everyone.
     Broadcast(JupyterMessage),
@@ -54,22 +61,16 @@ pub enum Event {
     Reply(JupyterMessage),
     /// A question to the reader.
     Question(JupyterMessage),
+    /// Past the backend.
+    Said(Said),
     /// Its process has ended, and how.
     Ended(String),
 }
 
-/// What came of code that no client sees.
-#[derive(Debug, Default)]
-pub struct Evaluated {
-    /// The value of its last expression, by format.
-    pub data: Option<Value>,
-    /// The contents of the error messages.
-    pub errors: Vec<Value>,
-}
-
 impl Backend {
     /// Starts the kernel `program` on the build results in `tree`, for code in `folder`. What it
-    /// and the compiler say goes line by line to `log`.
+    /// and the compiler say goes line by line to `log`. The program that it runs the cells in finds
+    /// the `pipes` by their variables.
     pub async fn start(
         toolchain: &Toolchain,
         running: &Running,
@@ -77,6 +78,7 @@ impl Backend {
         tree: &Path,
         folder: &Path,
         variables: &[(&str, String)],
+        pipes: Option<Pipes>,
         log: impl FnMut(String) + Send + 'static,
     ) -> Outcome<Self> {
         let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -99,6 +101,7 @@ impl Backend {
             std::thread::spawn(|| lines.map_while(Result::ok).for_each(log));
         }
         let mut backend = Self::connect(&info, process, group).await?;
+        backend.pipes = pipes;
         backend.wait_until_ready().await?;
         let builds = format!(":build_env CARGO_HOME={}", cargo.original.display());
         backend.execute(&builds).await?;
@@ -126,7 +129,8 @@ impl Backend {
         readers.spawn(listen(replies, sender.clone(), Event::Reply));
         readers.spawn(listen(acknowledgements, sender.clone(), Event::Reply));
         readers.spawn(listen(questions, sender, Event::Question));
-        Ok(Self { _group: group, ended, shell, control, stdin, events, _readers: readers })
+        let (pipes, held, _readers, _group) = (None, None, readers, group);
+        Ok(Self { _group, ended, shell, control, stdin, events, pipes, held, _readers })
     }
 
     /// Sends a request of a client, under the client's own name.
@@ -145,46 +149,51 @@ impl Backend {
     }
 
     pub async fn next(&mut self) -> Event {
-        let event = self.events.recv().await;
-        event.unwrap_or_else(|| Event::Ended("the Rust kernel has ended".to_owned()))
+        let ended = || Event::Ended("the Rust kernel has ended".to_owned());
+        let Some(pipes) = &mut self.pipes else {
+            return self.events.recv().await.unwrap_or_else(ended);
+        };
+        let (event, left) = match self.held.take() {
+            Some(held) => held,
+            None => tokio::select! {
+                said = pipes.next() => return Event::Said(said),
+                event = self.events.recv() => (event.unwrap_or_else(ended), AT_ONCE),
+            },
+        };
+        match pipes.try_next().filter(|_| left > 0) {
+            Some(said) => {
+                self.held = Some((event, left - 1));
+                Event::Said(said)
+            }
+            None => event,
+        }
     }
 
     /// Runs a cell that no client sees; an error in it is a failure with the compiler's or the
     /// program's words.
     pub async fn execute(&mut self, code: &str) -> Outcome {
-        let evaluated = self.evaluate(code).await?;
-        let problems: Vec<&str> =
-            evaluated.errors.iter().filter_map(|error| error["evalue"].as_str()).collect();
+        let content = json!({"code": code, "silent": false, "store_history": false,
+            "user_expressions": {}, "allow_stdin": false, "stop_on_error": true});
+        let request = wire::message("execute_request", content, None);
+        let mut problems = Vec::new();
+        self.ask(&request, |event| match event {
+            Event::Broadcast(message) if message.header.msg_type == "error" => {
+                problems.push(wire::text(&message, "evalue").to_owned());
+            }
+            _ => {}
+        })
+        .await?;
         match problems.is_empty() {
             true => Ok(()),
             false => Err(Failure::new(with_advice(problems.join("; ")))),
         }
     }
 
-    /// Runs a cell that no client sees, and tells what came of it.
-    pub async fn evaluate(&mut self, code: &str) -> Outcome<Evaluated> {
-        let content = json!({"code": code, "silent": false, "store_history": false,
-            "user_expressions": {}, "allow_stdin": false, "stop_on_error": true});
-        let request = wire::message("execute_request", content, None);
-        let mut evaluated = Evaluated::default();
-        self.ask(&request, |message| {
-            let content = wire::content(&message);
-            match message.header.msg_type.as_str() {
-                _ if !wire::belongs(&message, &request) => {}
-                "error" => evaluated.errors.push(content.clone()),
-                "execute_result" => evaluated.data = Some(content["data"].clone()),
-                _ => {}
-            }
-        })
-        .await?;
-        Ok(evaluated)
-    }
-
-    /// Sends a request and waits for its reply and its end. `hear` is told what everyone is told.
+    /// Sends a request and waits for its reply and its end. `hear` is told everything else.
     pub async fn ask(
         &mut self,
         request: &JupyterMessage,
-        mut hear: impl FnMut(JupyterMessage),
+        mut hear: impl FnMut(Event),
     ) -> Outcome<Value> {
         self.send(request).await?;
         let (mut reply, mut idle) = (None, false);
@@ -194,12 +203,14 @@ impl Backend {
                 Event::Reply(message) if wire::belongs(&message, request) => {
                     reply = Some(wire::content(&message).clone());
                 }
-                Event::Broadcast(message) => {
-                    let is_idle = wire::text(&message, "execution_state") == "idle";
-                    idle |= is_idle && wire::belongs(&message, request);
-                    hear(message);
+                event => {
+                    if let Event::Broadcast(message) = &event
+                        && wire::belongs(message, request)
+                    {
+                        idle |= wire::text(message, "execution_state") == "idle";
+                    }
+                    hear(event);
                 }
-                Event::Reply(_) | Event::Question(_) => {}
             }
         }
         Ok(reply.unwrap_or_default())

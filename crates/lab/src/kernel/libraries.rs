@@ -14,9 +14,16 @@ use inorm_core::{Context, Outcome};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What they are compiled from.
-pub const SOURCES: Sources =
-    &["Cargo.toml", "Cargo.lock", "build.rs", "src", "crates/core", "data/fashion-mnist-subset"];
+/// What they are compiled from, and what notes how.
+pub const SOURCES: Sources = &[
+    "Cargo.toml",
+    "Cargo.lock",
+    "build.rs",
+    "src",
+    "crates/core",
+    "crates/lab/src/kernel/cargo",
+    "data/fashion-mnist-subset",
+];
 
 /// The compiled libraries of one clone.
 #[derive(Debug)]
@@ -78,7 +85,7 @@ impl<'c> PrebuiltLibraries<'c> {
         let workspace = Workspace::for_kernel(&directory, checkout)?;
         let (tree, folder) = (workspace.tree(), checkout.notebooks());
         let mut backend =
-            Backend::start(toolchain, &running, program, &tree, &folder, &[], log).await?;
+            Backend::start(toolchain, &running, program, &tree, &folder, &[], None, log).await?;
         let loaded = async {
             workspace.keep_versions(checkout)?;
             backend.execute(DEPENDENCY).await?;

@@ -8,12 +8,14 @@
 //! | `libraries` | the compiled libraries that it starts from |
 //! | `cargo` | the cargo that it runs: what it reads, and how a cell is compiled |
 //! | `running`, `reaper` | the private directory of a running kernel, and its certain end |
+//! | `pipes` | what the program that runs the cells says past the Rust kernel |
 //! | `spare` | a kernel that is prepared before anybody asks for it |
 //! | `wire`, `secret` | a message as it is; keys |
 
 mod backend;
 mod cargo;
 mod libraries;
+mod pipes;
 mod proxy;
 mod reaper;
 mod running;
@@ -21,7 +23,7 @@ mod secret;
 mod spare;
 mod wire;
 
-pub use cargo::{compile, note_rustc, print_packages};
+pub use cargo::{call_rustc, compile, print_packages};
 pub use libraries::PrebuiltLibraries;
 pub use proxy::{Log, serve, wait_as_spare};
 pub use reaper::{THIS_PROGRAM, reap};

@@ -7,7 +7,7 @@ use super::processes::end_with_children;
 use super::record::{FILE, Record};
 use super::watched::Sources;
 use inorm_core::files::write;
-use inorm_core::protocol::INTERRUPT;
+use inorm_core::protocol::{ERROR, INTERRUPT};
 use inorm_core::{Context, Failure, Outcome};
 use std::env;
 use std::fs;
@@ -26,11 +26,32 @@ pub fn compile(cargo: &Path, arguments: &[String]) -> Outcome {
     if env::var_os(INTERRUPT).is_some_and(|file| Path::new(&file).exists()) {
         return Err(Failure::new("interrupted"));
     }
+    mark_errors(&tree.join("src/lib.rs"))?;
     let running = running(workspace);
     write(&running, std::process::id().to_string())?;
     let code = compile_in(workspace, cargo, arguments);
     let _ = fs::remove_file(running);
     exit(code?)
+}
+
+/// Makes the program print the error by which `?` ends a cell between two marks: what the cell has
+/// printed itself must not be taken for a part of it.
+fn mark_errors(program: &Path) -> Outcome {
+    let text = fs::read_to_string(program).context("read", program)?;
+    if let Some(marked) = with_marked_errors(&text) {
+        fs::write(program, marked).context("write", program)?;
+    }
+    Ok(())
+}
+
+/// The lines stay where they are: errors of the compiler name them.
+fn with_marked_errors(program: &str) -> Option<String> {
+    let start = program.find("for EvcxrUserCodeError {")?;
+    let (before, conversion) = program.split_at(start);
+    let (head, rest) = conversion.split_once("eprintln!(\"")?;
+    let (format, rest) = rest.split_once("\", error);")?;
+    let mark = ERROR.escape_unicode();
+    Some(format!("{before}{head}eprint!(\"{mark}{format}{mark}\", error);{rest}"))
 }
 
 /// The file with the number of the process that compiles in this workspace, while there is one.
@@ -110,4 +131,21 @@ fn recorder() -> PathBuf {
     let path = env::var_os("PATH").unwrap_or_default();
     let mut folders = env::split_paths(&path);
     folders.find(|folder| folder.join(RECORDER).is_file()).unwrap_or_default().join(RECORDER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_error_of_a_question_mark_is_printed_between_marks() {
+        let program = "fn f() { eprintln!(\"{}\", 1); }\nstruct EvcxrUserCodeError {}\n\
+            impl<T: std::fmt::Display> From<T> for EvcxrUserCodeError {\n\
+            fn from(error: T) -> Self {\n eprintln!(\"{}\", error);\nprintln!();";
+        let expected =
+            program.replace("eprintln!(\"{}\", error)", "eprint!(\"\\u{1}{}\\u{1}\", error)");
+        assert_eq!(with_marked_errors(program).as_deref(), Some(&expected[..]));
+        assert_eq!(with_marked_errors(&expected), None);
+        assert_eq!(with_marked_errors("fn f() {}"), None);
+    }
 }

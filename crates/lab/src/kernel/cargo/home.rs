@@ -80,7 +80,7 @@ impl CargoHome {
 pub const RECORDER: &str = "inorm-rustc";
 
 fn recorder() -> String {
-    format!("#!/bin/sh\n{} rustc \"$@\"\nexec \"$@\"\n", this_program())
+    format!("#!/bin/sh\nexec {} rustc \"$@\"\n", this_program())
 }
 
 fn original_home() -> Outcome<PathBuf> {

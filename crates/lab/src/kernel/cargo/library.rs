@@ -86,8 +86,11 @@ impl<'w> Forecast<'w> {
         if loaded.as_ref().is_some_and(Watched::are_unchanged) {
             return Ok(());
         }
-        let features = serde_json::to_vec(&self.features).unwrap_or_default();
-        write(&self.workspace.join(FEATURES), features)?;
+        // Before a notebook names the library there are none.
+        if let Some(features) = self.features.filter(|features| !features.is_empty()) {
+            let features = serde_json::to_vec(&features).unwrap_or_default();
+            write(&self.workspace.join(FEATURES), features)?;
+        }
         if loaded.is_some() {
             set_loaded(self.workspace, false)?;
             write(&self.workspace.join(REPLACED), "")?;

@@ -21,4 +21,4 @@ mod watched;
 pub use compile::{compile, interrupt as interrupt_compilation};
 pub use home::CargoHome;
 pub use packages::print as print_packages;
-pub use record::note_rustc;
+pub use record::call_rustc;

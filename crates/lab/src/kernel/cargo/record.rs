@@ -3,11 +3,13 @@
 use super::call::{Call, manifests};
 use super::watched::{Sources, Watched};
 use inorm_core::files::write;
-use inorm_core::{Context, Outcome};
+use inorm_core::{Context, Error, Outcome};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
@@ -17,6 +19,9 @@ pub const FILE: &str = "INORM_RUSTC_CALL";
 
 /// The name of the kernel's package.
 const CELL: &str = "ctx";
+
+/// Lints that deny stay errors.
+const NO_WARNINGS: &str = "-Awarnings";
 
 /// Stands for the workspace, so that a record holds in a copy of it.
 const WORKSPACE: &str = "{workspace}";
@@ -39,13 +44,23 @@ pub struct Record {
     rustc: Rustc,
 }
 
-/// Writes down how cargo calls rustc, if it is for a cell.
-pub fn note_rustc(call: &[String]) -> Outcome {
-    let (Some(file), [program, arguments @ ..]) = (env::var_os(FILE), call) else { return Ok(()) };
+/// Calls rustc as cargo asks for; for a cell, without warnings. Nobody is shown them, except that
+/// the backend takes them for errors when there is one. Writes down how a cell was compiled.
+pub fn call_rustc(call: &[String]) -> Outcome {
+    let [program, arguments @ ..] = call else { return Ok(()) };
+    let mut command = Command::new(program);
+    command.args(arguments);
     let is_cell = arguments.windows(2).any(|pair| pair[0] == "--crate-name" && pair[1] == CELL);
-    if !is_cell || !arguments.iter().any(|argument| argument.starts_with("--emit")) {
-        return Ok(());
+    if is_cell && arguments.iter().any(|argument| argument.starts_with("--emit")) {
+        command.arg(NO_WARNINGS);
+        if let Some(file) = env::var_os(FILE) {
+            note(&file, program, arguments)?;
+        }
     }
+    Err(Error::io("run", program, command.exec()).into())
+}
+
+fn note(file: &OsStr, program: &str, arguments: &[String]) -> Outcome {
     // Cargo's variables, without the pipe by which it counts processes.
     let of_cargo = |name: &str| {
         (name.starts_with("CARGO") && name != "CARGO_MAKEFLAGS")
@@ -53,13 +68,13 @@ pub fn note_rustc(call: &[String]) -> Outcome {
             || name == "LD_LIBRARY_PATH"
     };
     let rustc = Rustc {
-        program: program.clone(),
-        arguments: arguments.to_vec(),
+        program: program.to_owned(),
+        arguments: arguments.iter().cloned().chain([NO_WARNINGS.to_owned()]).collect(),
         environment: env::vars().filter(|(name, _)| of_cargo(name)).collect(),
         folder: env::current_dir().unwrap_or_default(),
     };
     let text = serde_json::to_vec(&rustc).unwrap_or_default();
-    Ok(fs::write(&file, text).context("write", file)?)
+    Ok(fs::write(file, text).context("write", file)?)
 }
 
 impl Record {

@@ -6,8 +6,9 @@ use super::front::Client;
 use super::stream::{Stream, Written};
 use crate::kernel::backend::{Backend, Event};
 use crate::kernel::cargo::{interrupt_compilation, library};
+use crate::kernel::pipes::Said;
 use crate::kernel::wire;
-use inorm_core::protocol::{Location, Mark, Message};
+use inorm_core::protocol::{ERROR, Location, Mark, Message};
 use jupyter_protocol::JupyterMessage;
 use serde_json::{Value, json};
 use std::fs;
@@ -27,9 +28,6 @@ const TO_ARRIVE: Duration = Duration::from_millis(12);
 
 /// How often a cell is asked whether it will cost the reader something.
 const NEWS: Duration = Duration::from_millis(500);
-
-/// How long the text of an error may be on its way.
-const TO_EXPLAIN: Duration = Duration::from_millis(300);
 
 pub struct Cell<'c> {
     /// Where its output goes.
@@ -64,6 +62,9 @@ struct Progress {
     stream: Stream,
     errors: Vec<Value>,
     failed: Option<Failed>,
+    /// The text of an error that ends the cell, and whether it is being printed.
+    explanation: String,
+    explains: bool,
     replied: bool,
     idle: bool,
     /// All that was printed has arrived.
@@ -111,7 +112,14 @@ impl Cell<'_> {
         while !progress.is_over() {
             let deadline = progress.next_deadline();
             tokio::select! {
-                event = backend.next() => self.take(event, &mut progress),
+                event = backend.next() => {
+                    let printed = matches!(event, Event::Said(_));
+                    self.take(event, &mut progress);
+                    if printed {
+                        // A cell that prints more than clients read has to wait for them.
+                        self.client.flush().await;
+                    }
+                }
                 Some(()) = interrupts.recv() => self.interrupt(backend, &mut progress).await,
                 Some(reply) = stdin.recv() => {
                     progress.asks = false;
@@ -135,6 +143,14 @@ impl Cell<'_> {
                 progress.asks = true;
                 self.client.ask(self.request, wire::content(&question).clone());
             }
+            Event::Said(Said::Message(message)) => {
+                self.receive(message, progress);
+                progress.settle();
+            }
+            Event::Said(Said::Error(text)) => {
+                self.receive_errors(&text, progress);
+                progress.settle();
+            }
             Event::Broadcast(message) if wire::belongs(&message, self.request) => {
                 self.hear(&message, progress);
             }
@@ -153,10 +169,7 @@ impl Cell<'_> {
             "execute_input" => {}
             "stream" => {
                 let (name, text) = (wire::text(message, "name"), wire::text(message, "text"));
-                match self.mark.read(text) {
-                    Some(message) => self.receive(message, progress),
-                    None => self.write(progress.stream.push(name, text)),
-                }
+                self.write(progress.stream.push(name, text));
                 progress.settle();
             }
             "error" => progress.errors.push(wire::content(message).clone()),
@@ -172,10 +185,6 @@ impl Cell<'_> {
     }
 
     fn receive(&self, message: Message, progress: &mut Progress) {
-        let shown = |data, id: String| {
-            let id = self.mark.display_id(&id);
-            json!({"data": Value::Object(data), "metadata": {}, "transient": {"display_id": id}})
-        };
         match message {
             Message::End => progress.complete = true,
             Message::Stopping => progress.notice(),
@@ -184,14 +193,26 @@ impl Cell<'_> {
             }
             Message::Returned => progress.failed = Some(Failed::Returned),
             Message::Write { text } => self.write(progress.stream.push("stdout", &text)),
-            // The thread that passes the output on has kept it to itself.
-            Message::Flushed => {}
-            Message::Clear => self.publish("clear_output", json!({"wait": false}), progress),
-            Message::Display { data, id } => {
-                self.publish("display_data", shown(data, id), progress);
+            output => {
+                if let Some((kind, content)) = shown(output, self.mark) {
+                    self.publish(kind, content, progress);
+                }
             }
-            Message::Update { data, id } => {
-                self.publish("update_display_data", shown(data, id), progress);
+        }
+    }
+
+    /// Text on standard error, in which one error may be marked.
+    fn receive_errors(&self, text: &str, progress: &mut Progress) {
+        for (index, part) in text.split(ERROR).enumerate() {
+            if index > 0 {
+                progress.explains = !progress.explains;
+                if progress.explains {
+                    progress.explanation.clear();
+                }
+            }
+            match progress.explains {
+                true => progress.explanation += part,
+                false => self.write(progress.stream.push("stderr", part)),
             }
         }
     }
@@ -232,9 +253,7 @@ impl Cell<'_> {
             let text = CellError::announce_new_library(&changes, &self.held_variables());
             self.write(progress.stream.push("stderr", &text));
         }
-        if progress.stream.deadline().is_some_and(|deadline| deadline <= now)
-            && progress.failed.is_none()
-        {
+        if progress.stream.deadline().is_some_and(|deadline| deadline <= now) {
             self.write(progress.stream.take());
         }
         if progress.deadline.is_some_and(|deadline| deadline <= now) {
@@ -259,10 +278,6 @@ impl Cell<'_> {
     }
 
     fn end(&self, mut progress: Progress) -> Ended {
-        let explained = match &progress.failed {
-            Some(Failed::Returned) => progress.stream.take_of("stderr"),
-            _ => None,
-        };
         self.write(progress.stream.take());
         let _ = fs::remove_file(self.interrupt);
         let said = progress.errors.iter().filter_map(|error| error["evalue"].as_str());
@@ -276,7 +291,7 @@ impl Cell<'_> {
                 Some(CellError::compilation(&progress.errors, self.count))
             }
             (None, Stopping::Asked | Stopping::Noticed, _) => Some(CellError::stopped()),
-            _ => progress.failed.as_ref().map(|failed| self.explain(failed, explained.as_deref())),
+            _ => progress.failed.as_ref().map(|failed| self.explain(failed, &progress.explanation)),
         };
         let replaced = self.workspace().is_some_and(library::was_replaced);
         let forced = matches!(progress.stopping, Stopping::Forced { .. });
@@ -292,14 +307,14 @@ impl Cell<'_> {
         self.tree.as_ref().and_then(|tree| tree.parent())
     }
 
-    fn explain(&self, failed: &Failed, explained: Option<&str>) -> CellError {
+    fn explain(&self, failed: &Failed, explanation: &str) -> CellError {
         let program = self.program();
         let cell = CompiledCell { written: wire::text(self.request, "code"), program: &program };
         match failed {
             Failed::Panicked(message, location) => {
                 CellError::panicked(message, location.as_ref(), cell)
             }
-            Failed::Returned => CellError::returned(explained.unwrap_or_default(), cell),
+            Failed::Returned => CellError::returned(explanation, cell),
         }
     }
 
@@ -324,11 +339,7 @@ impl Progress {
         if !(self.replied && self.idle) {
             return;
         }
-        let unexplained =
-            matches!(self.failed, Some(Failed::Returned)) && self.stream.deadline().is_none();
-        let patience = if unexplained { TO_EXPLAIN } else { TO_ARRIVE };
-        self.complete &= !unexplained;
-        self.deadline = Some(Instant::now() + patience);
+        self.deadline = Some(Instant::now() + TO_ARRIVE);
     }
 
     fn notice(&mut self) {
@@ -339,10 +350,23 @@ impl Progress {
     }
 
     fn next_deadline(&self) -> Instant {
-        // What was written last may belong to the error: it waits for the end.
-        let stream = self.stream.deadline().filter(|_| self.failed.is_none());
-        let deadlines = [stream, self.deadline];
+        let deadlines = [self.stream.deadline(), self.deadline];
         let news = Instant::now() + NEWS;
         deadlines.into_iter().flatten().fold(news, Instant::min)
+    }
+}
+
+/// What clients are told of a message of the program: its kind and content.
+pub fn shown(message: Message, mark: &Mark) -> Option<(&'static str, Value)> {
+    let display = |data, id: String| {
+        let id = mark.display_id(&id);
+        json!({"data": Value::Object(data), "metadata": {}, "transient": {"display_id": id}})
+    };
+    match message {
+        Message::Write { text } => Some(("stream", json!({"name": "stdout", "text": text}))),
+        Message::Clear => Some(("clear_output", json!({"wait": false}))),
+        Message::Display { data, id } => Some(("display_data", display(data, id))),
+        Message::Update { data, id } => Some(("update_display_data", display(data, id))),
+        _ => None,
     }
 }

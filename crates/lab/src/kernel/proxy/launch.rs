@@ -7,6 +7,7 @@ use crate::compilation::{Toolchain, Workspace, cache, dependency, evcxr};
 use crate::kernel::backend::Backend;
 use crate::kernel::cargo::library;
 use crate::kernel::libraries::PrebuiltLibraries;
+use crate::kernel::pipes::Pipes;
 use crate::kernel::running::Running;
 use crate::kernel::secret::random_hex;
 use inorm_core::Outcome;
@@ -131,18 +132,24 @@ impl Launcher {
         let workspace = block_in_place(|| self.make_workspace(shared, number))?;
         let Shared { program, toolchain, running } = shared;
         let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
+        let pipes = Pipes::make(running, &self.mark)?;
+        let [messages, errors] = pipes.variables();
         let variables = [
             (protocol::INTERRUPT, shared.interrupt().display().to_string()),
             (protocol::MARK, self.mark.as_str().to_owned()),
+            messages,
+            errors,
         ];
+        let pipes = Some(pipes);
         let (log, tree) = (self.log, workspace.tree());
         let listener = move |line: String| {
             log.note(|| format!("backend: {line}"));
             lock(&news).said = line;
         };
-        let mut backend =
-            Backend::start(toolchain, running, program, &tree, &folder, &variables, listener)
-                .await?;
+        let mut backend = Backend::start(
+            toolchain, running, program, &tree, &folder, &variables, pipes, listener,
+        )
+        .await?;
         log.note(|| "the backend answers".to_owned());
         workspace.keep_versions(&self.checkout)?;
         self.attach(&mut backend).await?;

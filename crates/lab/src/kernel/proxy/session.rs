@@ -1,6 +1,6 @@
 //! One request after the other, and what happens between them.
 
-use super::cell::Cell;
+use super::cell::{self, Cell};
 use super::cell_error::CellError;
 use super::front::{Client, Requests};
 use super::inspection;
@@ -10,6 +10,7 @@ use super::reply;
 use super::session_state::SessionState;
 use super::source;
 use crate::kernel::backend::{Backend, Event};
+use crate::kernel::pipes::Said;
 use crate::kernel::wire;
 use inorm_core::protocol::Mark;
 use inorm_core::say;
@@ -36,6 +37,8 @@ pub struct Session {
     backend: BackendState,
     mark: Mark,
     count: u32,
+    /// What was executed last: a thread of it may still have something to say.
+    last: Option<JupyterMessage>,
     log: Log,
 }
 
@@ -63,8 +66,8 @@ impl Session {
         tokio::spawn(control(client.clone(), state.clone(), requests.control, sender));
         let queue = forward(client.clone(), state.clone(), requests.shell);
         let backend = BackendState::Preparing(preparation);
-        let stdin = requests.stdin;
-        Self { client, state, queue, stdin, interrupts, launcher, backend, mark, count: 0, log }
+        let (stdin, count, last) = (requests.stdin, 0, None);
+        Self { client, state, queue, stdin, interrupts, launcher, backend, mark, count, last, log }
     }
 
     /// Serves until nobody can ask any more.
@@ -108,6 +111,7 @@ impl Session {
     /// cells is executed, unless the client wants them to be.
     async fn execute(&mut self, request: &JupyterMessage) -> Vec<JupyterMessage> {
         let silent = wire::switch(request, "silent", false);
+        self.last = Some(request.clone());
         self.announce(request, silent);
         let mut sent_before = Vec::new();
         let content = match self.execute_when_prepared(request, silent).await {
@@ -261,12 +265,15 @@ impl Session {
     /// A question about code: the backend answers it.
     async fn ask(&mut self, request: &JupyterMessage) {
         let BackendState::Ready(backend) = &mut self.backend else { return };
-        let pass_on = |message: JupyterMessage| {
-            if !wire::belongs(&message, request) {
-                self.client.pass_on(message);
+        let mut others = Vec::new();
+        let reply = backend.ask(&inspection::clarify(request), |event| others.push(event)).await;
+        for event in others {
+            match event {
+                Event::Broadcast(message) if wire::belongs(&message, request) => {}
+                event => self.between_requests(Some(event)),
             }
-        };
-        match backend.ask(&inspection::clarify(request), pass_on).await {
+        }
+        match reply {
             Ok(reply) => self.client.reply(request, reply),
             Err(failure) => self.between_requests(Some(Event::Ended(failure.to_string()))),
         }
@@ -284,18 +291,21 @@ impl Session {
                 say(format_args!("inorm kernel: {how}; a new one is being prepared"));
                 self.prepare();
             }
-            // Late output of the last cell, or what an extension of the client talks about.
-            Some(Event::Broadcast(message)) if self.is_late(&message) => {
+            // Of a thread that the last cell has left.
+            Some(Event::Said(said)) => {
+                let output = match said {
+                    Said::Message(message) => cell::shown(message, &self.mark),
+                    Said::Error(text) => Some(("stream", json!({"name": "stderr", "text": text}))),
+                };
+                if let Some((kind, content)) = output {
+                    self.client.publish(kind, content, self.last.as_ref());
+                }
+            }
+            // What an extension of the client talks about.
+            Some(Event::Broadcast(message)) if message.header.msg_type.starts_with("comm_") => {
                 self.client.pass_on(message);
             }
             Some(_) => {}
-        }
-    }
-
-    fn is_late(&self, message: &JupyterMessage) -> bool {
-        match message.header.msg_type.as_str() {
-            "stream" => self.mark.read(wire::text(message, "text")).is_none(),
-            kind => matches!(kind, "comm_msg" | "comm_close" | "comm_open"),
         }
     }
 

@@ -1,14 +1,10 @@
-//! Printed text. The backend sends a message a line; many lines at once become one message.
+//! Printed text. Many lines at once become one message.
 
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// A reader does not notice that a line comes this much later.
 const PATIENCE: Duration = Duration::from_millis(15);
-
-/// What went wrong is written last: it may turn out to be the cell's error, and then it is not
-/// shown twice.
-const PATIENCE_WITH_ERRORS: Duration = Duration::from_millis(80);
 
 /// A message of this size is sent on at once.
 const BYTES: usize = 64 * 1024;
@@ -40,11 +36,7 @@ impl Stream {
 
     /// When the text has to be sent on.
     pub fn deadline(&self) -> Option<Instant> {
-        let patience = match self.name.as_str() {
-            "stderr" => PATIENCE_WITH_ERRORS,
-            _ => PATIENCE,
-        };
-        self.since.map(|since| since + patience)
+        self.since.map(|since| since + PATIENCE)
     }
 
     /// The text, if there is any.
@@ -53,12 +45,6 @@ impl Stream {
         self.since = None;
         let text = std::mem::take(&mut self.text);
         (!text.is_empty()).then(|| (self.name.clone(), text))
-    }
-
-    /// Takes the text if it was written to this stream.
-    #[must_use]
-    pub fn take_of(&mut self, name: &str) -> Option<String> {
-        (self.name == name).then(|| self.take()).flatten().map(|(_, text)| text)
     }
 }
 
@@ -73,8 +59,7 @@ mod tests {
         assert_eq!(stream.push("stdout", "b\n"), None);
         let stdout = ("stdout".to_owned(), "a\nb\n".to_owned());
         assert_eq!(stream.push("stderr", "c\n"), Some(stdout));
-        assert_eq!(stream.take_of("stdout"), None);
-        assert_eq!(stream.take_of("stderr").as_deref(), Some("c\n"));
+        assert_eq!(stream.take(), Some(("stderr".to_owned(), "c\n".to_owned())));
         assert!(stream.take().is_none() && stream.deadline().is_none());
     }
 
