@@ -5,6 +5,7 @@ Usage: kernel.py CHECKOUT [unittest arguments]
 It needs what `inorm lab --prepare` sets up.
 """
 
+import json
 import os
 import random
 import signal
@@ -376,6 +377,18 @@ class Faults(unittest.TestCase):
         value, outputs = self.failing("loop { println!(\"{}\", \"x\".repeat(99)); }")
         self.assertIn("by force", value)
         self.assertLess(time.monotonic() - began, 20)
+
+
+    def test_a_request_needs_no_more_than_an_id_and_a_type(self):
+        client, session = self.kernel.client, self.kernel.client.session
+        for missing in [{"username": None}, {"session": 7, "version": 5.3}, {}]:
+            identifier = str(random.random())
+            header = {"msg_id": identifier, "msg_type": "kernel_info_request", **missing}
+            parts = [json.dumps(header).encode(), b"", b"", b""]
+            client.shell_channel.socket.send_multipart([b"<IDS|MSG>", session.sign(parts), *parts])
+            reply = client.get_shell_msg(timeout=PATIENCE)
+            self.assertEqual(reply["parent_header"]["msg_id"], identifier)
+            self.assertEqual(reply["msg_type"], "kernel_info_reply")
 
 
 def descriptors(process):

@@ -73,7 +73,7 @@ impl Pipes {
             if self.messages.read() {
                 self.lines.extend(whole_lines(&mut self.messages.bytes));
             }
-            let is_over = !self.errors.read();
+            let is_over = !(self.errors.read() && self.errors.read());
             let text = whole_characters(&mut self.errors.bytes, is_over && !self.lines.is_empty());
             if !text.is_empty() {
                 return Some(Said::Error(text));

@@ -3,7 +3,7 @@
 
 use jupyter_protocol::{Header, JupyterMessage, JupyterMessageContent, UnknownMessage};
 use jupyter_zmq_client::{Connection, RawMessage, RuntimeError};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use std::time::Duration;
 use zeromq::SocketRecv;
 
@@ -31,18 +31,40 @@ pub async fn next<S: SocketRecv>(
 }
 
 fn parse(raw: RawMessage) -> Result<JupyterMessage, RuntimeError> {
-    let header: Header = serde_json::from_slice(&raw.jparts[0])?;
-    let content: Value = serde_json::from_slice(&raw.jparts[3])?;
+    let header = header(&raw.jparts[0])?;
+    let content = object(&raw.jparts[3])?;
     Ok(JupyterMessage {
         zmq_identities: raw.zmq_identities,
         // An empty object stands for no parent.
-        parent_header: serde_json::from_slice(&raw.jparts[1]).ok(),
-        metadata: serde_json::from_slice(&raw.jparts[2])?,
+        parent_header: header(&raw.jparts[1]).ok(),
+        metadata: object(&raw.jparts[2])?,
         content: untyped(&header.msg_type, content),
         header,
         buffers: raw.jparts[4..].to_vec(),
         channel: None,
     })
+}
+
+/// Not every client fills in what says nothing about a request.
+fn header(part: &[u8]) -> Result<Header, RuntimeError> {
+    let mut fields: Map<String, Value> = serde_json::from_slice(part)?;
+    for name in ["msg_id", "username", "session", "version"] {
+        let field = fields.entry(name).or_insert(Value::Null);
+        *field = match field.take() {
+            Value::Null => "".into(),
+            Value::String(text) => text.into(),
+            other => other.to_string().into(),
+        };
+    }
+    Ok(serde_json::from_value(fields.into())?)
+}
+
+/// An empty part of a message stands for an empty object.
+fn object(part: &[u8]) -> Result<Value, RuntimeError> {
+    match part.trim_ascii() {
+        [] => Ok(json!({})),
+        part => Ok(serde_json::from_slice(part)?),
+    }
 }
 
 /// A new message; a child of `parent` is addressed to whoever sent that.
@@ -83,4 +105,31 @@ pub fn switch(message: &JupyterMessage, name: &str, otherwise: bool) -> bool {
 /// Whether a message answers, or was caused by, `request`.
 pub fn belongs(message: &JupyterMessage, request: &JupyterMessage) -> bool {
     message.parent_header.as_ref().is_some_and(|parent| parent.msg_id == request.header.msg_id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_needs_to_say_no_more_than_which_request_it_is() {
+        let read = |text: Value| header(text.to_string().as_bytes());
+        for (given, username) in [
+            (json!({"msg_id": "1", "msg_type": "execute_request"}), ""),
+            (json!({"msg_id": "1", "msg_type": "a", "username": null, "session": null}), ""),
+            (json!({"msg_id": "1", "msg_type": "a", "username": 7, "version": 5.3}), "7"),
+            (json!({"msg_id": "1", "msg_type": "a", "username": "me", "date": 3}), "me"),
+        ] {
+            assert_eq!(read(given).unwrap().username, username);
+        }
+        assert!(read(json!({"msg_id": "1"})).is_err() && read(json!({})).is_err());
+        assert!(read(json!([])).is_err() && header(b"").is_err());
+    }
+
+    #[test]
+    fn an_empty_part_is_an_empty_object() {
+        assert_eq!(object(b" ").unwrap(), json!({}));
+        assert_eq!(object(b"{\"a\": 1}").unwrap(), json!({"a": 1}));
+        assert!(object(b"{").is_err());
+    }
 }
