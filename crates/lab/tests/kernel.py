@@ -379,6 +379,13 @@ class Faults(unittest.TestCase):
         self.assertLess(time.monotonic() - began, 20)
 
 
+    def test_a_panic_is_placed_in_the_cell_that_was_written(self):
+        _, reply = self.kernel.run("fn third(v: &[u8]) -> u8 {\n    let at = 2;\n    v[at]\n}")
+        value, _ = self.failing("let v = vec![1, 2]; third(&v)")
+        self.assertIn(f"(panic in line 3 of cell {reply['execution_count']})", value)
+        value, _ = self.failing("let a = 1;\nlet w = vec![1, 2]; w[5]")
+        self.assertIn("(panic in line 2 of the cell)", value)
+
     def test_a_request_needs_no_more_than_an_id_and_a_type(self):
         client, session = self.kernel.client, self.kernel.client.session
         for missing in [{"username": None}, {"session": 7, "version": 5.3}, {}]:

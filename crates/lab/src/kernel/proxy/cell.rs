@@ -3,6 +3,7 @@
 use super::cell_error::CellError;
 use super::compiled::CompiledCell;
 use super::front::Client;
+use super::session_state::SessionState;
 use super::stream::{Stream, Written};
 use crate::kernel::backend::{Backend, Event};
 use crate::kernel::cargo::{interrupt_compilation, library};
@@ -36,6 +37,8 @@ pub struct Cell<'c> {
     pub count: u32,
     /// Whether its value is to be shown.
     pub silent: bool,
+    /// What knows the cells before.
+    pub state: &'c SessionState,
     /// What marks messages in its output.
     pub mark: &'c Mark,
     /// The file that asks long calls to return.
@@ -309,7 +312,8 @@ impl Cell<'_> {
 
     fn explain(&self, failed: &Failed, explanation: &str) -> CellError {
         let program = self.program();
-        let cell = CompiledCell { written: wire::text(self.request, "code"), program: &program };
+        let (written, earlier) = (wire::text(self.request, "code"), self.state.cells());
+        let cell = CompiledCell { written, earlier: &earlier, program: &program };
         match failed {
             Failed::Panicked(message, location) => {
                 CellError::panicked(message, location.as_ref(), cell)
@@ -319,7 +323,7 @@ impl Cell<'_> {
     }
 
     fn held_variables(&self) -> Vec<String> {
-        CompiledCell { written: "", program: &self.program() }.variables()
+        CompiledCell { written: "", earlier: &[], program: &self.program() }.variables()
     }
 
     /// The program that the backend made of the cell.

@@ -1,6 +1,6 @@
 //! What goes wrong in a cell, in words that begin with what it was and where.
 
-use super::compiled::{CompiledCell, is_of_cell};
+use super::compiled::{CompiledCell, SourceLine, is_of_cell};
 use super::source;
 use inorm_core::protocol::Location;
 use serde_json::{Value, json};
@@ -48,14 +48,17 @@ impl CellError {
     /// A cell that panicked.
     pub fn panicked(message: &str, place: Option<&Location>, cell: CompiledCell) -> Self {
         let line = place.and_then(|place| cell.line(place));
-        let r#where = match (line, place) {
-            (Some(line), _) => format!("line {line} of the cell"),
+        let r#where = match (&line, place) {
+            (Some(SourceLine { number, cell: None }), _) => format!("line {number} of the cell"),
+            (Some(SourceLine { number, cell: Some(cell) }), _) => {
+                format!("line {number} of cell {cell}")
+            }
             (None, Some(Location { file, line })) if !is_of_cell(file) => {
                 format!("{file}, line {line}")
             }
             _ => "the cell".to_owned(),
         };
-        let quoted = line.map(|line| cell.quote(line));
+        let quoted = line.map(|line| cell.quote(&line));
         Self::new("Panic", format!("{} (panic in {})", message.trim(), r#where), quoted)
     }
 
@@ -70,7 +73,8 @@ impl CellError {
                 format!("line {} or {last} of the cell", others.join(", "))
             }
         };
-        let quoted = lines.iter().map(|line| cell.quote(*line));
+        let quote = |number| cell.quote(&SourceLine { number, cell: None });
+        let quoted = lines.iter().copied().map(quote);
         Self::new("Error", format!("{} (returned by ? in {})", message.trim(), r#where), quoted)
     }
 
@@ -185,11 +189,17 @@ mod tests {
 
     #[test]
     fn a_panic_says_where() {
-        let cell = CompiledCell { written: "let a = 1;\nf(a);", program: "let a = 1;\nf(a);" };
+        let (written, earlier) = ("let a = 1;\nf(a);", &[(7, "fn f() {\n1/0;\n}".to_owned())]);
+        let cell = CompiledCell { written, earlier, program: written };
         let place = |file: &str| Location { file: file.to_owned(), line: 2 };
         let error = CellError::panicked("no", Some(&place("src/lib.rs")), cell);
         assert_eq!(error.value, "no (panic in line 2 of the cell)");
         assert_eq!(error.traceback[1], "   2 │ f(a);");
+        let program = "fn f() {\n1/0;\n}\nf(a);";
+        let inside = CompiledCell { program, ..cell };
+        let error = CellError::panicked("no", Some(&place("src/lib.rs")), inside);
+        assert_eq!(error.value, "no (panic in line 2 of cell 7)");
+        assert_eq!(error.traceback[1], "   2 │ 1/0;");
         let error = CellError::panicked("no", Some(&place("/rust/vec.rs")), cell);
         assert_eq!(error.value, "no (panic in /rust/vec.rs, line 2)");
         assert_eq!(CellError::panicked("no", None, cell).value, "no (panic in the cell)");
@@ -197,8 +207,8 @@ mod tests {
 
     #[test]
     fn a_question_mark_is_placed_as_well_as_can_be() {
-        let value =
-            |written| CellError::returned("no\n", CompiledCell { written, program: "" }).value;
+        let cell = |written| CompiledCell { written, earlier: &[], program: "" };
+        let value = |written| CellError::returned("no\n", cell(written)).value;
         assert_eq!(value("1;\nf()?;"), "no (returned by ? in line 2 of the cell)");
         assert_eq!(value("f()?;\nf()?;"), "no (returned by ? in line 1 or 2 of the cell)");
     }

@@ -14,6 +14,10 @@ impl History {
         self.cells.push((count.into(), code.to_owned()));
     }
 
+    pub fn cells(&self) -> &[(u64, String)] {
+        &self.cells
+    }
+
     /// Answers a `history_request`: the last cells, a range of them, or those that match.
     pub fn reply(&self, request: &Value) -> Value {
         let number = |name: &str| request[name].as_u64();

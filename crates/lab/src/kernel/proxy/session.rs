@@ -211,6 +211,7 @@ impl Session {
             request,
             count: self.count,
             silent,
+            state: &self.state,
             mark: &self.mark,
             interrupt: &interrupt,
             tree: self.launcher.tree(),

@@ -38,6 +38,11 @@ impl SessionState {
         self.lock().history.push(count, code);
     }
 
+    /// The cells so far, with their numbers.
+    pub fn cells(&self) -> Vec<(u64, String)> {
+        self.lock().history.cells().to_vec()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
