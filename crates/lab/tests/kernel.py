@@ -386,6 +386,27 @@ class Faults(unittest.TestCase):
         value, _ = self.failing("let a = 1;\nlet w = vec![1, 2]; w[5]")
         self.assertIn("(panic in line 2 of the cell)", value)
 
+    def test_an_expression_that_never_ends_is_interrupted_as_a_cell_is(self):
+        self.kernel.interrupt_after(6)
+        began = time.monotonic()
+        outputs, reply = self.kernel.run("1", user_expressions={"endless": "{ while true { std::thread::yield_now() } 1 }", "sum": "2 + 3"})
+        self.assertLess(time.monotonic() - began, 60)
+        values = reply["user_expressions"]
+        self.assertEqual(values["endless"]["ename"], "Interrupted")
+        self.assertEqual(values["sum"]["data"]["text/plain"], "5")
+        self.assertEqual(kinds(outputs), ["execute_result"])
+
+    def test_a_brace_too_many_is_an_error(self):
+        for code in ["}", "let lone = 1;\n}"]:
+            value, _ = self.failing(code)
+            self.assertIn(f"(line {len(code.splitlines())} of the cell)", value)
+
+    def test_a_stack_overflow_is_named(self):
+        code = "fn deep(n: u64) -> u64 { if n == 0 { 0 } else { 1 + std::hint::black_box(deep(n + 1)) } }"
+        self.value(code)
+        _, reply = self.kernel.run('println!("{}", deep(1));')
+        self.assertIn("stack overflow", "\n".join(reply["traceback"]))
+
     def test_a_request_needs_no_more_than_an_id_and_a_type(self):
         client, session = self.kernel.client, self.kernel.client.session
         for missing in [{"username": None}, {"session": 7, "version": 5.3}, {}]:

@@ -35,8 +35,7 @@ pub struct Cell<'c> {
     pub client: &'c Client,
     pub request: &'c JupyterMessage,
     pub count: u32,
-    /// Whether its value is to be shown.
-    pub silent: bool,
+    pub audience: Audience,
     /// What knows the cells before.
     pub state: &'c SessionState,
     /// What marks messages in its output.
@@ -47,10 +46,22 @@ pub struct Cell<'c> {
     pub tree: Option<PathBuf>,
 }
 
+/// Who sees what a cell shows.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Audience {
+    Everybody,
+    /// Everybody, but not its value.
+    SilentlyEverybody,
+    /// Its value is returned, and else nothing seen.
+    Nobody,
+}
+
 /// How a cell ended.
 #[derive(Debug, Default)]
 pub struct Ended {
     pub error: Option<CellError>,
+    /// Its value by format, if nobody has seen it.
+    pub value: Option<Value>,
     /// Whether the program that runs the cells was started anew.
     pub program_restarted: bool,
     /// How the backend itself ended, if it did.
@@ -64,6 +75,7 @@ pub struct Ended {
 struct Progress {
     stream: Stream,
     errors: Vec<Value>,
+    value: Option<Value>,
     failed: Option<Failed>,
     /// The text of an error that ends the cell, and whether it is being printed.
     explanation: String,
@@ -176,7 +188,10 @@ impl Cell<'_> {
                 progress.settle();
             }
             "error" => progress.errors.push(wire::content(message).clone()),
-            "execute_result" if self.silent => {}
+            "execute_result" if self.audience == Audience::Nobody => {
+                progress.value = Some(wire::content(message)["data"].clone());
+            }
+            "execute_result" if self.audience == Audience::SilentlyEverybody => {}
             kind => {
                 let mut content = wire::content(message).clone();
                 if content.get("execution_count").is_some() {
@@ -223,11 +238,13 @@ impl Cell<'_> {
     /// Shows something below all that was printed before.
     fn publish(&self, kind: &str, content: Value, progress: &mut Progress) {
         self.write(progress.stream.take());
-        self.client.publish(kind, content, Some(self.request));
+        if self.audience != Audience::Nobody {
+            self.client.publish(kind, content, Some(self.request));
+        }
     }
 
     fn write(&self, written: Option<Written>) {
-        if let Some((name, text)) = written {
+        if let Some((name, text)) = written.filter(|_| self.audience != Audience::Nobody) {
             let content = json!({"name": name, "text": text});
             self.client.publish("stream", content, Some(self.request));
         }
@@ -300,6 +317,7 @@ impl Cell<'_> {
         let forced = matches!(progress.stopping, Stopping::Forced { .. });
         Ended {
             error,
+            value: progress.value,
             program_restarted: forced || ended.is_some(),
             backend_ended: progress.backend_ended,
             library_replaced: (replaced && !forced).then(|| self.held_variables()),

@@ -78,6 +78,12 @@ impl CellError {
         Self::new("Error", format!("{} (returned by ? in {})", message.trim(), r#where), quoted)
     }
 
+    /// A cell of which the backend would ignore everything from this line on.
+    pub fn closed_too_often(line: usize) -> Self {
+        let value = format!("nothing is open that this `}}` could close (line {line} of the cell)");
+        Self::new("Error", value, [])
+    }
+
     /// A cell that was told to stop, and did.
     pub fn stopped() -> Self {
         let value = "interrupted; what was finished is kept, and so is every variable";
@@ -102,7 +108,13 @@ impl CellError {
     /// The program that runs the cells has ended, but the backend has started it again.
     pub fn ended(how: &str, lost: &[String]) -> Self {
         let said = how.replace("Subprocess terminated with status: ", "the program ended with ");
-        Self::new("Ended", with_losses(said.trim(), lost), [])
+        // The backend turns what else ends with this signal into another one; but it needs some
+        // stack for that.
+        let advice = said.contains("SIGSEGV").then(|| {
+            "That is a stack overflow: a function that calls itself without end, or a very large \
+             array that belongs in a `Vec`."
+        });
+        Self::new("Ended", with_losses(said.trim(), lost), advice.map(str::to_owned))
     }
 
     /// What a reader has to know before a library is compiled that is loaded.

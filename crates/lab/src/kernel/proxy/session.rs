@@ -1,6 +1,6 @@
 //! One request after the other, and what happens between them.
 
-use super::cell::{self, Cell};
+use super::cell::{self, Audience, Cell, Ended};
 use super::cell_error::CellError;
 use super::front::{Client, Requests};
 use super::inspection;
@@ -114,7 +114,8 @@ impl Session {
         self.last = Some(request.clone());
         self.announce(request, silent);
         let mut sent_before = Vec::new();
-        let content = match self.execute_when_prepared(request, silent).await {
+        let audience = if silent { Audience::SilentlyEverybody } else { Audience::Everybody };
+        let content = match self.execute_when_prepared(request, audience).await {
             Ok(()) => reply::ok(self.count, self.expressions(request).await),
             Err(error) => {
                 self.client.publish("error", error.content(), Some(request));
@@ -151,14 +152,18 @@ impl Session {
     async fn execute_when_prepared(
         &mut self,
         request: &JupyterMessage,
-        silent: bool,
+        audience: Audience,
     ) -> Result<(), CellError> {
         // An interrupt that came when nothing ran.
         while self.interrupts.try_recv().is_ok() {}
         self.wait_until_prepared(request).await?;
-        match wire::text(request, "code").trim().is_empty() {
+        let code = wire::text(request, "code");
+        if let Some(line) = source::line_of_lone_brace(code) {
+            return Err(CellError::closed_too_often(line));
+        }
+        match code.trim().is_empty() {
             true => Ok(()),
-            false => self.run_cell(request, silent).await,
+            false => self.run_cell(request, audience).await.error.map_or(Ok(()), Err),
         }
     }
 
@@ -202,15 +207,15 @@ impl Session {
         self.client.publish("clear_output", json!({"wait": false}), Some(request));
     }
 
-    async fn run_cell(&mut self, request: &JupyterMessage, silent: bool) -> Result<(), CellError> {
-        let BackendState::Ready(backend) = &mut self.backend else { return Ok(()) };
-        let Some(interrupt) = self.launcher.interrupt() else { return Ok(()) };
+    async fn run_cell(&mut self, request: &JupyterMessage, audience: Audience) -> Ended {
+        let BackendState::Ready(backend) = &mut self.backend else { return Ended::default() };
+        let Some(interrupt) = self.launcher.interrupt() else { return Ended::default() };
         let code = wire::text(request, "code");
         let cell = || Cell {
             client: &self.client,
             request,
             count: self.count,
-            silent,
+            audience,
             state: &self.state,
             mark: &self.mark,
             interrupt: &interrupt,
@@ -232,15 +237,15 @@ impl Session {
             ended = cell().run(backend, &mut self.stdin, &mut self.interrupts).await;
         }
         let detached = [":clear", ":restart"].iter().any(|name| source::has_command(code, name));
-        if let Some(how) = ended.backend_ended {
-            self.log.note(|| how);
+        if let Some(how) = &ended.backend_ended {
+            self.log.note(|| how.clone());
             self.prepare();
         } else if (ended.program_restarted || detached)
             && let Err(failure) = self.launcher.attach(backend).await
         {
             self.log.note(|| failure.to_string());
         }
-        ended.error.map_or(Ok(()), Err)
+        ended
     }
 
     /// Values that a client asks for together with a cell.
@@ -248,15 +253,16 @@ impl Session {
         let mut values = Map::new();
         let asked = wire::content(request)["user_expressions"].as_object();
         for (name, code) in asked.into_iter().flatten() {
-            let BackendState::Ready(backend) = &mut self.backend else { break };
-            let value = match backend.evaluate(code.as_str().unwrap_or_default()).await {
-                Ok(evaluated) if evaluated.errors.is_empty() => reply::expression(evaluated.data),
-                Ok(evaluated) => {
-                    reply::failed_expression(&CellError::compilation(&evaluated.errors, 0))
-                }
-                Err(failure) => {
-                    reply::failed_expression(&CellError::backend(&failure.to_string(), false))
-                }
+            if !matches!(self.backend, BackendState::Ready(_)) {
+                break;
+            }
+            let content = json!({"code": code.as_str().unwrap_or_default(), "allow_stdin": false});
+            let ended = self
+                .run_cell(&wire::message("execute_request", content, None), Audience::Nobody)
+                .await;
+            let value = match &ended.error {
+                None => reply::expression(ended.value),
+                Some(error) => reply::failed_expression(error),
             };
             values.insert(name.clone(), value);
         }

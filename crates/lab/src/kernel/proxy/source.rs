@@ -34,6 +34,23 @@ pub fn is_complete(code: &str) -> Value {
     }
 }
 
+/// The line, counted from 1, of a brace that closes what was never opened.
+pub fn line_of_lone_brace(code: &str) -> Option<usize> {
+    // Commands are no code.
+    let start = code.lines().take_while(|line| line.trim_start().starts_with([':', '!']));
+    let start = start.map(|line| line.len() + 1).sum::<usize>().min(code.len());
+    let mut depth = 0;
+    let (at, _) = code_characters(&code[start..]).find(|(_, character)| {
+        match character {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        depth < 0
+    })?;
+    Some(code[..start + at].matches('\n').count() + 1)
+}
+
 fn incomplete() -> Value {
     json!({"status": "incomplete", "indent": "    "})
 }
@@ -171,6 +188,14 @@ mod tests {
         }
         assert_eq!(status("let x = 1)"), "invalid");
         assert_eq!(status("(]"), "invalid");
+    }
+
+    #[test]
+    fn a_brace_too_many_is_found() {
+        assert_eq!(line_of_lone_brace("}"), Some(1));
+        assert_eq!(line_of_lone_brace(":dep a = { path = \"b\" }\n{ 1 }\n} 2"), Some(3));
+        assert_eq!(line_of_lone_brace("!echo }\n"), None);
+        assert_eq!(line_of_lone_brace("fn f() { '}'; \"}\" } // }"), None);
     }
 
     #[test]
