@@ -407,6 +407,13 @@ class Faults(unittest.TestCase):
         _, reply = self.kernel.run('println!("{}", deep(1));')
         self.assertIn("stack overflow", "\n".join(reply["traceback"]))
 
+    def test_what_a_new_type_costs_is_said_in_its_cell(self):
+        self.value("#[derive(Debug)] struct Kind { a: u8 }\nlet of_kind = Kind { a: 1 };")
+        outputs, _ = self.kernel.run("#[derive(Debug)]\nstruct Kind {\n    b: u8,\n}")
+        self.assertIn("of_kind was redefined, so was lost", text(outputs, "stderr"))
+        outputs, _ = self.kernel.run("Kind { b: 2 }")
+        self.assertEqual((kinds(outputs), text(outputs, "stderr")), (["execute_result"], ""))
+
     def test_a_request_needs_no_more_than_an_id_and_a_type(self):
         client, session = self.kernel.client, self.kernel.client.session
         for missing in [{"username": None}, {"session": 7, "version": 5.3}, {}]:

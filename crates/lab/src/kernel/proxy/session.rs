@@ -163,8 +163,25 @@ impl Session {
         }
         match code.trim().is_empty() {
             true => Ok(()),
-            false => self.run_cell(request, audience).await.error.map_or(Ok(()), Err),
+            false => {
+                let request = self.with_something_to_run(request);
+                self.run_cell(&request, audience).await.error.map_or(Ok(()), Err)
+            }
         }
+    }
+
+    /// The same request; where a type is defined anew, so that its old variables are named as lost
+    /// in this cell and not in the next one.
+    fn with_something_to_run(&self, request: &JupyterMessage) -> JupyterMessage {
+        let (code, cells) = (wire::text(request, "code"), self.state.cells());
+        // The last one is this cell.
+        let earlier = cells.iter().rev().skip(1).map(|(_, code)| code.as_str());
+        if !source::ends_with_new_type(code, earlier) {
+            return request.clone();
+        }
+        let mut content = wire::content(request).clone();
+        content["code"] = format!("{code}\nlet _ = ();").into();
+        wire::with_content(request, content)
     }
 
     /// Shows how long it will take, if it takes long.

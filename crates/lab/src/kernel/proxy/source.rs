@@ -76,6 +76,30 @@ pub fn dependencies(code: &str) -> String {
     code.lines().filter(is_dependency).map(|line| format!("{line}\n")).collect()
 }
 
+/// Whether a cell defines types anew and does nothing else at its end. The backend looks for
+/// variables of the old types only when it has something to run.
+pub fn ends_with_new_type<'c>(code: &str, mut earlier: impl Iterator<Item = &'c str>) -> bool {
+    let starts = |line: &&str| line.starts_with(|c: char| c.is_alphabetic() || "#{(\"".contains(c));
+    let last = code.lines().filter(starts).next_back().unwrap_or_default();
+    let is_item = last.starts_with("#[")
+        || last
+            .split(|c: char| !c.is_alphanumeric())
+            .any(|word| TYPES.contains(&word) || word == "impl");
+    let names = types(code);
+    is_item && earlier.any(|earlier| types(earlier).iter().any(|name| names.contains(name)))
+}
+
+/// What the definition of a type begins with.
+const TYPES: [&str; 4] = ["struct", "enum", "union", "type"];
+
+/// The names of the types that a cell defines.
+fn types(code: &str) -> Vec<&str> {
+    let words = code.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|it| !it.is_empty());
+    let words: Vec<&str> = words.collect();
+    let defined = words.windows(2).filter(|pair| TYPES.contains(&pair[0]));
+    defined.map(|pair| pair[1]).collect()
+}
+
 /// The characters that are neither of a text nor of a comment, each with its place.
 pub fn code_characters(code: &str) -> impl Iterator<Item = (usize, char)> {
     parts(code).filter_map(|(at, part)| match part {
@@ -196,6 +220,16 @@ mod tests {
         assert_eq!(line_of_lone_brace(":dep a = { path = \"b\" }\n{ 1 }\n} 2"), Some(3));
         assert_eq!(line_of_lone_brace("!echo }\n"), None);
         assert_eq!(line_of_lone_brace("fn f() { '}'; \"}\" } // }"), None);
+    }
+
+    #[test]
+    fn types_that_are_defined_anew_are_found() {
+        let is_new =
+            |code: &str| ends_with_new_type(code, ["pub struct Old<T>(T);", "1"].into_iter());
+        assert!(is_new("#[derive(Clone)]\nstruct Old {\n    a: u8,\n}"));
+        assert!(is_new("enum Old {}\nimpl Old {\n    fn f() {}\n}"));
+        assert!(!is_new("struct New;") && !is_new("struct Older;"));
+        assert!(!is_new("struct Old;\nOld") && !is_new("struct Old;\n{\n    1\n}"));
     }
 
     #[test]
