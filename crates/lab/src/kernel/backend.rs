@@ -69,8 +69,7 @@ pub enum Event {
 
 impl Backend {
     /// Starts the kernel `program` on the build results in `tree`, for code in `folder`. What it
-    /// and the compiler say goes line by line to `log`. The program that it runs the cells in finds
-    /// the `pipes` by their variables.
+    /// and the compiler say goes line by line to `log`.
     pub async fn start(
         toolchain: &Toolchain,
         running: &Running,
@@ -78,7 +77,6 @@ impl Backend {
         tree: &Path,
         folder: &Path,
         variables: &[(&str, String)],
-        pipes: Option<Pipes>,
         log: impl FnMut(String) + Send + 'static,
     ) -> Outcome<Self> {
         let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -101,11 +99,15 @@ impl Backend {
             std::thread::spawn(|| lines.map_while(Result::ok).for_each(log));
         }
         let mut backend = Self::connect(&info, process, group).await?;
-        backend.pipes = pipes;
         backend.wait_until_ready().await?;
         let builds = format!(":build_env CARGO_HOME={}", cargo.original.display());
         backend.execute(&builds).await?;
         Ok(backend)
+    }
+
+    /// From now on what the program that runs the cells says is heard.
+    pub fn listen_to(&mut self, pipes: Pipes) {
+        self.pipes = Some(pipes);
     }
 
     /// Connects to a kernel as soon as it listens.

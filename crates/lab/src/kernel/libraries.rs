@@ -85,7 +85,7 @@ impl<'c> PrebuiltLibraries<'c> {
         let workspace = Workspace::for_kernel(&directory, checkout)?;
         let (tree, folder) = (workspace.tree(), checkout.notebooks());
         let mut backend =
-            Backend::start(toolchain, &running, program, &tree, &folder, &[], None, log).await?;
+            Backend::start(toolchain, &running, program, &tree, &folder, &[], log).await?;
         let loaded = async {
             workspace.keep_versions(checkout)?;
             backend.execute(DEPENDENCY).await?;

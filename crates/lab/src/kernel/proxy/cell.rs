@@ -3,6 +3,7 @@
 use super::cell_error::CellError;
 use super::compiled::CompiledCell;
 use super::front::Client;
+use super::output::shown;
 use super::session_state::SessionState;
 use super::stream::{Stream, Written};
 use crate::kernel::backend::{Backend, Event};
@@ -38,6 +39,8 @@ pub struct Cell<'c> {
     pub audience: Audience,
     /// What knows the cells before.
     pub state: &'c SessionState,
+    /// The variables that there are before it.
+    pub variables: &'c [String],
     /// What marks messages in its output.
     pub mark: &'c Mark,
     /// The file that asks long calls to return.
@@ -62,6 +65,8 @@ pub struct Ended {
     pub error: Option<CellError>,
     /// Its value by format, if nobody has seen it.
     pub value: Option<Value>,
+    /// The variables that there are after it, unless they are as they were.
+    pub variables: Option<Vec<String>>,
     /// Whether the program that runs the cells was started anew.
     pub program_restarted: bool,
     /// How the backend itself ended, if it did.
@@ -313,11 +318,15 @@ impl Cell<'_> {
             (None, Stopping::Asked | Stopping::Noticed, _) => Some(CellError::stopped()),
             _ => progress.failed.as_ref().map(|failed| self.explain(failed, &progress.explanation)),
         };
+        let program = self.program();
+        let after = CompiledCell { written: "", earlier: &[], program: &program }.variables_after();
+        let variables = after.filter(|_| error.is_none());
         let replaced = self.workspace().is_some_and(library::was_replaced);
         let forced = matches!(progress.stopping, Stopping::Forced { .. });
         Ended {
             error,
             value: progress.value,
+            variables,
             program_restarted: forced || ended.is_some(),
             backend_ended: progress.backend_ended,
             library_replaced: (replaced && !forced).then(|| self.held_variables()),
@@ -340,8 +349,11 @@ impl Cell<'_> {
         }
     }
 
+    /// The variables that are lost if the program ends.
     fn held_variables(&self) -> Vec<String> {
-        CompiledCell { written: "", earlier: &[], program: &self.program() }.variables()
+        let held = CompiledCell { written: "", earlier: &[], program: &self.program() }.variables();
+        // A cell without code holds none.
+        if held.is_empty() { self.variables.to_vec() } else { held }
     }
 
     /// The program that the backend made of the cell.
@@ -375,20 +387,5 @@ impl Progress {
         let deadlines = [self.stream.deadline(), self.deadline];
         let news = Instant::now() + NEWS;
         deadlines.into_iter().flatten().fold(news, Instant::min)
-    }
-}
-
-/// What clients are told of a message of the program: its kind and content.
-pub fn shown(message: Message, mark: &Mark) -> Option<(&'static str, Value)> {
-    let display = |data, id: String| {
-        let id = mark.display_id(&id);
-        json!({"data": Value::Object(data), "metadata": {}, "transient": {"display_id": id}})
-    };
-    match message {
-        Message::Write { text } => Some(("stream", json!({"name": "stdout", "text": text}))),
-        Message::Clear => Some(("clear_output", json!({"wait": false}))),
-        Message::Display { data, id } => Some(("display_data", display(data, id))),
-        Message::Update { data, id } => Some(("update_display_data", display(data, id))),
-        _ => None,
     }
 }

@@ -60,8 +60,20 @@ impl CompiledCell<'_> {
     /// The variables of earlier cells that the program holds while it runs.
     pub fn variables(self) -> Vec<String> {
         // let mut a = evcxr_variable_store.take_variable::<u8>(stringify!(a));
-        let taken = self.program.lines().filter_map(|line| line.split_once(".take_variable::<"));
-        let names = taken.filter_map(|(_, call)| call.rsplit_once("stringify!("));
+        self.named_in(".take_variable::<")
+    }
+
+    /// The variables that there are when the program has run to its end, unless it leaves all as
+    /// it was.
+    pub fn variables_after(self) -> Option<Vec<String>> {
+        // evcxr_variable_store.put_variable::<u8>(stringify!(a), a);
+        let after = self.named_in(".put_variable::<");
+        (!after.is_empty() || !self.variables().is_empty()).then_some(after)
+    }
+
+    fn named_in(self, call: &str) -> Vec<String> {
+        let calls = self.program.lines().filter_map(|line| line.split_once(call));
+        let names = calls.filter_map(|(_, call)| call.rsplit_once("stringify!("));
         names.filter_map(|(_, name)| Some(name.split_once(')')?.0.to_owned())).collect()
     }
 }
@@ -194,8 +206,11 @@ mod tests {
     #[test]
     fn variables_are_known_by_name() {
         let program = "let mut a = evcxr_variable_store.take_variable::<Vec<u8>>(stringify!(a));\n\
-                       let b = evcxr_variable_store.take_variable::<String>(stringify!(b));";
+                       let b = evcxr_variable_store.take_variable::<String>(stringify!(b));\n\
+                       evcxr_variable_store.put_variable::<u8>(stringify!(c), c);";
         let cell = CompiledCell { written: "", earlier: &[], program };
         assert_eq!(cell.variables(), ["a", "b"]);
+        assert_eq!(cell.variables_after().unwrap(), ["c"]);
+        assert_eq!(CompiledCell { program: "fn f() {}", ..cell }.variables_after(), None);
     }
 }

@@ -140,16 +140,15 @@ impl Launcher {
             messages,
             errors,
         ];
-        let pipes = Some(pipes);
         let (log, tree) = (self.log, workspace.tree());
         let listener = move |line: String| {
             log.note(|| format!("backend: {line}"));
             lock(&news).said = line;
         };
-        let mut backend = Backend::start(
-            toolchain, running, program, &tree, &folder, &variables, pipes, listener,
-        )
-        .await?;
+        let mut backend =
+            Backend::start(toolchain, running, program, &tree, &folder, &variables, listener)
+                .await?;
+        backend.listen_to(pipes);
         log.note(|| "the backend answers".to_owned());
         workspace.keep_versions(&self.checkout)?;
         self.attach(&mut backend).await?;

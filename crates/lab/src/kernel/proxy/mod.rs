@@ -10,11 +10,12 @@
 //! | `serve` | a kernel from its start to its end |
 //! | `session` | one request after the other, and what happens between them |
 //! | `session_state` | what is answered without the backend |
+//! | `requests` | what does not wait for the cell that runs |
 //! | `launch` | how the backend comes to be |
 //! | `cell` | one cell, from the request to `idle` |
 //! | `cell_error` | errors, in words for the reader |
 //! | `compiled` | a cell as the backend compiled it |
-//! | `stream`, `reply` | printed text; what a client is told when a cell is over |
+//! | `stream`, `output`, `reply` | what a client is told: printed text, values, the end of a cell |
 //! | `inspection` | which code to ask about, for a reader who asks about a name |
 //! | `source`, `history` | what a cell's code shows; the cells so far |
 //! | `front`, `log` | the five sockets that the client sees; what `--verbose` shows |
@@ -27,7 +28,9 @@ mod history;
 mod inspection;
 mod launch;
 mod log;
+mod output;
 mod reply;
+mod requests;
 mod serve;
 mod session;
 mod session_state;

@@ -1,12 +1,14 @@
 //! One request after the other, and what happens between them.
 
-use super::cell::{self, Audience, Cell, Ended};
+use super::cell::{Audience, Cell, Ended};
 use super::cell_error::CellError;
 use super::front::{Client, Requests};
 use super::inspection;
 use super::launch::{Launcher, Preparation};
 use super::log::Log;
+use super::output::shown;
 use super::reply;
+use super::requests;
 use super::session_state::SessionState;
 use super::source;
 use crate::kernel::backend::{Backend, Event};
@@ -18,7 +20,7 @@ use jupyter_protocol::JupyterMessage;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 /// How often the line is renewed that says how long the reader has to wait.
 const NEWS: Duration = Duration::from_millis(500);
@@ -37,6 +39,7 @@ pub struct Session {
     backend: BackendState,
     mark: Mark,
     count: u32,
+    variables: Vec<String>,
     /// What was executed last: a thread of it may still have something to say.
     last: Option<JupyterMessage>,
     log: Log,
@@ -54,7 +57,7 @@ impl Session {
     /// Begins to answer, with a backend that is being prepared or is ready already.
     pub fn new(
         client: Client,
-        requests: Requests,
+        received: Requests,
         launcher: Arc<Launcher>,
         preparation: Preparation,
         log: Log,
@@ -63,11 +66,23 @@ impl Session {
         let mark = launcher.mark().clone();
         let state = SessionState::default();
         let (sender, interrupts) = unbounded_channel();
-        tokio::spawn(control(client.clone(), state.clone(), requests.control, sender));
-        let queue = forward(client.clone(), state.clone(), requests.shell);
+        tokio::spawn(requests::control(client.clone(), state.clone(), received.control, sender));
+        let queue = requests::forward(client.clone(), state.clone(), received.shell);
         let backend = BackendState::Preparing(preparation);
-        let (stdin, count, last) = (requests.stdin, 0, None);
-        Self { client, state, queue, stdin, interrupts, launcher, backend, mark, count, last, log }
+        Self {
+            client,
+            state,
+            queue,
+            stdin: received.stdin,
+            interrupts,
+            launcher,
+            backend,
+            mark,
+            count: 0,
+            variables: Vec::new(),
+            last: None,
+            log,
+        }
     }
 
     /// Serves until nobody can ask any more.
@@ -234,11 +249,13 @@ impl Session {
             count: self.count,
             audience,
             state: &self.state,
+            variables: &self.variables,
             mark: &self.mark,
             interrupt: &interrupt,
             tree: self.launcher.tree(),
         };
         let mut ended = cell().run(backend, &mut self.stdin, &mut self.interrupts).await;
+        let replaced = ended.library_replaced.is_some();
         while let Some(lost) = ended.library_replaced.take() {
             let was_running = ended.program_restarted;
             if !lost.is_empty() {
@@ -254,6 +271,12 @@ impl Session {
             ended = cell().run(backend, &mut self.stdin, &mut self.interrupts).await;
         }
         let detached = [":clear", ":restart"].iter().any(|name| source::has_command(code, name));
+        if replaced || detached || ended.program_restarted || ended.backend_ended.is_some() {
+            self.variables.clear();
+        }
+        if let Some(variables) = ended.variables.take() {
+            self.variables = variables;
+        }
         if let Some(how) = &ended.backend_ended {
             self.log.note(|| how.clone());
             self.prepare();
@@ -318,7 +341,7 @@ impl Session {
             // Of a thread that the last cell has left.
             Some(Event::Said(said)) => {
                 let output = match said {
-                    Said::Message(message) => cell::shown(message, &self.mark),
+                    Said::Message(message) => shown(message, &self.mark),
                     Said::Error(text) => Some(("stream", json!({"name": "stderr", "text": text}))),
                 };
                 if let Some((kind, content)) = output {
@@ -353,54 +376,6 @@ impl BackendState {
                 };
                 None
             }
-        }
-    }
-}
-
-/// Answers what can be answered at once, and queues the rest.
-fn forward(
-    client: Client,
-    state: SessionState,
-    mut requests: UnboundedReceiver<JupyterMessage>,
-) -> UnboundedReceiver<JupyterMessage> {
-    let (sender, queue) = unbounded_channel();
-    tokio::spawn(async move {
-        while let Some(request) = requests.recv().await {
-            if let Some(request) = state.answer(&client, request)
-                && sender.send(request).is_err()
-            {
-                return;
-            }
-        }
-    });
-    queue
-}
-
-/// What does not wait for the cell that runs.
-async fn control(
-    client: Client,
-    state: SessionState,
-    mut requests: UnboundedReceiver<JupyterMessage>,
-    interrupts: UnboundedSender<()>,
-) {
-    while let Some(request) = requests.recv().await {
-        match request.header.msg_type.as_str() {
-            "interrupt_request" => {
-                let _ = interrupts.send(());
-                client.reply(&request, json!({"status": "ok"}));
-            }
-            "shutdown_request" => {
-                let restart = wire::switch(&request, "restart", false);
-                let content = json!({"status": "ok", "restart": restart});
-                client.publish("shutdown_reply", content.clone(), Some(&request));
-                client.reply(&request, content);
-                client.flush().await;
-                // The sockets write on tasks of their own.
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                // All that was started is ended by the reaper, as after any other end.
-                std::process::exit(0);
-            }
-            _ => drop(state.answer(&client, request)),
         }
     }
 }

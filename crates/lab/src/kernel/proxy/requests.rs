@@ -1,0 +1,57 @@
+//! Requests that do not wait for the cell that runs.
+
+use super::front::Client;
+use super::session_state::SessionState;
+use crate::kernel::wire;
+use jupyter_protocol::JupyterMessage;
+use serde_json::json;
+use std::time::Duration;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+/// Answers what can be answered at once, and queues the rest.
+pub fn forward(
+    client: Client,
+    state: SessionState,
+    mut requests: UnboundedReceiver<JupyterMessage>,
+) -> UnboundedReceiver<JupyterMessage> {
+    let (sender, queue) = unbounded_channel();
+    tokio::spawn(async move {
+        while let Some(request) = requests.recv().await {
+            if let Some(request) = state.answer(&client, request)
+                && sender.send(request).is_err()
+            {
+                return;
+            }
+        }
+    });
+    queue
+}
+
+/// What does not wait for the cell that runs.
+pub async fn control(
+    client: Client,
+    state: SessionState,
+    mut requests: UnboundedReceiver<JupyterMessage>,
+    interrupts: UnboundedSender<()>,
+) {
+    while let Some(request) = requests.recv().await {
+        match request.header.msg_type.as_str() {
+            "interrupt_request" => {
+                let _ = interrupts.send(());
+                client.reply(&request, json!({"status": "ok"}));
+            }
+            "shutdown_request" => {
+                let restart = wire::switch(&request, "restart", false);
+                let content = json!({"status": "ok", "restart": restart});
+                client.publish("shutdown_reply", content.clone(), Some(&request));
+                client.reply(&request, content);
+                client.flush().await;
+                // The sockets write on tasks of their own.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                // All that was started is ended by the reaper, as after any other end.
+                std::process::exit(0);
+            }
+            _ => drop(state.answer(&client, request)),
+        }
+    }
+}
