@@ -414,6 +414,15 @@ class Faults(unittest.TestCase):
         outputs, _ = self.kernel.run("Kind { b: 2 }")
         self.assertEqual((kinds(outputs), text(outputs, "stderr")), (["execute_result"], ""))
 
+    def test_standard_input_is_at_its_end_unless_the_reader_is_asked(self):
+        code = """let mut line = String::new();
+        println!("{}", std::io::stdin().read_line(&mut line)?);"""
+        for _ in range(2):
+            outputs, reply = self.kernel.run(code, patience=60)
+            self.assertEqual((reply["status"], text(outputs)), ("ok", "0\n"))
+            self.assertIn("standard input is at its end", text(outputs, "stderr"))
+        self.assertEqual(self.value("println!(\"{}\", 6 * 7);"), "42")
+
     def test_a_request_needs_no_more_than_an_id_and_a_type(self):
         client, session = self.kernel.client, self.kernel.client.session
         for missing in [{"username": None}, {"session": 7, "version": 5.3}, {}]:

@@ -2,6 +2,7 @@
 //!
 //! [`inorm_core::protocol`] says what is sent, and how.
 
+mod input;
 mod output;
 mod panics;
 

@@ -7,6 +7,7 @@
 //! a thread that passes the signals on to the Rust kernel, each on a line of its own, and everything
 //! else as messages to a second pipe.
 
+use super::input::{Input, PERIOD};
 use super::panics;
 use inorm_core::protocol::{self, Mark, Message};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -27,6 +28,8 @@ const CONTENT: &str = "EVCXR_BEGIN_CONTENT ";
 const END_OF_CONTENT: &str = "EVCXR_END_CONTENT";
 /// How lines begin that only the Rust kernel understands.
 const SIGNAL: &str = "EVCXR_";
+/// How one begins that asks the reader.
+const QUESTION: &str = "EVCXR_INPUT_REQUEST";
 
 /// Text without a newline is passed on if nothing follows within this time.
 const PATIENCE: Duration = Duration::from_millis(40);
@@ -66,6 +69,8 @@ pub fn redirect(mark: &'static Mark) {
         shown: 0,
         in_content: false,
         ended: false,
+        // Without it a cell that reads waits for ever.
+        input: Input::redirect().ok(),
         ask,
     };
     std::thread::spawn(move || filter.run(reader));
@@ -98,6 +103,7 @@ struct Filter {
     in_content: bool,
     /// The signal that the cell is over has come, and is held until all text has.
     ended: bool,
+    input: Option<Input>,
     ask: Sender<()>,
 }
 
@@ -107,18 +113,28 @@ impl Filter {
         loop {
             let waiting = match self.ended {
                 true => Some(FLUSHING),
-                false => (self.pending.len() > self.shown).then_some(PATIENCE),
+                false if self.pending.len() > self.shown => Some(PATIENCE),
+                false => self.input.as_ref().is_some_and(Input::may_wait).then_some(PERIOD),
             };
-            if is_readable(&reader, waiting) {
+            let [printed, told] = readable(&reader, self.input.as_ref(), waiting);
+            if told
+                && let Some(input) = &mut self.input
+                && !input.pass_on()
+            {
+                // The end of the commands is the end of the program.
+                self.input = None;
+            }
+            if printed {
                 match reader.read(&mut buffer) {
                     Ok(0) => return,
                     Ok(length) => self.take(&buffer[..length]),
                     Err(error) if error.kind() == ErrorKind::Interrupted => {}
                     Err(_) => return,
                 }
-            } else {
+            } else if !told {
                 self.show_pending();
                 self.end();
+                self.input.iter_mut().for_each(Input::end_if_in_vain);
             }
             self.flush();
         }
@@ -154,11 +170,17 @@ impl Filter {
         self.text += text;
         match signal {
             "" if line.starts_with(SIGNAL) && !continued => {
+                if line.starts_with(QUESTION) {
+                    self.input.iter_mut().for_each(Input::expect_answer);
+                }
                 self.text.truncate(self.text.len() - line.len());
                 self.write_line(line);
             }
             "" => self.text.push('\n'),
-            COMPLETE if self.ask.send(()).is_ok() => self.ended = true,
+            COMPLETE if self.ask.send(()).is_ok() => {
+                self.input.iter_mut().for_each(Input::expect_command);
+                self.ended = true;
+            }
             PANICKED => {
                 self.tell(&panics::take());
                 self.write_line(signal);
@@ -230,9 +252,12 @@ impl Filter {
     }
 }
 
-/// Whether there is something to read, after at most this time.
-fn is_readable(reader: &PipeReader, patience: Option<Duration>) -> bool {
-    let mut wanted = [PollFd::new(reader, PollFlags::IN)];
+/// Whether something was printed, and whether there is input, after at most this time.
+fn readable(printed: &PipeReader, input: Option<&Input>, patience: Option<Duration>) -> [bool; 2] {
+    let source = input.map(Input::source);
+    let mut wanted = vec![PollFd::new(printed, PollFlags::IN)];
+    wanted.extend(source.iter().map(|source| PollFd::new(source, PollFlags::IN)));
     let patience = patience.and_then(|time| Timespec::try_from(time).ok());
-    poll(&mut wanted, patience.as_ref()).is_ok_and(|ready| ready > 0)
+    let _ = poll(&mut wanted, patience.as_ref());
+    [0, 1].map(|which| wanted.get(which).is_some_and(|it| !it.revents().is_empty()))
 }
