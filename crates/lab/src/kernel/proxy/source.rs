@@ -80,7 +80,7 @@ pub fn dependencies(code: &str) -> String {
 /// variables of the old types only when it has something to run.
 pub fn ends_with_new_type<'c>(code: &str, mut earlier: impl Iterator<Item = &'c str>) -> bool {
     let starts = |line: &&str| line.starts_with(|c: char| c.is_alphabetic() || "#{(\"".contains(c));
-    let last = code.lines().filter(starts).next_back().unwrap_or_default();
+    let last = code.lines().rfind(starts).unwrap_or_default();
     let is_item = last.starts_with("#[")
         || last
             .split(|c: char| !c.is_alphanumeric())
