@@ -19,7 +19,7 @@ const POINTS: u64 = 150;
 /// The number of steps is taken to be at least this, so that the first points are means of several.
 const BEFORE: u64 = 3000;
 
-/// A picture takes longer to draw than text: it is updated once in so many updates of the text.
+/// How many updates of the text there are for one of the picture, which takes longer to draw.
 const PICTURES: u32 = 3;
 
 /// Trains `runs`, as many at once as there are cores, and shows their progress. The records come

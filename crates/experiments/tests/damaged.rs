@@ -216,7 +216,7 @@ fn store(place: &Place) -> (Store, Planned) {
     (store, planned)
 }
 
-/// So many training images, and test images.
+/// The first images of each set of the subset.
 fn images(train: usize, test: usize) -> FashionMnist {
     let mut data = FashionMnist::subset().unwrap();
     (data.train, data.test) = (data.train.first(train), data.test.first(test));

@@ -34,7 +34,7 @@ struct Reported {
     saved: usize,
 }
 
-/// Trains what is left in a store: run by run, or in ensembles of so many bytes, `jobs` at a time.
+/// Trains what is left in a store: run by run, or in ensembles of at most these bytes, `jobs` at a time.
 /// Tells to stop after an epoch, if asked to.
 fn work(
     folder: &Path,

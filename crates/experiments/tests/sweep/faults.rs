@@ -36,7 +36,7 @@ const RUN: &str = "run --subset --jobs 2 --checkpoint-epochs 1";
 /// One run, which leaves a checkpoint only if it is told to stop.
 const ONE: &str = "run --subset --jobs 1 --row 2 --checkpoint-epochs 1000";
 
-/// Starts a worker, stops it after so many milliseconds, and returns what it said.
+/// Starts a worker, stops it after some milliseconds, and returns what it said.
 #[track_caller]
 fn stopped(after: u64, mut worker: Command, stop: impl FnOnce(&Child)) -> String {
     let worker = worker.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
