@@ -31,12 +31,12 @@ pub async fn next<S: SocketRecv>(
 }
 
 fn parse(raw: RawMessage) -> Result<JupyterMessage, RuntimeError> {
-    let header = header(&raw.jparts[0])?;
+    let header = read_header(&raw.jparts[0])?;
     let content = object(&raw.jparts[3])?;
     Ok(JupyterMessage {
         zmq_identities: raw.zmq_identities,
         // An empty object stands for no parent.
-        parent_header: header(&raw.jparts[1]).ok(),
+        parent_header: read_header(&raw.jparts[1]).ok(),
         metadata: object(&raw.jparts[2])?,
         content: untyped(&header.msg_type, content),
         header,
@@ -46,7 +46,7 @@ fn parse(raw: RawMessage) -> Result<JupyterMessage, RuntimeError> {
 }
 
 /// Not every client fills in what says nothing about a request.
-fn header(part: &[u8]) -> Result<Header, RuntimeError> {
+fn read_header(part: &[u8]) -> Result<Header, RuntimeError> {
     let mut fields: Map<String, Value> = serde_json::from_slice(part)?;
     for name in ["msg_id", "username", "session", "version"] {
         let field = fields.entry(name).or_insert(Value::Null);
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_header_needs_to_say_no_more_than_which_request_it_is() {
-        let read = |text: Value| header(text.to_string().as_bytes());
+        let read = |text: Value| read_header(text.to_string().as_bytes());
         for (given, username) in [
             (json!({"msg_id": "1", "msg_type": "execute_request"}), ""),
             (json!({"msg_id": "1", "msg_type": "a", "username": null, "session": null}), ""),
@@ -123,7 +123,7 @@ mod tests {
             assert_eq!(read(given).unwrap().username, username);
         }
         assert!(read(json!({"msg_id": "1"})).is_err() && read(json!({})).is_err());
-        assert!(read(json!([])).is_err() && header(b"").is_err());
+        assert!(read(json!([])).is_err() && read_header(b"").is_err());
     }
 
     #[test]

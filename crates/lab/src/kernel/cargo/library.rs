@@ -181,8 +181,9 @@ mod tests {
             let dependencies: Vec<Value> = dependencies.iter().map(dependency).collect();
             json!({"id": name, "features": features, "deps": dependencies})
         };
+        let packages = ["ctx", "inorm", "num-traits", "cc", "test", "other"].map(package);
         json!({
-            "packages": ["ctx", "inorm", "num-traits", "cc", "test", "other"].map(package),
+            "packages": packages,
             "resolve": {"nodes": [
                 node("ctx", &[], &[("inorm", None), ("other", None)]),
                 node("inorm", &["cpu"], &[("num-traits", None), ("cc", Some("build")), ("test", Some("dev"))]),

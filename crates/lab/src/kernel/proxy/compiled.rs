@@ -94,7 +94,7 @@ impl Squeezed {
         let start = program.0.partition_point(|(_, number)| *number < line);
         let end = program.0.partition_point(|(_, number)| *number <= line);
         let wanted = &program.0[start..end];
-        let mut best = None;
+        let mut best: Option<(usize, Option<usize>)> = None;
         for at in 0..(self.0.len() + 1).saturating_sub(wanted.len().max(1)) {
             let found = &self.0[at..at + wanted.len()];
             if wanted.is_empty()
