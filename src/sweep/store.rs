@@ -145,7 +145,8 @@ impl Store {
         let text = fs::read_to_string(&path).map_err(|e| Error::io("read", &path, e))?;
         let parse = |(number, line)| -> Result<Planned> {
             let bad = |problem: String| {
-                let expected = "a run with its id; write the plan again with `inorm sweep plan`";
+                let expected = "a run with its id; delete the file and run `inorm sweep plan` again, finished runs are \
+                     kept";
                 Error::malformed(&path, format!("line {}: {problem}", number + 1), expected)
             };
             let planned: Planned = serde_json::from_str(line).map_err(|e| bad(e.to_string()))?;
@@ -274,7 +275,12 @@ impl Store {
         }
         let text = fs::read(&path).map_err(|e| Error::io("read", &path, e))?;
         let there: DataIdentity = serde_json::from_slice(&text).map_err(|e| {
-            Error::malformed(&path, e.to_string(), "a file written by this program")
+            Error::malformed(
+                &path,
+                e.to_string(),
+                "a file written by this program; delete it if no run is finished, else use \
+                 another --store",
+            )
         })?;
         if there == here {
             return Ok(here);

@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 #[derive(Parser)]
-#[command(version, about, arg_required_else_help = true)]
+#[command(name = "inorm", version, about, arg_required_else_help = true)]
 struct CommandLine {
     #[command(subcommand)]
     command: Command,

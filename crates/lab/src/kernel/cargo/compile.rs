@@ -22,12 +22,14 @@ const LIBRARY: &str = "EVCXR_EXECUTION_SO_PATH";
 pub fn compile(cargo: &Path, arguments: &[String]) -> Outcome {
     let tree = env::current_dir().context("find", ".")?;
     let workspace = tree.parent().unwrap_or(&tree);
-    if env::var_os(INTERRUPT).is_some_and(|file| Path::new(&file).exists()) {
-        return Err(Failure::new("interrupted"));
-    }
     let running = running(workspace);
     write(&running, std::process::id().to_string())?;
-    let code = compile_in(workspace, cargo, arguments);
+    // Only now: an interrupt that does not find the file above is found here.
+    let interrupted = env::var_os(INTERRUPT).is_some_and(|file| Path::new(&file).exists());
+    let code = match interrupted {
+        true => Err(Failure::new("interrupted")),
+        false => compile_in(workspace, cargo, arguments),
+    };
     let _ = fs::remove_file(running);
     exit(code?)
 }
@@ -39,9 +41,13 @@ fn running(workspace: &Path) -> PathBuf {
 
 /// Ends the compilation in this workspace; false if there is none.
 pub fn interrupt(workspace: &Path) -> bool {
-    let process = fs::read_to_string(running(workspace)).ok();
-    let process = process.and_then(|number| number.parse().ok());
-    process.map(end_with_children).is_some()
+    let running = running(workspace);
+    let process = fs::read_to_string(&running).ok().and_then(|number| number.parse().ok());
+    let Some(process) = process else { return false };
+    end_with_children(process);
+    // It cannot do so itself, and its number may become that of another process.
+    let _ = fs::remove_file(running);
+    true
 }
 
 /// The children first: an orphan could not be found any more.

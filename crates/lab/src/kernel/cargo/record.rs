@@ -46,7 +46,7 @@ pub fn note_rustc(call: &[String]) -> Outcome {
     if !is_cell || !arguments.iter().any(|argument| argument.starts_with("--emit")) {
         return Ok(());
     }
-    // Cargo's variables, without the pipe by which it counts processes.
+    // Cargo's variables, without the pipe of its jobserver.
     let of_cargo = |name: &str| {
         (name.starts_with("CARGO") && name != "CARGO_MAKEFLAGS")
             || name == "OUT_DIR"
