@@ -4,7 +4,6 @@ use super::call::is_command;
 use super::home::RECORDER;
 use super::record::{FILE, Record};
 use super::watched::Sources;
-use inorm_core::files::write;
 use inorm_core::protocol::INTERRUPT;
 use inorm_core::{Context, Failure, Outcome};
 use rustix::process::{Pid, Signal, kill_process};
@@ -23,7 +22,7 @@ pub fn compile(cargo: &Path, arguments: &[String]) -> Outcome {
     let tree = env::current_dir().context("find", ".")?;
     let workspace = tree.parent().unwrap_or(&tree);
     let running = running(workspace);
-    write(&running, std::process::id().to_string())?;
+    fs::write(&running, std::process::id().to_string()).context("write", &running)?;
     // Only now: an interrupt that does not find the file above is found here.
     let interrupted = env::var_os(INTERRUPT).is_some_and(|file| Path::new(&file).exists());
     let code = match interrupted {
@@ -118,7 +117,8 @@ fn build_and_record(cargo: &Path, arguments: &[String], workspace: &Path) -> Out
     let status = process.wait().context("run", cargo)?;
     // With or without an error in the cell.
     if let Some(record) = Record::make(workspace, arguments, sources, &call, begun) {
-        record.write(workspace)?;
+        // Without it the next cell takes longer, and is right all the same.
+        let _ = record.write(workspace);
     }
     Ok(status.code().unwrap_or(1))
 }
