@@ -160,8 +160,19 @@ impl Store {
         text.lines().enumerate().map(parse).collect()
     }
 
-    /// Removes the drafts of writers that were killed.
+    /// Removes what workers that were killed left behind: drafts, and the checkpoints and claims of
+    /// runs that they had filed.
     pub(super) fn tidy(&self) -> Result<()> {
+        for id in self.ids()? {
+            let left = [self.claim_path(&id), self.checkpoint_path(&id)];
+            if !left.iter().any(|path| path.exists()) || !self.is_done(&id)? {
+                continue;
+            }
+            // Dropped at the end, which removes it; a living worker removes its own.
+            if let Some(_claim) = self.claim(&id)? {
+                let _ = fs::remove_file(self.checkpoint_path(&id));
+            }
+        }
         for name in FOLDERS.into_iter().chain(["."]) {
             let folder = self.folder.join(name);
             let entries = fs::read_dir(&folder);
