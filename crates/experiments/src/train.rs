@@ -10,7 +10,7 @@ use inorm::{
     learning::{self, Epoch, LearningRule, Measure, Observer, Record, Run, Trainer},
     results::{DataIdentity, FinishedRun, Rows, Tables, merge},
 };
-use inorm_core::{Context, Failure, Outcome, files::Lock, say};
+use inorm_core::{Context, Failure, Outcome, files::Lock, print, say};
 use serde_json::Value;
 use std::{
     fs,
@@ -120,17 +120,22 @@ pub fn run(options: &Train) -> Outcome {
     let weights = trainer.weights();
     let finished =
         FinishedRun::new(trainer.into_record(), DataIdentity::of(&data), provenance(), wall)?;
-    // The network first: whatever else fails, it is kept.
-    options.save.as_ref().map_or(Ok(()), |file| save(&weights, finished.record(), file))?;
+    // Whatever of this fails, the rest is kept.
+    let saved =
+        options.save.as_ref().map_or(Ok(()), |file| save(&weights, finished.record(), file));
+    let filed = options.results.as_ref().map_or(Ok(()), |folder| add_to(folder, &finished));
     if options.json {
-        println!("{}", to_json(&finished)?);
+        print(to_json(&finished)?)?;
     }
-    if let Some(folder) = &options.results {
-        let mut rows = Rows::default();
-        rows.push(&finished);
-        let merged = merge(vec![(folder.clone(), rows)], folder)?;
-        say(format_args!("{}: {} runs", folder.display(), merged.runs));
-    }
+    saved.and(filed)
+}
+
+/// Adds a run to the tables in a folder.
+fn add_to(folder: &Path, finished: &FinishedRun) -> Outcome {
+    let mut rows = Rows::default();
+    rows.push(finished);
+    let merged = merge(vec![(folder.to_owned(), rows)], folder)?;
+    say(format_args!("{}: {} runs", folder.display(), merged.runs));
     Ok(())
 }
 
