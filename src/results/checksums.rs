@@ -159,7 +159,7 @@ mod tests {
         let named = [&bytes[..at], name, &bytes[at + 7..bytes.len() - 8]].concat();
         let length = &bytes[bytes.len() - 8..bytes.len() - 4];
         let length = u32::from_le_bytes(length.try_into().unwrap()) + name.len() as u32 - 7;
-        let named = [&named, &length.to_le_bytes()[..], MAGIC].concat();
+        let named = [&named[..], &length.to_le_bytes()[..], MAGIC].concat();
         for (bytes, what) in [
             (bytes, "another program has written it, or it is damaged"),
             (named, "parquet-cpp-arrow version 14.0.1 has written it"),
