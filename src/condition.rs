@@ -197,10 +197,8 @@ impl FromStr for Condition {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|c| c.name() == name).ok_or_else(|| {
-            let names: Vec<_> = Self::ALL.iter().map(|c| c.name()).collect();
-            Error::invalid("condition", format!("'{name}'"), format!("one of {}", names.join(", ")))
-        })
+        let found = Self::ALL.into_iter().find(|c| c.name() == name);
+        found.ok_or_else(|| Error::unknown("condition", name, &Self::ALL.map(Self::name)))
     }
 }
 
@@ -219,5 +217,19 @@ mod tests {
         }
         let message = "ei_nothing".parse::<Condition>().unwrap_err().to_string();
         assert!(message.contains("'ei_nothing'") && message.contains("inorm_full"), "{message}");
+        for (wrong, meant) in [
+            ("inorm_ful", "inorm_full"),
+            ("inorm-full", "inorm_full"),
+            ("INorm_Full", "inorm_full"),
+            ("e_nl", "e_ln"),
+            ("ei_layer", "ei_ln"),
+        ] {
+            let message = wrong.parse::<Condition>().unwrap_err().to_string();
+            assert!(message.ends_with(&format!("; did you mean {meant}?")), "{message}");
+        }
+        for nothing in ["", "x", "résumé"] {
+            let message = nothing.parse::<Condition>().unwrap_err().to_string();
+            assert!(!message.contains("did you mean"), "{message}");
+        }
     }
 }

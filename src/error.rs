@@ -59,6 +59,16 @@ impl Error {
         Self::Invalid { what: what.into(), found: found.to_string(), expected: expected.into() }
     }
 
+    /// A `name` for `what` that is none of `names`; says which of them may have been meant.
+    pub fn unknown(what: &str, name: &str, names: &[&str]) -> Self {
+        let lowercase = name.to_lowercase();
+        let likeness = |known: &&str| (strsim::jaro(&lowercase, known), (*known).to_owned());
+        let nearest = names.iter().map(likeness).max_by(|a, b| a.0.total_cmp(&b.0));
+        let hint = nearest.filter(|(likeness, _)| *likeness > 0.7);
+        let hint = hint.map_or(String::new(), |(_, known)| format!("; did you mean {known}?"));
+        Self::invalid(what, format!("'{name}'"), format!("one of {}{hint}", names.join(", ")))
+    }
+
     /// A file with a `problem`, where `expected` was needed.
     pub fn malformed(
         path: impl Into<PathBuf>,

@@ -2,7 +2,7 @@
 # Every check of the project, cheapest first; the first one that fails ends it.
 #
 #   tests/check.sh           all of it
-#   tests/check.sh library   without the notebooks: no Python, no Rust kernel, no browser
+#   tests/check.sh library   without the notebooks: no Python environment, no Rust kernel, no browser
 #
 # What is compiled stays in the cache directory, so that a second run, in another clone too, is
 # fast. No check needs a GPU; that of the kernels for one needs g++.

@@ -2,6 +2,7 @@
 
 use super::drawing::{Drawing, Frame, Point, Stroke, Text};
 use super::{font, style};
+use std::ops::Range;
 
 /// A scale with ticks and a title.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,13 +19,22 @@ pub struct Axis {
 }
 
 impl Axis {
-    /// From `low` to `high`, with ticks of any kind and without light lines.
+    /// From `low` to `high`, with ticks of any kind and without light lines. Without a range to
+    /// place values in there are no ticks, and a drawing of it is refused.
     pub fn new(
         title: &str,
         (low, high): (f64, f64),
         ticks: impl IntoIterator<Item = (f64, String)>,
     ) -> Self {
-        Self { title: title.into(), low, high, ticks: ticks.into_iter().collect(), grid: false }
+        let mut axis = Self { title: title.into(), low, high, ticks: Vec::new(), grid: false };
+        if axis.has_range() {
+            axis.ticks = ticks.into_iter().collect();
+        }
+        axis
+    }
+
+    fn has_range(&self) -> bool {
+        RANGES.contains(&(self.high - self.low))
     }
 
     /// Plain numbers from `low` to `high`.
@@ -40,7 +50,7 @@ impl Axis {
     /// Whole numbers: `low`, …, `high`, with a little room on both sides.
     pub fn counting(title: &str, low: i64, high: i64) -> Self {
         let step = step((high - low + 1) as f64, 1.0).ceil().max(1.0) as i64;
-        let ticks = (low..=high).filter(|n| n % step == 0 || step == 1);
+        let ticks = (low + (-low).rem_euclid(step)..=high).step_by(step as usize);
         let room = (high - low) as f64 * 0.05 + 0.1;
         let ends = (low as f64 - room, high as f64 + room);
         Self::new(title, ends, ticks.map(|n| (n as f64, n.to_string())))
@@ -55,9 +65,11 @@ impl Axis {
     /// Powers of ten between `low` and `high`, which are given as exponents; where fewer than two
     /// fit, plain numbers between them.
     pub fn logarithmic(title: &str, low: f64, high: f64) -> Self {
-        let exponents = low.ceil() as i64..=high.floor() as i64;
+        // No number has other powers of ten.
+        let (first, last) = (low.max(-400.0), high.min(400.0));
+        let exponents = first.ceil() as i64..=last.floor() as i64;
         let ticks = match exponents.clone().count() {
-            0 | 1 => between_powers(low, high),
+            0 | 1 => between_powers(first, last),
             _ => exponents.map(|n| (n as f64, power_of_ten(n as f64))).collect(),
         };
         Self { grid: true, ..Self::new(title, (low, high), ticks) }
@@ -77,11 +89,18 @@ impl Axis {
 
     fn spaced(title: &str, low: f64, high: f64, factor: f64) -> Self {
         let step = step(high - low, factor);
-        let decimals = (-(step * factor * 1.001).log10().floor()).max(0.0) as usize;
+        let largest = low.abs().max(high.abs()) * factor;
+        let power = (step * factor * 1.001).log10().floor();
+        let decimals = (-power).max(0.0) as usize;
+        let significant = (largest.log10().floor() - power).max(0.0) as usize;
         let first = (low / step - 1e-9).ceil() as i64;
         let last = (high / step + 1e-9).floor() as i64;
         let write = |value: f64| {
-            let text = format!("{:.decimals$}", value * factor);
+            let text = match value * factor {
+                number if largest < 1e7 && decimals <= 6 => format!("{number:.decimals$}"),
+                0.0 => "0".to_owned(),
+                number => format!("{number:.significant$e}"),
+            };
             if let Some(rest) = text.strip_prefix('-') { format!("−{rest}") } else { text }
         };
         let ticks = (first..=last).map(|k| (k as f64 * step, write(k as f64 * step + 0.0)));
@@ -114,6 +133,9 @@ fn step(range: f64, factor: f64) -> f64 {
     chosen * power / factor
 }
 
+/// How far from each other the ends of an axis can be.
+const RANGES: Range<f64> = 1e-300..1e300;
+
 /// A range that holds all `values` with a little room, at least `least` wide; (0, 1) for none.
 pub fn range(values: impl IntoIterator<Item = f64>, least: f64) -> (f64, f64) {
     let finite = values.into_iter().filter(|v| v.is_finite());
@@ -122,6 +144,8 @@ pub fn range(values: impl IntoIterator<Item = f64>, least: f64) -> (f64, f64) {
     if low > high {
         return (0.0, 1.0);
     }
+    // Of large numbers, wide enough to tell its ends apart.
+    let least = least.max(low.abs().max(high.abs()) * 1e-12);
     let room = ((least - (high - low)) / 2.0).max((high - low) * 0.06);
     (low - room, high + room)
 }
@@ -169,6 +193,15 @@ impl Panel {
 
     /// Draws grid, axes, numbers and titles; data go on top.
     pub fn draw(self, drawing: &mut Drawing) -> Self {
+        for axis in [&self.x, &self.y] {
+            let Axis { title, low, high, .. } = axis;
+            if !axis.has_range() {
+                drawing.refuse(format!(
+                    "the axis '{title}' from {low:?} to {high:?} has no room for values; expected \
+                     finite numbers, the lower one first"
+                ));
+            }
+        }
         let Frame { left, top, right, bottom } = self.frame;
         let grid = Stroke::new(style::GRID, 1.0);
         for (value, text) in &self.y.ticks {
@@ -255,6 +288,28 @@ mod tests {
             ["10^{−2}", "10^{−1}", "10^{0}", "10^{1}"]
         );
         assert_eq!(texts(&Axis::logarithmic("", -0.7, 0.5)), ["0.2", "0.5", "1", "2"]);
+        let large = Axis::number("", 0.0, 1e9);
+        assert_eq!(texts(&large), ["0", "2.0e8", "4.0e8", "6.0e8", "8.0e8", "1.0e9"]);
+        assert_eq!(texts(&Axis::number("", 0.0, 2e-9))[1], "5.0e-10");
+    }
+
+    #[test]
+    fn an_axis_without_a_range_is_refused_when_it_is_drawn() {
+        let kinds = [Axis::number, Axis::percent, Axis::logarithmic];
+        let (nan, inf) = (f64::NAN, f64::INFINITY);
+        let ends = [(1.0, 1.0), (1.0, 0.0), (nan, 1.0), (0.0, nan), (0.0, inf), (-inf, 0.0)];
+        let more = [(-inf, inf), (inf, inf), (0.0, 5e-324), (f64::MIN, f64::MAX), (1e17, 1e17)];
+        let axes = kinds.iter().flat_map(|kind| {
+            ends.iter().chain(&more).map(move |&(low, high)| kind("x", low, high))
+        });
+        let none: [&str; 0] = [];
+        for axis in axes.chain([Axis::names("x", &none), Axis::counting("x", 5, 1)]) {
+            let mut drawing = Drawing::new(300.0, 200.0);
+            let outer = Frame::new(0.0, 0.0, 300.0, 200.0);
+            Panel::fit(outer, axis.clone(), Axis::number("y", 0.0, 1.0)).draw(&mut drawing);
+            let message = super::super::render::png(&drawing).unwrap_err().to_string();
+            assert!(message.contains("axis 'x'"), "{axis:?}: {message}");
+        }
     }
 
     #[test]
@@ -264,6 +319,10 @@ mod tests {
         let (low, high) = range([0.5], 0.02);
         assert!((low - 0.49).abs() < 1e-12 && (high - 0.51).abs() < 1e-12);
         assert_eq!(range([], 0.1), (0.0, 1.0));
+        for value in [1e17, -1e250] {
+            let (low, high) = range([value], 0.1);
+            assert!(low < value && value < high && !Axis::number("", low, high).ticks.is_empty());
+        }
     }
 
     #[test]

@@ -58,11 +58,7 @@ pub fn figure(name: &str, stored: &Tables) -> Result<Figure> {
         "eigenvalues" => fig7::eigenvalues(measurements),
         "alignment" => alignment_curves(measurements, &ALIGNED, WIDEST),
         "lambda" => lambdas(&stored.runs, WIDEST),
-        _ => {
-            let names: Vec<_> = NAMES.iter().map(|(name, _)| *name).collect();
-            let expected = format!("one of {}", names.join(", "));
-            Err(Error::invalid("figure", name, expected))
-        }
+        _ => Err(Error::unknown("figure", name, &NAMES.map(|(name, _)| name))),
     }
 }
 
@@ -109,7 +105,7 @@ mod tests {
     fn an_unknown_name_and_missing_runs_are_said() {
         let stored = stored(&[Condition::ENone]);
         for (name, words) in [
-            ("8", "figure: 8 is not valid; expected one of 1, 1a"),
+            ("8", "figure: '8' is not valid; expected one of 1, 1a"),
             ("2", "runs table: no configuration trained both as EI + LN and as EI;"),
             ("3", "measurements of ei_none, inorm_sub_none, inorm_none"),
             ("4", "no configuration trained both as E-only + LN and as I-Norm;"),

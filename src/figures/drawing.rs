@@ -206,12 +206,19 @@ pub struct Drawing {
     pub width: f64,
     pub height: f64,
     pub marks: Vec<Mark>,
+    /// Why it cannot be rendered.
+    pub problem: Option<String>,
 }
 
 impl Drawing {
     /// An empty white sheet.
     pub fn new(width: f64, height: f64) -> Self {
-        Self { width, height, marks: Vec::new() }
+        Self { width, height, marks: Vec::new(), problem: None }
+    }
+
+    /// Notes that it must not be rendered, and why; the first reason counts.
+    pub fn refuse(&mut self, problem: String) {
+        self.problem.get_or_insert(problem);
     }
 
     pub fn line(&mut self, points: impl Into<Vec<Point>>, stroke: Stroke) {

@@ -78,7 +78,15 @@ mod tests {
         picture(std::slice::from_ref(&one), 2).unwrap();
         one.losses.extend([(0.5, 1.2), (2.0, 0.9)]);
         one.accuracies = vec![0.7, 0.8];
-        let full = picture(&[one], 2).unwrap();
+        let full = picture(std::slice::from_ref(&one), 2).unwrap();
         assert!(full.starts_with(b"\x89PNG") && full != empty);
+        // Whatever a training that diverges comes to.
+        one.look = style::condition(Condition::INormNone);
+        for loss in [1e17, 1e290, f64::INFINITY, f64::NAN] {
+            one.losses = vec![(0.1, loss)];
+            picture(std::slice::from_ref(&one), u32::MAX).unwrap();
+            one.losses.push((0.2, 2.3));
+            picture(std::slice::from_ref(&one), 2).unwrap();
+        }
     }
 }

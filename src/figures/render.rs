@@ -6,6 +6,7 @@ use crate::{Error, Result, show};
 use plotters::backend::{BitMapBackend, DrawingBackend, SVGBackend};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color as _, FontTransform, RGBAColor, ShapeStyle, TextStyle};
+use std::slice::from_ref;
 
 /// PNG pixels for one pixel at the size shown, so that figures stay sharp on a dense screen.
 pub const SHARPNESS: usize = 2;
@@ -14,9 +15,12 @@ pub const SHARPNESS: usize = 2;
 /// smooth edges, so we draw large and average for the PNG, and scale back in the SVG.
 const FINE: usize = 4;
 
+/// The most pixels of a sheet at the size shown: 48 bytes are in memory for each.
+const LARGEST: f64 = 8e6;
+
 /// Draws at `SHARPNESS` times the size shown.
 pub fn png(drawing: &Drawing) -> Result<Vec<u8>> {
-    let (width, height) = fine_size(drawing);
+    let (width, height) = fine_size(drawing)?;
     let mut pixels = vec![255; width as usize * height as usize * 3];
     {
         let mut backend = BitMapBackend::with_buffer(&mut pixels, (width, height));
@@ -31,7 +35,7 @@ pub fn png(drawing: &Drawing) -> Result<Vec<u8>> {
 pub fn svg(drawing: &Drawing) -> Result<String> {
     let mut marks = String::new();
     {
-        let mut backend = SVGBackend::with_string(&mut marks, fine_size(drawing));
+        let mut backend = SVGBackend::with_string(&mut marks, fine_size(drawing)?);
         play(drawing, &mut backend, Target::Vector)?;
         backend.present().map_err(refused)?;
     }
@@ -45,9 +49,19 @@ enum Target {
     Vector,
 }
 
-fn fine_size(drawing: &Drawing) -> (u32, u32) {
-    let fine = |length: f64| length.ceil() as u32 * FINE as u32;
-    (fine(drawing.width), fine(drawing.height))
+fn fine_size(drawing: &Drawing) -> Result<(u32, u32)> {
+    if let Some(problem) = &drawing.problem {
+        return Err(Error::Drawing(problem.clone()));
+    }
+    let [width, height] = [drawing.width, drawing.height].map(f64::ceil);
+    if width >= 1.0 && height >= 1.0 && width * height <= LARGEST {
+        return Ok((width as u32 * FINE as u32, height as u32 * FINE as u32));
+    }
+    Err(Error::Drawing(format!(
+        "{width} × {height} pixels cannot be drawn; expected at least one each way and at most \
+         {} million in all: show less in one figure",
+        LARGEST / 1e6
+    )))
 }
 
 fn refused(error: impl std::fmt::Display) -> Error {
@@ -60,13 +74,14 @@ fn play<B: DrawingBackend>(drawing: &Drawing, backend: &mut B, target: Target) -
         match mark {
             Mark::Line(points, stroke) => line(points, *stroke, backend)?,
             Mark::Area(points, color) => {
-                let points = points.iter().copied().map(fine);
+                let points = finite(points).map(fine);
                 backend.fill_polygon(points, &paint(*color).filled()).map_err(refused)?;
             }
             Mark::Disc(center, radius, color) => {
+                let Some(center) = finite(from_ref(center)).next() else { continue };
                 let radius = (radius * FINE as f64).round() as u32;
                 let style = paint(*color).filled();
-                backend.draw_circle(fine(*center), radius, &style, true).map_err(refused)?;
+                backend.draw_circle(fine(center), radius, &style, true).map_err(refused)?;
             }
             Mark::Text(label) => text(label, backend, target)?,
             // The SVG backend writes pictures that browsers refuse: `pictures` adds them.
@@ -75,6 +90,11 @@ fn play<B: DrawingBackend>(drawing: &Drawing, backend: &mut B, target: Target) -
         }
     }
     Ok(())
+}
+
+/// What is not a number, or infinite, has no place.
+fn finite(points: &[Point]) -> impl Iterator<Item = Point> {
+    points.iter().copied().filter(|(x, y)| x.is_finite() && y.is_finite())
 }
 
 fn fine((x, y): Point) -> (i32, i32) {
@@ -90,7 +110,7 @@ fn line<B: DrawingBackend>(points: &[Point], stroke: Stroke, backend: &mut B) ->
     let width = (stroke.width * FINE as f64).round().max(2.0) as u32;
     let style: ShapeStyle = paint(stroke.color).stroke_width(width);
     let pattern: Vec<f64> = stroke.dash.pattern().iter().map(|l| l * stroke.width).collect();
-    for piece in strokes(points, &pattern) {
+    for piece in strokes(&finite(points).collect::<Vec<_>>(), &pattern) {
         let mut piece: Vec<_> = piece.into_iter().map(fine).collect();
         piece.dedup();
         if piece.len() > 1 {
@@ -169,7 +189,7 @@ fn blit<B: DrawingBackend>(picture: &Picture, backend: &mut B) -> Result<()> {
     let rows = picture.grey.len() / picture.columns.max(1);
     let (left, top) = fine((picture.frame.left, picture.frame.top));
     let (right, bottom) = fine((picture.frame.right, picture.frame.bottom));
-    let (width, height) = ((right - left) as usize, (bottom - top) as usize);
+    let [width, height] = [right - left, bottom - top].map(|side| side.max(0) as usize);
     let mut pixels = Vec::with_capacity(width * height * 3);
     for y in 0..height {
         for x in 0..width {
@@ -252,6 +272,34 @@ mod tests {
         assert!(svg.contains("font-family=\"DejaVu Sans, Verdana, sans-serif\""));
         assert!(svg.contains("<image x=\"20\" y=\"40\" width=\"40\" height=\"40\""));
         assert!(svg.contains("data:image/png;base64,iVBOR"));
+    }
+
+    #[test]
+    fn a_sheet_that_is_empty_or_too_large_is_refused() {
+        let (nan, inf) = (f64::NAN, f64::INFINITY);
+        let ends = [0.0, -5.0, nan, inf].into_iter().flat_map(|end| [(end, 10.0), (10.0, end)]);
+        for (width, height) in ends.chain([(0.0, 0.0), (700.0, 50_000.0), (1e9, 1e9), (1.0, 1e8)]) {
+            let drawing = Drawing::new(width, height);
+            for refused in [png(&drawing).map(drop), svg(&drawing).map(drop)] {
+                let message = refused.unwrap_err().to_string();
+                assert!(message.contains("pixels cannot be drawn"), "{message}");
+            }
+        }
+        assert!(png(&Drawing::new(0.1, 0.1)).is_ok());
+    }
+
+    #[test]
+    fn what_has_no_place_is_left_out() {
+        let mut drawing = Drawing::new(20.0, 20.0);
+        let ink = Color::new(0, 0, 0);
+        for nowhere in [(f64::NAN, 5.0), (5.0, f64::INFINITY), (f64::NEG_INFINITY, f64::NAN)] {
+            let stroke = Stroke::new(ink, 2.0);
+            drawing.line([nowhere, (10.0, 10.0), nowhere], stroke);
+            drawing.line([nowhere, (10.0, 10.0)], stroke.dash(Dash::Dashed));
+            drawing.area([nowhere, nowhere], ink);
+            drawing.disc(nowhere, 3.0, ink);
+        }
+        assert_eq!(png(&drawing).unwrap(), png(&Drawing::new(20.0, 20.0)).unwrap());
     }
 
     #[test]

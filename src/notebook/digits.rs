@@ -3,6 +3,12 @@
 /// Digits that matter.
 const SIGNIFICANT: i32 = 3;
 
+/// The most decimals of a column whose numbers line up.
+const DECIMALS: i32 = 8;
+
+/// Numbers of this size have a power of ten: a float does not hold all of their digits.
+const LARGE: f64 = 1e15;
+
 /// How the numbers of one column are written.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Digits {
@@ -25,7 +31,10 @@ impl Digits {
             return Self::Significant;
         }
         let order = largest.log10().floor() as i32;
-        let enough = (SIGNIFICANT - 1 - order).clamp(0, 8) as usize;
+        if SIGNIFICANT - 1 - order > DECIMALS {
+            return Self::Significant;
+        }
+        let enough = (SIGNIFICANT - 1 - order).max(0) as usize;
         let exact = |decimals: &usize| {
             let scale = 10f64.powi(*decimals as i32);
             sizes.iter().all(|x| ((x * scale).round() / scale - x).abs() < 1e-9 * x)
@@ -38,6 +47,7 @@ impl Digits {
         let text = match self {
             _ if number.is_nan() => return "not a number".into(),
             _ if number.is_infinite() => if number < 0.0 { "−∞" } else { "∞" }.into(),
+            _ if number.abs() >= LARGE => format!("{number:.2e}"),
             Self::Decimals(decimals) => format!("{number:.decimals$}"),
             Self::Significant if number == 0.0 => "0".into(),
             Self::Significant => {
@@ -68,6 +78,19 @@ mod tests {
         assert_eq!(digits(&[87.123, 9.1]), Digits::Decimals(1));
         assert_eq!(digits(&[1234.5]), Digits::Decimals(0));
         assert_eq!(digits(&[1e-5, 1.0]), Digits::Significant);
+        assert_eq!(digits(&[1e-6, 2.5e-6]), Digits::Decimals(7));
+        assert_eq!(digits(&[1e-7, 2e-7]), Digits::Significant);
+        for large in [f64::MAX, 1e38, 1e15] {
+            for digits in [digits(&[large]), digits(&[large, 1.0]), Digits::Decimals(3)] {
+                assert!(digits.write(-large).chars().count() <= 9, "{}", digits.write(-large));
+            }
+        }
+        assert_eq!(digits(&[-1e38]).write(-1e38), "−1.00e38");
+        assert_eq!(
+            digits(&[999_999_999_999_999.0]).write(999_999_999_999_999.0),
+            "999999999999999"
+        );
+        assert_eq!(digits(&[5e-324]).write(5e-324), "4.94e-324");
         assert_eq!(Digits::Significant.write(1.234e-6), "1.23e-6");
         assert_eq!(Digits::Significant.write(0.01234), "0.0123");
         assert_eq!(Digits::Decimals(1).write(-2.34), "−2.3");

@@ -5,6 +5,7 @@ use crate::show::{self, Display, Formats, Show, escape};
 use crate::{Error, Result};
 use polars::prelude::{AnyValue, Column, DataFrame, IntoColumn, NamedFrom, Series};
 use std::collections::BTreeMap;
+use unicode_width::UnicodeWidthStr;
 
 /// A table with a caption. As the last expression of a notebook cell it shows itself, as
 /// accessible HTML and as plain text.
@@ -29,6 +30,9 @@ struct ColumnFormat {
 
 /// More rows than this are shortened, unless a table asks for more.
 const ROWS: usize = 40;
+
+/// More columns than this are shortened, unless they were asked for by name.
+const COLUMNS: usize = 40;
 
 impl Table {
     /// Shows `frame` under a `caption`, which should say what one row is.
@@ -144,7 +148,7 @@ impl Table {
             cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
         };
         let mut lines = vec![self.caption(), line(&|column| column.heading.clone())];
-        lines.push(line(&|column| "─".repeat(column.width())));
+        lines.push(line(&|column| "─".repeat(column.width)));
         lines.extend(self.shown().into_iter().map(|row| line(&|column| column.cell(row).into())));
         lines.join("\n")
     }
@@ -160,29 +164,40 @@ impl Table {
     }
 
     fn caption(&self) -> String {
-        let (all, shown) = (self.frame.height(), self.shown().iter().flatten().count());
-        if all == shown {
-            return self.caption.clone();
+        let cut = |all: usize, most: usize, what: &str| {
+            (all > most).then(|| format!("the first and last {} of {all} {what}", most / 2))
+        };
+        let columns = self.columns_to_show();
+        let cuts = [
+            cut(self.frame.height(), self.rows, "rows"),
+            cut(columns.len(), self.most_columns(), "columns"),
+        ];
+        match cuts.into_iter().flatten().collect::<Vec<_>>().join(", ") {
+            cuts if cuts.is_empty() => self.caption.clone(),
+            cuts => format!("{} ({cuts})", self.caption),
         }
-        format!("{} (the first and last {} of {all} rows)", self.caption, shown / 2)
     }
 
     /// The rows to show; `None` stands for all that are left out.
     fn shown(&self) -> Vec<Option<usize>> {
-        let all = self.frame.height();
-        if all <= self.rows {
-            return (0..all).map(Some).collect();
+        ends(self.frame.height(), self.rows)
+    }
+
+    fn most_columns(&self) -> usize {
+        if self.only.is_some() { usize::MAX } else { COLUMNS }
+    }
+
+    fn columns_to_show(&self) -> Vec<&Column> {
+        match &self.only {
+            None => self.frame.columns().iter().collect(),
+            Some(names) => names.iter().filter_map(|name| self.frame.column(name).ok()).collect(),
         }
-        let half = self.rows / 2;
-        (0..half).map(Some).chain([None]).chain((all - half..all).map(Some)).collect()
     }
 
     fn prepared(&self) -> Vec<Prepared> {
-        let columns: Vec<&Column> = match &self.only {
-            None => self.frame.columns().iter().collect(),
-            Some(names) => names.iter().filter_map(|name| self.frame.column(name).ok()).collect(),
-        };
-        columns.into_iter().map(|column| self.prepare(column)).collect()
+        let columns = self.columns_to_show();
+        let shown = ends(columns.len(), self.most_columns()).into_iter();
+        shown.map(|k| k.map_or_else(Prepared::left_out, |k| self.prepare(columns[k]))).collect()
     }
 
     fn prepare(&self, column: &Column) -> Prepared {
@@ -190,7 +205,7 @@ impl Table {
         let ColumnFormat { heading, percent, from_one } =
             self.formats.get(name).cloned().unwrap_or_default();
         let unit = if percent { " (%)" } else { "" };
-        let heading = heading.unwrap_or_else(|| name.replace('_', " ") + unit);
+        let heading = one_line(&heading.unwrap_or_else(|| name.replace('_', " ") + unit));
         let values: Vec<AnyValue> =
             (0..column.len()).map(|row| column.get(row).unwrap_or(AnyValue::Null)).collect();
         let factor = if percent { 100.0 } else { 1.0 };
@@ -204,17 +219,16 @@ impl Table {
         };
         let cells = values.iter().map(|value| match value {
             AnyValue::Null => "–".to_owned(),
-            AnyValue::String(text) => (*text).to_owned(),
+            AnyValue::String(text) => one_line(text),
             // A column of one value.
-            AnyValue::StringOwned(text) => text.to_string(),
+            AnyValue::StringOwned(text) => one_line(text),
             AnyValue::Boolean(yes) => if *yes { "yes" } else { "no" }.to_owned(),
             other if column.dtype().is_float() || percent || from_one => {
                 other.extract::<f64>().map_or("–".into(), |x| digits.write(x * factor + first))
             }
-            other => other.to_string(),
+            other => one_line(&other.to_string()),
         });
-        let numeric = column.dtype().is_primitive_numeric();
-        Prepared { heading, numeric, cells: cells.collect() }
+        Prepared::new(heading, column.dtype().is_primitive_numeric(), cells.collect())
     }
 }
 
@@ -224,26 +238,49 @@ impl Show for Table {
     }
 }
 
+/// The places of `all` things, or of at most `most`, an even number, from both ends with `None`
+/// between them.
+fn ends(all: usize, most: usize) -> Vec<Option<usize>> {
+    if all <= most {
+        return (0..all).map(Some).collect();
+    }
+    let half = most / 2;
+    (0..half).map(Some).chain([None]).chain((all - half..all).map(Some)).collect()
+}
+
+/// A text without line ends, tabs and what else moves the cursor.
+fn one_line(text: &str) -> String {
+    text.replace(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'), " ")
+}
+
 /// A column ready to be written.
 struct Prepared {
     heading: String,
     numeric: bool,
+    /// One a row; none if the column stands for others that are left out.
     cells: Vec<String>,
+    /// Of the widest text: letters of some scripts are two wide, accents nothing.
+    width: usize,
 }
 
 impl Prepared {
-    /// The text of a row; `None` stands for rows that are left out.
-    fn cell(&self, row: Option<usize>) -> &str {
-        row.map_or("…", |row| &self.cells[row])
+    fn new(heading: String, numeric: bool, cells: Vec<String>) -> Self {
+        let width = cells.iter().chain([&heading]).map(|text| text.width()).max().unwrap_or(0);
+        Self { heading, numeric, cells, width }
     }
 
-    fn width(&self) -> usize {
-        self.cells.iter().chain([&self.heading]).map(|c| c.chars().count()).max().unwrap_or(0)
+    fn left_out() -> Self {
+        Self::new("…".to_owned(), false, Vec::new())
+    }
+
+    /// The text of a row; `None` stands for rows that are left out.
+    fn cell(&self, row: Option<usize>) -> &str {
+        row.and_then(|row| self.cells.get(row)).map_or("…", String::as_str)
     }
 
     fn pad(&self, cell: &str) -> String {
-        let width = self.width();
-        if self.numeric { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
+        let room = " ".repeat(self.width.saturating_sub(cell.width()));
+        if self.numeric { room + cell } else { cell.to_owned() + &room }
     }
 
     fn align(&self) -> &'static str {
@@ -311,6 +348,38 @@ mod tests {
         let table = Table::new(frame.clone(), "Two").counted_from_one("layer").decimals(2);
         assert_eq!(table.text(), "Two\nlayer  mean\n─────  ────\n    1  0.50\n    2  0.25");
         assert!(table.frame().equals(&frame));
+    }
+
+    #[test]
+    fn every_row_is_one_line_with_its_columns_where_they_belong() {
+        let texts = ["two\nlines\tand\r\u{2028}more", "日本語", "e\u{301}te\u{301}", "🙂", ""];
+        let table = Table::empty("Odd").texts("text\nof", &texts).unwrap();
+        let table = table.numbers("n", &[1e38, -1e38, 0.0, 12.0, 1e-30]).unwrap();
+        let text = table.text();
+        let lines: Vec<_> = text.lines().skip(1).collect();
+        assert_eq!(lines.len(), 2 + 5, "{text}");
+        assert!(lines.iter().all(|line| line.width() == lines[0].width()), "{text}");
+        assert!(text.contains("two lines and  more  ") && text.contains("−1.00e38"), "{text}");
+        assert!(!table.html().contains("two\n"));
+    }
+
+    #[test]
+    fn wide_tables_lose_their_middle_unless_columns_are_named() {
+        let names: Vec<String> = (0..300).map(|k| format!("c{k}")).collect();
+        let wide = names.iter().fold(Table::empty("Wide"), |table, name| {
+            table.numbers(name, &[1.0, 2.0, 3.0]).unwrap()
+        });
+        let text = wide.clone().rows(2).text();
+        let lines: Vec<_> = text.lines().collect();
+        let cuts = "(the first and last 1 of 3 rows, the first and last 20 of 300 columns)";
+        assert_eq!(lines[0], format!("Wide {cuts}"));
+        assert!(lines[1].contains("c18  c19  …  c280  c281"), "{text}");
+        assert!(lines.iter().all(|line| line.split_whitespace().count() <= 41), "{text}");
+        assert_eq!(wide.html().matches("<th scope=\"col\"").count(), 41);
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let all = wide.columns(&names);
+        assert_eq!(all.html().matches("<th scope=\"col\"").count(), 300);
+        assert_eq!(all.text().lines().next(), Some("Wide"));
     }
 
     #[test]

@@ -64,21 +64,50 @@ fn verified(folder: &Path, name: &str) -> Result<Vec<u8>> {
     let whole = String::from_utf8_lossy(&checksums)
         .lines()
         .any(|line| line.strip_prefix(REPLACED).unwrap_or(line) == expected);
-    if whole {
-        return Ok(bytes);
+    if whole { Ok(bytes) } else { Err(unlisted(folder, name, &bytes)) }
+}
+
+/// How a Parquet file begins, and how it ends.
+const MAGIC: &[u8] = b"PAR1";
+
+/// What a table is that is not in [`CHECKSUMS`], and what to do with it.
+fn unlisted(folder: &Path, name: &str, bytes: &[u8]) -> Error {
+    if !bytes.starts_with(MAGIC) || !bytes.ends_with(MAGIC) {
+        let expected = "a whole Parquet file; put back a copy of it";
+        return Error::malformed(folder.join(name), "is cut short or damaged", expected);
     }
-    let problem = format!("is cut short or damaged: {CHECKSUMS} beside it does not list this file");
+    let what = match writer(bytes) {
+        Some(writer) => format!("{writer} has written it"),
+        None => "another program has written it, or it is damaged".to_owned(),
+    };
+    let problem = format!("is not listed in {CHECKSUMS} beside it: {what}");
+    let folder_name = folder.display();
     let expected = format!(
-        "a table as `inorm sweep merge` writes it; if you trust the files there, \
-         `sha256sum *.parquet > {CHECKSUMS}` lists them"
+        "a table as `inorm sweep merge` writes it; if you trust this one, run \
+         `sha256sum *.parquet > {CHECKSUMS}` in {folder_name}, and \
+         `inorm sweep merge --store {folder_name} --into DIR` makes such tables of those there"
     );
-    Err(Error::malformed(path, problem, expected))
+    Error::malformed(folder.join(name), problem, expected)
+}
+
+/// The program that wrote a Parquet file, if its footer says so as most do: name, "version", number.
+fn writer(bytes: &[u8]) -> Option<&str> {
+    let (rest, end) = bytes.split_last_chunk::<8>()?;
+    let length = u32::from_le_bytes([end[0], end[1], end[2], end[3]]) as usize;
+    let footer = &rest[rest.len().checked_sub(length)?..];
+    // A text has its length before it.
+    (0..footer.len()).find_map(|at| {
+        let text = footer[at + 1..].get(..usize::from(footer[at]))?;
+        let text = std::str::from_utf8(text).ok()?;
+        let is_writer = text.contains(" version ") && !text.contains(char::is_control);
+        is_writer.then_some(text)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use polars::prelude::df;
+    use polars::prelude::{ParquetCompression, df};
 
     const NAMES: [&str; 3] = ["a.parquet", "b.parquet", "c.parquet"];
 
@@ -105,13 +134,49 @@ mod tests {
             for damaged in [&damaged, &whole[..k]] {
                 fs::write(&path, damaged).unwrap();
                 let message = number(folder.path(), NAMES[0]).unwrap_err().to_string();
-                assert!(message.contains("damaged") && message.contains("sha256sum"), "{message}");
+                assert!(message.contains("damaged"), "{message}");
             }
         }
         fs::write(&path, &whole).unwrap();
         assert!(number(folder.path(), NAMES[0]).is_ok());
         fs::remove_file(folder.path().join(CHECKSUMS)).unwrap();
         assert!(number(folder.path(), NAMES[0]).is_err());
+    }
+
+    #[test]
+    fn a_table_of_another_program_is_called_that_and_can_be_listed() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        write(folder, 1);
+        let mut bytes = Vec::new();
+        ParquetWriter::new(&mut bytes)
+            .with_compression(ParquetCompression::Uncompressed)
+            .finish(&mut read_table(folder, NAMES[0]).unwrap())
+            .unwrap();
+        // The same with the name of another writer in its footer.
+        let name = b"\x20parquet-cpp-arrow version 14.0.1";
+        let at = bytes.windows(7).rposition(|window| window == b"\x06Polars").unwrap();
+        let named = [&bytes[..at], name, &bytes[at + 7..bytes.len() - 8]].concat();
+        let length = &bytes[bytes.len() - 8..bytes.len() - 4];
+        let length = u32::from_le_bytes(length.try_into().unwrap()) + name.len() as u32 - 7;
+        let named = [&named[..], &length.to_le_bytes()[..], MAGIC].concat();
+        for (bytes, what) in [
+            (bytes, "another program has written it, or it is damaged"),
+            (named, "parquet-cpp-arrow version 14.0.1 has written it"),
+        ] {
+            write(folder, 2);
+            fs::write(folder.join(NAMES[0]), bytes).unwrap();
+            let message = number(folder, NAMES[0]).unwrap_err().to_string();
+            let command = format!("sha256sum *.parquet > {CHECKSUMS}");
+            let next = format!("inorm sweep merge --store {}", folder.display());
+            for part in [what, &command, &next] {
+                assert!(message.contains(part) && !message.contains("delete"), "{message}");
+            }
+            let mut shell = std::process::Command::new("sh");
+            shell.args(["-c", &command]).current_dir(folder);
+            assert!(shell.status().unwrap().success());
+            assert_eq!(NAMES.map(|name| number(folder, name).unwrap()), [1, 2, 2]);
+        }
     }
 
     #[test]

@@ -80,8 +80,9 @@ impl FinishedRun {
         let text = fs::read(path).map_err(|e| Error::io("read", path, e))?;
         let (json, checksum) = text.split_at(text.len().saturating_sub(CHECKSUM));
         if format!("{}\n", files::sha256(json)).as_bytes() != checksum {
-            let expected = "a whole file; delete it, and the sweep trains its run again";
-            return Err(Error::malformed(path, "is cut short or damaged", expected));
+            let expected = "a file as it was filed; put back a copy, or move this one away and \
+                            the sweep trains its run again";
+            return Err(Error::malformed(path, "is cut short, damaged or edited", expected));
         }
         let parse = |e: serde_json::Error| {
             Error::malformed(path, e.to_string(), "a run that this program has filed")
@@ -165,7 +166,7 @@ mod tests {
             for damaged in [&damaged, &text[..k]] {
                 fs::write(&path, damaged).unwrap();
                 let message = FinishedRun::read(&path).unwrap_err().to_string();
-                assert!(message.contains("cut short or damaged"), "byte {k}: {message}");
+                assert!(message.contains("cut short, damaged or edited"), "byte {k}: {message}");
             }
             assert!(!FinishedRun::is_at(&path).unwrap(), "cut at {k}");
         }

@@ -145,7 +145,8 @@ impl Store {
         let text = fs::read_to_string(&path).map_err(|e| Error::io("read", &path, e))?;
         let parse = |(number, line)| -> Result<Planned> {
             let bad = |problem: String| {
-                let expected = "a run with its id; write the plan again with `inorm sweep plan`";
+                let expected = "a run with its id; delete the file and run `inorm sweep plan` again, finished runs are \
+                     kept";
                 Error::malformed(&path, format!("line {}: {problem}", number + 1), expected)
             };
             let planned: Planned = serde_json::from_str(line).map_err(|e| bad(e.to_string()))?;
@@ -159,8 +160,19 @@ impl Store {
         text.lines().enumerate().map(parse).collect()
     }
 
-    /// Removes the drafts of writers that were killed.
+    /// Removes what workers that were killed left behind: drafts, and the checkpoints and claims of
+    /// runs that they had filed.
     pub(super) fn tidy(&self) -> Result<()> {
+        for id in self.ids()? {
+            let left = [self.claim_path(&id), self.checkpoint_path(&id)];
+            if !left.iter().any(|path| path.exists()) || !self.is_done(&id)? {
+                continue;
+            }
+            // Dropped at the end, which removes it; a living worker removes its own.
+            if let Some(_claim) = self.claim(&id)? {
+                let _ = fs::remove_file(self.checkpoint_path(&id));
+            }
+        }
         for name in FOLDERS.into_iter().chain(["."]) {
             let folder = self.folder.join(name);
             let entries = fs::read_dir(&folder);
@@ -274,7 +286,12 @@ impl Store {
         }
         let text = fs::read(&path).map_err(|e| Error::io("read", &path, e))?;
         let there: DataIdentity = serde_json::from_slice(&text).map_err(|e| {
-            Error::malformed(&path, e.to_string(), "a file written by this program")
+            Error::malformed(
+                &path,
+                e.to_string(),
+                "a file written by this program; delete it if no run is finished, else use \
+                 another --store",
+            )
         })?;
         if there == here {
             return Ok(here);

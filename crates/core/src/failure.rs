@@ -1,6 +1,6 @@
 //! What a program says when it cannot do what it was asked, and the code that it ends with.
 
-use crate::Error;
+use crate::{Context, Error};
 use signal_hook::{consts::SIGPIPE, flag};
 use std::fmt::Display;
 use std::io::Write;
@@ -64,6 +64,12 @@ impl From<Error> for Failure {
 /// A line on standard error. A terminal that is gone does not end the work.
 pub fn say(text: impl Display) {
     let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Whole lines on standard output. Where they cannot be written the command has failed: they are
+/// what it was run for.
+pub fn print(text: impl Display) -> Outcome {
+    Ok(writeln!(std::io::stdout(), "{text}").context("write", "standard output")?)
 }
 
 /// Ends a program: its exit code, after one line about what went wrong.

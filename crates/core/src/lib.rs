@@ -17,4 +17,4 @@ pub mod files;
 pub mod protocol;
 
 pub use error::{Context, Error, Result};
-pub use failure::{Failure, Outcome, say};
+pub use failure::{Failure, Outcome, print, say};

@@ -2,7 +2,10 @@
 
 use crate::{evaluate, figure, parity, sweep, train};
 use clap::{Parser, Subcommand};
-use inorm_core::failure::{self, Failure, Outcome};
+use inorm_core::{
+    Context,
+    failure::{self, Failure, Outcome},
+};
 use std::process::ExitCode;
 
 // It speaks as the program that readers know.
@@ -37,7 +40,10 @@ fn parse() -> Outcome<Command> {
     match CommandLine::try_parse() {
         Ok(line) => Ok(line.command),
         // Of requests for help clap prints the answer.
-        Err(error) if error.exit_code() == 0 => error.exit(),
+        Err(error) if error.exit_code() == 0 => {
+            error.print().context("write", "standard output")?;
+            std::process::exit(0)
+        }
         Err(error) => Err(Failure::usage(&error.to_string())),
     }
 }

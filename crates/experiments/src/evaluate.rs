@@ -6,7 +6,7 @@ use inorm::{
     layers::NetworkWeights,
     learning::{Evaluation, evaluate},
 };
-use inorm_core::{Outcome, say};
+use inorm_core::{Outcome, print, say};
 use std::path::PathBuf;
 
 /// Which network, and on which images.
@@ -47,13 +47,14 @@ pub fn run(options: &Evaluate) -> Outcome {
             "data": data.describe(),
             "evaluations": evaluations,
         });
-        println!("{json}");
-        return Ok(());
+        return print(json);
     }
-    println!("{condition}, {width} units a hidden layer");
+    print(format_args!("{condition}, {width} units a hidden layer"))?;
     for Evaluation { epsilon, images, loss, accuracy } in evaluations {
         let accuracy = 100.0 * accuracy;
-        println!("ε {epsilon}: loss {loss:.4}, accuracy {accuracy:.2} % of {images} test images");
+        print(format_args!(
+            "ε {epsilon}: loss {loss:.4}, accuracy {accuracy:.2} % of {images} test images"
+        ))?;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use crate::results;
 use inorm::figures::catalogue;
 use inorm::results::everything_stored;
-use inorm_core::Outcome;
+use inorm_core::{Outcome, print};
 use std::path::PathBuf;
 
 /// Which figure, and where it goes.
@@ -30,9 +30,7 @@ pub fn run(options: &Figure) -> Outcome {
     };
     let figure = catalogue::figure(&options.name, &stored)?;
     figure.save(&options.out)?;
-    println!("{}", figure.text());
-    println!("written to {}", options.out.display());
-    Ok(())
+    print(format_args!("{}\nwritten to {}", figure.text(), options.out.display()))
 }
 
 fn names() -> String {

@@ -8,11 +8,12 @@ use inorm::{
     configuration::{EPOCHS, LAMBDA, LearningRates, configuration},
     layers::NetworkWeights,
     learning::{self, Epoch, LearningRule, Measure, Observer, Record, Run, Trainer},
-    results::{DataIdentity, FinishedRun, Rows, merge},
+    results::{DataIdentity, FinishedRun, Rows, Tables, merge},
 };
-use inorm_core::{Failure, Outcome, say};
+use inorm_core::{Context, Failure, Outcome, files::Lock, print, say};
 use serde_json::Value;
 use std::{
+    fs,
     ops::ControlFlow,
     path::{Path, PathBuf},
     time::Instant,
@@ -103,12 +104,7 @@ pub fn run(options: &Train) -> Outcome {
     let from = options.from.as_ref().map(NetworkWeights::load).transpose()?;
     let run = options.to_run(from.as_ref())?;
     run.validate()?;
-    if let Some(folder) = options.save.as_ref().and_then(|file| file.parent()) {
-        // Not after the training.
-        if !folder.as_os_str().is_empty() && !folder.is_dir() {
-            return Err(Failure::Usage(format!("--save: there is no folder {}", folder.display())));
-        }
-    }
+    options.check_targets()?;
     let data = options.images.read()?;
     say(data.describe());
     let mut trainer = match &from {
@@ -124,16 +120,23 @@ pub fn run(options: &Train) -> Outcome {
     let weights = trainer.weights();
     let finished =
         FinishedRun::new(trainer.into_record(), DataIdentity::of(&data), provenance(), wall)?;
-    if let Some(folder) = &options.results {
-        let mut rows = Rows::default();
-        rows.push(&finished);
-        let merged = merge(vec![(folder.clone(), rows)], folder)?;
-        say(format_args!("{}: {} runs", folder.display(), merged.runs));
-    }
+    // Whatever of this fails, the rest is kept.
+    let saved =
+        options.save.as_ref().map_or(Ok(()), |file| save(&weights, finished.record(), file));
+    let filed = options.results.as_ref().map_or(Ok(()), |folder| add_to(folder, &finished));
     if options.json {
-        println!("{}", to_json(&finished)?);
+        print(to_json(&finished)?)?;
     }
-    options.save.as_ref().map_or(Ok(()), |file| save(&weights, finished.record(), file))
+    saved.and(filed)
+}
+
+/// Adds a run to the tables in a folder.
+fn add_to(folder: &Path, finished: &FinishedRun) -> Outcome {
+    let mut rows = Rows::default();
+    rows.push(finished);
+    let merged = merge(vec![(folder.to_owned(), rows)], folder)?;
+    say(format_args!("{}: {} runs", folder.display(), merged.runs));
+    Ok(())
 }
 
 fn save(weights: &NetworkWeights<f32>, record: &Record, file: &Path) -> Outcome {
@@ -147,6 +150,23 @@ fn save(weights: &NetworkWeights<f32>, record: &Record, file: &Path) -> Outcome 
 }
 
 impl Train {
+    /// Whether the results can be written, which should not turn out after the training.
+    fn check_targets(&self) -> Outcome {
+        let folder = self.save.as_ref().and_then(|file| file.parent());
+        if let Some(folder) = folder.filter(|it| !it.as_os_str().is_empty() && !it.is_dir()) {
+            return Err(Failure::Usage(format!("--save: there is no folder {}", folder.display())));
+        }
+        if let Some(folder) = &self.results {
+            fs::create_dir_all(folder).context("create folder", folder)?;
+            // The file that merging locks has to be written, too.
+            let _alone = Lock::take(&folder.join("merge.lock"), || ())?;
+            if Tables::are_in(folder) {
+                Tables::read(folder)?;
+            }
+        }
+        Ok(())
+    }
+
     fn to_run(&self, from: Option<&NetworkWeights<f32>>) -> Outcome<Run> {
         let condition = self.condition.or(from.map(|weights| weights.condition));
         let condition = condition.expect("clap asks for one of the two");

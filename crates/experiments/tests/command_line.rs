@@ -1,8 +1,10 @@
-//! Faults of the command line: one line, and exit code 2.
+//! Faults of the command line, and of where it prints to: one line, and an exit code.
 
 mod program;
 
+use inorm_core::files::repository;
 use program::{ends_with, inorm};
+use std::fs::File;
 
 #[test]
 fn a_wrong_command_line_is_one_line_and_code_2() {
@@ -10,6 +12,11 @@ fn a_wrong_command_line_is_one_line_and_code_2() {
         ("dance", "dance"),
         ("train inorm_full --config 30", "30"),
         ("train none", "inorm_full"),
+        ("train inorm_ful", "did you mean inorm_full?"),
+        ("sweep plan --conditions e_ln,inorm_centre", "did you mean inorm_center?"),
+        ("parity --condition inorm_lateal x.npz", "did you mean inorm_lateral?"),
+        ("figure eigenvalue --out x.png", "did you mean eigenvalues?"),
+        ("trian inorm_full", "'train'"),
         ("sweep run --jobs 0", "--jobs"),
         ("sweep table --results nowhere", "nowhere is no folder with results"),
         ("sweep claims --results nowhere", "inorm sweep merge"),
@@ -26,4 +33,33 @@ fn help_speaks_of_the_program_that_readers_know() {
         let name = arguments.split(' ').next().unwrap();
         assert!(said.contains(&format!("Usage: inorm {name}")), "{said}");
     }
+}
+
+#[test]
+fn a_full_disk_under_standard_output_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (store, network) = (path("sweep"), path("network.safetensors"));
+    ends_with(0, &mut inorm(&format!("sweep plan --profile quick --store {store}")));
+    for arguments in [
+        "--help".to_owned(),
+        "train --help".to_owned(),
+        "--version".to_owned(),
+        format!("sweep plan --profile quick --store {store}"),
+        format!("sweep status --store {store}"),
+        format!("sweep submit --engine slurm --dry-run --store {store}"),
+        "sweep table".to_owned(),
+        "sweep claims".to_owned(),
+        format!("figure 5a --out {}", path("figure.svg")),
+        format!("parity {}", repository().join("tests/fixtures/sweep/e_ln.npz").display()),
+        format!("train e_ln --config 13 --epochs 1 --subset --json --save {network}"),
+        format!("evaluate {network} --subset"),
+    ] {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let [_, said] = ends_with(1, inorm(&arguments).stdout(full));
+        let expected = "inorm: cannot write standard output: No space left on device (os error 28); \
+                        free some space and run the command again";
+        assert_eq!(said.lines().last(), Some(expected), "{arguments}");
+    }
+    assert!(folder.path().join("network.safetensors").exists(), "a network is saved all the same");
 }

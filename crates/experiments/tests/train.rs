@@ -11,7 +11,7 @@ use inorm::{
 use inorm_core::files::repository;
 use program::{ends_with, inorm};
 use serde_json::Value;
-use std::path::Path;
+use std::{fs, path::Path};
 
 /// What the program prints on standard output.
 #[track_caller]
@@ -44,6 +44,28 @@ fn a_run_trained_alone_is_drawn_compared_and_merged() {
     assert!(table.contains("inorm_none") && !table.contains("Left out"), "{table}");
     let merged = says(folder, "sweep merge --store mine --into all");
     assert!(merged.contains("all: 2 runs, 2 of them new"), "{merged}");
+}
+
+#[test]
+fn where_nothing_can_be_written_nothing_is_trained() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    fs::write(path.join("file"), "text").unwrap();
+    fs::create_dir(path.join("damaged")).unwrap();
+    fs::write(path.join("damaged/runs.parquet"), "PAR1").unwrap();
+    for (target, said) in [
+        ("--results file", "file"),
+        ("--results damaged", "damaged/runs.parquet"),
+        ("--save nowhere/network.safetensors", "nowhere"),
+    ] {
+        let arguments = format!("train e_ln --config 3 --epochs 1 {target}");
+        let mut command = inorm(&arguments);
+        command.arg("--data").arg(repository().join("data/fashion-mnist-subset"));
+        let output = command.current_dir(path).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && stderr.contains(said), "{target}: {stderr}");
+        assert!(!stderr.contains("epoch"), "{target}: {stderr}");
+    }
 }
 
 #[test]

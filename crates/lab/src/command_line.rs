@@ -3,13 +3,14 @@
 use crate::checkout::Checkout;
 use crate::{book, data, doctor, experiments, kernel, lab};
 use clap::{Args, Parser, Subcommand};
+use inorm_core::Context;
 use inorm_core::failure::{self, Failure, Outcome};
 use rustix::process::Pid;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 #[derive(Parser)]
-#[command(version, about, arg_required_else_help = true)]
+#[command(name = "inorm", version, about, arg_required_else_help = true)]
 struct CommandLine {
     #[command(subcommand)]
     command: Command,
@@ -102,7 +103,10 @@ pub fn parse() -> Outcome<Command> {
     match CommandLine::try_parse() {
         Ok(line) => Ok(line.command),
         // Of requests for help clap prints the answer.
-        Err(error) if error.exit_code() == 0 || !error.use_stderr() => error.exit(),
+        Err(error) if error.exit_code() == 0 || !error.use_stderr() => {
+            error.print().context("write", "standard output")?;
+            std::process::exit(error.exit_code())
+        }
         Err(error) => Err(Failure::usage(&error.to_string())),
     }
 }

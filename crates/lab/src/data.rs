@@ -1,9 +1,10 @@
 //! `inorm data`: where FashionMNIST is, and how it gets there.
 
 use crate::download::Published;
-use inorm_core::Outcome;
+use crate::step::Output;
 use inorm_core::dataset::{FashionMnist, Source};
 use inorm_core::files::Lock;
+use inorm_core::{Outcome, print};
 use std::path::PathBuf;
 
 /// Where the authors of FashionMNIST publish it. Plain HTTP: the digests are the trust.
@@ -48,10 +49,10 @@ fn fetch(into: Option<PathBuf>, url: &str) -> Outcome {
     let directory = into.unwrap_or_else(FashionMnist::project_folder);
     // Never removed: one who waited for it would not keep out one who comes later.
     let _alone = Lock::take(&directory.join(".lock"), || {
-        println!(
+        Output::Stdout.line(format_args!(
             "another `inorm data fetch` is writing to {}; waiting for it to end",
             directory.display()
-        );
+        ));
     })?;
     for (name, content_sha256) in FILES {
         let file = Published { name: format!("{name}.gz"), content_sha256 };
@@ -59,17 +60,16 @@ fn fetch(into: Option<PathBuf>, url: &str) -> Outcome {
             true => "fetched, checksum right",
             false => "already there",
         };
-        println!("{}: {what}", file.name);
+        print(format_args!("{}: {what}", file.name))?;
     }
-    println!("FashionMNIST is complete in {}", directory.display());
-    Ok(())
+    print(format_args!("FashionMNIST is complete in {}", directory.display()))
 }
 
 fn locate() -> Outcome {
     let data = FashionMnist::load()?;
-    println!("{}", data.describe());
+    print(data.describe())?;
     if data.source == Source::Subset {
-        println!("`inorm data fetch` gets the full set, or set INORM_DATA to a folder that has it");
+        print("`inorm data fetch` gets the full set, or set INORM_DATA to a folder that has it")?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use crate::kernel::PrebuiltLibraries;
 use crate::python::{self, parse_version};
 use inorm_core::dataset::{FashionMnist, Source};
 use inorm_core::files::entries;
-use inorm_core::{Context, Failure, Outcome};
+use inorm_core::{Context, Failure, Outcome, print};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -49,10 +49,10 @@ pub fn run() -> Outcome {
     let mut missing = Vec::new();
     for (name, finding) in findings {
         match finding {
-            Ok(Present(what)) => println!("ok       {name}: {what}"),
-            Ok(Later(what)) => println!("not yet  {name}: {what}"),
+            Ok(Present(what)) => print(format_args!("ok       {name}: {what}"))?,
+            Ok(Later(what)) => print(format_args!("not yet  {name}: {what}"))?,
             Err(how_to_get_it) => {
-                println!("missing  {name}: {how_to_get_it}");
+                print(format_args!("missing  {name}: {how_to_get_it}"))?;
                 missing.push(name);
             }
         }

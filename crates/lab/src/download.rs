@@ -1,6 +1,6 @@
 //! Fetching one checksummed file: resumable, and in place only when it is whole and right.
 
-use flate2::read::GzDecoder;
+use flate2::read::MultiGzDecoder;
 use indicatif::{ProgressBar, ProgressStyle};
 use inorm_core::files::sha256;
 use inorm_core::{Context, Error, Failure, Outcome};
@@ -54,7 +54,7 @@ impl Published {
     fn is_right(&self, path: &Path) -> Outcome<bool> {
         let file = File::open(path).context("open", path)?;
         let mut content = Vec::new();
-        match GzDecoder::new(file).take(LARGEST).read_to_end(&mut content) {
+        match MultiGzDecoder::new(file).take(LARGEST).read_to_end(&mut content) {
             Ok(_) => Ok(sha256(content) == self.content_sha256),
             // A damaged archive is a wrong file; anything else is a failing disk.
             Err(error) if error.raw_os_error().is_none() => Ok(false),

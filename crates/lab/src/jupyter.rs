@@ -3,7 +3,7 @@
 use crate::checkout::Checkout;
 use crate::kernel::{self, random_hex};
 use crate::kernelspec;
-use inorm_core::{Context, Error, Failure, Outcome};
+use inorm_core::{Context, Error, Failure, Outcome, print};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -18,9 +18,8 @@ const FIRST_PAGE: &str = "/lab/tree/notebooks/00_start_here.ipynb";
 /// Replaces this process by JupyterLab on the notebooks.
 pub fn open(checkout: &Checkout, port: u16, browser: bool) -> Outcome {
     let token = random_hex::<24>();
-    println!();
-    println!("JupyterLab: http://127.0.0.1:{port}{FIRST_PAGE}?token={token}");
-    println!("Ctrl-C ends it.");
+    let address = format!("http://127.0.0.1:{port}{FIRST_PAGE}?token={token}");
+    print(format_args!("\nJupyterLab: {address}\nCtrl-C ends it."))?;
     let mut command = python(checkout);
     command
         .args(["-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", "--ServerApp.port_retries=0"])

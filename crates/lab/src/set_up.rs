@@ -19,7 +19,7 @@ pub fn prepare(checkout: &Checkout) -> Outcome {
     let cache = cache()?;
     let name = checkout.name();
     let _alone = Lock::take(&cache.join(format!("locks/clone-{name}")), || {
-        println!("another set-up of this clone is running; waiting for it to end");
+        Output::Stdout.line("another set-up of this clone is running; waiting for it to end");
     })?;
     let environment = begin_python(checkout)?;
     let toolchain = Toolchain::current(&cache)?;
@@ -57,7 +57,8 @@ fn prepare_evcxr(cache: &Path) -> Outcome<PathBuf> {
         return Ok(program);
     }
     let _alone = Lock::take(&cache.join("locks/evcxr"), || {
-        println!("{name}: another set-up compiles it; waiting for it to end");
+        Output::Stdout
+            .line(format_args!("{name}: another set-up compiles it; waiting for it to end"));
     })?;
     if let Some(program) = evcxr::find(cache) {
         return Ok(program);

@@ -1,7 +1,7 @@
 //! One step of the set-up: says what it does, how long that takes, and that it still goes on.
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use inorm_core::{Context, Failure, Outcome, say};
+use inorm_core::{Context, Failure, Outcome, print, say};
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -118,7 +118,8 @@ impl Output {
     /// One line, above the spinners.
     pub fn line(self, text: impl std::fmt::Display) {
         SPINNERS.suspend(|| match self {
-            Self::Stdout => println!("{text}"),
+            // Whoever does not see it is not kept from what it is about.
+            Self::Stdout => drop(print(text)),
             Self::Stderr => say(text),
         });
     }

@@ -473,10 +473,13 @@ class Compiling(unittest.TestCase):
 
     def compiled_by_cargo(self, code):
         """Whether cargo was asked to compile this cell."""
-        call = next(directory_of(self.kernel.process).glob("kernel-*/rustc-call.json"))
-        before = call.stat().st_mtime_ns
+        calls = lambda: [
+            call.stat().st_mtime_ns
+            for call in directory_of(self.kernel.process).glob("kernel-*/rustc-call.json")
+        ]
+        before = calls()
         self.value(code)
-        return call.stat().st_mtime_ns != before
+        return calls() != before
 
     def test_a_cell_costs_one_call_of_rustc(self):
         for code in ["let first = 1;", "first + 1", "fn f() -> u8 { 2 }", "println!(\"{}\", f());"]:

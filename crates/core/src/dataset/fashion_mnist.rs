@@ -10,7 +10,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The four files: training images and labels, test images and labels. Each may end in `.gz`.
+/// The four files: training images and labels, test images and labels. Each may end in `.gz`, and
+/// be written with a dot as in `train-images.idx3-ubyte`.
 pub const FILES: [&str; 4] = [
     "train-images-idx3-ubyte",
     "train-labels-idx1-ubyte",
@@ -166,11 +167,15 @@ fn first_of<const N: usize>(places: [PathBuf; N]) -> Result<Source> {
     Ok(Source::Subset)
 }
 
+/// The names that one of [`FILES`] goes by; some who unpack it write a dot for the second hyphen.
+fn names(file: &str) -> [String; 4] {
+    let dotted = file.replace("-idx", ".idx");
+    [format!("{file}.gz"), file.to_owned(), format!("{dotted}.gz"), dotted]
+}
+
 fn has_any(folder: &Path) -> Result<bool> {
-    let plain = FILES.map(|name| folder.join(name));
-    let zipped = plain.clone().map(|path| path.with_extension("gz"));
-    for path in plain.iter().chain(&zipped) {
-        if path.try_exists().context("look for", path)? {
+    for path in FILES.into_iter().flat_map(names).map(|name| folder.join(name)) {
+        if path.try_exists().context("look for", &path)? {
             return Ok(true);
         }
     }
@@ -180,11 +185,9 @@ fn has_any(folder: &Path) -> Result<bool> {
 /// The four files in `folder`, each gzipped or plain.
 fn find_files(folder: &Path) -> Result<[PathBuf; 4]> {
     let mut found = FILES.map(|name| folder.join(name));
-    for path in &mut found {
-        let zipped = path.with_extension("gz");
-        if zipped.is_file() {
-            *path = zipped;
-        } else if !path.is_file() {
+    for (path, file) in found.iter_mut().zip(FILES) {
+        let present = names(file).into_iter().map(|name| folder.join(name)).find(|p| p.is_file());
+        let Some(present) = present else {
             std::fs::read_dir(folder).context("read folder", folder)?;
             return Err(Error::malformed(
                 path.clone(),
@@ -192,7 +195,8 @@ fn find_files(folder: &Path) -> Result<[PathBuf; 4]> {
                 "the four FashionMNIST files, gzipped or plain; `inorm data fetch` gets those that \
                  are missing",
             ));
-        }
+        };
+        *path = present;
     }
     Ok(found)
 }
@@ -252,6 +256,22 @@ mod tests {
         let nowhere = folder.path().join("nowhere");
         let message = FashionMnist::from_folder(&nowhere).unwrap_err().to_string();
         assert!(message.contains("cannot read folder"), "{message}");
+    }
+
+    #[test]
+    fn each_of_their_names_is_found() {
+        let subset = repository().join("data/fashion-mnist-subset");
+        for form in 0..4 {
+            let folder = tempfile::tempdir().unwrap();
+            for file in FILES {
+                let gzipped = subset.join(format!("{file}.gz"));
+                std::fs::copy(gzipped, folder.path().join(&names(file)[form])).unwrap();
+            }
+            let found = first_of([folder.path().to_owned()]).unwrap();
+            assert_eq!(found, Source::Folder(folder.path().to_owned()));
+            let data = FashionMnist::from_folder(folder.path()).unwrap();
+            assert_eq!(data.train.len(), 2560, "{:?}", names(FILES[0])[form]);
+        }
     }
 
     #[test]

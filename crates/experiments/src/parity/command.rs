@@ -6,7 +6,7 @@ use super::{
 };
 use clap::Args;
 use inorm::Condition;
-use inorm_core::{Failure, Outcome};
+use inorm_core::{Failure, Outcome, print};
 use std::path::PathBuf;
 
 /// Which fixtures, in which precision.
@@ -36,8 +36,9 @@ pub fn run(options: &Parity) -> Outcome {
         if options.f32 {
             reports.push(compare_engine::<f32>(&fixture)?);
         }
-        println!("{}: {}", file.display(), fixture.condition);
-        above += print_table(&reports, options.tolerance);
+        let (table, above_here) = table(&reports, options.tolerance);
+        print(format_args!("{}: {}{table}", file.display(), fixture.condition))?;
+        above += above_here;
     }
     match above {
         0 => Ok(()),
@@ -47,33 +48,31 @@ pub fn run(options: &Parity) -> Outcome {
     }
 }
 
-/// Prints a row for each quantity and a column for each path; counts what is above tolerance.
-fn print_table(reports: &[Report], tolerance: Option<f64>) -> usize {
+/// A row for each quantity and a column for each path; and how many are above tolerance.
+fn table(reports: &[Report], tolerance: Option<f64>) -> (String, usize) {
     let allowed = |report: &Report| tolerance.unwrap_or(report.tolerance);
-    let Some(most) = reports.iter().max_by_key(|report| report.quantities.len()) else { return 0 };
-    print!("  {:<22}", "largest error");
-    reports.iter().for_each(|report| print!(" {:>12}", report.path));
-    println!();
+    let row = |name: &str, cell: &mut dyn FnMut(&Report) -> String| {
+        let cells = reports.iter().map(|report| format!(" {:>12}", cell(report)));
+        format!("\n  {name:<22}{}", cells.collect::<String>())
+    };
     let mut above = 0;
-    for name in most.quantities.iter().map(|quantity| &quantity.name) {
-        print!("  {name:<22}");
-        for report in reports {
+    let mut text = row("largest error", &mut |report| report.path.to_string());
+    let most = reports.iter().max_by_key(|report| report.quantities.len());
+    for name in most.iter().flat_map(|report| &report.quantities).map(|quantity| &quantity.name) {
+        text += &row(name, &mut |report| {
             match report.quantities.iter().find(|quantity| &quantity.name == name) {
                 // Written so that an error that is not a number is above.
                 Some(quantity) if quantity.error <= allowed(report) => {
-                    print!(" {:>12.1e}", quantity.error);
+                    format!("{:.1e}", quantity.error)
                 }
                 Some(quantity) => {
                     above += 1;
-                    print!(" {:>11.1e}!", quantity.error);
+                    format!("{:.1e}!", quantity.error)
                 }
-                None => print!(" {:>12}", "–"),
+                None => "–".to_owned(),
             }
-        }
-        println!();
+        });
     }
-    print!("  {:<22}", "tolerance");
-    reports.iter().for_each(|report| print!(" {:>12.1e}", allowed(report)));
-    println!();
-    above
+    text += &row("tolerance", &mut |report| format!("{:.1e}", allowed(report)));
+    (text, above)
 }

@@ -11,7 +11,7 @@ mod table;
 use crate::results;
 use clap::{Args, Subcommand};
 use inorm::sweep::{RunStatus, Store, merge};
-use inorm_core::Outcome;
+use inorm_core::{Outcome, print};
 use place::Place;
 use std::path::PathBuf;
 
@@ -69,8 +69,7 @@ pub fn run(command: Sweep) -> Outcome {
 fn merge_stores(Merge { store, into }: Merge) -> Outcome {
     let into = results::to_add_to(into.as_deref())?;
     let merged = merge(&store, &into)?;
-    println!("{}: {} runs, {} of them new", into.display(), merged.runs, merged.added);
-    Ok(())
+    print(format_args!("{}: {} runs, {} of them new", into.display(), merged.runs, merged.added))
 }
 
 fn status(place: &Place) -> Outcome {
@@ -81,11 +80,12 @@ fn status(place: &Place) -> Outcome {
         let count = match store.status(&planned.id)? {
             RunStatus::Done => &mut done,
             RunStatus::Running(holder) => {
-                println!("running: {planned} (process {} on {})", holder.pid, holder.host);
+                let (process, host) = (holder.pid, holder.host);
+                print(format_args!("running: {planned} (process {process} on {host})"))?;
                 &mut running
             }
             RunStatus::Abandoned => {
-                println!("abandoned: {planned}; the next worker resumes it");
+                print(format_args!("abandoned: {planned}; the next worker resumes it"))?;
                 &mut abandoned
             }
             RunStatus::Saved => &mut saved,
@@ -93,10 +93,9 @@ fn status(place: &Place) -> Outcome {
         };
         *count += 1;
     }
-    println!(
+    print(format_args!(
         "{} planned: {done} done, {running} running, {abandoned} abandoned, {saved} saved, \
          {waiting} waiting",
         plan.len()
-    );
-    Ok(())
+    ))
 }

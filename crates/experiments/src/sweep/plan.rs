@@ -6,7 +6,7 @@ use inorm::{
     Condition,
     sweep::{Selection, Store},
 };
-use inorm_core::Outcome;
+use inorm_core::{Outcome, print};
 
 /// Which runs to plan: a profile, and what to change in it.
 #[derive(Args)]
@@ -49,8 +49,8 @@ pub fn run(options: &Plan) -> Outcome {
     let runs = selection.plan()?;
     let store = Store::create(&options.place.store)?;
     let (added, total) = store.extend_plan(&runs)?;
-    println!("{}: {total} runs planned, {added} of them new", store.folder().display());
-    Ok(())
+    let folder = store.folder().display();
+    print(format_args!("{folder}: {total} runs planned, {added} of them new"))
 }
 
 fn replace<T: Clone>(profile: &mut Vec<T>, given: &[T]) {

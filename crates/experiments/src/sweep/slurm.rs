@@ -1,14 +1,11 @@
 //! A sweep as job arrays of a cluster: the scripts, as text.
 
 use clap::Args;
-use inorm_core::failure::TRY_AGAIN_LATER;
+use inorm_core::{Failure, Outcome, failure::TRY_AGAIN_LATER};
 use std::{
     borrow::Cow,
     path::{Path, PathBuf},
 };
-
-/// Slurm's job arrays have indices below its `MaxArraySize`, which is 1001 unless configured.
-const BLOCK: usize = 1000;
 
 /// What a task may use, and what it runs.
 #[derive(Args, Debug, Clone)]
@@ -17,14 +14,74 @@ pub struct TaskOptions {
     #[arg(long, value_name = "N", default_value_t = 64)]
     at_once: usize,
     /// Time limit of a run, as Slurm writes it; a run that needs longer resumes in the next one.
-    #[arg(long, value_name = "TIME", default_value = "04:00:00")]
+    #[arg(long, value_name = "TIME", default_value = "04:00:00", value_parser = parse_time)]
     time: String,
     /// Seconds before the limit at which a run is saved and stopped.
     #[arg(long, value_name = "S", default_value_t = 120)]
-    warning: u32,
+    warning: u16,
     /// Further arguments of `inorm sweep run`, for example --subset.
     #[arg(last = true)]
     run_arguments: Vec<String>,
+}
+
+impl TaskOptions {
+    /// Refuses a warning that comes before a task can begin: it would be queued again without end.
+    pub fn check(&self) -> Outcome {
+        let Self { time, warning, .. } = self;
+        match seconds(time) {
+            Some(limit) if limit > 0 && limit <= u64::from(*warning) => {
+                Err(Failure::Usage(format!(
+                    "--time {time} leaves nothing before the --warning of {warning} seconds; give \
+                     more time, or a shorter warning"
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn parse_time(text: &str) -> Result<String, String> {
+    let expected = "expected minutes, hours:minutes:seconds or days-hours";
+    seconds(text).map(|_| text.to_owned()).ok_or_else(|| expected.to_owned())
+}
+
+/// The seconds of minutes, minutes:seconds, hours:minutes:seconds, days-hours, days-hours:minutes or
+/// days-hours:minutes:seconds. None at all are no limit, to Slurm too.
+fn seconds(time: &str) -> Option<u64> {
+    if ["unlimited", "infinite"].iter().any(|word| time.eq_ignore_ascii_case(word)) {
+        return Some(0);
+    }
+    let number = |digits: &str| {
+        let are_digits = digits.bytes().all(|byte| byte.is_ascii_digit());
+        if are_digits { digits.parse::<u32>().ok().map(u64::from) } else { None }
+    };
+    let (days, clock) = match time.split_once('-') {
+        Some((days, clock)) => (Some(number(days)?), clock),
+        None => (None, time),
+    };
+    let clock: Vec<u64> = clock.split(':').map(number).collect::<Option<_>>()?;
+    let [hours, minutes, seconds] = match (days, clock.as_slice()) {
+        (None, &[minutes]) => [0, minutes, 0],
+        (None, &[minutes, seconds]) => [0, minutes, seconds],
+        (Some(_), &[hours]) => [hours, 0, 0],
+        (Some(_), &[hours, minutes]) => [hours, minutes, 0],
+        (_, &[hours, minutes, seconds]) => [hours, minutes, seconds],
+        _ => return None,
+    };
+    Some(((days.unwrap_or(0) * 24 + hours) * 60 + minutes) * 60 + seconds)
+}
+
+/// How many tasks an array of this cluster may have, by what `scontrol show config` says; Slurm's
+/// default where that says nothing.
+pub fn most_tasks(configuration: &str) -> usize {
+    let number = |name: &str| {
+        let (_, value) = configuration.split_once(name)?;
+        let value = value.trim_start_matches([' ', '=']);
+        value.split(|c: char| !c.is_ascii_digit()).next()?.parse::<usize>().ok()
+    };
+    // Indices are below the size.
+    let by_index = number("MaxArraySize").unwrap_or(1001).saturating_sub(1);
+    by_index.min(number("max_array_tasks").unwrap_or(usize::MAX)).max(1)
 }
 
 /// What to submit: some rows of a store's plan, one task each, and a merge after them.
@@ -36,6 +93,8 @@ pub struct Submission {
     pub store: PathBuf,
     /// The rows of the plan, ascending.
     pub rows: Vec<usize>,
+    /// The most tasks of an array.
+    pub most_tasks: usize,
     /// The folder that the tables are merged into.
     pub into: PathBuf,
     /// What the tasks have in common.
@@ -52,18 +111,19 @@ pub struct Script {
 }
 
 impl Submission {
-    /// The job arrays: one for each thousand rows of the plan that has any to do.
+    /// The job arrays: one for each block of the plan that fits into one and has any to do. Each
+    /// keeps to the limit of tasks at a time, so that they have to come one after the other.
     ///
     /// A task that is warned saves its run and asks to be queued again, as does one whose run is
     /// claimed elsewhere: by a node that has died, perhaps, which shows only after a while. One
     /// that is preempted is queued again by Slurm.
     pub fn arrays(&self) -> Vec<Script> {
-        let blocks = self.rows.chunk_by(|a, b| a / BLOCK == b / BLOCK);
-        blocks.map(|rows| self.array(rows[0] / BLOCK, rows)).collect()
+        let block = |row: usize| row / self.most_tasks;
+        let blocks = self.rows.chunk_by(|a, b| block(*a) == block(*b));
+        blocks.map(|rows| self.array(block(rows[0]) * self.most_tasks, rows)).collect()
     }
 
-    fn array(&self, block: usize, rows: &[usize]) -> Script {
-        let first = block * BLOCK;
+    fn array(&self, first: usize, rows: &[usize]) -> Script {
         let indices: Vec<usize> = rows.iter().map(|row| row - first).collect();
         let TaskOptions { at_once, time, warning, run_arguments } = &self.options;
         let row = match first {
@@ -131,6 +191,7 @@ mod tests {
             program: "/opt/inorm".into(),
             store: "/shared/a sweep".into(),
             rows,
+            most_tasks: 1000,
             into: "/shared/results".into(),
             options: TaskOptions {
                 at_once: 64,
@@ -142,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_become_arrays_of_at_most_a_thousand() {
+    fn rows_become_arrays_that_the_cluster_takes() {
         let arrays = submission(vec![0, 1, 2, 5, 999, 1000, 1001, 1200]).arrays();
         assert_eq!(arrays.len(), 2);
         assert!(arrays[0].text.contains("#SBATCH --array=0-2,5,999%64\n"), "{}", arrays[0].text);
@@ -150,6 +211,67 @@ mod tests {
         assert!(arrays[1].text.contains("#SBATCH --array=0-1,200%64\n"), "{}", arrays[1].text);
         assert!(arrays[1].text.contains("--row $((SLURM_ARRAY_TASK_ID + 1000)) --subset &"));
         assert!(submission(vec![]).arrays().is_empty());
+        let small = Submission { most_tasks: 3, ..submission((0..10).collect()) }.arrays();
+        let names: Vec<_> = small.iter().map(|script| script.name.as_str()).collect();
+        assert_eq!(names, ["array-0.sh", "array-3.sh", "array-6.sh", "array-9.sh"]);
+        assert!(small[1].text.contains("--array=0-2%64") && small[3].text.contains("--array=0%64"));
+    }
+
+    #[test]
+    fn the_size_of_arrays_is_what_the_cluster_says() {
+        let says = |size: &str, parameters: &str| {
+            let before = "MaxArraySize            = ";
+            most_tasks(&format!(
+                "MailProg = x\n{before}{size}\nSchedulerParameters = {parameters}\n"
+            ))
+        };
+        assert_eq!(says("1001", "(null)"), 1000);
+        assert_eq!(says("101", "bf_interval=2"), 100);
+        assert_eq!(says("4000001", "bf_interval=2,max_array_tasks=500,x"), 500);
+        // Without arrays sbatch itself says so.
+        assert_eq!((says("0", "x"), says("1", "x")), (1, 1));
+        for nothing in ["", "slurm_load_ctl_conf error: Unable to contact slurm controller"] {
+            assert_eq!(most_tasks(nothing), 1000);
+        }
+    }
+
+    #[test]
+    fn a_time_limit_is_one_that_slurm_reads() {
+        for (text, expected) in [
+            ("90", 5400),
+            ("1:30", 90),
+            ("04:00:00", 14_400),
+            ("1-0", 86_400),
+            ("2-12:30", 217_800),
+            ("0-00:00:01", 1),
+            ("0", 0),
+            ("UNLIMITED", 0),
+            ("infinite", 0),
+        ] {
+            assert_eq!(seconds(text), Some(expected), "{text}");
+        }
+        for text in [
+            "tomorrow",
+            "",
+            " ",
+            "4h",
+            "-1",
+            "1-",
+            "-",
+            ":",
+            "1:",
+            "1:2:3:4",
+            "1-2:3:4:5",
+            "+5",
+            "1.5",
+            "1-2-3",
+            "٣",
+            "99999999999",
+            "60\n#SBATCH --qos=x",
+            "now+1hour",
+        ] {
+            assert!(parse_time(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -2,12 +2,12 @@
 
 use super::{
     place::Place,
-    slurm::{Script, Submission, TaskOptions, quoted},
+    slurm::{Script, Submission, TaskOptions, most_tasks, quoted},
 };
 use crate::results;
 use clap::{Args, ValueEnum};
 use inorm::sweep::Store;
-use inorm_core::{Context, Failure, Outcome};
+use inorm_core::{Context, Failure, Outcome, print};
 use std::{
     fs,
     path::{Path, PathBuf, absolute},
@@ -51,33 +51,52 @@ pub fn run(options: &Submit) -> Outcome {
     let store = Store::open(&options.place.store)?;
     let submission = options.submission(&store)?;
     if submission.rows.is_empty() {
-        println!("all planned runs are done; `inorm sweep merge` makes the tables");
-        return Ok(());
+        return print("all planned runs are done; `inorm sweep merge` makes the tables");
     }
     let logs = submission.store.join("slurm");
     if !options.dry_run {
         fs::create_dir_all(&logs).context("create folder", &logs)?;
     }
     let mut jobs = Vec::new();
-    for script in submission.arrays() {
-        jobs.push(options.sbatch(&script, &logs, "%A_%a.log", None)?);
-    }
-    let after = format!("afterany:{}", jobs.join(":"));
-    jobs.push(options.sbatch(&submission.merge(), &logs, "merge-%j.log", Some(&after))?);
-    if !options.dry_run {
-        let (runs, jobs) = (submission.rows.len(), jobs.join(", "));
-        println!("{runs} runs submitted as jobs {jobs}; what they print is in {}", logs.display());
-    }
-    Ok(())
+    let submitted = options.submit(&submission, &logs, &mut jobs);
+    submitted.map_err(|failure| match options.dry_run || jobs.is_empty() {
+        true => failure,
+        false => Failure::new(format!(
+            "{failure}; queued already: jobs {}; `scancel {}` before you submit again, or their runs \
+             are queued twice",
+            jobs.join(", "),
+            jobs.join(" ")
+        )),
+    })
 }
 
 impl Submit {
+    /// Submits everything; `jobs` are those that are in the queue, whatever becomes of the others.
+    fn submit(&self, submission: &Submission, logs: &Path, jobs: &mut Vec<String>) -> Outcome {
+        for script in submission.arrays() {
+            let before = jobs.last().map(|job| format!("afterany:{job}"));
+            jobs.push(self.sbatch(&script, logs, "%A_%a.log", before)?);
+        }
+        let before = format!("afterany:{}", jobs.join(":"));
+        jobs.push(self.sbatch(&submission.merge(), logs, "merge-%j.log", Some(before))?);
+        if self.dry_run {
+            return Ok(());
+        }
+        let (runs, jobs) = (submission.rows.len(), jobs.join(", "));
+        let logs = logs.display();
+        print(format_args!("{runs} runs submitted as jobs {jobs}; what they print is in {logs}"))
+    }
+
     fn submission(&self, store: &Store) -> Outcome<Submission> {
-        let whole = |path: &Path| absolute(path).context("find", path);
+        self.options.check()?;
         let program = match &self.program {
             Some(program) => whole(program)?,
-            None => std::env::current_exe().context("find", "this program")?,
+            None => whole(&std::env::current_exe().context("find", "this program")?)?,
         };
+        // Nothing where there is no cluster, as there need not be for a dry run.
+        let answer = Command::new("scontrol").args(["show", "config"]).output();
+        let configuration = answer.map(|output| output.stdout).unwrap_or_default();
+        let configuration = String::from_utf8_lossy(&configuration);
         let mut rows = Vec::new();
         for (row, planned) in store.plan()?.iter().enumerate() {
             if !store.is_done(&planned.id)? {
@@ -88,6 +107,7 @@ impl Submit {
             program,
             store: whole(store.folder())?,
             rows,
+            most_tasks: most_tasks(&configuration),
             into: whole(&results::to_add_to(self.into.as_deref())?)?,
             options: self.options.clone(),
         })
@@ -99,17 +119,20 @@ impl Submit {
         script: &Script,
         logs: &Path,
         log: &str,
-        dependency: Option<&str>,
+        dependency: Option<String>,
     ) -> Outcome<String> {
         let path = logs.join(&script.name);
         let mut arguments = vec!["--parsable".to_owned()];
-        arguments.push(format!("--output={}", logs.join(log).display()));
+        // In the folder's name a percent sign is no part of a pattern.
+        let folder = logs.display().to_string().replace('%', "%%");
+        arguments.push(format!("--output={folder}/{log}"));
         arguments.extend(dependency.map(|dependency| format!("--dependency={dependency}")));
         arguments.extend(self.sbatch.iter().cloned());
         arguments.push(path.display().to_string());
         if self.dry_run {
             let words: Vec<_> = arguments.iter().map(|argument| quoted(argument)).collect();
-            println!("# {}\n{}\nsbatch {}\n", path.display(), script.text, words.join(" "));
+            let (path, text) = (path.display(), &script.text);
+            print(format_args!("# {path}\n{text}\nsbatch {}\n", words.join(" ")))?;
             return Ok(format!("<{}>", script.name));
         }
         fs::write(&path, &script.text).context("write", &path)?;
@@ -123,6 +146,27 @@ impl Submit {
         }
         // NUMBER, or NUMBER;CLUSTER.
         let answer = String::from_utf8_lossy(&output.stdout);
-        Ok(answer.trim().split(';').next().unwrap_or_default().to_owned())
+        let job = answer.trim().split(';').next().unwrap_or_default();
+        match job.parse::<u64>() {
+            Ok(_) => Ok(job.to_owned()),
+            Err(_) => Err(Failure::new(format!(
+                "sbatch took {}, but said {answer:?} instead of a job's number; `squeue --me` \
+                 lists what is queued",
+                path.display()
+            ))),
+        }
+    }
+}
+
+/// A path as scripts name it.
+fn whole(path: &Path) -> Outcome<PathBuf> {
+    let whole = absolute(path).context("find", path)?;
+    match whole.to_str() {
+        // Slurm removes backslashes, and then no longer replaces the numbers of jobs and tasks.
+        Some(text) if !text.contains('\\') => Ok(whole),
+        _ => Err(Failure::Usage(format!(
+            "{}: Slurm needs a path of Unicode text without a backslash; move it",
+            whole.display()
+        ))),
     }
 }

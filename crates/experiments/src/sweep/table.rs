@@ -9,7 +9,7 @@ use inorm::{
     results::{claims_markdown, comparison, left_out, outside_published},
     sweep::results_in,
 };
-use inorm_core::Outcome;
+use inorm_core::{Outcome, print};
 use std::path::PathBuf;
 
 /// Accuracies further than this outside the published range are listed.
@@ -29,25 +29,24 @@ pub struct ShowTable {
 /// Prints the sweep beside what was published.
 pub fn run(options: &ShowTable) -> Outcome {
     let Some(runs) = options.runs()? else { return Ok(()) };
-    println!("{}\n", comparison_table(comparison(&runs)?).text());
+    print(format_args!("{}\n", comparison_table(comparison(&runs)?).text()))?;
     let outside = outside_published(&runs, MARGIN)?;
-    println!("{}", outside_table(outside).text());
-    let (others, all) = (left_out(&runs)?, runs.height());
-    if others > 0 {
-        println!(
+    print(outside_table(outside).text())?;
+    match (left_out(&runs)?, runs.height()) {
+        (0, _) => Ok(()),
+        (others, all) => print(format_args!(
             "\nLeft out as none of the paper's (its configurations, {EPOCHS} epochs, \
              λ = {LAMBDA}): {others} of {all} runs"
-        );
+        )),
     }
-    Ok(())
 }
 
 /// Prints the paper's claims beside the results.
 pub fn claims(options: &ShowTable) -> Outcome {
-    if let Some(runs) = options.runs()? {
-        print!("{}", claims_markdown(&runs)?);
+    match options.runs()? {
+        Some(runs) => print(claims_markdown(&runs)?.trim_end()),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 impl ShowTable {
@@ -58,7 +57,7 @@ impl ShowTable {
             None => results::read(self.results.as_deref())?.runs,
         };
         if runs.height() == 0 {
-            println!("no run is done yet");
+            print("no run is done yet")?;
             return Ok(None);
         }
         Ok(Some(runs))

@@ -77,6 +77,23 @@ fn killed_at_twenty_moments_and_nothing_is_lost() {
 }
 
 #[test]
+fn what_a_worker_killed_after_filing_leaves_behind_is_removed() {
+    let run = "run --subset --jobs 1";
+    let sweep = Sweep::done(TINY, run);
+    let id = &sweep.plan()[0].id;
+    let checkpoint = sweep.folder().join(format!("checkpoints/{id}.safetensors"));
+    let claim = sweep.folder().join("claims").join(id);
+    let living = Holder::this_process();
+    let dead = Holder { started: living.started + 1, ..living.clone() };
+    for (holder, stays) in [(living, true), (dead, false)] {
+        fs::write(&checkpoint, []).unwrap();
+        fs::write(&claim, serde_json::to_vec(&holder).unwrap()).unwrap();
+        sweep.succeeds(run);
+        assert_eq!([&claim, &checkpoint].map(|path| path.exists()), [stays; 2], "{holder:?}");
+    }
+}
+
+#[test]
 fn told_to_stop_it_saves_its_runs_and_resumes_later() {
     let sweep = Sweep::planned(LONG);
     for name in ["TERM", "USR1", "INT"] {

@@ -13,6 +13,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    process::Command,
     time::Duration,
 };
 
@@ -30,6 +31,76 @@ fn what_a_dry_run_prints_can_be_pasted() {
         assert!(line.ends_with(&format!(" '{}'", script.display())), "{line}");
     }
     assert!(lines[1].contains(" '--dependency=afterany:<array-0.sh>' "), "{said}");
+}
+
+/// `sweep submit` with stand-ins for Slurm's programs: arrays of at most four tasks, and an `sbatch`
+/// that accepts so many jobs, the first as number 17, and notes how it was called.
+fn submit_to_stand_in(sweep: &Sweep, accepted: u32) -> Command {
+    let programs = tempfile::tempdir_in(sweep.folder()).unwrap().keep();
+    let calls = sweep.folder().join("calls");
+    let _ = fs::remove_file(&calls);
+    let sbatch = format!(
+        "echo \"$*\" >> '{0}'\ncount=$(wc -l < '{0}')\n\
+         [ \"$count\" -le {accepted} ] || {{ echo 'no more\njobs' >&2; exit 1; }}\n\
+         echo \"$((count + 16));cluster\"",
+        calls.display()
+    );
+    for (name, script) in [("sbatch", &*sbatch), ("scontrol", "echo 'MaxArraySize   = 5'")] {
+        let path = programs.join(name);
+        fs::write(&path, format!("#!/bin/sh\nPATH=/usr/bin:/bin\n{script}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let mut submit = sweep.command("submit --engine slurm --at-once 3");
+    submit.env("PATH", programs).arg("--into").arg(sweep.folder());
+    submit
+}
+
+#[test]
+fn arrays_come_one_after_the_other_and_are_as_large_as_the_cluster_takes() {
+    let sweep = Sweep::planned(TEN);
+    let [said, _] = ends_with(0, &mut submit_to_stand_in(&sweep, 4));
+    assert!(said.contains("10 runs submitted as jobs 17, 18, 19, 20; "), "{said}");
+    let calls = fs::read_to_string(sweep.folder().join("calls")).unwrap();
+    let calls: Vec<_> = calls.lines().collect();
+    let waits = ["", "afterany:17 ", "afterany:18 ", "afterany:17:18:19 "];
+    for (call, after) in calls.iter().zip(waits) {
+        assert_eq!(call.split("--dependency=").nth(1).is_some(), !after.is_empty(), "{call}");
+        assert!(call.contains(after) && call.contains("/a %%j sweep/slurm/"), "{call}");
+    }
+    assert_eq!(calls.len(), waits.len(), "{calls:?}");
+    for (first, indices) in [(0, "0-3"), (4, "0-3"), (8, "0-1")] {
+        let script = sweep.folder().join(format!("slurm/array-{first}.sh"));
+        let script = fs::read_to_string(script).unwrap();
+        assert!(script.contains(&format!("--array={indices}%3\n")), "{script}");
+    }
+}
+
+#[test]
+fn what_is_queued_when_a_job_is_refused_is_named() {
+    let sweep = Sweep::planned(TEN);
+    for (accepted, queued) in [(0, None), (1, Some("scancel 17`")), (3, Some("scancel 17 18 19`"))]
+    {
+        let [_, said] = ends_with(1, &mut submit_to_stand_in(&sweep, accepted));
+        assert!(said.contains("sbatch refused") && said.contains("no more; jobs"), "{said}");
+        assert_eq!(said.contains("queued"), queued.is_some(), "{said}");
+        assert!(said.contains(queued.unwrap_or_default()), "{said}");
+    }
+}
+
+#[test]
+fn what_slurm_cannot_take_is_refused() {
+    let sweep = Sweep::planned(TEN);
+    for (options, named) in [
+        ("--time tomorrow", "days-hours"),
+        ("--time 2", "--warning of 120 seconds"),
+        ("--time 1:00:00 --warning 3600", "--warning of 3600 seconds"),
+        ("--warning 70000", "70000"),
+        ("--into back\\slash", "without a backslash"),
+    ] {
+        let mut submit = sweep.command(&format!("submit --engine slurm --dry-run {options}"));
+        let [_, said] = ends_with(2, &mut submit);
+        assert!(said.contains(named), "{options}: {said}");
+    }
 }
 
 #[test]

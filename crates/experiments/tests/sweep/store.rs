@@ -33,8 +33,9 @@ impl Sweep {
         sweep
     }
 
+    /// With a name that shells and Slurm must not take apart.
     pub fn folder(&self) -> PathBuf {
-        self.place.path().join("a sweep")
+        self.place.path().join("a %j sweep")
     }
 
     /// `inorm sweep SUBCOMMAND --store FOLDER …`

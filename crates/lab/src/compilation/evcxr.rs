@@ -2,7 +2,7 @@
 
 use super::compiler::on_path;
 use super::toolchain::EVCXR_VERSION;
-use crate::step::{GO_ON, Step};
+use crate::step::{GO_ON, Output, Step};
 use inorm_core::{Failure, Outcome};
 use std::fs;
 use std::iter;
@@ -43,7 +43,7 @@ pub fn install(cache: &Path, step: &Step) -> Outcome<PathBuf> {
     step.run(command, GO_ON)?;
     // It is large.
     if let Err(error) = fs::remove_dir_all(&build) {
-        println!("  {} can be deleted ({error})", build.display());
+        Output::Stdout.line(format_args!("  {} can be deleted ({error})", build.display()));
     }
     require(cache)
 }

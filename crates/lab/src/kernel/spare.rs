@@ -195,8 +195,8 @@ impl Spare {
         });
     }
 
-    /// Waits until a kernel takes this one over; from then on it ends with that kernel. Nothing if
-    /// one came for which it does not suit.
+    /// Waits until a kernel takes this one over; from then on it ends with that kernel. `None` if
+    /// the kernel that came has another identity.
     pub fn wait(self) -> Outcome<Option<Takeover>> {
         let pipe = &self.place.pipe;
         let _ = fs::remove_file(pipe);

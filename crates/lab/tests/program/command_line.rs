@@ -1,7 +1,7 @@
 //! Faults of the command line itself, and of who reads what it prints.
 
-use crate::machine::{assert_usage, inorm, text};
-use std::{io::Read, process::Stdio};
+use crate::machine::{assert_failed, assert_usage, inorm, text};
+use std::{fs::File, io::Read, process::Stdio};
 
 #[test]
 fn a_wrong_command_line_is_one_line_and_code_2() {
@@ -32,4 +32,15 @@ fn a_reader_that_goes_away_is_no_fault() {
     let _ = child.stdout.take().unwrap().read(&mut first);
     let output = child.wait_with_output().unwrap();
     assert!(!text(&output.stderr).contains("panicked"));
+}
+
+#[test]
+fn a_full_disk_under_standard_output_is_said() {
+    for arguments in
+        [&["--help"][..], &["lab", "--help"], &["--version"], &["doctor"], &["data", "where"]]
+    {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let output = inorm(arguments).stdout(full).output().unwrap();
+        assert_failed(&output, &["cannot write standard output: No space left"]);
+    }
 }

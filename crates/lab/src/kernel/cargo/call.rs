@@ -13,11 +13,11 @@ const MANIFESTS: [&str; 2] = ["Cargo.toml", "../Cargo.toml"];
 /// Variables that cargo or rustc read begin with one of these.
 const PREFIXES: [&str; 2] = ["CARGO", "RUST"];
 
-/// Two equal calls have the same answer as long as no file changes that one of them read.
+/// Two equal calls with the same [`manifests`] have the same answer as long as no file changes that
+/// one of them read.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub struct Call {
     arguments: Vec<String>,
-    manifests: String,
     environment: BTreeMap<String, String>,
 }
 
@@ -34,7 +34,6 @@ impl Call {
             .map(|(name, value)| (name, value.to_string_lossy().into_owned()));
         Self {
             arguments: arguments.iter().filter(|it| !is_command(it)).cloned().collect(),
-            manifests: manifests(),
             environment: all.collect(),
         }
     }

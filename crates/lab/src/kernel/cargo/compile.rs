@@ -6,7 +6,6 @@ use super::library::Forecast;
 use super::processes::end_with_children;
 use super::record::{FILE, Record};
 use super::watched::Sources;
-use inorm_core::files::write;
 use inorm_core::protocol::{ERROR, INTERRUPT};
 use inorm_core::{Context, Failure, Outcome};
 use std::env;
@@ -23,13 +22,15 @@ const LIBRARY: &str = "EVCXR_EXECUTION_SO_PATH";
 pub fn compile(cargo: &Path, arguments: &[String]) -> Outcome {
     let tree = env::current_dir().context("find", ".")?;
     let workspace = tree.parent().unwrap_or(&tree);
-    if env::var_os(INTERRUPT).is_some_and(|file| Path::new(&file).exists()) {
-        return Err(Failure::new("interrupted"));
-    }
     mark_errors(&tree.join("src/lib.rs"))?;
     let running = running(workspace);
-    write(&running, std::process::id().to_string())?;
-    let code = compile_in(workspace, cargo, arguments);
+    fs::write(&running, std::process::id().to_string()).context("write", &running)?;
+    // Only now: an interrupt that does not find the file above is found here.
+    let interrupted = env::var_os(INTERRUPT).is_some_and(|file| Path::new(&file).exists());
+    let code = match interrupted {
+        true => Err(Failure::new("interrupted")),
+        false => compile_in(workspace, cargo, arguments),
+    };
     let _ = fs::remove_file(running);
     exit(code?)
 }
@@ -61,9 +62,13 @@ fn running(workspace: &Path) -> PathBuf {
 
 /// Ends the compilation in this workspace; false if there is none.
 pub fn interrupt(workspace: &Path) -> bool {
-    let process = fs::read_to_string(running(workspace)).ok();
-    let process = process.and_then(|number| number.parse().ok());
-    process.map(end_with_children).is_some()
+    let running = running(workspace);
+    let process = fs::read_to_string(&running).ok().and_then(|number| number.parse().ok());
+    let Some(process) = process else { return false };
+    end_with_children(process);
+    // It cannot do so itself, and its number may become that of another process.
+    let _ = fs::remove_file(running);
+    true
 }
 
 fn compile_in(workspace: &Path, cargo: &Path, arguments: &[String]) -> Outcome<i32> {
@@ -122,7 +127,8 @@ fn build_and_record(cargo: &Path, arguments: &[String], workspace: &Path) -> Out
     forecast.check()?;
     // With or without an error in the cell.
     if let Some(record) = Record::make(workspace, arguments, sources, &call, begun) {
-        record.write(workspace)?;
+        // Without it the next cell takes longer, and is right all the same.
+        let _ = record.write(workspace);
     }
     Ok(status.code().unwrap_or(1))
 }

@@ -5,7 +5,7 @@
 //! compiled. A notebook can name few. A package may list them, under `package.metadata.notebook`
 //! in its `Cargo.toml`, as this library does; of others the nearest are read.
 
-use inorm_core::{Context, Error, Outcome};
+use inorm_core::{Context, Error, Outcome, failure};
 use serde_json::Value;
 use std::collections::{HashMap, VecDeque};
 use std::os::unix::process::CommandExt;
@@ -29,12 +29,11 @@ pub fn print(cargo: &Path, arguments: &[String]) -> Outcome {
     match serde_json::from_slice(&output.stdout) {
         Ok(mut metadata) => {
             shorten(&mut metadata);
-            println!("{metadata}");
+            failure::print(metadata)
         }
         // Whoever asked knows this form.
-        Err(_) => println!("{}", String::from_utf8_lossy(&output.stdout)),
+        Err(_) => failure::print(String::from_utf8_lossy(&output.stdout)),
     }
-    Ok(())
 }
 
 /// Leaves those of the packages that are near enough, and what connects them.

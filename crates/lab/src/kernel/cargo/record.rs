@@ -61,7 +61,7 @@ pub fn call_rustc(call: &[String]) -> Outcome {
 }
 
 fn note(file: &OsStr, program: &str, arguments: &[String]) -> Outcome {
-    // Cargo's variables, without the pipe by which it counts processes.
+    // Cargo's variables, without the pipe of its jobserver.
     let of_cargo = |name: &str| {
         (name.starts_with("CARGO") && name != "CARGO_MAKEFLAGS")
             || name == "OUT_DIR"

@@ -35,7 +35,7 @@ impl Watched {
         self.0.iter().all(|(path, before)| stamp(path) == *before)
     }
 
-    /// Whether one was changed after `time`, or exists no more.
+    /// Whether one was changed after `time`.
     pub fn were_changed_after(&self, time: SystemTime) -> bool {
         self.0.values().flatten().any(|(modified, _)| *modified >= time)
     }
