@@ -6,13 +6,13 @@
 DEVICE void layer_norm_backward(float *delta, const float *z, int n, float inverse) {
     float mean = sum(n, [&](int i) { return delta[i]; }) / n;
     float correlation = sum(n, [&](int i) { return delta[i] * z[i]; }) / n;
-    each(n, [&](int i) { delta[i] = (delta[i] - mean - z[i] * correlation) * inverse; });
+    assign(delta, n, [&](int i) { return (delta[i] - mean - z[i] * correlation) * inverse; });
 }
 
 /// δ ← δ − mean(δ).
 DEVICE void centre(float *delta, int n) {
     float mean = sum(n, [&](int i) { return delta[i]; }) / n;
-    each(n, [&](int i) { delta[i] -= mean; });
+    assign(delta, n, [&](int i) { return delta[i] - mean; });
 }
 
 /// What the error δ of a hidden I-Norm layer becomes, given the layer's z.
@@ -26,17 +26,17 @@ DEVICE void grad_norm(int mode, float *delta, const float *z, const float *nu, i
         break;
     case LATERAL: {
         float inhibition = sum(n, [&](int i) { return delta[i] * nu[i]; });
-        each(n, [&](int i) { delta[i] -= inhibition; });
+        assign(delta, n, [&](int i) { return delta[i] - inhibition; });
         break;
     }
     case SCALE: {
         float inverse = inverse_root(moments(z, n).variance);
-        each(n, [&](int i) { delta[i] *= inverse; });
+        assign(delta, n, [&](int i) { return delta[i] * inverse; });
         break;
     }
     case DECORRELATE: {
         float correlation = sum(n, [&](int i) { return delta[i] * z[i]; }) / n;
-        each(n, [&](int i) { delta[i] -= z[i] * correlation; });
+        assign(delta, n, [&](int i) { return delta[i] - z[i] * correlation; });
         break;
     }
     default:

@@ -95,15 +95,29 @@ template <class T> DEVICE T sum_lanes(T x) {
     return x;
 }
 
-/// f(i) for i from 0 to n, shared out among the lanes.
-template <class F> DEVICE void each(int n, F f) {
-    for (int i = lane(); i < n; i += lanes()) f(i);
+/// out[i] ← f(i) for i from 0 to n, shared out among the lanes. Each lane reads what it needs for
+/// several values before it writes the first: the compiler cannot know that `out` is none of it.
+template <class F> DEVICE void assign(float *out, int n, F f) {
+    constexpr int ahead = 4;
+    for (int first = lane(); first < n; first += ahead * lanes()) {
+        float values[ahead];
+        UNROLL
+        for (int k = 0; k < ahead; k++) {
+            int i = first + k * lanes();
+            values[k] = i < n ? f(i) : 0.0f;
+        }
+        UNROLL
+        for (int k = 0; k < ahead; k++) {
+            int i = first + k * lanes();
+            if (i < n) out[i] = values[k];
+        }
+    }
 }
 
 /// Σ f(i) for i from 0 to n.
 template <class F> DEVICE float sum(int n, F f) {
     float total = 0;
-    each(n, [&](int i) { total += f(i); });
+    for (int i = lane(); i < n; i += lanes()) total += f(i);
     return sum_lanes(total);
 }
 

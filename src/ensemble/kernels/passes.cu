@@ -33,19 +33,19 @@ KERNEL(forward_pass, Layer) {
     }
     if (lane() == 0) *x.s = s;
     float inverse = 1.0f / s;
-    each(x.units, [&](int i) {
+    assign(x.z, x.units, [&](int i) {
         float inhibition = x.inhibitory > 0 ? x.inhibition[i] : 0.0f;
-        x.z[i] = (x.pre_activation[i] + x.b[i] - inhibition) * inverse;
+        return (x.pre_activation[i] + x.b[i] - inhibition) * inverse;
     });
     const float *z = x.z;
     if (net.normalization != NO_NORM) {
         Moments m = moments(z, x.units);
         float shift = net.normalization == DIVISIVE_NORM ? 0.0f : m.mean;
         float scale = net.normalization == MEAN_NORM ? 1.0f : inverse_root(m.variance);
-        each(x.units, [&](int i) { x.normalized[i] = (z[i] - shift) * scale; });
+        assign(x.normalized, x.units, [&](int i) { return (z[i] - shift) * scale; });
         z = x.normalized;
     }
-    each(x.units, [&](int i) { x.activity[i] = net.rectified ? rectified(z[i]) : z[i]; });
+    assign(x.activity, x.units, [&](int i) { return net.rectified ? rectified(z[i]) : z[i]; });
 }
 
 /// The exact Jacobian of the normalization, or the identity where only the forward pass has it.
@@ -59,8 +59,8 @@ DEVICE void normalization_backward(int normalization, const Sample &x) {
         Moments m = moments(x.z, n);
         float inverse = inverse_root(m.variance);
         float correlation = sum(n, [&](int i) { return x.delta[i] * x.normalized[i]; }) / n;
-        each(n, [&](int i) {
-            x.delta[i] = (x.delta[i] - correlation * (x.z[i] - m.mean) * inverse) * inverse;
+        assign(x.delta, n, [&](int i) {
+            return (x.delta[i] - correlation * (x.z[i] - m.mean) * inverse) * inverse;
         });
     }
 }
@@ -69,13 +69,13 @@ DEVICE void normalization_backward(int normalization, const Sample &x) {
 DEVICE void normalizing_error(const Sample &x, float local, float inverse) {
     Moments m = moments(x.z, x.units);
     float push = 2.0f * local * m.mean, pull = 4.0f * local * (m.variance - 1.0f);
-    each(x.units, [&](int i) {
-        x.inhibition[i] = -(push + pull * (x.z[i] - m.mean)) * inverse;
+    assign(x.inhibition, x.units, [&](int i) {
+        return -(push + pull * (x.z[i] - m.mean)) * inverse;
     });
     float scale =
         sum(x.units, [&](int i) { return x.inhibition[i] * x.z[i]; }) * inverse / x.units;
     int q = x.units + x.inhibitory;
-    each(x.units, [&](int i) { x.delta[q + i] = scale * x.pre_activation[q + i]; });
+    assign(x.delta + q, x.units, [&](int i) { return scale * x.pre_activation[q + i]; });
 }
 
 /// From the error of the activity to the errors of the pre-activations and of the inhibition.
@@ -87,20 +87,20 @@ KERNEL(backward_pass, Layer) {
     const Net net = a.nets[blockIdx.y];
     Sample x = sample_of(a, net, sample);
     const float *before_relu = net.normalization == NO_NORM ? x.z : x.normalized;
-    each(x.units, [&](int i) {
-        x.delta[i] = !net.rectified || before_relu[i] > 0.0f ? x.error[i] : 0.0f;
+    assign(x.delta, x.units, [&](int i) {
+        return !net.rectified || before_relu[i] > 0.0f ? x.error[i] : 0.0f;
     });
     normalization_backward(net.normalization, x);
     grad_norm(net.grad_norm, x.delta, x.z, x.nu, x.units);
     float local = net.lambda / (float)(a.size * x.units);
     if (net.circuit == EXCITATORY_INHIBITORY) {
-        each(x.units, [&](int i) { x.inhibition[i] = -x.delta[i]; });
+        assign(x.inhibition, x.units, [&](int i) { return -x.delta[i]; });
     } else if (net.circuit == INHIBITORY_NORM) {
         float inverse = 1.0f / *x.s;
-        each(x.units, [&](int i) { x.delta[i] *= inverse; });
+        assign(x.delta, x.units, [&](int i) { return x.delta[i] * inverse; });
         normalizing_error(x, local, inverse);
     } else if (net.circuit == INHIBITORY_NORM_SUBTRACTIVE) {
         float pull = -2.0f * local * (sum(x.units, [&](int i) { return x.z[i]; }) / x.units);
-        each(x.units, [&](int i) { x.inhibition[i] = pull; });
+        assign(x.inhibition, x.units, [&](int) { return pull; });
     }
 }
