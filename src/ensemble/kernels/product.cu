@@ -47,8 +47,6 @@ DEVICE Product product_of(const Layer &a, const Net &net) {
 typedef float Left[DEPTH][Samples + 4];
 typedef float Right[DEPTH][WIDTH + 1];
 
-DEVICE int at_most(int most, int x) { return x < most ? x : most; }
-
 /// Fetches the terms behind `from` for the samples behind `first`.
 DEVICE void fetch_left(const Product &p, int size, int first, int from, Left &left) {
     for (int i = threadIdx.x; i < Samples * DEPTH; i += threads()) {

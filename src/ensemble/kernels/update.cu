@@ -3,11 +3,12 @@
 // W ← clamp(W − rate · lᵀ r), where l is what a weight's input was and r the error of its target,
 // or, for W_EI, the other way round. The sum over a batch is so short that reading and writing W
 // is most of the work: each weight is read once and written once. A thread's rows and columns are
-// in its registers; its columns are a block's width apart.
+// in its registers; its columns are a block's width apart. Nothing waits for memory alone: the
+// errors of several samples are on their way at a time, and so are all weights of a thread.
 #include "lanes.cuh"
 
-/// Samples that a block has in shared memory.
-enum { CHUNK = 32 };
+/// Samples that a block has in shared memory, and samples whose errors a thread reads ahead.
+constexpr int CHUNK = 32, AHEAD = 8;
 
 struct Update {
     int rows, columns, split, clamped;
@@ -29,18 +30,69 @@ DEVICE Update update_of(const Layer &a, const Net &net) {
             a.b + net.unit};
 }
 
-/// Moves one thread's weights of one column; `w` is the first.
-DEVICE void move_column(const Update &u, float *w, int rows, const float *sums, float rate,
-                        bool clamped) {
-    float moved[Rows];
-    // All are on their way before the first is written.
+/// Fetches the inputs of the rows behind `first` for the samples behind `from`; 0 behind the last.
+DEVICE void fetch_inputs(const Update &u, int size, int first, int from,
+                         float (&left)[CHUNK][Rows]) {
     UNROLL
-    for (int row = 0; row < Rows; row++) {
-        if (row < rows) moved[row] = w[row * u.stride] - rate * sums[row];
+    for (int k = 0; k < CHUNK * Rows / threads(); k++) {
+        int i = threadIdx.x + k * threads(), sample = from + i / Rows, row = first + i % Rows;
+        bool exists = sample < size && row < u.rows;
+        left[i / Rows][i % Rows] = exists ? unchanging(u.left + sample * u.left_stride + row) : 0;
+    }
+}
+
+/// Adds lᵀ r of AHEAD samples behind `from`, of which `samples` exist.
+DEVICE void add_samples(const Update &u, int column, int from, int samples,
+                        const float (*left)[Rows], float (&sums)[Columns][Rows],
+                        float (&bias)[Columns]) {
+    float right[AHEAD][Columns];
+    UNROLL
+    for (int sample = 0; sample < AHEAD; sample++) {
+        UNROLL
+        for (int c = 0; c < Columns; c++) {
+            int at = column + c * threads();
+            bool exists = sample < samples && at < u.columns;
+            right[sample][c] =
+                exists ? unchanging(u.right + (from + sample) * u.right_stride + at) : 0.0f;
+        }
     }
     UNROLL
-    for (int row = 0; row < Rows; row++) {
-        if (row < rows) w[row * u.stride] = clamped ? rectified(moved[row]) : moved[row];
+    for (int sample = 0; sample < AHEAD; sample++) {
+        UNROLL
+        for (int c = 0; c < Columns; c++) {
+            bias[c] += right[sample][c];
+            UNROLL
+            for (int row = 0; row < Rows; row++) {
+                sums[c][row] += left[sample][row] * right[sample][c];
+            }
+        }
+    }
+}
+
+/// Moves one thread's weights; all are on their way before the first is written.
+DEVICE void move_weights(const Update &u, int first, int column,
+                         const float (&sums)[Columns][Rows]) {
+    float *w = global(u.weights + first * u.stride + column);
+    float moved[Columns][Rows];
+    UNROLL
+    for (int c = 0; c < Columns; c++) {
+        int at = column + c * threads();
+        float rate = at < u.split ? u.rate : u.other_rate;
+        UNROLL
+        for (int row = 0; row < Rows; row++) {
+            bool exists = first + row < u.rows && at < u.columns;
+            float weight = exists ? w[row * u.stride + c * threads()] : 0.0f;
+            float x = weight - rate * sums[c][row];
+            moved[c][row] = at < u.clamped ? rectified(x) : x;
+        }
+    }
+    UNROLL
+    for (int c = 0; c < Columns; c++) {
+        UNROLL
+        for (int row = 0; row < Rows; row++) {
+            bool exists = first + row < u.rows && column + c * threads() < u.columns;
+            if (exists) w[row * u.stride + c * threads()] = moved[c][row];
+        }
     }
 }
 
@@ -55,33 +107,19 @@ KERNEL(update_weights, Layer) {
     alignas(16) SHARED float left[CHUNK][Rows];
     float sums[Columns][Rows] = {}, bias[Columns] = {};
     for (int from = 0; from < a.size; from += CHUNK) {
-        int samples = a.size - from < CHUNK ? a.size - from : CHUNK;
+        int samples = at_most(CHUNK, a.size - from);
         wait_for_block();
-        for (int i = threadIdx.x; i < samples * Rows; i += threads()) {
-            int sample = i / Rows, row = first + i % Rows;
-            left[sample][i % Rows] =
-                row < u.rows ? u.left[(from + sample) * u.left_stride + row] : 0.0f;
-        }
+        fetch_inputs(u, a.size, first, from, left);
         wait_for_block();
-        if (column >= u.columns) continue;
-        for (int sample = 0; sample < samples; sample++) {
-            const float *right = u.right + (from + sample) * u.right_stride + column;
-            UNROLL
-            for (int c = 0; c < Columns; c++) {
-                float x = column + c * threads() < u.columns ? right[c * threads()] : 0.0f;
-                bias[c] += x;
-                UNROLL
-                for (int row = 0; row < Rows; row++) sums[c][row] += left[sample][row] * x;
-            }
+        for (int sample = 0; sample < samples; sample += AHEAD) {
+            add_samples(u, column, from + sample, samples - sample, left + sample, sums, bias);
         }
     }
+    move_weights(u, first, column, sums);
+    if (!u.b || first > 0) return;
     UNROLL
     for (int c = 0; c < Columns; c++) {
         int at = column + c * threads();
-        if (at >= u.columns) return;
-        float rate = at < u.split ? u.rate : u.other_rate;
-        float *w = u.weights + first * u.stride + at;
-        move_column(u, w, u.rows - first, sums[c], rate, at < u.clamped);
-        if (u.b && first == 0 && at < u.split) u.b[at] -= rate * bias[c];
+        if (at < u.split) *global(u.b + at) -= u.rate * bias[c];
     }
 }
