@@ -170,8 +170,10 @@ fn multiply<M: Machine>(
         return Ok(());
     }
     let (threads, networks) = (machine.threads(), stack.layout.nets.len() as u32);
-    let samples = arguments.size as u32;
-    let blocks = [columns.div_ceil(threads), samples.div_ceil(Tile::Samples as u32), networks];
+    // As in product.cu.
+    let groups = threads.min(Tile::Columns as u32);
+    let [width, height] = [threads / groups * Tile::Columns as u32, groups * Tile::Rows as u32];
+    let blocks = [columns.div_ceil(width), (arguments.size as u32).div_ceil(height), networks];
     let grid = Grid { blocks, threads: [threads, 1] };
     // SAFETY: as for the passes; what lies outside the stack has the sizes that its table says.
     unsafe { machine.launch(Kernel::Multiply, grid, arguments) }

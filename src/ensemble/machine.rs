@@ -77,7 +77,7 @@ pub trait Machine {
     /// Lanes of a warp, a power of two: 32 on a GPU.
     fn lanes(&self) -> u32;
 
-    /// Threads of a block, a multiple of the lanes and at most 128.
+    /// Threads of a block, a power of two, no fewer than the lanes and at most 128.
     fn threads(&self) -> u32;
 
     /// A buffer with these values.

@@ -13,7 +13,7 @@
     extern "C" __global__ void __launch_bounds__(128) name(const Arguments a)
 #define SHARED __shared__
 #define UNROLL _Pragma("unroll")
-#define UNROLL_A_FEW _Pragma("unroll 8")
+#define UNROLL_A_FEW _Pragma("unroll 16")
 DEVICE int lane() { return threadIdx.x; }
 DEVICE int lanes() { return 32; }
 DEVICE int threads() { return 128; }

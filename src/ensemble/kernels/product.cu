@@ -2,12 +2,22 @@
 //
 // The first layers of all networks are one large product, and a library's. What is left are
 // hundreds of products of many sizes: one by one, starting each would take longer than doing it.
-// One row of blocks along z a network, one along y for every few samples; each thread has one
-// column of the result.
+// One row of blocks along z a network, one along y for every few samples. Half of a block's threads
+// have half of its samples, so that a thread has few samples and more than one column: what it
+// fetches from shared memory is then used more often.
 #include "lanes.cuh"
 
-/// Terms of each sum that a block has in shared memory, and the most columns.
-constexpr int DEPTH = 32, WIDTH = 128;
+/// Terms of each sum that a block has in shared memory, those that are added in one go, and the
+/// most columns of a block.
+constexpr int DEPTH = 32, TOGETHER = 8, WIDTH = 128;
+
+/// Groups of a block's threads, each with samples of its own; as many as a thread has columns, so
+/// that a block has as many columns as threads, if it has more than one.
+DEVICE int groups() { return at_most(Columns, threads()); }
+/// The threads of a group.
+DEVICE int members() { return threads() / groups(); }
+/// Columns of a block.
+DEVICE int width() { return members() * Columns; }
 
 /// `out = left right`: [size, depth] times [depth, columns], of which the transpose may be stored.
 struct Product {
@@ -42,41 +52,59 @@ DEVICE Product product_of(const Layer &a, const Net &net) {
             pre_activation, inputs,     net.matrix_stride, stride};
 }
 
-/// The part of the operands in shared memory, term by term. Where an operand ends, its last row or
-/// column fills the rest, which is never used.
-typedef float Left[DEPTH][Samples + 4];
+/// The part of the operands in shared memory, term by term. Behind the last term are zeros; behind
+/// the last sample or column is the last one again, which is never used.
+typedef float Left[DEPTH][Columns * Rows + 4];
 typedef float Right[DEPTH][WIDTH + 1];
+
+/// Value `at` of the row `row`, if there is such a term.
+DEVICE float term_of(const float *x, long long row, long long stride, int at, bool exists) {
+    return exists ? unchanging(x + row * stride + at) : 0.0f;
+}
 
 /// Fetches the terms behind `from` for the samples behind `first`.
 DEVICE void fetch_left(const Product &p, int size, int first, int from, Left &left) {
-    for (int i = threadIdx.x; i < Samples * DEPTH; i += threads()) {
-        int sample = i / DEPTH, term = i % DEPTH;
-        const float *row = p.left + at_most(size - 1, first + sample) * p.left_stride;
-        left[term][sample] = unchanging(row + at_most(p.depth - 1, from + term));
+    UNROLL
+    for (int k = 0; k < groups() * Rows * DEPTH / threads(); k++) {
+        int i = threadIdx.x + k * threads(), sample = i / DEPTH, term = i % DEPTH;
+        left[term][sample] = term_of(p.left, at_most(size - 1, first + sample), p.left_stride,
+                                     from + term, from + term < p.depth);
     }
 }
 
-/// Likewise for the columns behind `first`: each thread fetches its own.
+/// Likewise for the columns behind `first`: neighbouring threads fetch neighbouring columns.
 DEVICE void fetch_rows(const Product &p, int first, int from, Right &right) {
-    int column = threadIdx.x;
-    const float *stored = p.right + at_most(p.columns - 1, first + column);
-    UNROLL_A_FEW
-    for (int term = 0; term < DEPTH; term++) {
-        right[term][column] =
-            unchanging(stored + at_most(p.depth - 1, from + term) * p.right_stride);
+    for (int column = threadIdx.x; column < width(); column += threads()) {
+        int at = at_most(p.columns - 1, first + column);
+        UNROLL_A_FEW
+        for (int term = 0; term < DEPTH; term++) {
+            right[term][column] =
+                term_of(p.right, from + term, p.right_stride, at, from + term < p.depth);
+        }
     }
 }
 
 /// Likewise where the columns are stored as rows: neighbouring threads fetch neighbouring terms.
 DEVICE void fetch_columns(const Product &p, int first, int from, Right &right) {
-    int together = at_most(DEPTH, threads()), apart = threads() / together;
-    for (int term = threadIdx.x % together; term < DEPTH; term += together) {
-        const float *stored = p.right + at_most(p.depth - 1, from + term);
-        UNROLL_A_FEW
-        for (int i = 0; i < together; i++) {
-            int column = threadIdx.x / together + i * apart;
-            right[term][column] =
-                unchanging(stored + at_most(p.columns - 1, first + column) * p.right_stride);
+    UNROLL_A_FEW
+    for (int k = 0; k < DEPTH * width() / threads(); k++) {
+        int i = threadIdx.x + k * threads(), column = i / DEPTH, term = i % DEPTH;
+        right[term][column] = term_of(p.right, at_most(p.columns - 1, first + column),
+                                      p.right_stride, from + term, from + term < p.depth);
+    }
+}
+
+/// Adds TOGETHER terms; `left` begins with a thread's samples, `right` with its column.
+DEVICE void add_terms(const float *left, const float *right, float (&sums)[Columns][Rows]) {
+    UNROLL
+    for (int term = 0; term < TOGETHER; term++) {
+        UNROLL
+        for (int c = 0; c < Columns; c++) {
+            float x = right[term * (WIDTH + 1) + c * members()];
+            UNROLL
+            for (int sample = 0; sample < Rows; sample++) {
+                sums[c][sample] += left[term * (Columns * Rows + 4) + sample] * x;
+            }
         }
     }
 }
@@ -84,11 +112,12 @@ DEVICE void fetch_columns(const Product &p, int first, int from, Right &right) {
 KERNEL(multiply, Layer) {
     const Net net = a.nets[blockIdx.z];
     const Product p = product_of(a, net);
-    int first = blockIdx.y * Samples, from_column = blockIdx.x * threads();
+    int first = blockIdx.y * groups() * Rows, from_column = blockIdx.x * width();
     if (from_column >= p.columns) return;
+    int of_group = threadIdx.x / members() * Rows, member = threadIdx.x % members();
     alignas(16) SHARED Left left;
     SHARED Right right;
-    float sums[Samples] = {};
+    float sums[Columns][Rows] = {};
     for (int from = 0; from < p.depth; from += DEPTH) {
         wait_for_block();
         fetch_left(p, a.size, first, from, left);
@@ -98,17 +127,19 @@ KERNEL(multiply, Layer) {
             fetch_rows(p, from_column, from, right);
         }
         wait_for_block();
-        int terms = p.depth - from < DEPTH ? p.depth - from : DEPTH;
-        for (int term = 0; term < terms; term++) {
-            float x = right[term][threadIdx.x];
-            UNROLL
-            for (int sample = 0; sample < Samples; sample++) sums[sample] += left[term][sample] * x;
+        for (int term = 0; term < at_most(DEPTH, p.depth - from); term += TOGETHER) {
+            add_terms(&left[term][of_group], &right[term][member], sums);
         }
     }
-    int column = from_column + threadIdx.x;
-    if (column >= p.columns) return;
     UNROLL
-    for (int sample = 0; sample < Samples; sample++) {
-        if (first + sample < a.size) p.out[(first + sample) * p.out_stride + column] = sums[sample];
+    for (int c = 0; c < Columns; c++) {
+        int column = from_column + member + c * members();
+        UNROLL
+        for (int i = 0; i < Rows; i++) {
+            int sample = first + of_group + i;
+            if (sample < a.size && column < p.columns) {
+                *global(p.out + sample * p.out_stride + column) = sums[c][i];
+            }
+        }
     }
 }

@@ -1,10 +1,8 @@
-// How much work a thread has. Rust and C++ both include this file.
+// How much of its result a thread has. Rust and C++ both include this file.
 
 enum Tile {
-    /// Rows of a matrix that a thread updates.
+    /// Rows of the matrix in an update, samples in a product.
     Rows = 16,
-    /// Columns of a matrix that a thread updates.
+    /// Columns in both.
     Columns = 2,
-    /// Samples for which a thread multiplies.
-    Samples = 32,
 }
