@@ -3,6 +3,10 @@
 use super::arguments::Net;
 use crate::{engine::Form, learning_rule::LearningRule};
 
+/// Each network's columns begin at a multiple of this many: a warp then finds neighbouring values
+/// in as few pieces of memory as there can be.
+const ALIGNMENT: usize = 32;
+
 /// Where every network's numbers of one layer are.
 #[derive(Clone)]
 pub(super) struct Layout {
@@ -12,7 +16,7 @@ pub(super) struct Layout {
     pub shared: bool,
     /// Samples that there is room for.
     pub capacity: usize,
-    /// Columns of all matrices together.
+    /// Columns of all matrices together, with those that only align the next network's.
     pub columns: usize,
     /// Units of all networks together.
     pub units: usize,
@@ -31,13 +35,14 @@ impl Layout {
         shared: bool,
         capacity: usize,
     ) -> Self {
-        let columns = forms.iter().map(Form::targets).sum();
+        let aligned = |form: &Form<f32>| form.targets().next_multiple_of(ALIGNMENT);
+        let columns = forms.iter().map(aligned).sum();
         let (mut units, mut inputs, mut before, mut matrix, mut w_ei) = (0, 0, 0, 0, 0);
         let mut nets = Vec::with_capacity(forms.len());
         for (index, (form, rule)) in forms.iter().zip(rules).enumerate() {
-            let targets = form.targets();
+            let width = aligned(form);
             let (pre_activation, pre_activation_stride) =
-                if shared { (before, columns) } else { (before * capacity, targets) };
+                if shared { (before, columns) } else { (before * capacity, width) };
             nets.push(Net {
                 unit: units as i64,
                 activity: (units * capacity) as i64,
@@ -52,8 +57,8 @@ impl Layout {
             });
             units += form.units;
             inputs += form.inputs;
-            before += targets;
-            matrix += targets * form.inputs;
+            before += width;
+            matrix += width * form.inputs;
             w_ei += form.units * form.inhibitory;
         }
         let sizes = nets.iter().map(|net| net.sizes().map(|size| size as u32));
@@ -81,5 +86,25 @@ impl Layout {
             bytes += 4 * (3 * matrix + below + 4 * size * targets);
         }
         [operations as f64, bytes as f64]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Condition, configuration::configuration};
+
+    #[test]
+    fn every_network_begins_at_a_multiple_of_the_alignment() {
+        let rule = LearningRule::paper(configuration(0).unwrap().rates);
+        let forms = [35, 50].map(|width| Form::hidden(Condition::INormFull, [26, width, 3]));
+        for shared in [true, false] {
+            let layout = Layout::new(forms.to_vec(), &[rule; 2], shared, 7);
+            for net in &layout.nets {
+                let begins = [net.matrix, net.matrix_stride, net.pre_activation];
+                assert!(begins.iter().all(|at| at % ALIGNMENT as i64 == 0), "{net:?}");
+            }
+            assert_eq!(layout.matrix, (96 + 128) * 26);
+        }
     }
 }
