@@ -18,7 +18,7 @@ use threads::Threads;
 /// not chaotic, that is all there is.
 const TOLERANCE: f64 = 2e-2;
 
-/// 11 steps, the last of 10 images; an evaluation of 250 images, and one of 50.
+/// 11 steps, the last of 10 images; evaluations of 64 images, and one of 44.
 fn small() -> FashionMnist {
     FashionMnist::subset().unwrap().first(330, 300)
 }

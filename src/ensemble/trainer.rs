@@ -17,8 +17,8 @@ use crate::{
 use std::{collections::HashMap, ops::Range, time::Instant};
 
 /// Test images are classified this many at a time: fewer than by a network trained alone, since
-/// every network of an ensemble has buffers for as many.
-pub const EVALUATION_BATCH: usize = 250;
+/// every network of an ensemble has buffers for as many, and measuring reads these whole.
+pub const EVALUATION_BATCH: usize = 64;
 
 /// Trains runs together, an epoch at a time. Each can be saved as its own [`Checkpoint`], and
 /// resumed alone or in another ensemble.

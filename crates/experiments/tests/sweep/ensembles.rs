@@ -149,11 +149,11 @@ fn what_does_not_fit_into_memory_is_trained_later() {
     let sweep = Sweep::planned(&format!("{short} --seeds 0,1"));
     let error = work(&sweep.folder(), 1, Some(1_000_000), false).err().unwrap();
     assert!(matches!(error, Error::Invalid { .. }) && error.to_string().contains("--memory"));
-    let (summary, reported) = work(&sweep.folder(), 1, Some(30_000_000), false).unwrap();
+    let (summary, reported) = work(&sweep.folder(), 1, Some(12_000_000), false).unwrap();
     let sizes = reported.ensembles;
     assert!(sizes.len() > 4, "four groups of six that do not fit: {sizes:?}");
     assert_eq!((summary.filed, sizes.iter().map(|size| size.0).sum::<usize>()), (24, 24));
-    assert!(sizes.iter().all(|size| size.1 <= 30_000_000), "{sizes:?}");
+    assert!(sizes.iter().all(|size| size.1 <= 12_000_000), "{sizes:?}");
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn what_is_done_need_not_fit_into_memory() {
     // 488 units, and 178.
     let large = "--conditions e_ln --configs 9 --epsilons 0.75 --epochs 1";
     let sweep = Sweep::planned(large);
-    let little = Some(8_000_000);
+    let little = Some(3_000_000);
     assert!(work(&sweep.folder(), 1, little, false).is_err());
     work(&sweep.folder(), 2, None, false).unwrap();
     sweep.succeeds(&format!("plan {}", large.replace("--configs 9", "--configs 0")));
