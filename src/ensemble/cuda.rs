@@ -76,7 +76,7 @@ impl Gpu {
         let advice = "expected an NVIDIA GPU of compute capability 8.0 or more with a driver for \
                       CUDA 13; `nvidia-smi` lists what there is";
         let missing = |what: String| Error::Device(format!("no GPU to train on: {what}; {advice}"));
-        driver::init().map_err(|e| missing(format!("the driver says {:?}", e.0)))?;
+        driver::init().map_err(|e| missing(format!("the driver says {}", name_of(e))))?;
         let count = driver::device::get_count().map_err(failed("count the GPUs"))?;
         if count == 0 {
             return Err(missing("the driver sees none".to_owned()));
@@ -84,7 +84,7 @@ impl Gpu {
         let device = CudaDevice::new(0).map_err(failed("use the GPU"))?;
         let names = Kernel::ALL.map(Kernel::name);
         device.load_ptx(Ptx::from_src(MODULE), "inorm", &names).map_err(|e| {
-            Error::Device(format!("the GPU refuses the kernels: {:?}; {advice}", e.0))
+            Error::Device(format!("the GPU refuses the kernels: {}; {advice}", name_of(e)))
         })?;
         let function = |kernel: Kernel| {
             let function = device.get_func("inorm", kernel.name());
@@ -92,7 +92,7 @@ impl Gpu {
         };
         let functions = Kernel::ALL.into_iter().map(function).collect::<Result<_>>()?;
         let blas = CudaBlas::new(device.clone())
-            .map_err(|e| Error::Device(format!("cuBLAS does not start: {:?}", e.0)))?;
+            .map_err(|e| Error::Device(format!("cuBLAS does not start: status {}", e.0 as u32)))?;
         Ok(Self { device, blas: Arc::new(blas), functions })
     }
 
@@ -124,7 +124,16 @@ impl Gpu {
 /// What the driver said when the GPU should have done something.
 fn failed(action: &str) -> impl Fn(DriverError) -> Error + use<> {
     let action = action.to_owned();
-    move |error| Error::Device(format!("the GPU cannot {action}: {:?}", error.0))
+    move |error| Error::Device(format!("the GPU cannot {action}: {}", name_of(error)))
+}
+
+/// What the driver itself calls a failure. cudarc's enums end with CUDA 11.8, and a later status
+/// has no name there: it may be passed on, and turned into a number, but not matched or printed.
+fn name_of(error: DriverError) -> String {
+    match error.error_name() {
+        Ok(name) => name.to_string_lossy().into_owned(),
+        Err(_) => format!("status {}", error.0 as u32),
+    }
 }
 
 fn bytes_of<T: Plain>(values: &[T]) -> &[u8] {
@@ -225,6 +234,7 @@ impl Machine for Gpu {
                 n,
             )
         };
-        started.map_err(|e| Error::Device(format!("cuBLAS refuses a product: {:?}", e.0)))
+        let refused = |status| Error::Device(format!("cuBLAS refuses a product: status {status}"));
+        started.map_err(|e| refused(e.0 as u32))
     }
 }
