@@ -50,7 +50,8 @@ pub struct Threads {
 }
 
 impl Threads {
-    /// Warps of `lanes` lanes; with one there are no threads at all. `memory` is in bytes.
+    /// Warps of `lanes` lanes; with one there are no threads at all. A block is one warp, but with
+    /// 32 lanes it has four, as on a GPU. `memory` is in bytes.
     pub fn new(lanes: u32, memory: u64) -> Self {
         // A file of its own, until it is loaded: what comes from the same file shares its globals.
         let file = tempfile::NamedTempFile::new().unwrap();
@@ -99,7 +100,7 @@ impl Machine for Threads {
     }
 
     fn threads(&self) -> u32 {
-        self.lanes
+        if self.lanes == 32 { 4 * self.lanes } else { self.lanes }
     }
 
     fn upload<T: Plain>(&self, values: &[T]) -> Result<Buffer<T>> {
