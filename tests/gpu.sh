@@ -1,34 +1,49 @@
 #!/usr/bin/env bash
 # What can only be seen on a machine with an NVIDIA GPU (compute capability 8.0 or more, a driver
-# for CUDA 13):
+# for CUDA 13), in two runs short enough for a machine that is lent by the minute.
 #
-#   - every quantity of the authors' fixtures in ensembles on the GPU, as a table with tolerances,
-#   - networks of every condition trained by the kernels and by the engine on the processor,
-#   - the typed networks against the same fixtures, against autodiff and against finite
-#     differences, with dfdx on the GPU,
-#   - a sweep in ensembles as large as little memory allows,
-#   - the speed of the ensemble of the paper's 300 networks of one ε, against what the GPU can do.
+#   tests/gpu.sh build [DIR]     Builds the programs and packs them, and the images, into DIR. Needs
+#                                no GPU. Says how much has to travel, and fails if it is too much.
+#   tests/gpu.sh first [DIR]     Is it right, and how fast is it? At most 290 seconds.
+#   tests/gpu.sh second [DIR]    Trains the paper's networks of ε = 0.75. At most 400 seconds.
+#   tests/gpu.sh                 All of it, where one machine can do all.
 #
-#   tests/gpu.sh              all of it
-#   tests/gpu.sh build DIR    only builds the programs, into DIR: no GPU needed
-#   tests/gpu.sh run DIR      only runs them, from the root of this repository: no network, no Rust
-#                             and no compiler needed, but cuBLAS and NVRTC of CUDA 13, where the
-#                             linker or Python's packages have them
+# DIR is target/gpu if not given. Where the GPU is on another machine: build here; take along this
+# repository and DIR; there, in the root of the repository, run `tests/gpu.sh first`, and right
+# after it, on the same machine, `tests/gpu.sh second`. That machine needs Python and the libraries
+# cuBLAS and NVRTC of CUDA 13, but no network, no Rust and no compiler; ncu and compute-sanitizer
+# are used if they are there.
+#
+# What comes back is in $OUT, or DIR/out: first.log, ncu.csv; second.log, gpu.csv (memory, power),
+# results (tables, to look at, or for `inorm sweep merge --store`). The last lines that a run prints
+# say how each step ended: a step that fails or takes too long does not stop the others (124: out
+# of time, 127: no such program). The first run leaves the processors training the networks of
+# ε = 0.5 with low priority; the second files what they have finished.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 cache=${INORM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/inorm}
+# Tracked files, programs and images together, in MiB.
+most=62
+work=${TMPDIR:-/tmp}/inorm-gpu
 
 build() {
     local variables name program
     variables=$(tests/cuda.sh env)
     eval "$variables"
     export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$cache/target-cuda}
-    mkdir -p "$1"
+    INORM_REVISION=$(git rev-parse --short=12 HEAD)
+    export INORM_REVISION
+    packed=$(mktemp -d)
+    trap 'rm -rf "$packed"' EXIT
+    mkdir "$packed/programs" "$packed/images"
+    # The whole workspace decides about features: what the other checks compiled is used.
     {
-        cargo test --locked --release --workspace --features cuda --no-run --message-format json \
+        cargo test --locked --release --workspace --features cuda --no-run \
+            --message-format json-render-diagnostics \
             --test parity --test ensemble --test rules --test properties
-        cargo bench --locked --features cuda --no-run --message-format json --bench ensemble
+        cargo bench --locked --workspace --features cuda --no-run \
+            --message-format json-render-diagnostics --bench ensemble
     } | python3 -c '
 import json, sys
 for line in sys.stdin:
@@ -36,45 +51,200 @@ for line in sys.stdin:
     if message.get("executable"):
         target = message["target"]
         print(target["kind"][0] + "-" + target["name"], message["executable"])' |
-        while read -r name program; do strip -o "$1/$name" "$program"; done
+        while read -r name program; do strip -o "$packed/programs/$name" "$program"; done
+    images "$packed/images"
+    mkdir -p "$1"
+    # The programs have most of their code in common, and so much of it is remembered.
+    tar -C "$packed" -c programs | xz --lzma2=preset=6,dict=128MiB >"$1/programs.tar.xz"
+    tar -C "$packed" -c images | xz -9 >"$1/images.tar.xz"
+    measure "$1"
 }
 
-# Where Python has the libraries that the programs are linked with.
-python_libraries() {
-    python3 -c '
+# The four files, unpacked: then they pack better.
+images() {
+    local folder name
+    for folder in "${INORM_DATA:-}" data/fashion-mnist /usr/share/datasets/fashion-mnist; do
+        if [[ -n $folder && -e $folder/train-images-idx3-ubyte.gz ]]; then
+            for name in "$folder"/*-ubyte.gz; do
+                gunzip --stdout "$name" >"$1/$(basename "$name" .gz)"
+            done
+            return
+        fi
+    done
+    echo "no FashionMNIST: \`cargo run --release -- data fetch\` gets it" >&2
+    exit 1
+}
+
+measure() {
+    local tracked packed
+    tracked=$(git ls-files -z --cached --others --exclude-standard |
+        du --bytes --total --files0-from=- | tail -n 1 | cut -f 1)
+    packed=$(cat "$1"/*.tar.xz | wc -c)
+    awk -v tracked="$tracked" -v packed="$packed" -v most="$most" 'BEGIN {
+        mib = 1048576
+        printf "%.1f MiB of programs and images and %.1f MiB of files travel, of at most %d\n",
+            packed / mib, tracked / mib, most
+        exit ((tracked + packed) / mib > most)
+    }'
+}
+
+# Unpacks, once on a machine, and finds the libraries that the programs are linked with.
+prepare() {
+    local pack name place
+    if [[ ! -e $work/complete ]]; then
+        mkdir -p "$work"
+        for pack in "$1"/*.tar.xz; do
+            python3 -c '
+import sys, tarfile
+tarfile.open(sys.argv[1]).extractall(sys.argv[2])' "$pack" "$work"
+        done
+        touch "$work/complete"
+    fi
+    # Full precision, and kernels that are compiled once.
+    unset NVIDIA_TF32_OVERRIDE
+    export CUDA_CACHE_PATH=$work/cuda
+    export PATH=$work/programs:$PATH
+    export LD_LIBRARY_PATH=${LD_LIBRARY_PATH:-$work/programs}
+    for place in $(python3 -c '
 import glob, sys
-print(":".join(f for p in sys.path for f in glob.glob(p + "/nvidia/cu13/lib")))' 2>/dev/null || true
+print(*(f for p in sys.path for f in glob.glob(p + "/nvidia/cu13/lib")))'); do
+        LD_LIBRARY_PATH+=:$place
+    done
+    for name in $(ldd "$work/programs/test-parity" | awk '/not found/ { print $1 }'); do
+        place=$(find / -path /proc -prune -o -name "$name" -print -quit 2>/dev/null || true)
+        LD_LIBRARY_PATH+=${place:+:${place%/*}}
+    done
 }
 
-run() {
-    local store
-    LD_LIBRARY_PATH=${LD_LIBRARY_PATH:-}:$(python_libraries)
-    LD_LIBRARY_PATH=${LD_LIBRARY_PATH#:}
-    export LD_LIBRARY_PATH=${LD_LIBRARY_PATH%:}
-    nvidia-smi
-    "$1/test-parity" --include-ignored --nocapture --test-threads=1
-    "$1/test-ensemble" --ignored --nocapture a_gpu
-    echo "-- a sweep in ensembles of few networks"
-    store=$(mktemp -d)
-    "$1/bin-inorm-experiments" sweep plan --profile quick --store "$store"
-    "$1/bin-inorm-experiments" sweep run --store "$store" --subset --device cuda --memory 0.012
-    rm -r "$store"
-    echo "-- speed"
-    "$1/bench-ensemble" cuda 30
-    echo "-- dfdx on the GPU"
-    "$1/test-rules" --test-threads=1
-    "$1/test-properties" --test-threads=1
+# begin NAME SECONDS: a run, with its log and the time at which it is over.
+begin() {
+    out=$(realpath --canonicalize-missing "${OUT:-$directory/out}")
+    log=$out/$1.log deadline=$2 failed=0
+    mkdir -p "$out"
+    : >"$log"
+    endings=$(mktemp)
+    SECONDS=0
 }
 
+# step NAME SECONDS COMMAND: at most so long, and not past the deadline.
+step() {
+    local name=$1 limit=$2 begun=$SECONDS code=0 before took
+    shift 2
+    limit=$((deadline - begun < limit ? deadline - begun : limit))
+    if ((limit < 5)); then
+        printf '%-20s not begun: no time left\n' "$name" >>"$endings"
+        return
+    fi
+    printf '\n==== %s: %s\n' "$name" "$*" | tee -a "$log"
+    before=$(wc -c <"$log")
+    timeout --kill-after=5 "$limit" "$@" >>"$log" 2>&1 </dev/null || code=$?
+    tail -c "+$((before + 1))" "$log" | tail -n 6 | cut -c -240
+    took=$((SECONDS - begun))
+    printf '%-20s code %3d, %3d of %3d s\n' "$name" "$code" "$took" "$limit" >>"$endings"
+    ((code == 0)) || failed=1
+}
+
+# Says how the steps ended; fails if one did.
+finish() {
+    printf '\n' | tee -a "$log"
+    tee -a "$log" <"$endings"
+    rm "$endings"
+    return "$failed"
+}
+
+plan() {
+    bin-inorm-experiments sweep plan --profile paper --store "$work/$1" \
+        --epsilons "$2" --configs "$3"
+}
+
+# All cores but four, until the machine is given back or the second run is over.
+start_processors() {
+    local cores
+    cores=$(nproc)
+    if ((cores > 4)) && plan processors 0.5 5-29; then
+        setsid nice -n 19 taskset --cpu-list "4-$((cores - 1))" bin-inorm-experiments sweep run \
+            --store "$work/processors" --data "$work/images" --jobs $((cores - 4)) \
+            --checkpoint-epochs 1000 >"$work/processors.log" 2>&1 </dev/null &
+        echo $! >"$work/processors.pid"
+    fi
+}
+
+first() {
+    local parity=(test-parity --ignored --exact ensemble_on_a_gpu) tool
+    # A step of training is 26 launches.
+    local metrics=gpu__time_duration.sum,dram__bytes.sum,lts__t_bytes.sum
+    metrics+=,sm__warps_active.avg.pct_of_peak_sustained_active,launch__registers_per_thread
+    begin first 290
+    prepare "$directory"
+    step gpu 15 nvidia-smi
+    step libraries 10 ldd "$work/programs/test-parity"
+    step parity 60 "${parity[@]}" --nocapture
+    step kernels 60 test-ensemble --ignored --exact --nocapture a_gpu
+    start_processors >>"$log" 2>&1
+    step speed-of-30 60 bench-ensemble 30
+    step speed-of-3 20 bench-ensemble 3
+    step profile 80 ncu --clock-control none --launch-skip 260 --launch-count 26 --kill yes \
+        --metrics "$metrics" --csv --page raw --log-file "$out/ncu.csv" bench-ensemble 30
+    for tool in memcheck racecheck initcheck; do
+        step "$tool" 30 compute-sanitizer --tool "$tool" --error-exitcode 9 "${parity[@]}"
+    done
+    # So little memory that not all runs of one ε fit.
+    bin-inorm-experiments sweep plan --profile quick --store "$work/small" >>"$log" 2>&1 || true
+    step small-sweep 30 bin-inorm-experiments sweep run --store "$work/small" --subset \
+        --device cuda --memory 0.008
+    step rules 40 test-rules --test-threads=1
+    step typed-parity 40 test-parity --exact typed_networks_in_double_precision
+    step properties 20 test-properties --test-threads=1 layer_norm lateral no_number
+    finish
+}
+
+second() {
+    local group stores=() sampler store
+    begin second 400
+    prepare "$directory"
+    nvidia-smi --loop=5 --format=csv \
+        --query-gpu=timestamp,memory.used,power.draw,utilization.gpu,clocks.sm \
+        >"$out/gpu.csv" 2>&1 &
+    sampler=$!
+    # The first group is on file, computed by processors; then those that are not.
+    deadline=380
+    for group in 0-4 5-14 15-24 25-29; do
+        if ((deadline - SECONDS < 45)); then
+            echo "configurations $group: not begun" >>"$endings"
+            continue
+        fi
+        plan "gpu-$group" 0.75 "$group" >>"$log" 2>&1
+        step "configs-$group" 380 bin-inorm-experiments sweep run --store "$work/gpu-$group" \
+            --data "$work/images" --device cuda --checkpoint-epochs 1000
+    done
+    deadline=400
+    kill "$sampler" 2>/dev/null || true
+    for store in "$work"/gpu-* "$work/processors"; do
+        if compgen -G "$store/runs/*.json" >/dev/null; then
+            stores+=(--store "$store")
+        fi
+    done
+    step merge 15 bin-inorm-experiments sweep merge "${stores[@]}" --into "$out/results"
+    if [[ -e $work/processors.pid ]]; then
+        kill "$(cat "$work/processors.pid")" 2>/dev/null || true
+        rm "$work/processors.pid"
+        tail -n 3 "$work/processors.log" >>"$log"
+    fi
+    finish
+}
+
+directory=${2:-target/gpu}
 case ${1:-all} in
-build) build "$2" ;;
-run) run "$2" ;;
+build | first | second) "$1" "$directory" ;;
+all)
+    build "$directory"
+    code=0
+    tests/gpu.sh first "$directory" || code=1
+    tests/gpu.sh second "$directory" || code=1
+    exit "$code"
+    ;;
 *)
-    programs=$(mktemp -d)
-    trap 'rm -rf "$programs"' EXIT
-    build "$programs"
-    variables=$(tests/cuda.sh env)
-    eval "$variables"
-    run "$programs"
+    echo "tests/gpu.sh [build|first|second] [DIR]" >&2
+    exit 2
     ;;
 esac
