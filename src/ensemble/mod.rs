@@ -24,6 +24,7 @@
 //! kernels for it.
 
 mod arguments;
+mod cores;
 #[cfg(feature = "cuda")]
 mod cuda;
 mod launch;

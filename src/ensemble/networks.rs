@@ -2,6 +2,7 @@
 
 use super::{
     arguments::Score,
+    cores::on_all_cores,
     launch::{backward, forward, shift_images, task_loss, update},
     layout::Layout,
     machine::Machine,
@@ -13,7 +14,7 @@ use crate::{
     layers::{LayerWeights, NetworkWeights},
     learning_rule::LearningRule,
 };
-use std::{ops::Range, panic::resume_unwind, thread::ScopedJoinHandle};
+use std::ops::Range;
 
 /// Networks in training together.
 pub(super) struct Ensemble<M: Machine> {
@@ -151,17 +152,8 @@ impl<M: Machine> Ensemble<M> {
         let [first, second, _] = &self.layers;
         let (x, h) = (self.machine.read(&self.x)?, self.machine.read(&first.activity)?);
         let (first, second) = (first.observe(&self.machine)?, second.observe(&self.machine)?);
-        let measure = &|&network: &usize| {
+        Ok(on_all_cores(networks, |&network| {
             [first.measure(network, size, &x), second.measure(network, size, &h)]
-        };
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let parts = networks.chunks(networks.len().div_ceil(threads).max(1));
-        Ok(std::thread::scope(|scope| {
-            let parts: Vec<_> = parts
-                .map(|part| scope.spawn(move || part.iter().map(measure).collect::<Vec<_>>()))
-                .collect();
-            let joined = parts.into_iter().map(ScopedJoinHandle::join);
-            joined.flat_map(|part| part.unwrap_or_else(|panic| resume_unwind(panic))).collect()
         }))
     }
 }

@@ -2,12 +2,13 @@
 
 use super::{
     arguments::Score,
+    cores::on_all_cores,
     machine::Machine,
     networks::{Ensemble, layouts},
 };
 use crate::{
     Error, Result,
-    condition::{Circuit, GradNorm},
+    condition::GradNorm,
     dataset::{CLASSES, FashionMnist, Images, Luminosity, PIXELS},
     engine::EngineState,
     layers::{NetworkWeights, inhibitory_units, initial_weights},
@@ -61,14 +62,14 @@ impl<'d, M: Machine> EnsembleTrainer<'d, M> {
     /// If a run's numbers make no sense, the runs cannot be trained together, or the machine has
     /// too little memory.
     pub fn new(machine: M, runs: &[Run], data: &'d FashionMnist) -> Result<Self> {
-        let mut weights = InitialWeights::default();
-        let begin = |run: &Run| {
-            run.validate()?;
-            let record = Record::begin(run, data);
-            let state = EngineState { weights: weights.of(run)?, velocities: Vec::new() };
-            Ok(Checkpoint { record, state, wall_seconds: 0.0 })
+        runs.iter().try_for_each(Run::validate)?;
+        let begin = |(run, weights)| Checkpoint {
+            record: Record::begin(run, data),
+            state: EngineState { weights, velocities: Vec::new() },
+            wall_seconds: 0.0,
         };
-        Self::resume(machine, runs.iter().map(begin).collect::<Result<_>>()?, data)
+        let checkpoints = runs.iter().zip(initial_weights_of(runs)?).map(begin).collect();
+        Self::resume(machine, checkpoints, data)
     }
 
     /// Resumes runs that were saved after the same epoch.
@@ -281,20 +282,19 @@ fn draw(run: &Run, purpose: Purpose, epoch: u32, count: usize) -> Vec<f32> {
     (0..count).map(|_| luminosity.draw()).collect()
 }
 
-/// Initial weights, each SVD done once: runs of one seed and width share all that their circuits
-/// and GradNorms have in common.
-#[derive(Default)]
-struct InitialWeights(HashMap<(Circuit, bool, usize, u64), NetworkWeights<f32>>);
-
-impl InitialWeights {
-    fn of(&mut self, run: &Run) -> Result<NetworkWeights<f32>> {
+/// The initial weights of each run; each SVD is done once, and on all cores: runs of one seed and
+/// width share all that their circuits and GradNorms have in common.
+fn initial_weights_of(runs: &[Run]) -> Result<Vec<NetworkWeights<f32>>> {
+    let key = |run: &Run| {
         let lateral = run.condition.grad_norm() == GradNorm::Lateral;
-        let key = (run.condition.circuit(), lateral, run.width, run.seed);
-        if let Some(known) = self.0.get(&key) {
-            return Ok(NetworkWeights { condition: run.condition, ..known.clone() });
-        }
-        let weights = initial_weights(run.condition, run.width, run.seed)?.convert(|w| w as f32);
-        self.0.insert(key, weights.clone());
-        Ok(weights)
-    }
+        (run.condition.circuit(), lateral, run.width, run.seed)
+    };
+    let different: HashMap<_, _> = runs.iter().map(|run| (key(run), run)).collect();
+    let weights = on_all_cores(&different.into_iter().collect::<Vec<_>>(), |&(key, run)| {
+        let weights = initial_weights(run.condition, run.width, run.seed)?;
+        Ok((key, weights.convert(|w| w as f32)))
+    });
+    let weights: HashMap<_, NetworkWeights<f32>> = weights.into_iter().collect::<Result<_>>()?;
+    let of = |run: &Run| NetworkWeights { condition: run.condition, ..weights[&key(run)].clone() };
+    Ok(runs.iter().map(of).collect())
 }
