@@ -1,6 +1,7 @@
 //! The commands of `inorm`.
 
 use crate::checkout::Checkout;
+use crate::format::{self, Format};
 use crate::{book, data, doctor, experiments, kernel, lab};
 use clap::{Args, Parser, Subcommand};
 use inorm_core::Context;
@@ -41,6 +42,8 @@ pub enum Command {
     /// Compare with what the authors' code computes.
     #[command(disable_help_flag = true)]
     Parity(Experiment),
+    /// Format the cells of notebooks with rustfmt.
+    Fmt(Format),
     /// Say what is missing on this machine, and how to get it.
     Doctor,
     /// Serve a notebook; JupyterLab starts this.
@@ -125,6 +128,7 @@ pub fn run(command: Command) -> Outcome {
         Command::Sweep(Experiment { arguments }) => experiments::run("sweep", &arguments),
         Command::Figure(Experiment { arguments }) => experiments::run("figure", &arguments),
         Command::Parity(Experiment { arguments }) => experiments::run("parity", &arguments),
+        Command::Fmt(options) => format::run(&options),
         Command::Doctor => doctor::run(),
         Command::Kernel { connection_file, spare, checkout, verbose } => {
             let checkout = checkout.map_or_else(Checkout::find, Checkout::at)?;

@@ -10,12 +10,24 @@ use std::path::PathBuf;
 /// The name of the kernel, in notebooks and in JupyterLab's lists.
 const DISPLAY_NAME: &str = "Rust (inorm)";
 
-/// No news and no advertisement of updates: the versions are pinned.
+/// No news and no advertisement of updates: the versions are pinned. A key formats cells.
 const SETTINGS: &str = r#"{
   "@jupyterlab/apputils-extension:notification": {
     "fetchNews": "false",
     "checkForUpdates": false,
     "doNotDisturbMode": true
+  },
+  "jupyterlab_code_formatter:settings": {
+    "preferences": {"default_formatter": {"rust": "rustfmt"}}
+  },
+  "@jupyterlab/shortcuts-extension:shortcuts": {
+    "shortcuts": [
+      {
+        "command": "jupyterlab_code_formatter:format",
+        "keys": ["Alt Shift F"],
+        "selector": ".jp-Notebook"
+      }
+    ]
   }
 }
 "#;
@@ -52,5 +64,7 @@ pub fn write(checkout: &Checkout) -> Outcome {
     ] {
         write_if_different(&directory.join(name), image)?;
     }
+    let formatter = checkout.environment().join("etc/jupyter/jupyter_server_config.py");
+    write_if_different(&formatter, include_str!("formatter.py"))?;
     Ok(write_if_different(&share.join("lab/settings/overrides.json"), SETTINGS)?)
 }

@@ -4,10 +4,11 @@
 //! | module | what |
 //! | --- | --- |
 //! | `command_line` | the commands |
-//! | `lab`, `book`, `data`, `doctor`, `experiments` | one command each |
+//! | `lab`, `book`, `data`, `doctor`, `experiments`, `format` | one command each |
 //! | `set_up` | the steps from a fresh clone to a notebook that opens |
 //! | `python`, `jupyter`, `kernelspec` | JupyterLab, and what it works with |
 //! | `kernel` | what JupyterLab starts for a notebook |
+//! | `source` | what can be told of a cell's code without compiling it |
 //! | `compilation` | where and how the libraries and the experiments are compiled |
 //! | `download`, `step`, `checkout` | a file from the network, the progress of a step, the clone |
 
@@ -19,12 +20,14 @@ mod data;
 mod doctor;
 mod download;
 mod experiments;
+mod format;
 mod jupyter;
 mod kernel;
 mod kernelspec;
 mod lab;
 mod python;
 mod set_up;
+mod source;
 mod step;
 
 use std::process::ExitCode;

@@ -1,7 +1,7 @@
 //! What goes wrong in a cell, in words that begin with what it was and where.
 
 use super::compiled::{CompiledCell, SourceLine, is_of_cell};
-use super::source;
+use crate::source;
 use inorm_core::protocol::Location;
 use serde_json::{Value, json};
 

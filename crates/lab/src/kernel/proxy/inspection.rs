@@ -5,8 +5,8 @@
 //! of `let run = Run::new(condition, &configuration(13)?).epochs(2)` with the cursor in `epochs`
 //! all from `Run` to `epochs(`, with the cursor in `configuration` only `configuration(`.
 
-use super::source::code_characters;
 use crate::kernel::wire;
+use crate::source::code_characters;
 use jupyter_protocol::JupyterMessage;
 use serde_json::json;
 

@@ -17,7 +17,7 @@
 //! | `compiled` | a cell as the backend compiled it |
 //! | `stream`, `output`, `reply` | what a client is told: printed text, values, the end of a cell |
 //! | `inspection` | which code to ask about, for a reader who asks about a name |
-//! | `source`, `history` | what a cell's code shows; the cells so far |
+//! | `history` | the cells so far |
 //! | `front`, `log` | the five sockets that the client sees; what `--verbose` shows |
 
 mod cell;
@@ -34,7 +34,6 @@ mod requests;
 mod serve;
 mod session;
 mod session_state;
-mod source;
 mod stream;
 
 pub use log::Log;

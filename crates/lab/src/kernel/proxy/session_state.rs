@@ -2,9 +2,9 @@
 
 use super::front::Client;
 use super::history::History;
-use super::source;
 use crate::compilation::EVCXR_VERSION;
 use crate::kernel::wire;
+use crate::source;
 use jupyter_protocol::JupyterMessage;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

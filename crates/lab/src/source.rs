@@ -37,7 +37,7 @@ pub fn is_complete(code: &str) -> Value {
 /// The line, counted from 1, of a brace that closes what was never opened.
 pub fn line_of_lone_brace(code: &str) -> Option<usize> {
     // Commands are no code.
-    let start = code.lines().take_while(|line| line.trim_start().starts_with([':', '!']));
+    let start = code.lines().take_while(|line| is_command(line));
     let start = start.map(|line| line.len() + 1).sum::<usize>().min(code.len());
     let mut depth = 0;
     let (at, _) = code_characters(&code[start..]).find(|(_, character)| {
@@ -63,6 +63,27 @@ pub fn lines_with_question_marks(code: &str) -> Vec<usize> {
         .collect();
     lines.dedup();
     lines
+}
+
+/// Whether a line is a command to the backend, or to the shell.
+pub fn is_command(line: &str) -> bool {
+    let line = line.trim_start();
+    line.starts_with([':', '!']) && !line.starts_with("::")
+}
+
+/// For each line, whether it begins inside of a text: the blanks at its start are a part of that.
+pub fn lines_inside_texts(code: &str) -> Vec<bool> {
+    let ends = parts(code).skip(1).map(|(at, _)| at).chain([code.len()]);
+    let texts = parts(code)
+        .zip(ends)
+        .filter(|((at, part), _)| !matches!(part, Part::Code(_)) && !code[*at..].starts_with('/'));
+    let mut inside = vec![false; code.lines().count()];
+    for ((start, _), end) in texts {
+        let first = code[..start].matches('\n').count() + 1;
+        let count = code[start..end].matches('\n').count();
+        inside.iter_mut().skip(first).take(count).for_each(|inside| *inside = true);
+    }
+    inside
 }
 
 /// Whether a line of the code is the command `name` of the backend.
