@@ -629,6 +629,37 @@ class Spare(unittest.TestCase):
         process.wait(20)
         wait_for("the end of all", lambda: directory_of(process.pid) is None)
 
+    def test_it_knows_the_code_of_a_notebook_whose_cell_runs(self):
+        _, environment = self.waiting()
+        kernel = Kernel(self.FOLDER, environment=environment)
+        self.addCleanup(kernel.end)
+        kernel.run(DEPENDENCY + "\nuse inorm::learning::Run;\nstruct Mine { measured: f64 }")
+        kernel.run("let mine = Mine { measured: 1.0 };\nmine.measured")
+        self.waiting()
+        sleep = "std::thread::sleep(std::time::Duration::from_secs(60));"
+        cell = kernel.client.execute(sleep + "\nlet after = String::new();")
+        kernel.client.execute("1 + 1")
+        began = time.monotonic()
+        for code, matches in [
+            ("let x = 1;\nmine.mea", ["measured"]),
+            ("after.to_upp", ["to_uppercase"]),
+            ("Run::ne", ["new"]),
+        ]:
+            with self.subTest(code=code):
+                reply = kernel.client.complete(code, reply=True, timeout=PATIENCE)["content"]
+                found = [match for match in reply["matches"] if match.startswith(matches[0])]
+                self.assertTrue(found, reply)
+                start, end = reply["cursor_start"], reply["cursor_end"]
+                self.assertEqual(matches[0].startswith(code[start:end]), True, reply)
+                self.assertEqual(end, len(code))
+        reply = kernel.client.inspect("mine", 2, reply=True, timeout=PATIENCE)["content"]
+        self.assertIn("Mine", reply["data"]["text/plain"])
+        seconds = time.monotonic() - began
+        self.assertLess(seconds, 40, "the cell is still running")
+        print(f"four answers in {seconds:.1f} s while a cell runs", file=sys.stderr)
+        kernel.interrupt_after(0)
+        self.assertTrue(kernel.outcome(cell))
+
     def test_it_ends_when_the_kernel_in_front_is_killed(self):
         process, environment = self.waiting()
         kernel = Kernel(self.FOLDER, environment=environment)

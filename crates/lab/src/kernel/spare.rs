@@ -5,8 +5,12 @@
 //! kernel that JupyterLab starts hands its connection file to that one, and stays only to end when
 //! it ends. There is at most one spare kernel, and it is taken only by a notebook for which it
 //! would have been prepared in the same way.
+//!
+//! While it waits, it answers what a reader asks about code: the kernel of a cell that runs cannot.
 
+use super::backend::Backend;
 use super::libraries::PrebuiltLibraries;
+use super::wire;
 use crate::checkout::Checkout;
 use crate::compilation::{Toolchain, cache};
 use inorm_core::files::{Lock, short_sha256, write};
@@ -14,9 +18,12 @@ use inorm_core::{Context, Outcome};
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::process::{Pid, test_kill_process};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::env;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -24,6 +31,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt};
+use tokio::net::UnixListener;
 
 /// How much memory has to be free, in kB, to start a spare kernel and to keep it.
 const ENOUGH_TO_START: u64 = 3_000_000;
@@ -37,6 +46,12 @@ const LOOK: Duration = Duration::from_millis(250);
 
 /// The share of all processors that may be busy on an idle machine.
 const IDLE: f64 = 0.25;
+
+/// How long a reader who asks about code is kept waiting.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A reader has asked what only a spare kernel could have answered.
+static MISSED: AtomicBool = AtomicBool::new(false);
 
 /// Variables that differ from notebook to notebook begin with one of these.
 const OF_JUPYTER: [&str; 2] = ["JPY_", "JUPYTER_"];
@@ -103,12 +118,18 @@ struct Place {
     lock: PathBuf,
     identity: PathBuf,
     pipe: PathBuf,
+    questions: PathBuf,
 }
 
 impl Place {
     fn of(toolchain: &Toolchain) -> Self {
         let file = |name: &str| toolchain.lock(name);
-        Self { lock: file("spare"), identity: file("spare.json"), pipe: file("spare.pipe") }
+        Self {
+            lock: file("spare"),
+            identity: file("spare.json"),
+            pipe: file("spare.pipe"),
+            questions: file("spare.socket"),
+        }
     }
 }
 
@@ -120,7 +141,8 @@ pub fn is_wanted() -> bool {
     env::var_os(WANTED).is_some()
 }
 
-/// Starts a spare kernel whenever there is none and the machine has nothing else to do.
+/// Starts a spare kernel whenever there is none, and the machine has nothing else to do or one has
+/// been missed.
 pub fn keep_one(checkout: &Checkout, owner: Pid) {
     let checkout = checkout.clone();
     thread::spawn(move || {
@@ -132,7 +154,7 @@ pub fn keep_one(checkout: &Checkout, owner: Pid) {
             thread::sleep(PAUSE);
             let is_free = matches!(Lock::try_take(&lock), Ok(Some(_)));
             if is_free
-                && is_idle()
+                && (MISSED.swap(false, Ordering::Relaxed) || is_idle())
                 && let Ok(program) = env::current_exe()
                 && let Some(mut spare) = start(&checkout, Command::new(program), owner)
             {
@@ -195,6 +217,15 @@ impl Spare {
         });
     }
 
+    /// Where questions come in, until this one is taken.
+    pub fn questions(&self) -> Outcome<Questions> {
+        let path = &self.place.questions;
+        let _ = fs::remove_file(path);
+        let listener = UnixListener::bind(path).context("create", path)?;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).context("protect", path)?;
+        Ok(Questions { listener })
+    }
+
     /// Waits until a kernel takes this one over; from then on it ends with that kernel. `None` if
     /// the kernel that came has another identity.
     pub fn wait(self) -> Outcome<Option<Takeover>> {
@@ -253,6 +284,56 @@ impl Place {
         // One that does not suit reads the end of its pipe, and ends.
         (spare == *identity).then(|| pipe.into())
     }
+}
+
+/// What kernels ask a spare one.
+pub struct Questions {
+    listener: UnixListener,
+}
+
+/// A request about code, and its content.
+#[derive(Serialize, Deserialize)]
+pub struct Question {
+    /// `complete_request` or `inspect_request`.
+    pub kind: String,
+    /// As in the protocol.
+    pub content: Value,
+}
+
+impl Questions {
+    /// Answers the next one, if it can be read.
+    pub async fn answer(&self, backend: &mut Backend) -> Outcome {
+        let (stream, _) = self.listener.accept().await.context("read", "a question")?;
+        let mut stream = tokio::io::BufReader::new(stream);
+        let mut line = String::new();
+        let read = tokio::time::timeout(PATIENCE, stream.read_line(&mut line)).await;
+        if let (Ok(Ok(_)), Ok(Question { kind, content })) = (read, serde_json::from_str(&line)) {
+            let reply = backend.ask(&wire::message(&kind, content, None), drop).await?;
+            // Whoever has asked may not wait any more.
+            let _ = stream.write_all(reply.to_string().as_bytes()).await;
+        }
+        Ok(())
+    }
+}
+
+/// The answer of a spare kernel that knows the same library as this one; `None` if there is none.
+pub fn ask(checkout: &Checkout, question: &Question) -> Option<Value> {
+    let reply = ask_one(checkout, question);
+    MISSED.fetch_or(reply.is_none(), Ordering::Relaxed);
+    reply
+}
+
+fn ask_one(checkout: &Checkout, question: &Question) -> Option<Value> {
+    let toolchain = Toolchain::current(&cache().ok()?).ok()?;
+    let place = Place::of(&toolchain);
+    let spare: Identity = serde_json::from_slice(&fs::read(&place.identity).ok()?).ok()?;
+    if spare != Identity::now(checkout, &toolchain).ok()? {
+        return None;
+    }
+    let mut stream = UnixStream::connect(&place.questions).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    writeln!(stream, "{}", serde_json::to_string(question).ok()?).ok()?;
+    serde_json::from_reader(stream).ok()
 }
 
 /// In kB, where the system says.

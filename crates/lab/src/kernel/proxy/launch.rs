@@ -87,6 +87,11 @@ impl Launcher {
         Preparation { task, begun: Instant::now(), news }
     }
 
+    /// The clone whose notebooks it is for.
+    pub fn checkout(&self) -> &Checkout {
+        &self.checkout
+    }
+
     /// The directory in which the newest backend compiles, if there is one.
     pub fn tree(&self) -> Option<PathBuf> {
         let number = self.started.load(Ordering::Relaxed);
@@ -206,13 +211,6 @@ impl Shared {
 }
 
 impl Preparation {
-    /// Returns when the backend is ready, or has failed to become so.
-    pub async fn wait(&self) {
-        while !self.task.is_finished() {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-
     /// What a reader is told meanwhile, in one line.
     pub fn describe(&self) -> String {
         let news = lock(&self.news);

@@ -11,6 +11,7 @@
 //! | `session` | one request after the other, and what happens between them |
 //! | `session_state` | what is answered without the backend |
 //! | `requests` | what does not wait for the cell that runs |
+//! | `elsewhere` | questions about code while a cell runs |
 //! | `launch` | how the backend comes to be |
 //! | `cell` | one cell, from the request to `idle` |
 //! | `cell_error` | errors, in words for the reader |
@@ -23,6 +24,7 @@
 mod cell;
 mod cell_error;
 mod compiled;
+mod elsewhere;
 mod front;
 mod history;
 mod inspection;

@@ -1,7 +1,9 @@
 //! Requests that do not wait for the cell that runs.
 
+use super::elsewhere;
 use super::front::Client;
 use super::session_state::SessionState;
+use crate::checkout::Checkout;
 use crate::kernel::wire;
 use jupyter_protocol::JupyterMessage;
 use serde_json::json;
@@ -12,15 +14,27 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 pub fn forward(
     client: Client,
     state: SessionState,
+    checkout: Checkout,
     mut requests: UnboundedReceiver<JupyterMessage>,
 ) -> UnboundedReceiver<JupyterMessage> {
     let (sender, queue) = unbounded_channel();
     tokio::spawn(async move {
         while let Some(request) = requests.recv().await {
-            if let Some(request) = state.answer(&client, request)
-                && sender.send(request).is_err()
-            {
-                return;
+            let Some(request) = state.answer(&client, request) else { continue };
+            if state.is_busy() && elsewhere::can_answer(&request) {
+                let (client, state, checkout) = (client.clone(), state.clone(), checkout.clone());
+                let sender = sender.clone();
+                tokio::spawn(async move {
+                    if !elsewhere::answer(&client, &state, checkout, &request).await {
+                        state.queue();
+                        let _ = sender.send(request);
+                    }
+                });
+            } else {
+                state.queue();
+                if sender.send(request).is_err() {
+                    return;
+                }
             }
         }
     });

@@ -1,9 +1,9 @@
 //! A kernel from its start to its end.
 
 use super::front;
-use super::launch::{Launcher, Preparation};
+use super::launch::Launcher;
 use super::log::Log;
-use super::session::Session;
+use super::session::{BackendState, Session};
 use crate::checkout::Checkout;
 use crate::kernel::spare::{self, Spare, Takeover};
 use inorm_core::{Failure, Outcome, say};
@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinError;
 
 /// Serves one notebook until its client shuts it down or is gone.
 pub fn serve(checkout: Checkout, connection_file: &Path, log: Log) -> Outcome {
@@ -26,8 +27,8 @@ pub fn serve(checkout: Checkout, connection_file: &Path, log: Log) -> Outcome {
     }
     runtime()?.block_on(async {
         let launcher = Launcher::new(checkout, log);
-        let preparation = launcher.begin();
-        converse(launcher, preparation, connection_file, log).await
+        let backend = BackendState::Preparing(launcher.begin());
+        converse(launcher, backend, connection_file, log).await
     })
 }
 
@@ -37,28 +38,36 @@ pub fn wait_as_spare(checkout: &Checkout, owner: Pid) -> Outcome {
     spare.end_with(owner);
     runtime()?.block_on(async {
         let launcher = Launcher::new(checkout.clone(), Log::Quiet);
-        let preparation = launcher.begin();
-        preparation.wait().await;
-        let takeover = tokio::task::spawn_blocking(|| spare.wait()).await;
-        let takeover = takeover.map_err(|error| Failure::new(error.to_string()))??;
+        let panicked = |error: JoinError| Failure::new(error.to_string());
+        let mut backend = launcher.begin().task.await.map_err(panicked)??;
+        let questions = spare.questions()?;
+        let mut taken = tokio::task::spawn_blocking(|| spare.wait());
+        let takeover = loop {
+            tokio::select! {
+                taken = &mut taken => break taken.map_err(panicked)??,
+                answered = questions.answer(&mut backend) => answered?,
+            }
+        };
+        drop(questions);
         let Some(takeover) = takeover else { return Ok(()) };
         if let Some(owner) = takeover.owner() {
             spare::keep_one(checkout, owner);
         }
-        converse(launcher, preparation, &takeover.connection_file, Log::Quiet).await
+        let backend = BackendState::Ready(Box::new(backend));
+        converse(launcher, backend, &takeover.connection_file, Log::Quiet).await
     })
 }
 
 async fn converse(
     launcher: Arc<Launcher>,
-    preparation: Preparation,
+    backend: BackendState,
     connection_file: &Path,
     log: Log,
 ) -> Outcome {
     let info = front::read_connection_file(connection_file)?;
     let (client, requests) = front::open(&info, log).await?;
     log.note(|| "listening".to_owned());
-    Session::new(client, requests, launcher, preparation, log).run().await;
+    Session::new(client, requests, launcher, backend, log).run().await;
     Ok(())
 }
 

@@ -46,7 +46,7 @@ pub struct Session {
 }
 
 /// How far the backend is.
-enum BackendState {
+pub enum BackendState {
     Preparing(Preparation),
     Ready(Box<Backend>),
     /// It does not come up; why.
@@ -59,7 +59,7 @@ impl Session {
         client: Client,
         received: Requests,
         launcher: Arc<Launcher>,
-        preparation: Preparation,
+        backend: BackendState,
         log: Log,
     ) -> Self {
         client.status("starting", None);
@@ -67,8 +67,9 @@ impl Session {
         let state = SessionState::default();
         let (sender, interrupts) = unbounded_channel();
         tokio::spawn(requests::control(client.clone(), state.clone(), received.control, sender));
-        let queue = requests::forward(client.clone(), state.clone(), received.shell);
-        let backend = BackendState::Preparing(preparation);
+        let checkout = launcher.checkout().clone();
+        let queue = requests::forward(client.clone(), state.clone(), checkout, received.shell);
+        state.set_prepared(matches!(backend, BackendState::Ready(_)));
         Self {
             client,
             state,
@@ -90,7 +91,10 @@ impl Session {
         loop {
             tokio::select! {
                 request = self.queue.recv() => match request {
-                    Some(request) => self.handle(&request).await,
+                    Some(request) => {
+                        self.state.leave_queue();
+                        self.handle(&request).await;
+                    }
                     None => return,
                 },
                 event = self.backend.next() => self.between_requests(event),
@@ -136,7 +140,10 @@ impl Session {
                 self.client.publish("error", error.content(), Some(request));
                 if wire::switch(request, "stop_on_error", true) {
                     tokio::time::sleep(ON_THEIR_WAY).await;
-                    sent_before.extend(std::iter::from_fn(|| self.queue.try_recv().ok()));
+                    while let Ok(request) = self.queue.try_recv() {
+                        self.state.leave_queue();
+                        sent_before.push(request);
+                    }
                 }
                 reply::error(self.count, &error)
             }

@@ -19,6 +19,7 @@ pub struct SessionState {
 struct Inner {
     history: History,
     active: Option<JupyterMessage>,
+    queued: usize,
     prepared: bool,
 }
 
@@ -49,19 +50,38 @@ impl SessionState {
 
     /// Answers a request if that needs no backend; else gives it back.
     pub fn answer(&self, client: &Client, request: JupyterMessage) -> Option<JupyterMessage> {
-        let (reply, active) = {
-            let inner = self.lock();
-            (inner.reply(&request), inner.active.clone())
-        };
+        let reply = self.lock().reply(&request);
         let Some(reply) = reply else { return Some(request) };
-        client.status("busy", Some(&request));
-        client.reply(&request, reply);
-        client.status("idle", Some(&request));
+        self.reply(client, &request, reply);
+        None
+    }
+
+    /// Replies to a request beside whatever is being worked on.
+    pub fn reply(&self, client: &Client, request: &JupyterMessage, content: Value) {
+        client.status("busy", Some(request));
+        client.reply(request, content);
+        client.status("idle", Some(request));
+        let active = self.lock().active.clone();
         if active.is_some() {
             // To clients the last status counts, and a cell is still running.
             client.status("busy", active.as_ref());
         }
-        None
+    }
+
+    /// Counts a request that waits for its turn.
+    pub fn queue(&self) {
+        self.lock().queued += 1;
+    }
+
+    /// One of them waits no longer.
+    pub fn leave_queue(&self) {
+        self.lock().queued -= 1;
+    }
+
+    /// Whether something is being worked on or waits for its turn.
+    pub fn is_busy(&self) -> bool {
+        let inner = self.lock();
+        inner.active.is_some() || inner.queued > 0
     }
 }
 
