@@ -218,11 +218,43 @@ def check_outputs(page: Page, path: Path, pictures: Path) -> None:
         raise SystemExit(f"{path.name}: no cell shows a picture or a table")
 
 
+def format_a_cell(page: Page, address: str, folder: Path) -> None:
+    """By its key; what rustfmt cannot read is said in a dialog."""
+    cells = [
+        {"cell_type": "code", "id": name, "execution_count": None, "metadata": {}, "outputs": [],
+         "source": source}
+        for name, source in [("right", "let x=1 ;\nx"), ("wrong", "let y = ;")]
+    ]  # fmt: skip
+    kernel = {"name": "inorm", "display_name": "Rust (inorm)", "language": "rust"}
+    notebook = {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4}
+    path = folder / "format.ipynb"
+    path.write_text(json.dumps(notebook | {"nbformat_minor": 5}))
+    open_notebook(page, address, path)
+    cell = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell")
+    for number in range(2):
+        cell.nth(number).locator(".cm-content").click()
+        page.keyboard.press("Alt+Shift+F")
+        if number == 0:
+            page.wait_for_function(
+                """() => [...document.querySelectorAll('.cm-content')]
+                    .some((cell) => cell.innerText.includes('let x = 1;\\nx'))""",
+                timeout=20_000,
+            )
+    dialog = page.locator(".jp-Dialog")
+    dialog.wait_for(timeout=20_000)
+    if "line 1: expected expression" not in dialog.inner_text():
+        raise SystemExit(f"the formatter says: {dialog.inner_text()}")
+    page.get_by_role("button", name="Dismiss").click()
+    page.keyboard.press("Control+s")
+    print("a cell is formatted by a key", flush=True)
+
+
 def main() -> None:
     program, checkout, pictures, *notebooks = sys.argv[1:]
     pictures = Path(pictures)
     pictures.mkdir(parents=True, exist_ok=True)
     with jupyterlab(program, Path(checkout), height=900) as (page, address, folder):
+        format_a_cell(page, address, folder)
         copies = [Path(shutil.copy(notebook, folder)) for notebook in notebooks]
         for copy in copies:
             read(page, address, copy, pictures)
