@@ -1,11 +1,11 @@
 //! Who is working on a run: one file a run, made by exactly one worker.
 
 use crate::{Error, Result};
-use inorm_core::files::{DRAFT, Lock};
+use inorm_core::files::{Lock, remove, write_new};
 use serde::{Deserialize, Serialize};
 use std::{
     fs::{self, File},
-    io::{ErrorKind, Write},
+    io::ErrorKind,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
@@ -71,7 +71,7 @@ impl Claim {
     /// If the claim cannot be written.
     pub(super) fn take(path: PathBuf) -> Result<Option<Self>> {
         let text = serde_json::to_vec(&Holder::this_process()).expect("numbers and text");
-        if create(&path, &text)? {
+        if write_new(&path, &text)? {
             return Ok(Some(Self { path, text }));
         }
         if let Some((_, false)) = holder(&path)? {
@@ -85,7 +85,7 @@ impl Claim {
             Some((_, true)) => remove(&path)?,
             None => {}
         }
-        Ok(create(&path, &text)?.then(|| Self { path, text }))
+        Ok(write_new(&path, &text)?.then(|| Self { path, text }))
     }
 
     /// Shows workers on other machines that this one is alive.
@@ -104,30 +104,6 @@ impl Drop for Claim {
         if fs::read(&self.path).is_ok_and(|text| text == self.text) {
             let _ = fs::remove_file(&self.path);
         }
-    }
-}
-
-fn remove(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
-        Err(e) if e.kind() != ErrorKind::NotFound => Err(Error::io("remove", path, e)),
-        _ => Ok(()),
-    }
-}
-
-/// Makes `path` with this content unless it exists. The content is there from the first moment.
-fn create(path: &Path, text: &[u8]) -> Result<bool> {
-    let created = || {
-        let mut prefix = path.file_name().unwrap_or_default().to_owned();
-        prefix.push(DRAFT);
-        let folder = path.parent().unwrap_or(Path::new("."));
-        let mut draft = tempfile::Builder::new().prefix(&prefix).tempfile_in(folder)?;
-        draft.write_all(text)?;
-        draft.persist_noclobber(path).map_err(|e| e.error)
-    };
-    match created() {
-        Ok(_) => Ok(true),
-        Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(false),
-        Err(e) => Err(Error::io("create", path, e)),
     }
 }
 

@@ -151,7 +151,7 @@ impl<'a> Session<'a> {
             let Some(claim) = store.claim(&planned.id)? else { continue };
             // Another worker may have finished it between the two looks.
             if !store.is_done(&planned.id)? {
-                let saved = store.load(planned);
+                let saved = store.load(planned)?;
                 let wall_seconds = saved.as_ref().map_or(0.0, |saved| saved.wall_seconds);
                 return Ok(Some(ClaimedRun { planned, saved, wall_seconds, claim: Some(claim) }));
             }

@@ -17,7 +17,10 @@ use crate::{
     learning::Checkpoint,
     results::{self, DataIdentity, FinishedRun, Merged, Rows, Tables},
 };
-use inorm_core::files::{self, DRAFT, Lock};
+use inorm_core::{
+    Error as FileError,
+    files::{self, DRAFT, Lock},
+};
 use std::{
     collections::HashSet,
     fs,
@@ -269,9 +272,20 @@ impl Store {
 
     /// The checkpoint of a run; `None` if there is none, it is of another version, or the file is
     /// damaged: then the run starts again.
-    pub(super) fn load(&self, planned: &Planned) -> Option<Checkpoint> {
-        let checkpoint = Checkpoint::load(self.checkpoint_path(&planned.id)).ok()?;
-        (checkpoint.record.run == planned.run).then_some(checkpoint)
+    ///
+    /// # Errors
+    /// If there is one and it cannot be read: the epochs in it are not lost yet.
+    pub(super) fn load(&self, planned: &Planned) -> Result<Option<Checkpoint>> {
+        let path = self.checkpoint_path(&planned.id);
+        match Checkpoint::load(&path) {
+            Ok(checkpoint) => Ok((checkpoint.record.run == planned.run).then_some(checkpoint)),
+            Err(error @ Error::File(FileError::Io { .. }))
+                if path.is_symlink() || path.exists() =>
+            {
+                Err(error)
+            }
+            Err(_) => Ok(None),
+        }
     }
 
     /// Makes sure that all results of this store are of the same images.
@@ -281,9 +295,7 @@ impl Store {
     pub(super) fn agree_on(&self, data: &FashionMnist) -> Result<DataIdentity> {
         let here = DataIdentity::of(data);
         let path = self.folder.join("data.json");
-        if !path.exists() {
-            files::write(&path, serde_json::to_vec_pretty(&here).expect("text"))?;
-        }
+        files::write_new(&path, serde_json::to_vec_pretty(&here).expect("text"))?;
         let text = fs::read(&path).map_err(|e| Error::io("read", &path, e))?;
         let there: DataIdentity = serde_json::from_slice(&text).map_err(|e| {
             Error::malformed(

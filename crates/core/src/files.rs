@@ -6,7 +6,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use tempfile::Builder;
+use tempfile::{Builder, NamedTempFile};
 
 /// Part of the name of every file that is being written.
 pub const DRAFT: &str = ".draft-";
@@ -28,6 +28,18 @@ pub fn write_private(path: &Path, content: impl AsRef<[u8]>) -> Result<()> {
     replace(path, PRIVATE, content.as_ref()).context("write", path)
 }
 
+/// Writes a file that appears whole, unless there is one; tells whether there was none. Of several
+/// processes one writes it.
+pub fn write_new(path: &Path, content: impl AsRef<[u8]>) -> Result<bool> {
+    let written = draft(path, SHARED, content.as_ref())
+        .and_then(|draft| draft.persist_noclobber(path).map_err(|error| error.error));
+    match written {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error).context("create", path),
+    }
+}
+
 /// Writes a file and the folders that it lies in, unless it has this content already.
 pub fn write_if_different(path: &Path, content: impl AsRef<[u8]>) -> Result<()> {
     replace_if_different(path, SHARED, content.as_ref())
@@ -47,6 +59,12 @@ fn replace_if_different(path: &Path, mode: u32, content: &[u8]) -> Result<()> {
 }
 
 fn replace(path: &Path, mode: u32, content: &[u8]) -> io::Result<()> {
+    draft(path, mode, content)?.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+/// All of a file's content on the disk, under another name.
+fn draft(path: &Path, mode: u32, content: &[u8]) -> io::Result<NamedTempFile<File>> {
     let mut prefix = path.file_name().unwrap_or_default().to_owned();
     prefix.push(DRAFT);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -55,8 +73,7 @@ fn replace(path: &Path, mode: u32, content: &[u8]) -> io::Result<()> {
     let draft = Builder::new().prefix(&prefix).make_in(folder.unwrap_or(Path::new(".")), open)?;
     draft.as_file().write_all(content)?;
     draft.as_file().sync_all()?;
-    draft.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    Ok(draft)
 }
 
 fn create_folder_of(path: &Path) -> Result<()> {

@@ -94,6 +94,22 @@ fn what_a_worker_killed_after_filing_leaves_behind_is_removed() {
 }
 
 #[test]
+fn a_checkpoint_that_cannot_be_read_is_not_overwritten() {
+    let sweep = Sweep::planned(LONG);
+    stopped(400, sweep.command(ONE), |worker| signal(worker, "TERM"));
+    let checkpoint = sweep.folder().join("checkpoints").join(&sweep.names("checkpoints")[0]);
+    let kept = sweep.folder().join("kept");
+    fs::rename(&checkpoint, &kept).unwrap();
+    // Nobody can follow a link to itself, not even root.
+    std::os::unix::fs::symlink(&checkpoint, &checkpoint).unwrap();
+    let said = sweep.fails(ONE);
+    assert!(said.contains(&checkpoint.display().to_string()), "{said}");
+    fs::remove_file(&checkpoint).unwrap();
+    fs::rename(&kept, &checkpoint).unwrap();
+    assert!(sweep.succeeds(ONE).contains("resumes after epoch"));
+}
+
+#[test]
 fn told_to_stop_it_saves_its_runs_and_resumes_later() {
     let sweep = Sweep::planned(LONG);
     for name in ["TERM", "USR1", "INT"] {
