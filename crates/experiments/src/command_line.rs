@@ -1,7 +1,7 @@
 //! The commands of this program, one module each.
 
 use crate::{evaluate, figure, parity, sweep, train};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use inorm_core::{
     Context,
     failure::{self, Failure, Outcome},
@@ -37,7 +37,8 @@ pub fn main() -> ExitCode {
 }
 
 fn parse() -> Outcome<Command> {
-    match CommandLine::try_parse() {
+    let read = with_negative_numbers(CommandLine::command()).try_get_matches();
+    match read.and_then(|read| CommandLine::from_arg_matches(&read)) {
         Ok(line) => Ok(line.command),
         // Of requests for help clap prints the answer.
         Err(error) if error.exit_code() == 0 => {
@@ -46,6 +47,11 @@ fn parse() -> Outcome<Command> {
         }
         Err(error) => Err(Failure::usage(&error.to_string())),
     }
+}
+
+/// A number below zero is never an option: what is wrong with it is said as of any other.
+fn with_negative_numbers(command: clap::Command) -> clap::Command {
+    command.allow_negative_numbers(true).mut_subcommands(with_negative_numbers)
 }
 
 fn run(command: Command) -> Outcome {

@@ -16,7 +16,7 @@ pub fn read(folder: Option<&Path>) -> Outcome<Tables> {
         return Ok(Tables::read(&place)?);
     }
     let message = format!(
-        "results: {} is no folder with results; `inorm sweep merge --into DIR` makes one, and \
+        "results: {} is not a folder with results; `inorm sweep merge --into DIR` makes one, and \
          --results DIR names it",
         place.display()
     );

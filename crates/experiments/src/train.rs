@@ -32,16 +32,16 @@ pub struct Train {
     #[arg(long, value_name = "N")]
     width: Option<usize>,
     /// Learning rate of W_EE and b.
-    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
+    #[arg(long, value_name = "RATE")]
     lr: Option<f64>,
     /// Learning rate of W_IE, and of U_IE in I-Norm layers.
-    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
+    #[arg(long, value_name = "RATE")]
     lr_w_ie: Option<f64>,
     /// Learning rate of W_EI.
-    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
+    #[arg(long, value_name = "RATE")]
     lr_w_ei: Option<f64>,
     /// Range of the luminosity shift, 0 to 1.
-    #[arg(long, default_value_t = 0.75, allow_negative_numbers = true)]
+    #[arg(long, default_value_t = 0.75)]
     epsilon: f64,
     /// Passes over the training images.
     #[arg(long, default_value_t = EPOCHS)]
@@ -50,10 +50,10 @@ pub struct Train {
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Weight of the local I-Norm loss.
-    #[arg(long, default_value_t = LAMBDA, allow_negative_numbers = true)]
+    #[arg(long, default_value_t = LAMBDA)]
     lambda: f64,
     /// Begin with the network in this file, which decides the condition and the width. The results
-    /// are no run of a sweep: they are not added to tables.
+    /// are not runs of a sweep: they are not added to tables.
     #[arg(long, value_name = "FILE.safetensors", conflicts_with = "results")]
     from: Option<PathBuf>,
     /// Save the trained network in this file.

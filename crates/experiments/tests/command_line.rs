@@ -11,6 +11,9 @@ fn a_wrong_command_line_is_one_line_and_code_2() {
     for (arguments, named) in [
         ("dance", "dance"),
         ("train inorm_full --config 30", "30"),
+        ("train inorm_full --config -1", "-1"),
+        ("train inorm_full --config 13 --epochs -3", "-3"),
+        ("evaluate x.safetensors --epsilon -0.5,1", "-0.5"),
         ("train none", "inorm_full"),
         ("train inorm_ful", "did you mean inorm_full?"),
         ("sweep plan --conditions e_ln,inorm_centre", "did you mean inorm_center?"),
@@ -18,7 +21,7 @@ fn a_wrong_command_line_is_one_line_and_code_2() {
         ("figure eigenvalue --out x.png", "did you mean eigenvalues?"),
         ("trian inorm_full", "'train'"),
         ("sweep run --jobs 0", "--jobs"),
-        ("sweep table --results nowhere", "nowhere is no folder with results"),
+        ("sweep table --results nowhere", "nowhere is not a folder with results"),
         ("sweep claims --results nowhere", "inorm sweep merge"),
     ] {
         let [_, said] = ends_with(2, &mut inorm(arguments));

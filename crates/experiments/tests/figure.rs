@@ -24,7 +24,7 @@ fn what_cannot_be_drawn_is_one_line_and_leaves_nothing() {
     for (arguments, code, part) in [
         ("figure 8 --out f.png", 2, "expected one of 1, 1a"),
         ("figure 1a --out f.jpg", 2, ".png or .svg"),
-        ("figure 2 --out f.png --results nowhere", 2, "nowhere is no folder"),
+        ("figure 2 --out f.png --results nowhere", 2, "nowhere is not a folder"),
         ("figure 1a --out no/f.png", 1, "cannot write no/f.png"),
     ] {
         let [_, said] = ends_with(code, inorm(arguments).current_dir(&folder));

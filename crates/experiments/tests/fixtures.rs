@@ -98,7 +98,7 @@ fn what_is_no_fixture_is_said_to_be_none() {
     assert!(said_of(&folder.path().join("e_none.npz")).contains("cannot read"));
     let named = folder.path().join("numbers.npz");
     std::fs::copy(good(), &named).unwrap();
-    assert!(said_of(&named).contains("a name that is no condition"));
+    assert!(said_of(&named).contains("a name that is not a condition"));
     assert!(Fixture::read(&named, Some(inorm::Condition::INormLateral)).is_ok());
 }
 

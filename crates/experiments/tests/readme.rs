@@ -128,7 +128,7 @@ fn commands(markdown: &str) -> Vec<String> {
     let bare = |command: &str| command.split("  #").next().unwrap().trim().to_owned();
     let mut known = std::collections::HashSet::new();
     let commands = commands.into_iter().map(bare).filter(|command| {
-        // Files of tests are no commands.
+        // Files of tests are not commands.
         !command.is_empty() && !command.ends_with(".rs") && known.insert(command.clone())
     });
     commands.collect()

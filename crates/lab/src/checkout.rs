@@ -32,7 +32,7 @@ impl Checkout {
         match is_root(&root) {
             true => Ok(Self { root }),
             false => Err(Failure::new(format!(
-                "{} is no inorm repository any more; run `inorm lab` in the clone to register the kernel again",
+                "{} is not an inorm repository any more; run `inorm lab` in the clone to register the kernel again",
                 root.display()
             ))),
         }

@@ -3,6 +3,7 @@
 use crate::checkout::Checkout;
 use crate::format::{self, Format};
 use crate::{book, data, doctor, experiments, kernel, lab};
+use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use inorm_core::Context;
 use inorm_core::failure::{self, Failure, Outcome};
@@ -103,8 +104,18 @@ pub struct Experiment {
 
 /// Reads the command line; a mistake becomes one line, a request for help is answered here.
 pub fn parse() -> Outcome<Command> {
-    match CommandLine::try_parse() {
+    let mut arguments: Vec<OsString> = std::env::args_os().collect();
+    // `help train` is `train --help`: the experiments program knows its commands.
+    if arguments.len() > 2 && arguments[1] == "help" {
+        arguments.remove(1);
+        arguments.push("--help".into());
+    }
+    match CommandLine::try_parse_from(arguments) {
         Ok(line) => Ok(line.command),
+        Err(error) if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            error.print().context("write", "standard error")?;
+            std::process::exit(error.exit_code())
+        }
         // Of requests for help clap prints the answer.
         Err(error) if error.exit_code() == 0 || !error.use_stderr() => {
             error.print().context("write", "standard output")?;

@@ -139,7 +139,7 @@ fn unreachable_source(url: &str, error: &ureq::Error) -> Failure {
     Failure::new(format!("cannot fetch {url}: {problem}; {next}"))
 }
 
-/// Hidden where standard error is no terminal.
+/// Hidden where standard error is not a terminal.
 fn progress_bar(name: &str, start: u64, expected: Option<u64>) -> ProgressBar {
     let style = ProgressStyle::with_template(
         "{prefix:28} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}",

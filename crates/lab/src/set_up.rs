@@ -110,7 +110,7 @@ fn describe_data() {
         Ok(Source::Subset) => "not found, the notebooks use the built-in subset; \
                                `inorm data fetch` gets all of it"
             .to_owned(),
-        // The notebooks that need images will say so, too; that is no reason to open none.
+        // The notebooks that need images will say so, too; that is not a reason to open none.
         Err(error) => error.to_string(),
     };
     Step::ready("FashionMNIST", &what);

@@ -36,7 +36,7 @@ pub fn is_complete(code: &str) -> Value {
 
 /// The line, counted from 1, of a brace that closes what was never opened.
 pub fn line_of_lone_brace(code: &str) -> Option<usize> {
-    // Commands are no code.
+    // Commands are not code.
     let start = code.lines().take_while(|line| is_command(line));
     let start = start.map(|line| line.len() + 1).sum::<usize>().min(code.len());
     let mut depth = 0;

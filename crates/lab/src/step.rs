@@ -47,7 +47,7 @@ impl Step {
     pub fn begin(name: &str, expected: &str, output: Output) -> Self {
         output.line(format_args!("{name}: {expected}"));
         let style = ProgressStyle::with_template("  {spinner} {elapsed} {wide_msg}");
-        // Hidden where standard error is no terminal.
+        // Hidden where standard error is not a terminal.
         let spinner = SPINNERS.add(ProgressBar::new_spinner());
         spinner.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
         spinner.enable_steady_tick(Duration::from_millis(200));

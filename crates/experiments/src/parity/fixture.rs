@@ -43,14 +43,14 @@ impl Fixture {
     /// Reads a fixture; without `condition`, the name of the file says which network it is.
     ///
     /// # Errors
-    /// If the file is no such archive, or a key is missing or has other sizes, another type or
+    /// If the file is not such an archive, or a key is missing or has other sizes, another type or
     /// values that are not finite.
     pub fn read(path: &Path, condition: Option<Condition>) -> Result<Self> {
         let named =
             || path.file_stem().unwrap_or_default().to_string_lossy().parse::<Condition>().ok();
         let condition = condition.or_else(named).ok_or_else(|| {
             let expected = "a file named after a condition, or --condition";
-            Error::malformed(path, "has a name that is no condition", expected)
+            Error::malformed(path, "has a name that is not a condition", expected)
         })?;
         let arrays = Arrays { path: path.to_owned(), by_key: read_archive(path)? };
         Ok(Self {
@@ -219,7 +219,7 @@ fn read_array(member: impl Read, room: &mut u64) -> std::result::Result<Array, S
     *room = room
         .checked_sub(bytes.len() as u64)
         .ok_or_else(|| format!("makes the archive larger than {} MiB", LARGEST >> 20))?;
-    let npy = npyz::NpyFile::new(&bytes[..]).map_err(|e| format!("is no array ({e})"))?;
+    let npy = npyz::NpyFile::new(&bytes[..]).map_err(|e| format!("is not an array ({e})"))?;
     if npy.order() != npyz::Order::C {
         return Err("is stored column by column; expected row by row".into());
     }

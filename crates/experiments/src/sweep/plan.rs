@@ -23,13 +23,13 @@ pub struct Plan {
     #[arg(long, value_delimiter = ',', value_name = "ROWS", value_parser = parse_range)]
     configs: Vec<std::ops::RangeInclusive<usize>>,
     /// Only these ranges of the luminosity shift, for example 0,0.75.
-    #[arg(long, value_delimiter = ',', value_name = "NUMBERS", allow_negative_numbers = true)]
+    #[arg(long, value_delimiter = ',', value_name = "NUMBERS")]
     epsilons: Vec<f64>,
     /// These seeds instead of 0.
     #[arg(long, value_delimiter = ',', value_name = "NUMBERS")]
     seeds: Vec<u64>,
     /// These weights of the I-Norm loss.
-    #[arg(long, value_delimiter = ',', value_name = "NUMBERS", allow_negative_numbers = true)]
+    #[arg(long, value_delimiter = ',', value_name = "NUMBERS")]
     lambdas: Vec<f64>,
     /// Passes over the training images.
     #[arg(long, value_name = "NUMBER")]
@@ -64,6 +64,6 @@ fn parse_range(text: &str) -> Result<std::ops::RangeInclusive<usize>, String> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     match (first.trim().parse(), last.trim().parse()) {
         (Ok(first), Ok(last)) if first <= last => Ok(first..=last),
-        _ => Err(format!("'{text}' is no row number and no range such as 0-4")),
+        _ => Err(format!("'{text}' is neither a row number nor a range such as 0-4")),
     }
 }

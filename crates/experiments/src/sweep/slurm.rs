@@ -46,7 +46,7 @@ fn parse_time(text: &str) -> Result<String, String> {
 }
 
 /// The seconds of minutes, minutes:seconds, hours:minutes:seconds, days-hours, days-hours:minutes or
-/// days-hours:minutes:seconds. None at all are no limit, to Slurm too.
+/// days-hours:minutes:seconds. Without any there is no limit, as for Slurm.
 fn seconds(time: &str) -> Option<u64> {
     if ["unlimited", "infinite"].iter().any(|word| time.eq_ignore_ascii_case(word)) {
         return Some(0);

@@ -123,7 +123,7 @@ impl Submit {
     ) -> Outcome<String> {
         let path = logs.join(&script.name);
         let mut arguments = vec!["--parsable".to_owned()];
-        // In the folder's name a percent sign is no part of a pattern.
+        // In the folder's name a percent sign is not part of a pattern.
         let folder = logs.display().to_string().replace('%', "%%");
         arguments.push(format!("--output={folder}/{log}"));
         arguments.extend(dependency.map(|dependency| format!("--dependency={dependency}")));

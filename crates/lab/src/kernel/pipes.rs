@@ -114,7 +114,7 @@ fn whole_lines(bytes: &mut Vec<u8>) -> Vec<String> {
     String::from_utf8_lossy(&lines).lines().map(str::to_owned).collect()
 }
 
-/// Takes the characters that are complete, or all if the rest will not come. What is no text
+/// Takes the characters that are complete, or all if the rest will not come. What is not text
 /// becomes replacement characters.
 fn whole_characters(bytes: &mut Vec<u8>, all: bool) -> String {
     let is_start = |start: &usize| {

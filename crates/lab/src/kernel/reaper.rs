@@ -84,7 +84,7 @@ pub fn reap(directory: &Path) -> Outcome {
 /// Kills every process of a group.
 fn end(group: i32) {
     if let Some(group) = Pid::from_raw(group) {
-        // One that is gone already is no harm.
+        // One that is gone already does no harm.
         let _ = kill_process_group(group, Signal::KILL);
     }
 }

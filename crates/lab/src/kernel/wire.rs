@@ -11,7 +11,7 @@ use zeromq::SocketRecv;
 const PATIENCE: Duration = Duration::from_millis(20);
 
 /// The next message of a connection. `note` hears of those that are refused, because they are not
-/// signed with the key or are no messages at all, and of peers that are gone.
+/// signed with the key or are not messages at all, and of peers that are gone.
 pub async fn next<S: SocketRecv>(
     connection: &mut Connection<S>,
     note: impl Fn(String),

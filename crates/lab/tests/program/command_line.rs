@@ -18,7 +18,7 @@ fn a_wrong_command_line_is_one_line_and_code_2() {
 
 #[test]
 fn help_is_not_a_fault() {
-    for arguments in [&["--help"][..], &["lab", "--help"], &["--version"]] {
+    for arguments in [&["--help"][..], &["lab", "--help"], &["--version"], &["help", "lab"]] {
         let output = inorm(arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(0), "{output:?}");
         assert!(!output.stdout.is_empty());
@@ -26,7 +26,14 @@ fn help_is_not_a_fault() {
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_fault() {
+fn without_a_command_the_commands_are_listed() {
+    let output = inorm(&[]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("Usage: inorm"), "{output:?}");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_not_a_fault() {
     let mut child = inorm(&["doctor"]).stdout(Stdio::piped()).spawn().unwrap();
     let mut first = [0; 1];
     let _ = child.stdout.take().unwrap().read(&mut first);

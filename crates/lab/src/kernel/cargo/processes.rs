@@ -19,7 +19,7 @@ pub fn end_with_children(process: i32) {
     end(process);
 }
 
-/// Ends a process. One that is gone already is no harm.
+/// Ends a process. One that is gone already does no harm.
 pub fn end(process: i32) {
     if let Some(process) = Pid::from_raw(process) {
         let _ = kill_process(process, Signal::KILL);

@@ -44,7 +44,7 @@ pub struct Requests {
 pub fn read_connection_file(path: &Path) -> Outcome<ConnectionInfo> {
     let text = fs::read(path).context("read", path)?;
     let info: ConnectionInfo = serde_json::from_slice(&text).map_err(|error| {
-        Failure::new(format!("{} is no Jupyter connection file: {error}", path.display()))
+        Failure::new(format!("{} is not a Jupyter connection file: {error}", path.display()))
     })?;
     let local = info.ip.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
         || info.ip == "localhost"
