@@ -110,10 +110,10 @@ impl CellError {
         let said = how.replace("Subprocess terminated with status: ", "the program ended with ");
         // The backend turns what else ends with this signal into another one; but it needs some
         // stack for that.
-        let advice = said.contains("SIGSEGV").then(|| {
+        let advice = said.contains("SIGSEGV").then_some(
             "That is a stack overflow: a function that calls itself without end, or a very large \
-             array that belongs in a `Vec`."
-        });
+             array that belongs in a `Vec`.",
+        );
         Self::new("Ended", with_losses(said.trim(), lost), advice.map(str::to_owned))
     }
 
