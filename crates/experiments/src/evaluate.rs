@@ -16,7 +16,7 @@ pub struct Evaluate {
     #[arg(value_name = "FILE.safetensors")]
     file: PathBuf,
     /// Ranges of the luminosity shift, 0 to 1, with commas between them.
-    #[arg(long, value_delimiter = ',', default_value = "0.75")]
+    #[arg(long, value_delimiter = ',', default_value = "0.75", allow_hyphen_values = true)]
     epsilon: Vec<f64>,
     /// Seed of the shifts.
     #[arg(long, default_value_t = 0)]

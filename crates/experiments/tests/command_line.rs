@@ -13,7 +13,7 @@ fn a_wrong_command_line_is_one_line_and_code_2() {
         ("train inorm_full --config 30", "30"),
         ("train inorm_full --config -1", "-1"),
         ("train inorm_full --config 13 --epochs -3", "-3"),
-        ("evaluate x.safetensors --epsilon -0.5,1", "-0.5"),
+        ("sweep plan --conditions e_ln --epsilons -0.5,1", "-0.5"),
         ("train none", "inorm_full"),
         ("train inorm_ful", "did you mean inorm_full?"),
         ("sweep plan --conditions e_ln,inorm_centre", "did you mean inorm_center?"),

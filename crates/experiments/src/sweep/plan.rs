@@ -23,13 +23,13 @@ pub struct Plan {
     #[arg(long, value_delimiter = ',', value_name = "ROWS", value_parser = parse_range)]
     configs: Vec<std::ops::RangeInclusive<usize>>,
     /// Only these ranges of the luminosity shift, for example 0,0.75.
-    #[arg(long, value_delimiter = ',', value_name = "NUMBERS")]
+    #[arg(long, value_delimiter = ',', value_name = "NUMBERS", allow_hyphen_values = true)]
     epsilons: Vec<f64>,
     /// These seeds instead of 0.
     #[arg(long, value_delimiter = ',', value_name = "NUMBERS")]
     seeds: Vec<u64>,
     /// These weights of the I-Norm loss.
-    #[arg(long, value_delimiter = ',', value_name = "NUMBERS")]
+    #[arg(long, value_delimiter = ',', value_name = "NUMBERS", allow_hyphen_values = true)]
     lambdas: Vec<f64>,
     /// Passes over the training images.
     #[arg(long, value_name = "NUMBER")]
