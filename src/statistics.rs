@@ -26,14 +26,8 @@ pub struct MannWhitney {
 /// # Errors
 /// If a sample is empty or a value is not a number.
 pub fn mann_whitney(a: &[f64], b: &[f64]) -> Result<MannWhitney> {
-    for (name, sample) in [("a", a), ("b", b)] {
-        if sample.is_empty() {
-            return Err(Error::invalid(format!("sample {name}"), "nothing", "at least one value"));
-        }
-        if let Some(odd) = sample.iter().find(|value| value.is_nan()) {
-            return Err(Error::invalid(format!("sample {name}"), odd, "numbers"));
-        }
-    }
+    check("sample a", a)?;
+    check("sample b", b)?;
     let u = u_statistic(a, b);
     let pairs = a.len() as f64 * b.len() as f64;
     let mut all = [a, b].concat();
@@ -47,6 +41,16 @@ pub fn mann_whitney(a: &[f64], b: &[f64]) -> Result<MannWhitney> {
         asymptotic_p(u.max(pairs - u), &all, a.len(), b.len())
     };
     Ok(MannWhitney { u, p, delta: 2.0 * u / pairs - 1.0 })
+}
+
+fn check(name: &str, sample: &[f64]) -> Result<()> {
+    if sample.is_empty() {
+        return Err(Error::invalid(name, "nothing", "at least one value"));
+    }
+    match sample.iter().find(|value| value.is_nan()) {
+        Some(odd) => Err(Error::invalid(name, odd, "numbers")),
+        None => Ok(()),
+    }
 }
 
 fn u_statistic(a: &[f64], b: &[f64]) -> f64 {
@@ -90,6 +94,98 @@ fn exact_p(u: usize, n: usize, m: usize) -> f64 {
     let all: f64 = orders[n].iter().sum();
     let beyond: f64 = orders[n][u..].iter().sum();
     (2.0 * beyond / all).min(1.0)
+}
+
+/// Of fewer pairs no two-sided signed-rank test can have p < 0.05: five differences, all of one
+/// sign, have p = 1/16. Nor does the range of fewer hold the true median with 95 %.
+pub const FEWEST_PAIRS: usize = 6;
+
+/// With fewer values on one side no two-sided Mann–Whitney test can have p < 0.05: three and three
+/// have p = 0.1.
+pub const FEWEST_VALUES: usize = 4;
+
+/// The outcome of Wilcoxon's signed-rank test of paired differences.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SignedRank {
+    /// How many differences are not zero: the others say nothing, and are left out.
+    pub n: usize,
+    /// The sum of the ranks (by size, from 1; equal sizes share the mean of theirs) of the positive
+    /// differences.
+    pub w: f64,
+    /// The probability of a W at least as far from its mean if each difference were as likely to
+    /// have the other sign.
+    pub p: f64,
+    /// The probability of a W at least as great.
+    pub p_greater: f64,
+    /// The probability of a W at most as great.
+    pub p_less: f64,
+}
+
+/// Wilcoxon's test of whether `differences` lie around zero.
+///
+/// Zeros are left out, as Wilcoxon does. Of up to 50 other differences the distribution of W is
+/// exact, whether or not some are of equal size; of more it is normal, corrected for ties and
+/// continuity. Sizes that differ by less than 10⁻⁹ are equal: so much the rounding of a difference
+/// of two decimal fractions may change.
+///
+/// # Errors
+/// If there is no difference, or one is not a number.
+pub fn signed_rank(differences: &[f64]) -> Result<SignedRank> {
+    const EXACT: usize = 50;
+    check("differences", differences)?;
+    let rounded = differences.iter().map(|difference| (difference * 1e9).round());
+    let mut others: Vec<f64> = rounded.filter(|&difference| difference != 0.0).collect();
+    others.sort_by(|a, b| a.abs().total_cmp(&b.abs()));
+    // Twice the ranks, so that a mean of ranks is a whole number too.
+    let (mut ranks, mut w) = (Vec::new(), 0);
+    for equal in others.chunk_by(|a, b| a.abs() == b.abs()) {
+        let rank = 2 * ranks.len() + equal.len() + 1;
+        w += rank * equal.iter().filter(|&&difference| difference > 0.0).count();
+        ranks.resize(ranks.len() + equal.len(), rank);
+    }
+    let all: usize = ranks.iter().sum();
+    let tail = if ranks.len() <= EXACT { exact_tail } else { normal_tail };
+    // Its distribution is symmetric.
+    let [p_greater, p_less] = [w, all - w].map(|w| tail(w, &ranks));
+    let p = (2.0 * p_greater.min(p_less)).min(1.0);
+    Ok(SignedRank { n: ranks.len(), w: w as f64 / 2.0, p, p_greater, p_less })
+}
+
+/// The probability of a sum of at least `w` if each of `ranks` is in it or not, equally likely.
+fn exact_tail(w: usize, ranks: &[usize]) -> f64 {
+    // ways[v]: in how many ways some of the ranks so far have the sum v.
+    let mut ways = vec![1.0];
+    for rank in ranks {
+        let mut with = vec![0.0; rank + ways.len()];
+        for (sum, count) in ways.iter().enumerate() {
+            with[sum] += count;
+            with[sum + rank] += count;
+        }
+        ways = with;
+    }
+    ways[w..].iter().sum::<f64>() / ways.iter().sum::<f64>()
+}
+
+/// The same, if that sum had a normal distribution; corrected for continuity. The variance of ranks
+/// with ties is that of the means that they share.
+fn normal_tail(w: usize, ranks: &[usize]) -> f64 {
+    let mean = ranks.iter().sum::<usize>() as f64 / 2.0;
+    let variance = ranks.iter().map(|&rank| (rank * rank) as f64).sum::<f64>() / 4.0;
+    // Half a unit of W, of which `w` is twice.
+    let z = (w as f64 - mean - 1.0) / variance.sqrt();
+    erfc(z / std::f64::consts::SQRT_2) / 2.0
+}
+
+/// The p of two one-sided signed-rank tests of equivalence: whether `differences` lie around
+/// something greater than −`margin`, and around something less than `margin`; the greater p of the
+/// two.
+///
+/// # Errors
+/// As [`signed_rank`].
+pub fn equivalence(differences: &[f64], margin: f64) -> Result<f64> {
+    let moved = |by: f64| differences.iter().map(|difference| difference + by).collect::<Vec<_>>();
+    let (above, below) = (signed_rank(&moved(margin))?, signed_rank(&moved(-margin))?);
+    Ok(above.p_greater.max(below.p_less))
 }
 
 /// The paper's stars: `*` p < 0.05, `**` p < 0.01, `***` p < 0.001, otherwise `n.s.`
@@ -220,6 +316,27 @@ mod tests {
     struct Fixtures {
         mann_whitney: Vec<Comparison>,
         holm: Vec<Correction>,
+        signed_rank: Vec<Differences>,
+        equivalence: Vec<Margin>,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Differences {
+        name: String,
+        differences: Vec<f64>,
+        n: usize,
+        w: f64,
+        p: f64,
+        p_greater: f64,
+        p_less: f64,
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Margin {
+        name: String,
+        differences: Vec<f64>,
+        margin: f64,
+        p: f64,
     }
 
     #[derive(serde::Deserialize)]
@@ -257,6 +374,48 @@ mod tests {
     }
 
     #[test]
+    fn signed_ranks_equal_scipys() {
+        let cases = fixtures().signed_rank;
+        assert_eq!(cases.len(), 12);
+        for Differences { name, differences, n, w, p, p_greater, p_less } in cases {
+            let opposite: Vec<f64> = differences.iter().map(|d| -d).collect();
+            let test = signed_rank(&differences).unwrap();
+            assert_eq!((test.n, test.w), (n, w), "{name}");
+            let ours = [test.p, test.p_greater, test.p_less];
+            assert!(close(&ours, &[p, p_greater, p_less]), "{name}: {test:?}");
+            let test = signed_rank(&opposite).unwrap();
+            assert!(close(&[test.p, test.p_greater], &[p, p_less]), "{name}: {test:?}");
+        }
+    }
+
+    #[test]
+    fn the_ranks_of_three_can_be_counted_by_hand() {
+        // W of {1, 2, 3}: 0, 1, 2, 3, 3, 4, 5, 6, each equally likely.
+        let test = signed_rank(&[0.3, -0.1, 0.0, 0.2]).unwrap();
+        assert_eq!((test.n, test.w, test.p_greater, test.p_less), (3, 5.0, 0.25, 0.875));
+        // 0.3 − 0.2 and 0.1 are not the same number, but of the same size.
+        assert_eq!(signed_rank(&[0.3 - 0.2, -0.1]).unwrap().w, 1.5);
+        assert_eq!(signed_rank(&[0.0, 0.0]).unwrap().p, 1.0);
+        let least = |n: usize| signed_rank(&vec![0.1; n]).unwrap().p;
+        assert!(least(FEWEST_PAIRS) < 0.05 && least(FEWEST_PAIRS - 1) > 0.05);
+        let apart = |n: usize| {
+            let (a, b): (Vec<f64>, Vec<f64>) = (0..n).map(|i| (i as f64, 100.0 + i as f64)).unzip();
+            mann_whitney(&a, &b).unwrap().p
+        };
+        assert!(apart(FEWEST_VALUES) < 0.05 && apart(FEWEST_VALUES - 1) > 0.05);
+    }
+
+    #[test]
+    fn equivalence_is_the_greater_of_two_one_sided_tests() {
+        let cases = fixtures().equivalence;
+        assert_eq!(cases.len(), 5);
+        for Margin { name, differences, margin, p } in cases {
+            let ours = equivalence(&differences, margin).unwrap();
+            assert!(close(&[ours], &[p]), "{name}: {ours}");
+        }
+    }
+
+    #[test]
     fn cliffs_delta_counts_pairs() {
         let delta = |a: &[f64], b: &[f64]| mann_whitney(a, b).unwrap().delta;
         assert_eq!(delta(&[3.0, 4.0], &[1.0, 2.0]), 1.0);
@@ -273,6 +432,8 @@ mod tests {
             "sample a: nothing is not valid; expected at least one value"
         );
         assert_eq!(message(&[1.0], &[f64::NAN]), "sample b: NaN is not valid; expected numbers");
+        let refused = equivalence(&[f64::NAN], 0.1).unwrap_err().to_string();
+        assert_eq!(refused, "differences: NaN is not valid; expected numbers");
     }
 
     #[test]
