@@ -1,13 +1,13 @@
 //! The paper's figures by number, drawn from stored results.
 
-use super::{Figure, alignment_curves, fig1, fig2, fig3, fig4, fig5, fig6, fig7, lambdas};
+use super::{Figure, alignment_curves, claims, fig1, fig2, fig3, fig4, fig5, fig6, fig7, lambdas};
 use crate::configuration::WIDEST;
 use crate::dataset::FashionMnist;
 use crate::results::Tables;
 use crate::{Condition, Error, Result};
 
 /// What can be drawn, and what it shows.
-pub const NAMES: [(&str, &str); 16] = [
+pub const NAMES: [(&str, &str); 17] = [
     ("1", "the network, and images with shifted luminosity"),
     ("1a", "the network"),
     ("1b", "images with shifted luminosity"),
@@ -24,6 +24,7 @@ pub const NAMES: [(&str, &str); 16] = [
     ("eigenvalues", "the largest eigenvalue of the errors' covariance (appendix)"),
     ("alignment", "agreement of I-Norm with LayerNorm over epochs (appendix)"),
     ("lambda", "I-Norm by the weight of its local loss (appendix)"),
+    ("claims", "what the paper claims, as differences between networks of a configuration"),
 ];
 
 /// Whose agreement with LayerNorm is followed over epochs.
@@ -58,6 +59,7 @@ pub fn figure(name: &str, stored: &Tables) -> Result<Figure> {
         "eigenvalues" => fig7::eigenvalues(measurements),
         "alignment" => alignment_curves(measurements, &ALIGNED, WIDEST),
         "lambda" => lambdas(&stored.runs, WIDEST),
+        "claims" => claims(runs),
         _ => Err(Error::unknown("figure", name, &NAMES.map(|(name, _)| name))),
     }
 }
@@ -95,6 +97,7 @@ mod tests {
             ("eigenvalues", "n = 120"),
             ("alignment", "gradients, ε = 0.75, I-Norm + GradNorm: "),
             ("lambda", "I-Norm: median"),
+            ("claims", "ε = 0.75, I-Norm − E-only + LN: ours −"),
         ] {
             let (_, text) = texts.iter().find(|(other, _)| *other == name).unwrap();
             assert!(text.contains(words), "{name}: {text}");
@@ -115,6 +118,7 @@ mod tests {
             ("eigenvalues", "eigenvalues of the condition inorm_lateral"),
             ("alignment", "measurements table: has no rows to draw"),
             ("lambda", "no run of inorm_none at ε = 0.75"),
+            ("claims", "no configuration trained with two networks that are compared"),
         ] {
             let message = figure(name, &stored).unwrap_err().to_string();
             assert!(message.contains(words), "{name}: {message}");

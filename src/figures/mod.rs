@@ -7,6 +7,7 @@
 //! | [`alignment_curves`] | agreement with LayerNorm over epochs |
 //! | [`lambdas`] | test accuracy by the weight of the I-Norm loss |
 //! | [`lateral_mistake`] | how far lateral inhibition is from centering, by the size of a layer |
+//! | [`claims`] | what the paper claims, as differences between two networks of a configuration |
 //! | [`fig1`] … [`fig7`] | one module for each figure of the paper |
 //! | [`catalogue`] | all of them by number |
 //!
@@ -34,6 +35,7 @@ pub mod fig6;
 pub mod fig7;
 mod figure;
 mod font;
+mod forest;
 mod groups;
 mod histogram;
 mod lambdas;
@@ -50,6 +52,7 @@ mod theory;
 
 pub use curves::{alignment_curves, learning_curves};
 pub use figure::Figure;
+pub use forest::claims;
 pub use lambdas::lambdas;
 pub use points::{accuracy_points, accuracy_points_with};
 pub use theory::lateral_mistake;

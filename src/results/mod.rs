@@ -3,8 +3,9 @@
 //! [`RunRow`], [`EpochRow`] and [`MeasurementRow`] say what the tables hold. Rows come from records
 //! of training ([`runs_table`] and the like) or from the files of a sweep, a [`FinishedRun`] each;
 //! [`merge`] adds them to the three [`Tables`] of a folder. [`stored_results`] are those that come
-//! with the project. [`comparison`] and [`claims_markdown`] hold results against the
-//! [published values](published_for).
+//! with the project. [`comparison`], [`claims`] and [`marks`] hold results against what was
+//! published: [distributions](published_for), and
+//! [single configurations](published_configurations).
 
 mod checksums;
 mod comparison;
@@ -15,6 +16,7 @@ mod merge;
 mod origin;
 mod paper_claims;
 mod published;
+mod published_points;
 mod row;
 mod schema;
 mod stored;
@@ -24,8 +26,10 @@ pub use comparison::{ComparisonRow, comparison, left_out, outside_published};
 pub use finished::FinishedRun;
 pub use merge::{Merged, merge};
 pub use origin::{DataIdentity, Provenance, data_source};
-pub use paper_claims::claims_markdown;
+pub use paper_claims::{ClaimRow, MARGIN, MarkRow, claims, claims_markdown, marks, points};
 pub use published::{Published, find as published_for, table as published_table};
+pub use published_points::{PublishedConfiguration, configurations as published_configurations};
+pub use row::rows_to_json;
 pub use schema::{EpochRow, MeasurementRow, RunRow, SCHEMA};
 pub use stored::{
     count_runs, everything_stored, median_accuracies, results_folder, stored_results,

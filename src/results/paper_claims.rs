@@ -1,122 +1,361 @@
-//! What the paper claims, as differences between conditions: published, and in stored runs.
+//! What the paper claims, as differences between two networks of the same configuration: published,
+//! and in stored runs.
+//!
+//! The spread of the thirty configurations is wider than most effects, and a pair takes it out. A
+//! run that diverged is at chance and stays in its pair.
 
-use super::{RunRow, published_for};
+use super::{RunRow, published, published_for, published_points, row::row};
 use crate::{
     Condition::{self, *},
     Result,
     configuration::WIDEST,
-    statistics::{Interval, bootstrap, median},
+    dataset::CHANCE,
+    statistics::{
+        FEWEST_PAIRS, FEWEST_VALUES, Interval, bootstrap, equivalence, mann_whitney, median,
+        signed_rank, stars,
+    },
 };
 use polars::prelude::DataFrame;
 use std::collections::BTreeMap;
 
-/// Of fewer pairs the interval of a median would say more than is known.
-const WORTH_AN_INTERVAL: usize = 5;
+/// The ε at which accuracies were published.
+const EPSILONS: [f64; 2] = [0.0, WIDEST];
 
-/// The paper's argument, step by step: in words; the network that it is about, which learns more
-/// than another one or as much; the figure, and the chapter that shows it.
-const CLAIMS: [(&str, Condition, Condition, u8, &str); 7] = [
-    ("LayerNorm makes networks with inhibition robust to light", EiLn, EiNone, 2, "02_layer_norm"),
-    (
+/// Two networks do equally well if the difference of their accuracies lies around something less
+/// than this on either side: half a point.
+pub const MARGIN: f64 = 0.005;
+
+/// A step of the paper's argument: in words; the network that it is about, and the one that it is
+/// compared with; the chapter that shows it.
+struct Claim(&'static str, Condition, Condition, &'static str);
+
+const CLAIMS: [Claim; 10] = [
+    Claim(
+        "LayerNorm makes networks with inhibition more robust to light",
+        EiLn,
+        EiNone,
+        "02_layer_norm",
+    ),
+    Claim("then they do as well as networks without inhibition", EiLn, ELn, "02_layer_norm"),
+    Claim(
         "inhibition that normalizes activity alone does not reach LayerNorm",
         INormNone,
         ELn,
-        4,
         "04_not_enough",
     ),
-    ("normalizing the errors as well does", INormFull, ELn, 5, "05_grad_norm"),
-    ("of its three steps, centring alone is enough", INormCenter, ELn, 6, "06_what_matters"),
-    ("scaling alone is not", INormScale, ELn, 6, "06_what_matters"),
-    ("nor is decorrelating alone", INormDecorrelate, ELn, 6, "06_what_matters"),
-    (
-        "plain lateral inhibition does as well as centring",
+    Claim("nor does it help at all", INormNone, EiNone, "04_not_enough"),
+    Claim("normalizing the errors as well reaches it", INormFull, ELn, "05_grad_norm"),
+    Claim("of its three steps, centering alone is enough", INormCenter, ELn, "06_what_matters"),
+    Claim("scaling alone is not", INormScale, ELn, "06_what_matters"),
+    Claim("nor is decorrelating alone", INormDecorrelate, ELn, "06_what_matters"),
+    Claim(
+        "plain lateral inhibition does as well as centering",
         INormLateral,
         INormCenter,
-        7,
         "07_lateral_inhibition",
     ),
+    Claim("and so as LayerNorm", INormLateral, ELn, "07_lateral_inhibition"),
 ];
 
-/// What stored runs say of two networks at ε = 0.75.
-struct Evidence {
-    /// The difference of the published medians, a fraction, where both were published. These leave
-    /// out the runs at chance where the publication counts them apart, and have them in where not.
-    published: Option<f64>,
-    /// The median over configurations of the difference between the two networks, a fraction;
-    /// a diverged run counts as chance.
-    ours: Option<f64>,
-    /// Where that median lies with 95 % confidence, if there are at least five pairs.
-    interval: Option<Interval>,
-    /// How many configurations were trained both ways.
-    pairs: usize,
-    /// How many of these pairs have a run that diverged.
-    diverged: usize,
+/// What is known of the difference between two networks.
+pub(super) struct Evidence {
+    source: &'static str,
+    pairs: Option<usize>,
+    diverged: Option<[usize; 2]>,
+    median: f64,
+    ends: Option<Interval>,
+    p: Option<f64>,
+    p_unpaired: Option<f64>,
+    p_equivalent: Option<f64>,
 }
 
-impl Evidence {
-    fn of(network: Condition, than: Condition, runs: &[RunRow]) -> Self {
-        let pairs = pairs(network, than, runs);
-        let differences: Vec<f64> =
-            pairs.iter().map(|[a, b]| a.test_accuracy - b.test_accuracy).collect();
-        let diverged = |pair: &&[&RunRow; 2]| pair.iter().any(|run| run.diverged());
-        let middle = |values: &[f64]| median(values).unwrap_or(f64::NAN);
-        let published = |c| published_for(c, WIDEST).map(|row| row.median);
-        Self {
-            published: published(network).zip(published(than)).map(|(a, b)| a - b),
-            ours: median(&differences),
-            interval: (differences.len() >= WORTH_AN_INTERVAL)
-                .then(|| bootstrap(&differences, middle, 0.95, 0))
-                .flatten(),
-            pairs: differences.len(),
-            diverged: pairs.iter().filter(diverged).count(),
-        }
+row! {
+    /// The difference between two networks of the same configuration at one ε, in our runs or as
+    /// published. Differences are fractions.
+    ClaimRow of "claims",
+    from |networks: [Condition; 2], at: f64, evidence: &Evidence| {
+        epsilon: f64 = at, "Range of the luminosity shift.";
+        network: Condition = networks[0], "The network that the claim is about.";
+        than: Condition = networks[1], "The one whose accuracy is taken away from its own.";
+        source: String = evidence.source.to_owned(),
+            "`ours`, `published`, or `medians`: the difference of two published medians, where no \
+             pairs were published. A median leaves out the runs at chance where the publication \
+             counts them apart, and has them in where not.";
+        pairs: Option<u32> = evidence.pairs.map(|count| count as u32),
+            "How many configurations have both networks.";
+        diverged: Option<u32> = evidence.diverged.map(|counts| counts[0] as u32),
+            "How many of `network` diverged.";
+        than_diverged: Option<u32> = evidence.diverged.map(|counts| counts[1] as u32),
+            "How many of `than` diverged.";
+        median: f64 = evidence.median, "The median difference.";
+        low: Option<f64> = evidence.ends.map(|ends| ends.low),
+            "The lower end of its bootstrap interval (95 %, percentiles of 10,000 samples, always \
+             the same ones); of fewer than six pairs, the least difference.";
+        high: Option<f64> = evidence.ends.map(|ends| ends.high),
+            "The upper end, or the greatest difference.";
+        p: Option<f64> = evidence.p,
+            "Two-sided p of Wilcoxon's signed-rank test; none of fewer than six pairs.";
+        p_unpaired: Option<f64> = evidence.p_unpaired,
+            "Two-sided p of the paper's test, Mann and Whitney's, which does not know of pairs.";
+        p_equivalent: Option<f64> = evidence.p_equivalent,
+            "p of two one-sided signed-rank tests that the difference is within half a point.";
+        equivalent: String = equivalent(evidence).to_owned(),
+            "Whether it is: `yes` if that p < 0.05; `no` if the interval lies beyond; otherwise \
+             `open`, or `n < 6`, or `no pairs`.";
     }
 }
 
-/// The runs of two networks with the same configuration and seed.
-fn pairs(network: Condition, than: Condition, runs: &[RunRow]) -> Vec<[&RunRow; 2]> {
-    let mut joined: BTreeMap<_, [Option<&RunRow>; 2]> = BTreeMap::new();
-    for run in runs.iter().filter(|run| run.epsilon == WIDEST && run.is_papers()) {
+/// What stands in place of a p that would mean nothing.
+const TOO_FEW: &str = "n < 6";
+
+fn equivalent(evidence: &Evidence) -> &'static str {
+    match evidence {
+        Evidence { pairs: None, .. } => "no pairs",
+        Evidence { p_equivalent: None, .. } => TOO_FEW,
+        Evidence { p_equivalent: Some(p), .. } if *p < 0.05 => "yes",
+        Evidence { ends: Some(ends), .. } if ends.low > MARGIN || ends.high < -MARGIN => "no",
+        _ => "open",
+    }
+}
+
+impl Evidence {
+    /// Of the accuracies of both networks in each pair; nothing of no pairs.
+    fn of(source: &'static str, pairs: &[[f64; 2]]) -> Result<Option<Self>> {
+        let differences: Vec<f64> = pairs.iter().map(|[a, b]| a - b).collect();
+        let Some(middle) = median(&differences) else { return Ok(None) };
+        let enough = pairs.len() >= FEWEST_PAIRS;
+        let sides = [0, 1].map(|side| pairs.iter().map(|pair| pair[side]).collect::<Vec<_>>());
+        let range = || Interval {
+            low: differences.iter().copied().fold(f64::INFINITY, f64::min),
+            high: differences.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+        };
+        let median_of = |values: &[f64]| median(values).unwrap_or(f64::NAN);
+        let paired = if enough { Some(signed_rank(&differences)?) } else { None };
+        let within = if enough { Some(equivalence(&differences, MARGIN)?) } else { None };
+        Ok(Some(Self {
+            source,
+            pairs: Some(pairs.len()),
+            diverged: Some(sides.each_ref().map(|side| at_chance(side))),
+            median: middle,
+            ends: match enough {
+                true => bootstrap(&differences, median_of, 0.95, 0),
+                false => Some(range()),
+            },
+            p: paired.map(|test| test.p),
+            p_unpaired: unpaired(&sides[0], &sides[1])?,
+            p_equivalent: within,
+        }))
+    }
+
+    /// Of the published medians alone.
+    fn of_medians(network: Condition, than: Condition, epsilon: f64) -> Option<Self> {
+        let [a, b] = [network, than].map(|c| published_for(c, epsilon));
+        Some(Self {
+            source: "medians",
+            pairs: None,
+            diverged: None,
+            median: a?.median - b?.median,
+            ends: None,
+            p: None,
+            p_unpaired: None,
+            p_equivalent: None,
+        })
+    }
+}
+
+fn at_chance(accuracies: &[f64]) -> usize {
+    accuracies.iter().filter(|&&accuracy| accuracy <= CHANCE).count()
+}
+
+/// p of the paper's test; none of samples so small that it would mean nothing.
+fn unpaired(a: &[f64], b: &[f64]) -> Result<Option<f64>> {
+    if a.len().min(b.len()) < FEWEST_VALUES {
+        return Ok(None);
+    }
+    Ok(Some(mann_whitney(a, b)?.p))
+}
+
+/// The accuracies of two networks with the same configuration and seed.
+fn pairs(network: Condition, than: Condition, epsilon: f64, runs: &[RunRow]) -> Vec<[f64; 2]> {
+    let mut joined: BTreeMap<_, [Option<f64>; 2]> = BTreeMap::new();
+    for run in runs.iter().filter(|run| run.epsilon == epsilon && run.is_papers()) {
         if let Some(side) = [network, than].iter().position(|c| *c == run.condition) {
-            joined.entry((run.config, run.seed)).or_default()[side] = Some(run);
+            joined.entry((run.config, run.seed)).or_default()[side] = Some(run.test_accuracy);
         }
     }
     joined.into_values().filter_map(|[a, b]| Some([a?, b?])).collect()
 }
 
-/// What the paper claims beside what was published and what `runs` say, as a table in Markdown,
-/// with links as seen from the root of the repository.
+/// What is known of a claim: from our runs, and published.
+fn known(claim: &Claim, epsilon: f64, runs: &[RunRow]) -> Result<[Option<ClaimRow>; 2]> {
+    let &Claim(_, network, than, _) = claim;
+    let ours = Evidence::of("ours", &pairs(network, than, epsilon, runs))?;
+    let published = published_points::pairs(network, than, epsilon);
+    let published = Evidence::of("published", &published)?;
+    let published = published.or_else(|| Evidence::of_medians(network, than, epsilon));
+    let row = |evidence: Evidence| ClaimRow::new([network, than], epsilon, &evidence);
+    Ok([ours.map(row), published.map(row)])
+}
+
+/// The paper's argument as differences between two networks, at the ε for which accuracies were
+/// published: for each step of it one [`ClaimRow`] of the paper's runs in `runs`, as far as there
+/// are any, and one of what was published.
+///
+/// # Errors
+/// If `runs` is no table of runs.
+pub fn claims(runs: &DataFrame) -> Result<DataFrame> {
+    let runs = RunRow::from_table(runs)?;
+    let mut rows = Vec::new();
+    for epsilon in EPSILONS {
+        for claim in &CLAIMS {
+            rows.extend(known(claim, epsilon, &runs)?.into_iter().flatten());
+        }
+    }
+    ClaimRow::to_table(&rows)
+}
+
+/// The same at ε = 0.75 as a table in Markdown, with links as seen from the root of the repository.
 ///
 /// # Errors
 /// If `runs` is no table of runs.
 pub fn claims_markdown(runs: &DataFrame) -> Result<String> {
     let runs = RunRow::from_table(runs)?;
-    let mut text =
-        "| the paper says | test accuracy, in points | published | ours (95 % interval) \
-         | pairs | chapter | command |\n| --- | --- | --- | --- | --- | --- | --- |\n"
-            .to_owned();
-    for (words, network, than, figure, chapter) in CLAIMS {
-        let Evidence { published, ours, interval, pairs, diverged } =
-            Evidence::of(network, than, &runs);
-        let [published, ours] = [published, ours].map(|value| value.map_or("–".into(), points));
-        let interval = interval
-            .map_or(String::new(), |i| format!(" ({} to {})", points(i.low), points(i.high)));
-        let diverged = match diverged {
-            0 => String::new(),
-            runs => format!(", {runs} diverged"),
-        };
+    let mut text = "| the paper says | test accuracy, in points | published | ours | p | within \
+                    ±0.5 | chapter |\n| --- | --- | --- | --- | --- | --- | --- |\n"
+        .to_owned();
+    for claim in &CLAIMS {
+        let Claim(words, network, than, chapter) = claim;
+        let [ours, published] = known(claim, WIDEST, &runs)?;
+        let p = ours.as_ref().map(|row| row.p.map_or(TOO_FEW.to_owned(), short));
+        let within = ours.as_ref().map(|row| row.equivalent.clone());
+        let [published, ours] = [published, ours].map(|row| row.map(|row| row.words()));
+        let [published, ours, p, within] =
+            [published, ours, p, within].map(|cell| cell.unwrap_or("–".to_owned()));
+        let number = chapter.trim_start_matches('0').split('_').next().unwrap_or_default();
         text += &format!(
-            "| {words} | `{network}` − `{than}` | {published} | {ours}{interval} | \
-             {pairs}{diverged} | [{figure}](notebooks/{chapter}.ipynb) | `figure {figure}` |\n"
+            "| {words} | `{network}` − `{than}` | {published} | {ours} | {p} | {within} | \
+             [{number}](notebooks/{chapter}.ipynb) |\n"
         );
     }
     Ok(text)
 }
 
-/// A fraction in percentage points, with its sign.
-fn points(fraction: f64) -> String {
-    let text = format!("{:+.1}", fraction * 100.0);
-    if text == "-0.0" { "+0.0".to_owned() } else { text.replace('-', "−") }
+impl ClaimRow {
+    /// Whether this is the evidence of our runs.
+    pub fn is_ours(&self) -> bool {
+        self.source == "ours"
+    }
+
+    /// Whether `low` and `high` are the ends of an interval, and not the range of a few pairs.
+    pub fn has_interval(&self) -> bool {
+        self.pairs.is_some_and(|pairs| pairs as usize >= FEWEST_PAIRS)
+    }
+
+    /// How many runs of either network diverged.
+    pub fn all_diverged(&self) -> u32 {
+        self.diverged.unwrap_or(0) + self.than_diverged.unwrap_or(0)
+    }
+
+    /// The median and its interval or range, in points.
+    pub fn difference(&self) -> String {
+        let ends = self
+            .low
+            .zip(self.high)
+            .map_or(String::new(), |(low, high)| format!(" ({} to {})", points(low), points(high)));
+        points(self.median) + &ends
+    }
+
+    /// The same with the number of pairs, and how many runs diverged.
+    pub fn words(&self) -> String {
+        let difference = self.difference();
+        let Some(pairs) = self.pairs else { return format!("{difference}, of medians") };
+        let diverged = match self.all_diverged() {
+            0 => String::new(),
+            runs => format!(", {runs} diverged"),
+        };
+        format!("{difference}, n = {pairs}{diverged}")
+    }
+}
+
+/// A fraction in percentage points, with its sign; one of 10,000 images is a hundredth.
+pub fn points(fraction: f64) -> String {
+    let text = format!("{:+.2}", fraction * 100.0);
+    if text == "-0.00" { "+0.00".to_owned() } else { text.replace('-', "−") }
+}
+
+/// A p-value, to be read.
+fn short(p: f64) -> String {
+    if p >= 0.001 { format!("{p:.4}") } else { format!("{p:.0e}") }
+}
+
+row! {
+    /// A significance mark of the paper, and the same test of our runs.
+    MarkRow of "marks",
+    from |
+        figures: &str,
+        at: Option<f64>,
+        networks: [Condition; 2],
+        ours: [&[f64]; 2],
+        tests: [Option<f64>; 2],
+        mark: &str
+    | {
+        figure: String = figures.to_owned(), "Where the paper shows it.";
+        epsilon: Option<f64> = at, "Range of the luminosity shift; none for all four together.";
+        network: Condition = networks[0], "The network.";
+        than: Condition = networks[1], "The one that it is compared with.";
+        n: u32 = ours[0].len() as u32, "How many runs of `network` we have.";
+        than_n: u32 = ours[1].len() as u32, "How many of `than`.";
+        diverged: u32 = at_chance(ours[0]) as u32, "How many of `network` are at chance.";
+        p: Option<f64> = tests[0],
+            "Two-sided p of the paper's test, Mann and Whitney's, with those at chance; none of \
+             fewer than four runs.";
+        ours: Option<String> = tests[0].map(|p| stars(p).to_owned()), "Its stars.";
+        published: String = mark.to_owned(), "The paper's stars, of thirty runs a side.";
+        agrees: Option<String> =
+            tests[0].map(|p| if stars(p) == mark { "yes" } else { "no" }.to_owned()),
+            "Whether both are the same.";
+        p_paired: Option<f64> = tests[1],
+            "Two-sided p of Wilcoxon's signed-rank test of the pairs; none of fewer than six, and \
+             of Fig. 2b, whose runs are no pairs.";
+    }
+}
+
+/// Fig. 2b compares the ten best runs of each network, of all ε together.
+const BEST: usize = 10;
+
+/// One [`MarkRow`] for each significance mark of the paper.
+///
+/// # Errors
+/// If `runs` is no table of runs.
+pub fn marks(runs: &DataFrame) -> Result<DataFrame> {
+    let runs: Vec<RunRow> = RunRow::from_table(runs)?;
+    let accuracies = |condition: Condition, epsilon: Option<f64>| -> Vec<f64> {
+        let here = runs.iter().filter(|run| {
+            run.is_papers()
+                && run.condition == condition
+                && epsilon.is_none_or(|epsilon| run.epsilon == epsilon)
+        });
+        here.map(|run| run.test_accuracy).collect()
+    };
+    let best = |condition| {
+        let mut all = accuracies(condition, None);
+        all.sort_by(|a, b| b.total_cmp(a));
+        all.truncate(BEST);
+        all
+    };
+    let [ei, e] = [best(EiLn), best(ELn)];
+    let tests = [unpaired(&ei, &e)?, None];
+    let mut rows = vec![MarkRow::new("2b", None, [EiLn, ELn], [&ei, &e], tests, "n.s.")];
+    for published in published::rows() {
+        let Some(mark) = &published.mark else { continue };
+        let (network, epsilon) = (published.condition, published.epsilon);
+        let [a, b] = [network, ELn].map(|condition| accuracies(condition, Some(epsilon)));
+        let paired = Evidence::of("ours", &pairs(network, ELn, epsilon, &runs))?;
+        let tests = [unpaired(&a, &b)?, paired.and_then(|known| known.p)];
+        let networks = [network, ELn];
+        rows.push(MarkRow::new(&published.figures, Some(epsilon), networks, [&a, &b], tests, mark));
+    }
+    MarkRow::to_table(&rows)
 }
 
 #[cfg(test)]
@@ -124,28 +363,99 @@ mod tests {
     use super::super::made_up::runs_table;
     use super::*;
 
-    #[test]
-    fn pairs_of_a_configuration_are_compared() {
+    fn table() -> DataFrame {
         let mut rows = Vec::new();
-        for config in 0..6 {
+        for config in 0..8 {
             let base = 0.8 + f64::from(config) * 0.01;
             rows.push((ELn, config, 0.75, Some(base)));
-            rows.push((INormFull, config, 0.75, Some(base + 0.004)));
+            rows.push((INormFull, config, 0.75, Some(base + 0.001 + f64::from(config) * 0.0001)));
+            rows.push((INormCenter, config, 0.75, Some(base - 0.02)));
+            rows.push((INormScale, config, 0.75, (config < 2).then_some(base)));
             if config < 2 {
                 rows.push((INormNone, config, 0.75, (config == 0).then_some(base - 0.06)));
             }
-            rows.push((INormFull, config, 0.0, Some(0.5)));
         }
-        let table = runs_table(&rows);
-        let runs = RunRow::from_table(&table).unwrap();
-        let full = Evidence::of(INormFull, ELn, &runs);
-        assert_eq!((full.pairs, full.diverged), (6, 0));
-        assert!((full.ours.unwrap() - 0.004).abs() < 1e-12);
-        assert!(full.interval.is_some_and(|i| i.high - i.low < 1e-12));
-        let none = Evidence::of(INormNone, ELn, &runs);
-        assert_eq!((none.pairs, none.diverged, none.interval), (2, 1, None));
-        assert_eq!(Evidence::of(INormScale, ELn, &runs).ours, None);
-        let text = claims_markdown(&table).unwrap();
-        assert!(text.contains("| +0.5 | +0.4 (+0.4 to +0.4) | 6 | [5](notebooks/"), "{text}");
+        runs_table(&rows)
+    }
+
+    fn rows(of: [Condition; 2]) -> Vec<ClaimRow> {
+        let rows = ClaimRow::from_table(&claims(&table()).unwrap()).unwrap();
+        let here = |row: &ClaimRow| row.epsilon == 0.75 && [row.network, row.than] == of;
+        rows.into_iter().filter(here).collect()
+    }
+
+    #[test]
+    fn pairs_of_a_configuration_are_compared() {
+        let [full, published] = &rows([INormFull, ELn])[..] else { panic!() };
+        assert_eq!((full.pairs, full.diverged, full.than_diverged), (Some(8), Some(0), Some(0)));
+        assert!((full.median - 0.00135).abs() < 1e-12);
+        // Eight differences, all positive: 2/2⁸ for both sides, and 1/2⁸ within half a point.
+        assert_eq!((full.p, full.p_equivalent), (Some(2.0 / 256.0), Some(1.0 / 256.0)));
+        assert_eq!(full.equivalent, "yes");
+        assert!(full.p_unpaired.unwrap() > 0.7, "the spread hides what all pairs show");
+        assert_eq!((published.source.as_str(), published.pairs), ("published", Some(30)));
+        assert!((published.median - 0.00365).abs() < 1e-9 && published.p.unwrap() < 0.001);
+        let [center, medians] = &rows([INormCenter, ELn])[..] else { panic!() };
+        assert_eq!((center.equivalent.as_str(), medians.equivalent.as_str()), ("no", "no pairs"));
+        assert_eq!((medians.source.as_str(), medians.low), ("medians", None));
+        let [scale, _] = &rows([INormScale, ELn])[..] else { panic!() };
+        assert_eq!((scale.diverged, scale.than_diverged), (Some(6), Some(0)));
+        let text = claims_markdown(&table()).unwrap();
+        assert!(text.contains("to +0.16), n = 8 | 0.0078 | yes | [5](note"), "{text}");
+    }
+
+    #[test]
+    fn of_few_pairs_there_is_a_range_and_no_test() {
+        let [none, _] = &rows([INormNone, ELn])[..] else { panic!() };
+        assert_eq!((none.pairs, none.diverged), (Some(2), Some(1)));
+        assert!((none.low.unwrap() + 0.71).abs() < 1e-9);
+        assert!((none.high.unwrap() + 0.06).abs() < 1e-9);
+        assert_eq!((none.p, none.p_unpaired, none.p_equivalent), (None, None, None));
+        assert_eq!(none.equivalent, "n < 6");
+        // Without our runs, what was published is there.
+        let [published] = &rows([EiLn, EiNone])[..] else { panic!() };
+        assert_eq!(published.pairs, Some(30));
+        let text = claims_markdown(&table()).unwrap();
+        assert!(text.contains("n = 2, 1 diverged | n < 6 | n < 6 | [4]("), "{text}");
+    }
+
+    // Of data/published_points.csv, joined as `published_points` says: p_unpaired is that of
+    // scipy.stats.mannwhitneyu (1.17.1); p was counted in Python, as the share of all sums of some of
+    // scipy.stats.rankdata(abs(differences)), with whole numbers. SciPy's own test approximates it
+    // where differences are of equal size.
+    #[test]
+    fn published_pairs_are_tested_as_in_python() {
+        for (epsilon, of, n, median, p, p_unpaired) in [
+            (0.0, [EiLn, EiNone], 30, 0.00945, 1.2184e-5, 7.4873e-4),
+            (0.0, [INormNone, EiNone], 26, -0.0133, 0.011967, 1.8707e-3),
+            (0.75, [EiLn, ELn], 30, -0.00805, 6.5938e-7, 1.8881e-4),
+            (0.75, [INormNone, EiNone], 24, -0.0115, 2.0516e-4, 2.8979e-4),
+        ] {
+            let pairs = published_points::pairs(of[0], of[1], epsilon);
+            let known = Evidence::of("published", &pairs).unwrap().unwrap();
+            assert_eq!(known.pairs, Some(n), "{of:?}");
+            assert!((known.median - median).abs() < 1e-9, "{of:?}: {}", known.median);
+            let unpaired = known.p_unpaired.unwrap();
+            assert!((unpaired / p_unpaired - 1.0).abs() < 1e-4, "{of:?}: {unpaired}");
+            let paired = known.p.unwrap();
+            assert!((paired / p - 1.0).abs() < 1e-4, "{of:?}: {paired}");
+        }
+    }
+
+    #[test]
+    fn every_mark_of_the_paper_is_tested_again() {
+        let rows = MarkRow::from_table(&marks(&table()).unwrap()).unwrap();
+        assert_eq!(rows.len(), 11);
+        let of = |network, epsilon| {
+            rows.iter().find(|r| (r.network, r.epsilon) == (network, Some(epsilon))).unwrap()
+        };
+        let scale = of(INormScale, 0.75);
+        assert_eq!((scale.n, scale.than_n, scale.diverged), (8, 8, 6));
+        assert_eq!((scale.published.as_str(), scale.ours.as_deref()), ("***", Some("**")));
+        assert_eq!(scale.agrees.as_deref(), Some("no"));
+        let lateral = of(INormLateral, 0.0);
+        assert_eq!((lateral.n, lateral.p, lateral.agrees.as_deref()), (0, None, None));
+        let best = rows.iter().find(|row| row.epsilon.is_none()).unwrap();
+        assert_eq!((best.network, best.than, best.n, best.than_n), (EiLn, ELn, 0, 8));
     }
 }

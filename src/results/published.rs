@@ -25,6 +25,8 @@ pub struct Published {
     pub range: Option<[f64; 2]>,
     /// The figures that show it.
     pub figures: String,
+    /// The stars of its difference from E-only + LN, where Figs. 6 and 7 show them.
+    pub mark: Option<String>,
 }
 
 impl Published {
@@ -39,7 +41,7 @@ impl Published {
 const TABLE: &str = include_str!("../../data/published.csv");
 
 /// All published distributions.
-fn rows() -> &'static [Published] {
+pub(super) fn rows() -> &'static [Published] {
     static ROWS: OnceLock<Vec<Published>> = OnceLock::new();
     let row = |line| parse(line).unwrap_or_else(|| panic!("data/published.csv: '{line}'"));
     ROWS.get_or_init(|| TABLE.lines().skip(1).map(row).collect())
@@ -69,7 +71,7 @@ pub fn table(conditions: &[Condition]) -> Result<DataFrame> {
 
 fn parse(line: &str) -> Option<Published> {
     let fields: Vec<_> = line.split(',').collect();
-    let [condition, epsilon, runs, at_chance, least, q1, median, q3, greatest, figures] =
+    let [condition, epsilon, runs, at_chance, least, q1, median, q3, greatest, figures, mark] =
         fields[..]
     else {
         return None;
@@ -85,6 +87,7 @@ fn parse(line: &str) -> Option<Published> {
         q3: percent(q3)?,
         range: percent(least).zip(percent(greatest)).map(|(least, greatest)| [least, greatest]),
         figures: figures.to_owned(),
+        mark: (!mark.is_empty()).then(|| mark.to_owned()),
     })
 }
 

@@ -60,16 +60,20 @@ macro_rules! row {
 }
 pub(super) use row;
 
-/// The first row of a table, a key a column; what is not a finite number is null.
-pub(super) fn first_row(table: &DataFrame) -> Map<String, Value> {
-    let cell = |column: &Column| match column.get(0) {
+/// The rows of a table, a key a column; what is not a finite number is null.
+pub fn rows_to_json(table: &DataFrame) -> Vec<Map<String, Value>> {
+    let cell = |column: &Column, row: usize| match column.get(row) {
         Ok(AnyValue::String(text)) => text.into(),
+        Ok(AnyValue::StringOwned(text)) => text.as_str().into(),
+        Ok(AnyValue::UInt32(number)) => number.into(),
         Ok(AnyValue::Int32(number)) => number.into(),
         Ok(AnyValue::Int64(number)) => number.into(),
         Ok(AnyValue::Float64(number)) => number.into(),
         _ => Value::Null,
     };
-    table.columns().iter().map(|column| (column.name().to_string(), cell(column))).collect()
+    let row =
+        |row| table.columns().iter().map(move |c| (c.name().to_string(), cell(c, row))).collect();
+    (0..table.height()).map(row).collect()
 }
 
 /// A table to read, with a name for messages.

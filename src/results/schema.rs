@@ -3,7 +3,7 @@
 
 use super::{
     DataIdentity, Provenance,
-    row::{first_row, row},
+    row::{row, rows_to_json},
 };
 use crate::{
     Condition, Error, Result,
@@ -112,7 +112,8 @@ row! {
 impl RunRow {
     /// Its columns, as JSON.
     pub fn to_json(&self) -> Result<Map<String, Value>> {
-        Ok(first_row(&Self::to_table(std::slice::from_ref(self))?))
+        let table = Self::to_table(std::slice::from_ref(self))?;
+        Ok(rows_to_json(&table).pop().unwrap_or_default())
     }
 
     /// Which images it is of.

@@ -30,6 +30,23 @@ fn a_wrong_command_line_is_one_line_and_code_2() {
 }
 
 #[test]
+fn claims_are_printed_as_tables_and_as_json() {
+    let [text, _] = ends_with(0, &mut inorm("sweep claims"));
+    assert!(text.contains("inorm_lateral") && text.contains("\n2b "), "{text}");
+    let [json, _] = ends_with(0, &mut inorm("sweep claims --json"));
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let rows = |name: &str| json[name].as_array().unwrap().clone();
+    assert_eq!(rows("marks").len(), 11);
+    let is = |row: &serde_json::Value| {
+        [&row["network"], &row["than"], &row["source"]] == ["ei_ln", "ei_none", "published"]
+    };
+    let published: Vec<_> = rows("claims").into_iter().filter(is).collect();
+    let medians: Vec<_> = published.iter().map(|row| row["median"].as_f64().unwrap()).collect();
+    assert!((medians[0] - 0.00945).abs() < 1e-9 && (medians[1] - 0.02005).abs() < 1e-9, "{json}");
+    assert!(published.iter().all(|row| row["pairs"] == 30 && row["than_diverged"] == 0), "{json}");
+}
+
+#[test]
 fn help_speaks_of_the_program_that_readers_know() {
     for arguments in ["train --help", "sweep run --help"] {
         let [said, _] = ends_with(0, &mut inorm(arguments));
@@ -53,6 +70,7 @@ fn a_full_disk_under_standard_output_is_said() {
         format!("sweep submit --engine slurm --dry-run --store {store}"),
         "sweep table".to_owned(),
         "sweep claims".to_owned(),
+        "sweep claims --json".to_owned(),
         format!("figure 5a --out {}", path("figure.svg")),
         format!("parity {}", repository().join("tests/fixtures/sweep/e_ln.npz").display()),
         format!("train e_ln --config 13 --epochs 1 --subset --json --save {network}"),

@@ -28,8 +28,9 @@ pub enum Sweep {
     Merge(Merge),
     /// Print the results beside what was published.
     Table(table::ShowTable),
-    /// Print the paper's claims beside the results, as the README states them.
-    Claims(table::ShowTable),
+    /// Print the paper's claims as differences between networks of the same configuration, and its
+    /// significance marks beside ours.
+    Claims(table::ShowClaims),
     /// Submit the unfinished runs of the plan to a cluster.
     Submit(submit::Submit),
 }

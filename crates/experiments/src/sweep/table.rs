@@ -1,4 +1,4 @@
-//! `inorm sweep table`.
+//! `inorm sweep table` and `inorm sweep claims`.
 
 use crate::results;
 use clap::Args;
@@ -6,7 +6,10 @@ use inorm::{
     configuration::{EPOCHS, LAMBDA},
     notebook::Table,
     polars::prelude::DataFrame,
-    results::{claims_markdown, comparison, left_out, outside_published},
+    results::{
+        ClaimRow, RunRow, claims as differences, claims_markdown, comparison, left_out, marks,
+        outside_published, rows_to_json,
+    },
     sweep::results_in,
 };
 use inorm_core::{Outcome, print};
@@ -32,21 +35,46 @@ pub fn run(options: &ShowTable) -> Outcome {
     print(format_args!("{}\n", comparison_table(comparison(&runs)?).text()))?;
     let outside = outside_published(&runs, MARGIN)?;
     print(outside_table(outside).text())?;
-    match (left_out(&runs)?, runs.height()) {
-        (0, _) => Ok(()),
-        (others, all) => print(format_args!(
-            "\nLeft out as none of the paper's (its configurations, {EPOCHS} epochs, \
-             λ = {LAMBDA}): {others} of {all} runs"
+    let (all, rows) = (runs.height(), RunRow::from_table(&runs)?);
+    let diverged = rows.iter().filter(|run| run.diverged()).count();
+    print(format_args!("\n{all} runs, {diverged} of them diverged"))?;
+    match left_out(&runs)? {
+        0 => Ok(()),
+        others => print(format_args!(
+            "Left out as none of the paper's (its configurations, {EPOCHS} epochs, λ = {LAMBDA}): \
+             {others} of {all} runs"
         )),
     }
 }
 
-/// Prints the paper's claims beside the results.
-pub fn claims(options: &ShowTable) -> Outcome {
-    match options.runs()? {
-        Some(runs) => print(claims_markdown(&runs)?.trim_end()),
-        None => Ok(()),
+/// What to say of the paper's claims.
+#[derive(Args)]
+pub struct ShowClaims {
+    #[command(flatten)]
+    of: ShowTable,
+    /// Print the README's table alone, in Markdown.
+    #[arg(long)]
+    markdown: bool,
+    /// Print one JSON object instead: `claims` and `marks`, each a list of rows; accuracies are
+    /// fractions.
+    #[arg(long, conflicts_with = "markdown")]
+    json: bool,
+}
+
+/// Prints the paper's claims as differences between networks of the same configuration, and its
+/// significance marks beside ours.
+pub fn claims(options: &ShowClaims) -> Outcome {
+    let Some(runs) = options.of.runs()? else { return Ok(()) };
+    if options.markdown {
+        return print(claims_markdown(&runs)?.trim_end());
     }
+    let (differences, marks) = (differences(&runs)?, marks(&runs)?);
+    if options.json {
+        let [claims, marks] = [differences, marks].map(|table| rows_to_json(&table));
+        return print(serde_json::json!({ "claims": claims, "marks": marks }));
+    }
+    let tables = [differences_table(differences)?, marks_table(marks)].map(|table| table.text());
+    print(tables.join("\n\n"))
 }
 
 impl ShowTable {
@@ -76,6 +104,55 @@ fn comparison_table(frame: DataFrame) -> Table {
         .heading("u", "U")
         .heading("p_holm", "p (Holm)")
         .heading("delta", "Cliff's δ")
+}
+
+fn differences_table(frame: DataFrame) -> Outcome<Table> {
+    let caption = "Test accuracy of a network less that of another one of the same configuration, \
+                   in points: the median, and its 95 % bootstrap interval or, of fewer than six \
+                   pairs, the range; p of Wilcoxon's signed-rank test, of the paper's unpaired \
+                   Mann–Whitney test, and of two one-sided tests that it is within half a point; \
+                   a diverged run is at chance";
+    let texts: Vec<_> = ClaimRow::from_table(&frame)?.iter().map(ClaimRow::difference).collect();
+    let rows = frame.height();
+    let columns = [
+        "epsilon",
+        "network",
+        "than",
+        "source",
+        "pairs",
+        "diverged",
+        "than_diverged",
+        "difference",
+        "p",
+        "p_unpaired",
+        "p_equivalent",
+        "equivalent",
+    ];
+    Ok(Table::new(frame, caption)
+        .texts("difference", &texts)?
+        .columns(&columns)
+        .rows(rows)
+        .heading("epsilon", "ε")
+        .heading("than", "less")
+        .heading("diverged", "network diverged")
+        .heading("than_diverged", "less diverged")
+        .heading("p_unpaired", "unpaired p")
+        .heading("p_equivalent", "equivalence p")
+        .heading("equivalent", "within ±0.5"))
+}
+
+fn marks_table(frame: DataFrame) -> Table {
+    let caption = "The paper's significance marks, and the same test of our runs (Mann–Whitney, \
+                   diverged runs at chance); the paper has thirty runs a side, and of fewer stars \
+                   are harder to get; paired p is that of Wilcoxon's signed-rank test";
+    let rows = frame.height();
+    Table::new(frame, caption)
+        .rows(rows)
+        .heading("epsilon", "ε")
+        .heading("than", "against")
+        .heading("n", "runs")
+        .heading("than_n", "runs against")
+        .heading("p_paired", "paired p")
 }
 
 fn outside_table(frame: DataFrame) -> Table {

@@ -1,0 +1,218 @@
+//! What the paper claims, as differences between two networks of the same configuration: a row a
+//! claim, ours above what was published.
+
+use super::axes::{self, Axis, Panel};
+use super::drawing::{Color, Dash, Drawing, Frame, Marker, Point, Stroke};
+use super::legend::{self, Legend, Swatch};
+use super::style::{self, Look};
+use super::{Figure, sample};
+use crate::results::{self, ClaimRow, MARGIN, points};
+use crate::statistics::distinct;
+use crate::{Error, Result};
+use polars::prelude::DataFrame;
+
+/// Height of a row.
+const ROW: f64 = 36.0;
+/// Room at the right for the medians, the numbers of pairs and of runs that diverged.
+const NUMBERS: f64 = 172.0;
+/// Of a row's height, how far ours and published are from its middle.
+const APART: f64 = 0.2;
+/// Only a run that diverged is this far from another one: the axis does not reach there.
+const FAR: f64 = 0.2;
+
+/// The median over configurations of the difference between two networks, with its 95 % interval
+/// (of fewer than six pairs their range): ours and as published, for each step of the paper's
+/// argument, at ε = 0 and 0.75. Half a point on either side of zero is shaded.
+///
+/// The paper has no such figure.
+///
+/// # Errors
+/// If `runs` is no table of runs, or has no configuration with two networks that are compared.
+pub fn claims(runs: &DataFrame) -> Result<Figure> {
+    let rows = ClaimRow::from_table(&results::claims(runs)?)?;
+    if !rows.iter().any(ClaimRow::is_ours) {
+        let found = "no configuration trained with two networks that are compared";
+        let expected = "at least one such pair (inorm sweep makes them)";
+        return Err(Error::unfit("runs table", found, expected));
+    }
+    let values = rows.iter().flat_map(|row| [Some(row.median), row.low, row.high]).flatten();
+    let range = axes::range(values.filter(|value| value.abs() < FAR), 0.02);
+    let epsilons = distinct(rows.iter().map(|row| row.epsilon));
+    let legend = legend_of(&rows);
+    let top = legend.height(style::WIDTH) + 8.0;
+    let panels = epsilons
+        .iter()
+        .zip(["a", "b", "c", "d"])
+        .map(|(&epsilon, letter)| (epsilon, letter, differences(&rows, epsilon)));
+    let panels: Vec<_> = panels.collect();
+    let height = |count: usize| ROW * count as f64 + 74.0;
+    let all = panels.iter().map(|(_, _, differences)| height(differences.len())).sum::<f64>();
+    let mut drawing = Drawing::new(style::WIDTH, top + all);
+    legend.draw(&mut drawing, Frame::new(0.0, 4.0, style::WIDTH, top));
+    let mut above = top;
+    for (epsilon, letter, differences) in &panels {
+        let below = above + height(differences.len());
+        let outer = Frame::new(4.0, above, style::WIDTH - NUMBERS, below - 8.0);
+        draw(&mut drawing, outer, range, letter, *epsilon, differences);
+        above = below;
+    }
+    let alt = "What the paper claims, as differences in test accuracy between two networks of the \
+               same configuration, in points: medians and their intervals, ours and published.";
+    let facts = panels.iter().flat_map(|(_, _, differences)| differences).map(Difference::fact);
+    Figure::new(drawing, alt, facts.collect())
+}
+
+/// One row: what is known of the difference between two networks.
+struct Difference<'a> {
+    name: String,
+    look: Look,
+    ours: Option<&'a ClaimRow>,
+    published: Option<&'a ClaimRow>,
+}
+
+/// The rows of one ε, from the top.
+fn differences(rows: &[ClaimRow], epsilon: f64) -> Vec<Difference<'_>> {
+    let mut differences: Vec<Difference> = Vec::new();
+    for row in rows.iter().filter(|row| row.epsilon == epsilon) {
+        let name = format!("{} − {}", row.network.label(), row.than.label());
+        if differences.last().is_none_or(|last| last.name != name) {
+            let look = style::condition(row.network);
+            differences.push(Difference { name, look, ours: None, published: None });
+        }
+        if let Some(last) = differences.last_mut() {
+            *(if row.is_ours() { &mut last.ours } else { &mut last.published }) = Some(row);
+        }
+    }
+    differences
+}
+
+fn legend_of(rows: &[ClaimRow]) -> Legend {
+    let look = |dash| Look { color: style::INK, marker: Marker::Circle, dash };
+    let ours =
+        |interval: bool| rows.iter().any(|row| row.is_ours() && row.has_interval() == interval);
+    Legend::default()
+        .entry_if(ours(true), Swatch::Line(look(Dash::Solid)), "ours: median, 95 % interval")
+        .entry_if(ours(false), Swatch::Line(look(Dash::Dotted)), "ours, n < 6: median, range")
+        .entry(Swatch::Published, "published")
+        .entry(Swatch::Box(style::GRID), "within half a point")
+}
+
+fn draw(
+    drawing: &mut Drawing,
+    outer: Frame,
+    (low, high): (f64, f64),
+    letter: &str,
+    epsilon: f64,
+    differences: &[Difference],
+) {
+    let names: Vec<_> = differences.iter().rev().map(|difference| &difference.name).collect();
+    let x = Axis::percent("difference in test accuracy (points)", low, high);
+    let panel = Panel::fit(outer, x, Axis::names("", &names));
+    let Frame { top, bottom, .. } = panel.frame;
+    let [left, zero, right] = [-MARGIN, 0.0, MARGIN].map(|value| panel.at(value, 0.0).0);
+    let band = Frame::new(left, top, right, bottom);
+    drawing.rectangle(band, Some(style::box_fill(style::GRID)), None);
+    let panel = panel.draw(drawing).heading(drawing, letter, &style::epsilon_label(epsilon));
+    drawing.line([(zero, top), (zero, bottom)], style::DASHES);
+    for (place, difference) in differences.iter().rev().enumerate() {
+        difference.draw(drawing, &panel, place as f64);
+    }
+}
+
+impl Difference<'_> {
+    fn draw(&self, drawing: &mut Drawing, panel: &Panel, place: f64) {
+        if let Some(row) = self.ours {
+            let Look { color, marker, .. } = self.look;
+            let dash = if row.has_interval() { Dash::Solid } else { Dash::Dotted };
+            let (ends, median) = placed(drawing, panel, row, place + APART, color);
+            drawing.line(ends, Stroke::new(color, 2.0).dash(dash));
+            if let Some(at) = median {
+                drawing.marker(at, marker, 3.6, color, style::edge(color));
+            }
+            numbers(drawing, panel, row, place + APART, style::INK);
+        }
+        if let Some(row) = self.published {
+            let ([low, high], median) =
+                placed(drawing, panel, row, place - APART, style::PUBLISHED);
+            match median {
+                Some(at) => legend::published(drawing, [low, at, high], 3.5),
+                None => drawing.line([low, high], Stroke::new(style::PUBLISHED, 3.0)),
+            }
+            numbers(drawing, panel, row, place - APART, style::QUIET);
+        }
+    }
+
+    fn fact(&self) -> String {
+        let row = self.ours.or(self.published);
+        let epsilon = row.map_or(String::new(), |row| style::epsilon_label(row.epsilon));
+        let known = [("ours", self.ours), ("published", self.published)];
+        let words: Vec<_> = known
+            .into_iter()
+            .filter_map(|(whose, row)| Some(format!("{whose} {}", row?.words())))
+            .collect();
+        format!("{epsilon}, {}: {}", self.name, words.join("; "))
+    }
+}
+
+/// Where the ends and the median of a row are; an end that the axis does not reach is at its edge,
+/// with an arrow, and a median there is nowhere.
+fn placed(
+    drawing: &mut Drawing,
+    panel: &Panel,
+    row: &ClaimRow,
+    place: f64,
+    color: Color,
+) -> ([Point; 2], Option<Point>) {
+    let Frame { left, right, .. } = panel.frame;
+    let inside = |at: &Point| (left..=right).contains(&at.0);
+    let ends = [row.low, row.high].map(|end| panel.at(end.unwrap_or(row.median), place));
+    for &(x, y) in ends.iter().filter(|at| !inside(at)) {
+        let (tip, back) = if x < left { (left + 1.0, 7.0) } else { (right - 1.0, -7.0) };
+        drawing.area([(tip, y), (tip + back, y - 4.0), (tip + back, y + 4.0)], color);
+    }
+    let ends = ends.map(|(x, y)| (x.clamp(left + 2.0, right - 2.0), y));
+    (ends, Some(panel.at(row.median, place)).filter(inside))
+}
+
+/// Writes the median, the number of pairs and that of the runs that diverged, to the right.
+fn numbers(drawing: &mut Drawing, panel: &Panel, row: &ClaimRow, place: f64, color: Color) {
+    let (x, y) = (panel.frame.right, panel.at(0.0, place).1);
+    drawing.text(axes::number(&points(row.median), (x + 50.0, y)).end().color(color));
+    let from = row.pairs.map_or("of medians".to_owned(), |pairs| {
+        format!("n = {pairs}{}", sample::diverged(row.all_diverged() as usize))
+    });
+    drawing.text(axes::number(&from, (x + 58.0, y)).color(color));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::checks::{check, sweep, texts};
+    use super::*;
+    use crate::Condition;
+    use crate::results::made_up::runs_table;
+
+    #[test]
+    fn all_runs_and_few_of_them() {
+        let figure = claims(&sweep(&Condition::ALL)).unwrap();
+        check("claims_all", &figure);
+        assert_eq!(figure.facts().len(), 20);
+        let expected = "ε = 0.75, EI + LN − E-only + LN: ours ";
+        assert!(figure.text().contains(expected), "{}", figure.text());
+
+        let few = runs_table(&[
+            (Condition::ELn, 0, 0.75, Some(0.85)),
+            (Condition::ELn, 1, 0.75, Some(0.86)),
+            (Condition::INormScale, 0, 0.75, None),
+            (Condition::INormScale, 1, 0.75, Some(0.80)),
+        ]);
+        let figure = claims(&few).unwrap();
+        check("claims_few", &figure);
+        let words =
+            "I-Norm + scale − E-only + LN: ours −40.50 (−75.00 to −6.00), n = 2, 1 diverged";
+        assert!(figure.text().contains(words), "{}", figure.text());
+        let labels: Vec<_> = figure.charts().flat_map(texts).map(|l| l.text.as_str()).collect();
+        assert!(labels.contains(&"n = 2, 1 diverged"), "{labels:?}");
+        assert!(labels.contains(&"ours, n < 6: median, range"), "{labels:?}");
+        assert!(!labels.contains(&"−20"), "the axis does not reach what diverged: {labels:?}");
+    }
+}
