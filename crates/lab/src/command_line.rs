@@ -23,7 +23,7 @@ struct CommandLine {
 pub enum Command {
     /// Open the notebooks in JupyterLab, after setting up what they need.
     Lab(lab::Lab),
-    /// Render the notebooks as a book of web pages.
+    /// Render the notebooks as a web site, or print them.
     Book(book::Book),
     /// Fetch FashionMNIST, or say where it is.
     #[command(subcommand)]

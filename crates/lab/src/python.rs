@@ -1,9 +1,11 @@
-//! The pinned Python environment in the repository: JupyterLab, and what executes notebooks.
+//! The pinned Python environment in the repository: JupyterLab, what executes notebooks, and, once
+//! it is asked for, what renders the book.
 
 use crate::checkout::Checkout;
 use crate::step::{Output, Step};
 use inorm_core::files::{entries, sha256, write};
 use inorm_core::{Context, Failure, Outcome};
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,18 +16,57 @@ pub const STEP: &str = "Python environment";
 /// The oldest Python that the pinned packages run on.
 const OLDEST: Version = (3, 10);
 
-/// A file in the environment from the start of the set-up on: the sign that this program makes it.
-/// In the end it says what is installed.
-const MARK: &str = "inorm-installed";
+/// The oldest Python that those for the book run on.
+const OLDEST_FOR_BOOK: Version = (3, 11);
+
+/// Packages that are installed together.
+struct Packages {
+    /// The file that pins them.
+    requirements: &'static str,
+    /// The file in the environment that says which of them are installed.
+    mark: &'static str,
+}
+
+/// Its mark is there from the start of the set-up on: the sign that this program makes the
+/// environment.
+const JUPYTER: Packages =
+    Packages { requirements: "python/requirements.txt", mark: "inorm-installed" };
+
+const BOOK: Packages =
+    Packages { requirements: "python/requirements-book.txt", mark: "inorm-book-installed" };
 
 /// Major and minor.
 pub type Version = (u32, u32);
 
 /// Whether `.venv` is what the requirements say.
 pub fn is_ready(checkout: &Checkout) -> Outcome<bool> {
-    let wanted = wanted(checkout)?;
-    let complete = fs::read_to_string(mark(checkout)).is_ok_and(|present| present == wanted);
-    Ok(complete && checkout.python().exists())
+    Ok(JUPYTER.are_installed(checkout)? && checkout.python().exists())
+}
+
+/// Makes sure that `.venv` has what renders the book.
+pub fn add_book(checkout: &Checkout) -> Outcome {
+    if !is_ready(checkout)? {
+        begin(checkout)?.finish()?;
+    }
+    if BOOK.are_installed(checkout)? {
+        return Ok(());
+    }
+    let python = checkout.python();
+    let found = version_of(&python);
+    if found.is_none_or(|version| version < OLDEST_FOR_BOOK) {
+        let (major, minor) = OLDEST_FOR_BOOK;
+        let found = found.map_or("unknown".to_owned(), |(major, minor)| format!("{major}.{minor}"));
+        return Err(Failure::new(format!(
+            "the Python of {} is {found}, but the book needs {major}.{minor} or later; put such a \
+             python3 first on your PATH, delete that folder, then run the command again",
+            checkout.environment().display()
+        )));
+    }
+    let expected = "installing Sphinx and MyST-NB into .venv, 10 to 40 s";
+    let step = Step::begin("Packages for the book", expected, Output::Stdout);
+    BOOK.install(checkout, &step)?;
+    step.end();
+    Ok(())
 }
 
 /// An environment that has nothing in it yet.
@@ -51,32 +92,40 @@ pub fn begin(checkout: &Checkout) -> Outcome<Empty<'_>> {
 impl Empty<'_> {
     /// Installs what the requirements say.
     pub fn finish(self) -> Outcome {
-        let mut install = Command::new(self.checkout.python());
-        install
-            .args(["-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off"])
-            .arg("--requirement")
-            .arg(requirements(self.checkout))
-            .env_remove("PYTHONPATH")
-            .env_remove("PYTHONHOME");
-        self.step.run(install, "check the network and the disk, then run the command again")?;
-        write(&mark(self.checkout), wanted(self.checkout)?)?;
+        JUPYTER.install(self.checkout, &self.step)?;
         self.step.end();
         Ok(())
     }
 }
 
-fn requirements(checkout: &Checkout) -> PathBuf {
-    checkout.root().join("python/requirements.txt")
-}
+impl Packages {
+    fn are_installed(&self, checkout: &Checkout) -> Outcome<bool> {
+        let wanted = self.wanted(checkout)?;
+        Ok(fs::read_to_string(self.mark(checkout)).is_ok_and(|present| present == wanted))
+    }
 
-fn mark(checkout: &Checkout) -> PathBuf {
-    checkout.environment().join(MARK)
-}
+    fn install(&self, checkout: &Checkout, step: &Step) -> Outcome {
+        let mut install = Command::new(checkout.python());
+        install
+            .args(["-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off"])
+            .arg("--requirement")
+            .arg(checkout.root().join(self.requirements))
+            .env_remove("PYTHONPATH")
+            .env_remove("PYTHONHOME");
+        step.run(install, "check the network and the disk, then run the command again")?;
+        write(&self.mark(checkout), self.wanted(checkout)?)?;
+        Ok(())
+    }
 
-/// What the mark says when all is installed.
-fn wanted(checkout: &Checkout) -> Outcome<String> {
-    let requirements = requirements(checkout);
-    Ok(sha256(fs::read(&requirements).context("read", &requirements)?))
+    fn mark(&self, checkout: &Checkout) -> PathBuf {
+        checkout.environment().join(self.mark)
+    }
+
+    /// What the mark says when all is installed.
+    fn wanted(&self, checkout: &Checkout) -> Outcome<String> {
+        let requirements = checkout.root().join(self.requirements);
+        Ok(sha256(fs::read(&requirements).context("read", &requirements)?))
+    }
 }
 
 /// Fails if there is an environment that somebody else made: an editor, or the reader.
@@ -84,7 +133,7 @@ pub fn require_own(checkout: &Checkout) -> Outcome {
     let environment = checkout.environment();
     let absent = fs::symlink_metadata(&environment).is_err();
     let is_empty = fs::read_dir(&environment).is_ok_and(|mut entries| entries.next().is_none());
-    match absent || is_empty || environment.join(MARK).exists() {
+    match absent || is_empty || environment.join(JUPYTER.mark).exists() {
         true => Ok(()),
         false => Err(Failure::new(format!(
             "{} was not made by this program, and is left alone; move or delete it, then run the \
@@ -96,7 +145,7 @@ pub fn require_own(checkout: &Checkout) -> Outcome {
 
 /// Makes the environment, or empties it of all but the mark, which has to outlast an interruption.
 fn clear(environment: &Path) -> Outcome {
-    let mark = environment.join(MARK);
+    let mark = environment.join(JUPYTER.mark);
     fs::create_dir_all(environment).context("create", environment)?;
     fs::write(&mark, "").context("write", &mark)?;
     for path in entries(environment).filter(|path| *path != mark) {
@@ -120,12 +169,9 @@ pub struct Python {
 pub fn find() -> Outcome<Python> {
     let names =
         ["python3", "python", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10"];
-    let ask = "import sys; print('%d.%d' % sys.version_info[:2])";
-    let found = names.into_iter().filter_map(|program| {
-        let output = Command::new(program).args(["-c", ask]).output().ok()?;
-        let version = parse_version(&String::from_utf8_lossy(&output.stdout))?;
-        Some(Python { program, version })
-    });
+    let found = names
+        .into_iter()
+        .filter_map(|program| Some(Python { program, version: version_of(program)? }));
     let found: Vec<Python> = found.collect();
     let have = match found.iter().map(|python| python.version).max() {
         Some((major, minor)) => format!("the newest Python here is {major}.{minor}"),
@@ -137,6 +183,12 @@ pub fn find() -> Outcome<Python> {
             "{have}, but JupyterLab needs {major}.{minor} or later; install one (Debian: apt install python3 python3-venv)"
         ))
     })
+}
+
+fn version_of(python: impl AsRef<OsStr>) -> Option<Version> {
+    let ask = "import sys; print('%d.%d' % sys.version_info[:2])";
+    let output = Command::new(python).args(["-c", ask]).output().ok()?;
+    parse_version(&String::from_utf8_lossy(&output.stdout))
 }
 
 /// Major and minor version in a text such as `3.12` or `1.95.0`.

@@ -1,76 +1,165 @@
-"""Looks at the rendered book in Chromium, as wide as a phone and as a desktop.
+"""Looks at the rendered book in Chromium as a reader would who opens it from disk, offline.
 
 Usage: book.py BOOK PICTURES
 
-Fails if a page is wider than the screen, a picture is not there, TeX is left in a formula, or a
-link or a search result leads nowhere. A picture of each page goes into the folder PICTURES.
+Each page is opened as wide as a phone and as a desktop, in light and in dark. It must ask nobody
+for anything that is not there, report no error, be no wider than the screen, show all its
+pictures, with words for whoever does not see them, and all its formulas; and each of its links
+must lead somewhere. Then the search, the tooltip of a citation, the switch to dark mode and the
+button that copies code are used. There must be a PDF of each chapter, and one of the book. A
+picture of each page goes into the folder PICTURES.
 """
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import unquote, urldefrag, urljoin
 
 from browser import ARGUMENTS
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 SCREENS = {"phone": (390, 844), "desktop": (1280, 900)}
 LOOK = """
-() => ({
-  wide: document.documentElement.scrollWidth - innerWidth,
-  missing: [...document.images].filter(image => !image.complete || !image.naturalWidth).length,
-  tex: [...document.querySelectorAll('math')].map(math => math.textContent)
-    .filter(text => text.includes(String.fromCharCode(92))),
-  ids: [...document.querySelectorAll('[id]')].map(element => element.id),
-  links: [...document.querySelectorAll('a[href]')].map(link => link.getAttribute('href')),
-})
+async () => {
+  await globalThis.MathJax?.startup?.promise;
+  const names = (selector, name) =>
+    [...document.querySelectorAll(selector)].map((element) => element.getAttribute(name));
+  const article = document.querySelector('article') ?? document.body;
+  return {
+    wide: document.documentElement.scrollWidth - innerWidth,
+    missing: [...document.images].filter((image) => !image.complete || !image.naturalWidth).length,
+    mute: [...article.querySelectorAll('img')].filter((image) => !image.alt).length,
+    formulas: article.querySelectorAll('.math').length,
+    typeset: article.querySelectorAll('.math mjx-container').length,
+    broken: [...document.querySelectorAll('mjx-merror')].map((error) => error.textContent),
+    cut: [...article.querySelectorAll('.math mjx-math')].filter((formula) =>
+      formula.getBoundingClientRect().left < article.getBoundingClientRect().left - 1).length,
+    ids: names('[id]', 'id'),
+    links: names('a[href]', 'href'),
+  };
+}
 """
 
 
-def look(page: Page, book: Path, pictures: Path, screen: str) -> dict:
-    seen = {}
-    for path in sorted(book.glob("*.html")):
-        page.goto(path.as_uri())
-        seen[path.name] = found = page.evaluate(LOOK)
-        page.screenshot(path=pictures / f"{screen}-{path.stem}.png")
-        if found["wide"] > 0:
-            raise SystemExit(f"{path.name}: {found['wide']} pixels wider than a {screen}")
-        if found["missing"]:
-            raise SystemExit(f"{path.name}: {found['missing']} pictures are not there")
-        if found["tex"]:
-            raise SystemExit(f"{path.name}: TeX is left in the formula {found['tex'][0]}")
-    return seen
+def fail(problem: str) -> None:
+    raise SystemExit(problem)
 
 
-def follow(seen: dict, page: str, link: str) -> None:
-    if link.startswith(("http:", "https:")):
+@contextmanager
+def offline(browser: Browser, screen: str, colours: str) -> Iterator[Page]:
+    """A page that can reach nothing but the disk, and fails if it tries, or reports an error."""
+    width, height = SCREENS[screen]
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme=colours,
+        permissions=["clipboard-read", "clipboard-write"],
+    )
+    context.set_offline(True)
+    page = context.new_page()
+    problems = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("requestfailed", lambda request: problems.append(f"no answer to {request.url}"))
+    page.on("console", lambda said: said.type == "error" and problems.append(said.text))
+    yield page
+    if problems:
+        fail(f"on a {screen} in {colours}, {page.url}: {problems[0]}")
+    context.close()
+
+
+def look(page: Page, path: Path) -> dict:
+    page.goto(path.as_uri())
+    found = page.evaluate(LOOK)
+    if found["wide"] > 0:
+        fail(f"{path.name}: {found['wide']} pixels wider than the screen")
+    if found["missing"] or found["mute"]:
+        fail(f"{path.name}: {found['missing']} pictures are missing, {found['mute']} have no words")
+    if found["broken"] or found["formulas"] != found["typeset"]:
+        fail(f"{path.name}: {found['typeset']} of {found['formulas']} formulas; {found['broken']}")
+    if found["cut"]:
+        fail(f"{path.name}: {found['cut']} formulas begin outside of the page")
+    return found
+
+
+def follow(seen: dict[str, dict], page: str, link: str) -> None:
+    """Fails unless a link of a page leads to a page that was seen, and a place on it."""
+    target, anchor = urldefrag(urljoin(page, link))
+    if target.startswith(("http:", "https:")):
         return
-    target, _, anchor = link.partition("#")
-    target = target or page
     if target not in seen:
-        raise SystemExit(f"{page}: the link to {link} leads nowhere")
-    if anchor and anchor not in seen[target]["ids"]:
-        raise SystemExit(f"{page}: {target} has no place named {anchor}")
+        fail(f"{page}: the link to {link} leads nowhere")
+    if anchor and unquote(anchor) not in seen[target]["ids"]:
+        fail(f"{page}: {target} has no place named {anchor}")
+
+
+def search(page: Page, book: Path, seen: dict[str, dict]) -> None:
+    """Finds as one types, and on the page of its own, with excerpts; hits lead somewhere."""
+    page.goto((book / "index.html").as_uri())
+    page.keyboard.press("Control+k")
+    words = page.locator("dialog input[type=search]")
+    expect(words).to_be_visible()
+    words.press_sequentially("eigenvalue", delay=50)
+    expect(page.locator("dialog p.context .highlighted").first).to_have_text("eigenvalue")
+    page.goto(f"{(book / 'search.html').as_uri()}?q=eigenvalue")
+    hits = page.locator("#search-results li")
+    expect(hits.first).to_be_visible()
+    expect(page.locator("#search-results p.context .highlighted").first).to_be_visible()
+    for link in hits.locator("a").evaluate_all("links => links.map(link => link.href)"):
+        follow(seen, "", link.split("?")[0])
+    hits.locator("a").first.click()
+    expect(page.locator("article .highlighted").first).to_be_visible()
+
+
+def use(page: Page, book: Path, pictures: Path) -> None:
+    page.goto((book / "00_start_here.html").as_uri())
+    page.locator("article a[href*='#cite-eyono2026']").first.hover()
+    expect(page.get_by_role("tooltip")).to_contain_text("improves learning in neural circuits")
+    page.screenshot(path=pictures / "citation.png")
+    page.mouse.move(0, 0)
+    cell = page.locator("div.cell_input").first
+    cell.hover()
+    cell.locator("button.copybtn").click()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    if copied.strip() != cell.locator("pre").inner_text().strip():
+        fail(f"the button copies {copied!r}, which is not the cell")
+    light = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.locator("button.theme-switch-button:visible").click()
+    page.locator("button.theme-change-button[data-mode=dark]:visible").click()
+    expect(page.locator("body")).not_to_have_css("background-color", light)
+
+
+def printed(pdf: Path) -> None:
+    """A PDF of several pages, none of whose links leads into this machine."""
+    content = pdf.read_bytes()
+    if content.count(b"/Type /Page\n") < 3 or b"file://" in content:
+        fail(f"{pdf.name}: too few pages, or a link into this machine")
 
 
 def main(book: Path, pictures: Path) -> None:
     pictures.mkdir(parents=True, exist_ok=True)
+    pages = sorted(book.rglob("*.html"))
+    for chapter in book.glob("[0-9]*.html"):
+        printed(book / "pdf" / f"{chapter.stem}.pdf")
+    printed(book / "pdf/book.pdf")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
-        for screen, (width, height) in SCREENS.items():
-            page = browser.new_page(viewport={"width": width, "height": height})
-            seen = look(page, book, pictures, screen)
-            for name, found in seen.items():
-                for link in found["links"]:
-                    follow(seen, name, link)
-            page.goto((book / "search.html").as_uri())
-            page.get_by_role("searchbox").fill("inhibition")
-            page.screenshot(path=pictures / f"{screen}-searched.png")
-            hits = page.evaluate("sections.map(hit => hit.page + hit.anchor)")
-            shown = page.locator("#found a").count()
-            if not shown:
-                raise SystemExit("search.html finds nothing about inhibition")
-            for link in hits:
-                follow(seen, "search.html", link)
-        print(f"{len(seen)} pages, {len(hits)} sections: every link leads somewhere")
+        for screen in SCREENS:
+            for colours in "light", "dark":
+                with offline(browser, screen, colours) as page:
+                    seen = {}
+                    for path in pages:
+                        seen[path.as_uri()] = look(page, path)
+                        picture = f"{screen}-{colours}-{path.stem}.png"
+                        page.screenshot(path=pictures / picture, full_page=screen == "desktop")
+        for name, found in seen.items():
+            for link in found["links"]:
+                follow(seen, name, link)
+        with offline(browser, "desktop", "light") as page:
+            search(page, book, seen)
+            use(page, book, pictures)
+    formulas = sum(found["formulas"] for found in seen.values())
+    links = sum(len(found["links"]) for found in seen.values())
+    print(f"{len(seen)} pages, {formulas} formulas, {links} links")
 
 
 if __name__ == "__main__":
