@@ -150,7 +150,9 @@ def main(book: Path, pictures: Path) -> None:
                     for path in pages:
                         seen[path.as_uri()] = look(page, path)
                         picture = f"{screen}-{colours}-{path.stem}.png"
-                        page.screenshot(path=pictures / picture, full_page=screen == "desktop")
+                        page.screenshot(
+                            path=pictures / picture, full_page=True, animations="disabled"
+                        )
         for name, found in seen.items():
             for link in found["links"]:
                 follow(seen, name, link)
