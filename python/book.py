@@ -132,7 +132,7 @@ def print_pdf(program: str, page: Path, pdf: Path) -> None:
 def render(notebooks: list[Path], into: Path, pdf: bool) -> None:
     into = into.resolve()
     if into.exists() and any(into.iterdir()) and not (into / "search.html").exists():
-        raise Failed(f"{into} holds something else than a book; name another folder with --into")
+        raise Failed(f"{into} holds something other than a book; name another folder with --into")
     program = chromium() if pdf else None
     into.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".book-", dir=into.parent) as work:

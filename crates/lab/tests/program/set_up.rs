@@ -40,6 +40,19 @@ fn a_python_that_is_too_old_is_said() {
 }
 
 #[test]
+fn a_python_that_is_too_old_for_the_book_is_said() {
+    let machine = machine_with_python(
+        "mkdir -p \"$3/bin\"\n\
+         printf '#!/bin/sh\\necho 3.10\\n' >\"$3/bin/python\"\n\
+         chmod +x \"$3/bin/python\"",
+    );
+    machine.write("clone/notebooks/00.ipynb", "{}");
+    machine.write("clone/python/requirements-book.txt", "nothing-that-exists==0\n");
+    let output = machine.inorm(&["book"]).output().unwrap();
+    assert_failed(&output, &["3.10", "3.11 or later", "delete"]);
+}
+
+#[test]
 fn a_python_without_venv_is_said() {
     let output = prepare(&machine_with_python("echo No module named venv >&2; exit 1"));
     assert_eq!(output.status.code(), Some(1), "{output:?}");
