@@ -51,8 +51,7 @@ pub fn add_book(checkout: &Checkout) -> Outcome {
     if BOOK.are_installed(checkout)? {
         return Ok(());
     }
-    let python = checkout.python();
-    let found = version_of(&python);
+    let found = version_of(checkout.python());
     if found.is_none_or(|version| version < OLDEST_FOR_BOOK) {
         let (major, minor) = OLDEST_FOR_BOOK;
         let found = found.map_or("unknown".to_owned(), |(major, minor)| format!("{major}.{minor}"));
