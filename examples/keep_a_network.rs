@@ -15,7 +15,7 @@ fn main() -> Result<()> {
     weights.save(&path)?;
     let loaded = NetworkWeights::load(&path)?;
     assert_eq!(loaded, weights, "every weight comes back bit for bit");
-    println!("{} from {}", loaded.condition, path.display());
+    println!("{} from {}", loaded.architecture, path.display());
 
     for epsilon in [0.0, 0.25, 0.75] {
         let evaluation = evaluate(&loaded, &data.test, epsilon, 0)?;

@@ -58,7 +58,7 @@
 //! | --- | --- | --- |
 //! | the images, and the luminosity shift (Fig. 1) | [`dataset`] | `01` |
 //! | the layers, each with its learning rule | [`layers`] | `03`, `05` |
-//! | the networks (Figs. 2 to 7) | [`condition`], [`networks`] | `02` to `07` |
+//! | the networks (Figs. 2 to 7) | [`condition`], [`architecture`], [`networks`] | `02` to `07` |
 //! | learning: the rule, runs, training | [`learning_rule`], [`learning`], [`configuration`] | all |
 //! | the engine that trains them fast | [`engine`] | – |
 //! | many networks trained together, also on a GPU | [`ensemble`] | – |
@@ -97,6 +97,7 @@
 //! `U_EI`, from divisive inhibitory to excitatory units, is a fixed uniform average: a mean, never
 //! a matrix.
 
+pub mod architecture;
 pub mod condition;
 pub mod configuration;
 pub mod dataset;
@@ -119,6 +120,7 @@ mod show;
 pub mod statistics;
 pub mod sweep;
 
+pub use architecture::Architecture;
 pub use condition::Condition;
 /// The tensors that everything is made of. Notebooks use this one, never a second copy.
 pub use dfdx;

@@ -1,13 +1,14 @@
 //! The networks that the paper compares, with their sizes in their types.
 
 use crate::{
-    Condition, Error, Result,
+    Architecture, Condition, Error, Result,
+    architecture::LayerKind,
     condition::{Circuit, GradNorm, Normalization},
     configuration::LearningRates,
     dataset::{CLASSES, FashionMnist, Images, PIXELS},
     layers::{
-        EiLayer, ExcitatoryLayer, INormLayer, INormSubtractiveLayer, Layer, LocalRule,
-        NetworkWeights, initial_weights_of,
+        EiLayer, ExcitatoryLayer, INormLayer, INormSubtractiveLayer, Layer, LayerWeights,
+        LocalRule, NetworkWeights, initial_weights_of,
         moments::{layer_norm, layer_norm_backward, mean, standard_deviation},
     },
     learning::{Evaluation, Observer, Record, Run, Trainer, evaluate},
@@ -112,7 +113,7 @@ where
     /// # Errors
     /// If the condition has other layers than this type.
     pub fn new(condition: Condition, seed: u64, device: &D) -> Result<Self> {
-        let weights = initial_weights_of(condition, [IN, WIDTH, OUTPUTS], seed)?;
+        let weights = initial_weights_of(&condition.architecture([IN, WIDTH, OUTPUTS]), seed)?;
         Self::from_weights(&weights.convert(constant), device)
     }
 
@@ -121,28 +122,40 @@ where
     /// # Errors
     /// If the weights are of other layers or another size than this type.
     pub fn from_weights(weights: &NetworkWeights<E>, device: &D) -> Result<Self> {
-        let [first, second] = &weights.hidden;
-        let describe =
-            |circuits: [Circuit; 2], [inputs, width, outputs]: [usize; 3], inhibitory| {
-                format!("{circuits:?}, {inputs} → {width} → {outputs}, inhibitory {inhibitory:?}")
-            };
-        let inhibitory = weights.layers().map(|layer| layer.inhibitory);
-        let found = describe([weights.condition.circuit(); 2], weights.sizes(), inhibitory);
-        let inhibitory = [First::INHIBITORY, Second::INHIBITORY, 1];
-        let circuits = [First::CIRCUIT, Second::CIRCUIT];
-        let expected = describe(circuits, [IN, WIDTH, OUTPUTS], inhibitory);
-        if found != expected {
-            let found = format!("{}: {found}", weights.condition);
-            return Err(Error::invalid("network", found, expected));
+        let found = &weights.architecture;
+        let Some(condition) = found.condition() else {
+            return Err(Error::invalid("network", found, "one of the paper's"));
+        };
+        let expected = Self::architecture(condition);
+        if *found != expected {
+            return Err(Error::invalid("network", found, expected.to_string()));
         }
         weights.validate()?;
         Ok(Self {
-            condition: weights.condition,
-            first: First::from_weights(first, device),
-            second: Second::from_weights(second, device),
+            condition,
+            first: First::from_weights(&weights.hidden[0], device),
+            second: Second::from_weights(&weights.hidden[1], device),
             readout: EiLayer::from_weights(&weights.readout, device),
             device: device.clone(),
         })
+    }
+
+    /// What this type is as a network of `condition`.
+    fn architecture(condition: Condition) -> Architecture {
+        let layer = |circuit: Circuit, inhibitory| LayerKind {
+            circuit,
+            normalization: condition.normalization(),
+            grad_norm: condition.grad_norm(),
+            units: WIDTH,
+            inhibitory,
+        };
+        let first = layer(First::CIRCUIT, First::INHIBITORY);
+        let second = layer(Second::CIRCUIT, Second::INHIBITORY);
+        Architecture { inputs: IN, hidden: vec![first, second], outputs: OUTPUTS }
+    }
+
+    fn weights_of(&self, layers: [LayerWeights<E>; 3]) -> NetworkWeights<E> {
+        NetworkWeights::of(Self::architecture(self.condition), layers)
     }
 
     /// Which network this is.
@@ -152,8 +165,7 @@ where
 
     /// The weights as plain numbers.
     pub fn weights(&self) -> NetworkWeights<E> {
-        let layers = [self.first.weights(), self.second.weights(), self.readout.weights()];
-        NetworkWeights::of(self.condition, layers)
+        self.weights_of([self.first.weights(), self.second.weights(), self.readout.weights()])
     }
 
     /// `x → logits`, and what [`backward`](Self::backward) needs.
@@ -188,8 +200,7 @@ where
         let (error, second) = self.second.backward(&delta, second, rule);
         let delta = self.through_activation(&error, &pass.z[0]);
         let (_, first) = self.first.backward(&delta, first, rule);
-        let layers = [first.weights(), second.weights(), readout.weights()];
-        NetworkWeights::of(self.condition, layers)
+        self.weights_of([first.weights(), second.weights(), readout.weights()])
     }
 
     /// From the error of `relu(normalize(z))` to the error of z.

@@ -16,8 +16,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+const SHAPE: [usize; 3] = [7, 12, 10];
+
 fn network(condition: Condition, seed: u64) -> NetworkWeights<f32> {
-    initial_weights_of(condition, [7, 12, 10], seed).unwrap().convert(|w| w as f32)
+    initial_weights_of(&condition.architecture(SHAPE), seed).unwrap().convert(|w| w as f32)
 }
 
 /// A file of its own.
@@ -119,6 +121,29 @@ proptest! {
     }
 }
 
+/// The paper's networks are stored by name, as they always were; any other by its layers.
+#[test]
+fn a_network_that_is_none_of_the_paper_s_is_kept_too() {
+    let place = Place::new();
+    let content = || Parts::of(&place.path()).metadata["inorm"].clone();
+    network(Condition::INormFull, 2).save(place.path()).unwrap();
+    let expected = r#"{"kind":"network","version":1,"content":{"condition":"inorm_full"}}"#;
+    assert_eq!(content(), expected);
+    let mut architecture = Condition::INormLateral.architecture(SHAPE);
+    for depth in [3, 1] {
+        architecture.hidden.resize(depth, Condition::ELn.architecture([0, 9, 0]).hidden[0]);
+        let saved = initial_weights_of(&architecture, 2).unwrap().convert(|w| w as f32);
+        saved.save(place.path()).unwrap();
+        assert!(content().contains(r#""content":{"architecture":{"inputs":7,"#), "{}", content());
+        assert_eq!(NetworkWeights::load(place.path()).unwrap(), saved);
+        let mut parts = Parts::of(&place.path());
+        let text = parts.metadata.get_mut("inorm").unwrap();
+        *text = text.replace(r#""outputs":10"#, r#""outputs":11"#);
+        let message = place.refused(&parts.bytes());
+        assert!(message.contains("'readout.w_ee' has shape [10, "), "{message}");
+    }
+}
+
 #[test]
 fn what_is_no_network_to_be_used_is_refused_in_one_line() {
     let place = Place::new();
@@ -194,7 +219,7 @@ fn what_nobody_could_load_is_not_saved() {
     let message = diverged.save(place.path()).unwrap_err().to_string();
     assert!(message.contains("hidden.1.w_ee holds NaN"), "{message}");
     let mut other = network(Condition::ELn, 3);
-    other.condition = Condition::INormFull;
+    other.architecture = Condition::INormFull.architecture(SHAPE);
     assert!(other.save(place.path()).is_err());
     assert_eq!(std::fs::read_dir(place.0.path()).unwrap().count(), 0);
 }

@@ -1,8 +1,9 @@
 //! What must hold for every network, whatever its weights and its inputs.
 
 use inorm::{
-    Condition,
-    condition::GradNorm,
+    Architecture, Condition,
+    architecture::LayerKind,
+    condition::{Circuit, GradNorm, Normalization},
     configuration::LearningRates,
     dataset::{FashionMnist, Luminosity, PIXELS},
     dfdx::prelude::*,
@@ -57,7 +58,7 @@ fn batch(seed: u64) -> (Vec<f64>, Vec<u8>) {
 }
 
 fn network(condition: Condition, seed: u64) -> NetworkWeights<f64> {
-    initial_weights_of(condition, SHAPE, seed).unwrap()
+    initial_weights_of(&condition.architecture(SHAPE), seed).unwrap()
 }
 
 fn gradients(weights: &NetworkWeights<f64>, x: &[f64], labels: &[u8]) -> NetworkWeights<f64> {
@@ -187,6 +188,49 @@ fn permute_first_layer(weights: &NetworkWeights<f64>, order: &[usize]) -> Networ
     permuted
 }
 
+/// The engine's backward pass through one, two and three different hidden layers.
+#[test]
+fn a_network_of_any_depth_equals_finite_differences() {
+    use {Circuit::*, Normalization::*};
+    let layer = |circuit, normalization, units, inhibitory| LayerKind {
+        circuit,
+        normalization,
+        grad_norm: GradNorm::None,
+        units,
+        inhibitory,
+    };
+    let kinds = [
+        layer(ExcitatoryInhibitory, LayerNorm, 9, 2),
+        layer(Excitatory, DivisiveNorm, 11, 0),
+        layer(ExcitatoryInhibitory, MeanNorm, 8, 3),
+    ];
+    let (x, labels) = batch(3);
+    for depth in 1..=kinds.len() {
+        let hidden = kinds[..depth].to_vec();
+        let architecture = Architecture { inputs: SHAPE[0], hidden, outputs: SHAPE[2] };
+        let mut weights = initial_weights_of(&architecture, 4).unwrap();
+        let gradients = gradients(&weights, &x, &labels);
+        assert_eq!((gradients.hidden.len(), gradients.validate().is_ok()), (depth, true));
+        let mut loss = |layer: usize, weight: usize, by: f64| {
+            weights.layers_mut()[layer].w_ee[weight] += by;
+            let mut engine = Engine::new(&weights, rule(0.01));
+            weights.layers_mut()[layer].w_ee[weight] -= by;
+            engine.forward(&x);
+            engine.backward(&labels)
+        };
+        for (index, layer) in gradients.layers().into_iter().enumerate() {
+            let largest = layer.w_ee.iter().fold(0.0, |m: f64, g| m.max(g.abs()));
+            assert!(largest > 1e-4, "gradients of zeros would prove nothing");
+            for (weight, ours) in layer.w_ee.iter().enumerate().step_by(7) {
+                let step = 1e-6;
+                let both = loss(index, weight, step) - loss(index, weight, -step);
+                let difference = both / (2.0 * step);
+                assert!((difference - ours).abs() < 1e-6 * largest.max(1e-2), "{depth} {index}");
+            }
+        }
+    }
+}
+
 /// On real images, in single precision, for the width of the paper's configuration 13.
 #[test]
 fn i_norm_is_layer_norm_at_initialization() {
@@ -237,9 +281,9 @@ fn weights_of_another_network_are_refused() {
     assert!(INormNetwork::<20, 3, 30, f64>::from_weights(&whole, &device).is_err());
     type Mixed = Network<30, 20, INormLayer<30, 20, 2, f64>, EiLayer<20, 20, 2, f64>, f64>;
     let message = Mixed::from_weights(&whole, &device).unwrap_err().to_string();
-    assert!(message.contains("expected [InhibitoryNorm, ExcitatoryInhibitory]"), "{message}");
+    assert!(message.contains("Ei 20/2 Lateral"), "{message}");
     let changes: [fn(&mut NetworkWeights<f64>); 7] = [
-        |w| w.condition = Condition::EiNone,
+        |w| w.architecture = Condition::EiNone.architecture(SHAPE),
         |w| w.hidden[0].inputs = 29,
         |w| w.hidden[1].excitatory = 19,
         |w| w.readout.inhibitory = 2,

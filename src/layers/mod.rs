@@ -30,4 +30,4 @@ pub use layer::{Layer, LocalRule, pre_activation, weight_gradient};
 pub use subtractive::{
     EiLayer, ForTheTask, INormSubtractiveLayer, InhibitoryLearning, SubtractiveLayer, ToNormalize,
 };
-pub use weights::{LayerWeights, NetworkWeights, inhibitory_units};
+pub use weights::{LayerWeights, NetworkWeights};

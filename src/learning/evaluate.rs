@@ -1,7 +1,7 @@
 //! How well a network classifies.
 
 use crate::{
-    Error, Result,
+    Architecture, Error, Result,
     configuration::configuration,
     dataset::{CLASSES, Images, Luminosity, PIXELS},
     engine::{Engine, count_correct, smoothed_cross_entropy},
@@ -38,7 +38,7 @@ pub fn evaluate(
     seed: u64,
 ) -> Result<Evaluation> {
     weights.validate()?;
-    let [inputs, _, outputs] = weights.sizes();
+    let Architecture { inputs, outputs, .. } = weights.architecture;
     if [inputs, outputs] != [PIXELS, CLASSES.len()] {
         let expected = format!("{PIXELS} → {}", CLASSES.len());
         return Err(Error::invalid("network", format!("{inputs} → {outputs}"), expected));

@@ -214,7 +214,7 @@ pub struct Measurement {
     pub epoch: u32,
     /// Counted from 1 at the start of the run.
     pub step: u64,
-    /// 0 or 1, from the input up.
+    /// Counted from 0, from the input up.
     pub layer: usize,
     /// What was measured.
     pub values: LayerMeasurement,

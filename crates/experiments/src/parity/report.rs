@@ -201,7 +201,7 @@ impl<'a> Errors<'a> {
     }
 
     /// Compares the moments, and of the other measurements those that the fixture has.
-    fn add_measurements(&mut self, step: usize, measured: &[LayerMeasurement; 2]) -> Result<()> {
+    fn add_measurements(&mut self, step: usize, measured: &[LayerMeasurement]) -> Result<()> {
         for (measured, layer) in measured.iter().zip(LAYERS) {
             for (name, value) in [
                 ("mean", Some(measured.mean)),
