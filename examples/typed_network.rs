@@ -1,15 +1,18 @@
-//! A network with its sizes in its type: one step of its learning rule, as one reads it.
+//! A network with its layers and sizes in its type: one step of its learning rule, as one reads it.
 //!
 //!     cargo run --release --example typed_network
 
 use inorm::dfdx::prelude::*;
-use inorm::networks::INormNetwork;
-use inorm::{Condition, configuration::configuration, learning::LearningRule};
+use inorm::layers::{Center, Ei, INorm, LayerNorm};
+use inorm::{configuration::configuration, learning::LearningRule, networks::Network};
+
+/// 784 inputs, hidden layers of 60 and of 40 excitatory units, 10 classes.
+type Net = Network<(Ei<784, 60, 6, LayerNorm>, INorm<60, 40, 4, Center>)>;
 
 fn main() -> inorm::Result<()> {
     let device = AutoDevice::default();
-    // 784 inputs, two hidden layers of 40 excitatory and 4 inhibitory units, 10 classes.
-    let network = INormNetwork::<40, 4>::new(Condition::INormFull, 0, &device)?;
+    let network = Net::new(0, &device)?;
+    println!("{}", Net::architecture());
     let images: Tensor<Rank2<8, 784>, f32, _> = device.sample_uniform();
     let labels = [0, 1, 2, 3, 4, 5, 6, 7];
     let rule = LearningRule::paper(configuration(13)?.rates);
@@ -17,7 +20,7 @@ fn main() -> inorm::Result<()> {
     let (_, after) = next.step(&images, &labels, &rule)?;
     println!("task loss {before:.3}, after one step {after:.3}");
     assert!(after < before);
-    let w_ee: Vec<f32> = next.first.w_ee.as_vec();
+    let w_ee: Vec<f32> = next.hidden.0.w_ee.as_vec();
     println!("{} excitatory weights in the first layer, none negative", w_ee.len());
     assert!(w_ee.iter().all(|&w| w >= 0.0), "Dale's principle");
     Ok(())

@@ -15,7 +15,7 @@
 //! | [`Condition`] | which of the sixteen networks: populations, normalization, GradNorm |
 //! | [`Run`](learning::Run) | one experiment as a value: condition, width, learning rule, ε, seed, epochs |
 //! | [`FashionMnist`](dataset::FashionMnist) | the images |
-//! | [`Network`](networks::Network) | a network with its sizes in its type, and its learning rule written out |
+//! | [`Network`](networks::Network) | a network with its layers and sizes in its type, and its learning rule written out |
 //! | [`Record`](learning::Record) | what came of a run: losses, accuracies, measurements, outcome |
 //!
 //! # A first experiment
@@ -34,20 +34,23 @@
 //! # }
 //! ```
 //!
-//! Sizes are part of a network's type, so a wrong wiring does not compile:
+//! Layers, their sizes, normalization and GradNorm are a network's type, so a wrong wiring does not
+//! compile:
 //!
 //! ```
-//! use inorm::{Condition, dfdx::prelude::*, networks::INormNetwork};
+//! use inorm::{dfdx::prelude::*, layers::{Full, INorm}, networks::Network};
+//! type Net = Network<(INorm<784, 40, 4, Full>, INorm<40, 40, 4, Full>)>;
 //! let device = Cpu::default();
-//! let network = INormNetwork::<40, 4>::new(Condition::INormFull, 0, &device).unwrap();
+//! let network = Net::new(0, &device).unwrap();
 //! let images: Tensor<Rank2<8, 784>, f32, _> = device.ones();
 //! let logits = network.forward(&images).logits;
 //! assert_eq!(logits.array().len(), 8);
 //! ```
 //! ```compile_fail
-//! # use inorm::{Condition, dfdx::prelude::*, networks::INormNetwork};
+//! # use inorm::{dfdx::prelude::*, layers::{Full, INorm}, networks::Network};
+//! # type Net = Network<(INorm<784, 40, 4, Full>, INorm<40, 40, 4, Full>)>;
 //! # let device = Cpu::default();
-//! # let network = INormNetwork::<40, 4>::new(Condition::INormFull, 0, &device).unwrap();
+//! # let network = Net::new(0, &device).unwrap();
 //! let too_small: Tensor<Rank2<8, 400>, f32, _> = device.ones();
 //! network.forward(&too_small); // expected 784 inputs, found 400
 //! ```

@@ -5,9 +5,9 @@ use inorm::{
     configuration::configuration,
     dataset::FashionMnist,
     dfdx::tensor::AutoDevice,
-    layers::{NetworkWeights, initial_weights, initial_weights_of},
+    layers::{Full, NetworkWeights, NoNorm, initial_weights, initial_weights_of},
     learning::{Evaluation, Measure, Run, Trainer, evaluate},
-    networks::{EiNetwork, INormNetwork},
+    networks::paper::{EiNetwork, INormNetwork},
 };
 use proptest::prelude::*;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
@@ -227,13 +227,15 @@ fn what_nobody_could_load_is_not_saved() {
 #[test]
 fn a_typed_network_loads_only_what_it_is() {
     let (place, device) = (Place::new(), AutoDevice::default());
-    let network = INormNetwork::<12, 1, 7>::new(Condition::INormFull, 5, &device).unwrap();
+    type Net = INormNetwork<12, 1, Full, 7>;
+    let network = Net::new(5, &device).unwrap();
     network.save(place.path()).unwrap();
-    let loaded = INormNetwork::<12, 1, 7>::load(place.path(), &device).unwrap();
+    let loaded = Net::load(place.path(), &device).unwrap();
     assert_eq!(loaded.weights(), network.weights());
-    let message = EiNetwork::<12, 1, 7>::load(place.path(), &device).unwrap_err().to_string();
+    type Other = EiNetwork<12, 1, NoNorm, 7>;
+    let message = Other::load(place.path(), &device).unwrap_err().to_string();
     assert!(message.contains("inorm_full") && message.contains("expected"), "{message}");
-    assert!(INormNetwork::<13, 1, 7>::load(place.path(), &device).is_err());
+    assert!(INormNetwork::<13, 1, Full, 7>::load(place.path(), &device).is_err());
 }
 
 /// A trained network, saved and loaded, classifies as it did; and training goes on from it.

@@ -9,12 +9,17 @@ use inorm::{
     dfdx::prelude::*,
     engine::Engine,
     layers::{
-        EiLayer, INormLayer, LayerWeights, NetworkWeights, grad_norm, initial_weights_of,
+        Center, DivisiveNorm, Ei, Excitatory, INorm, INormSub, Lateral, LayerNorm, LayerWeights,
+        NetworkWeights, NoNorm, Scale, grad_norm, initial_weights_of,
         moments::{layer_norm, layer_norm_backward, standard_deviation},
         pre_activation,
     },
     learning::LearningRule,
-    networks::{ExcitatoryNetwork, INormNetwork, Network},
+    networks::{
+        Hidden, Network,
+        paper::{ENetwork, INormFull, INormNetwork},
+        task_loss,
+    },
     randomness::{Purpose, stream},
     shapes::Batch,
 };
@@ -191,7 +196,6 @@ fn permute_first_layer(weights: &NetworkWeights<f64>, order: &[usize]) -> Networ
 /// The engine's backward pass through one, two and three different hidden layers.
 #[test]
 fn a_network_of_any_depth_equals_finite_differences() {
-    use {Circuit::*, Normalization::*};
     let layer = |circuit, normalization, units, inhibitory| LayerKind {
         circuit,
         normalization,
@@ -200,9 +204,9 @@ fn a_network_of_any_depth_equals_finite_differences() {
         inhibitory,
     };
     let kinds = [
-        layer(ExcitatoryInhibitory, LayerNorm, 9, 2),
-        layer(Excitatory, DivisiveNorm, 11, 0),
-        layer(ExcitatoryInhibitory, MeanNorm, 8, 3),
+        layer(Circuit::ExcitatoryInhibitory, Normalization::LayerNorm, 9, 2),
+        layer(Circuit::Excitatory, Normalization::DivisiveNorm, 11, 0),
+        layer(Circuit::ExcitatoryInhibitory, Normalization::MeanNorm, 8, 3),
     ];
     let (x, labels) = batch(3);
     for depth in 1..=kinds.len() {
@@ -231,6 +235,38 @@ fn a_network_of_any_depth_equals_finite_differences() {
     }
 }
 
+/// The typed network's gradients, and the largest difference of the engine's from them.
+fn compare_with_engine<H>(lambda: f64) -> f64
+where
+    H: Hidden<f64, AutoDevice, In = Const<30>>,
+{
+    let device = AutoDevice::default();
+    let network = Network::<H, 10, f64>::new(2, &device).unwrap();
+    let (x, labels) = batch(5);
+    let samples: Batch<Samples, 30, f64> = device.tensor_from_vec(x.clone(), Default::default());
+    let rule = LearningRule { lambda, ..rule(0.01) };
+    let pass = network.forward(&samples);
+    let (_, error) = task_loss(&pass.logits, &labels, rule.label_smoothing);
+    let ours = network.backward(&error, &pass, lambda);
+    let mut engine = Engine::new(&network.weights(), rule);
+    engine.forward(&x);
+    engine.backward(&labels);
+    largest_difference(&ours, &engine.gradients(&x))
+}
+
+/// One, two and three layers of every kind, in double precision.
+#[test]
+fn typed_networks_and_the_engine_are_one() {
+    type E<const IN: usize, const EXC: usize> = Excitatory<IN, EXC, DivisiveNorm, f64>;
+    type I<const IN: usize, const EXC: usize> = INorm<IN, EXC, 3, Scale, f64>;
+    let differences = [
+        compare_with_engine::<(Ei<30, 16, 2, LayerNorm, f64>,)>(0.01),
+        compare_with_engine::<(E<30, 12>, INormSub<12, 20, 2, Lateral, f64>)>(0.5),
+        compare_with_engine::<(I<30, 16>, E<16, 12>, I<12, 14>)>(0.5),
+    ];
+    assert!(differences.iter().all(|d| *d < 1e-10), "{differences:?}");
+}
+
 /// On real images, in single precision, for the width of the paper's configuration 13.
 #[test]
 fn i_norm_is_layer_norm_at_initialization() {
@@ -241,11 +277,12 @@ fn i_norm_is_layer_norm_at_initialization() {
     let mut luminosity = Luminosity::new(0.75, 0, Purpose::TestLuminosity, 0).unwrap();
     luminosity.fill(&data.test, 0..100, &mut pixels);
     let x: Images = device.tensor_from_vec(pixels, Default::default());
-    let network = INormNetwork::<234, 23>::new(Condition::INormFull, 0, &device).unwrap();
+    let network = INormFull::<234, 23>::new(0, &device).unwrap();
     let pass = network.forward(&x);
-    let first = pre_activation(&x, &network.first.w_ee);
-    let second = pre_activation(&pass.z[0].clone().relu(), &network.second.w_ee);
-    for (z, e) in pass.z.iter().zip([first, second]) {
+    let (first, second) = &pass.hidden;
+    let e = pre_activation(&x, &network.hidden.0.w_ee);
+    let above = pre_activation(&first.activity, &network.hidden.1.w_ee);
+    for (z, e) in [(&first.z, e), (&second.z, above)] {
         let largest = |x: Batch<_, 234>| x.abs().as_vec().into_iter().fold(0.0, f32::max);
         let normalized = layer_norm(&e);
         // The measure of the fixtures: the largest error over the largest value. A GPU may sum one
@@ -265,7 +302,7 @@ fn what_is_no_number_reaches_the_loss() {
     assert!(logits.iter().all(|l| l.is_nan()), "{logits:?}");
 
     let device = device();
-    let network = ExcitatoryNetwork::<20, 30, f64>::from_weights(&weights, &device).unwrap();
+    let network = ENetwork::<20, NoNorm, 30, f64>::from_weights(&weights, &device).unwrap();
     let x: Batch<Samples, 30, f64> = device.tensor_from_vec(x, Default::default());
     let logits = network.forward(&x).logits.as_vec();
     assert!(logits.iter().all(|l| l.is_nan()), "{logits:?}");
@@ -277,11 +314,15 @@ fn what_is_no_number_reaches_the_loss() {
 fn weights_of_another_network_are_refused() {
     let device = device();
     let whole = network(Condition::INormLateral, 1);
-    assert!(INormNetwork::<20, 2, 30, f64>::from_weights(&whole, &device).is_ok());
-    assert!(INormNetwork::<20, 3, 30, f64>::from_weights(&whole, &device).is_err());
-    type Mixed = Network<30, 20, INormLayer<30, 20, 2, f64>, EiLayer<20, 20, 2, f64>, f64>;
+    type Whole = INormNetwork<20, 2, Lateral, 30, f64>;
+    assert!(Whole::from_weights(&whole, &device).is_ok());
+    assert!(INormNetwork::<20, 3, Lateral, 30, f64>::from_weights(&whole, &device).is_err());
+    assert!(INormNetwork::<20, 2, Center, 30, f64>::from_weights(&whole, &device).is_err());
+    type Mixed = Network<(INorm<30, 20, 2, Lateral, f64>, Ei<20, 20, 2, NoNorm, f64>), 10, f64>;
     let message = Mixed::from_weights(&whole, &device).unwrap_err().to_string();
-    assert!(message.contains("Ei 20/2 Lateral"), "{message}");
+    let expected = "network: inorm_lateral: 30 → INorm 20/2 Lateral → INorm 20/2 Lateral → 10 \
+                    is not valid; expected 30 → INorm 20/2 Lateral → Ei 20/2 → 10";
+    assert_eq!(message, expected);
     let changes: [fn(&mut NetworkWeights<f64>); 7] = [
         |w| w.architecture = Condition::EiNone.architecture(SHAPE),
         |w| w.hidden[0].inputs = 29,
@@ -294,7 +335,6 @@ fn weights_of_another_network_are_refused() {
     for (number, change) in changes.into_iter().enumerate() {
         let mut other = whole.clone();
         change(&mut other);
-        let refused = INormNetwork::<20, 2, 30, f64>::from_weights(&other, &device).is_err();
-        assert!(refused, "change {number}");
+        assert!(Whole::from_weights(&other, &device).is_err(), "change {number}");
     }
 }

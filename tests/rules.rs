@@ -4,16 +4,19 @@
 //! would hide mistakes. The bodies run on whatever device the crate is built for.
 
 use inorm::{
-    Condition,
-    condition::{Circuit, GradNorm, Normalization},
+    condition::{Circuit, Normalization},
     dfdx::prelude::*,
     layers::{
-        EiLayer, ExcitatoryLayer, INormLayer, INormSubtractiveLayer, Layer, LayerWeights,
-        LocalRule, initial_layer,
+        Center, Ei, ErrorRule, Excitatory, Full, INorm, INormSub, Layer, LayerNorm, LayerWeights,
+        NoNorm, Raw, initial_layer,
         moments::{layer_norm, layer_norm_backward, mean, root_mean_square},
-        pre_activation,
+        normalize, normalize_backward, pre_activation,
     },
-    networks::{EiNetwork, ExcitatoryNetwork, OUTPUTS, normalize, normalize_backward, task_loss},
+    networks::{
+        OUTPUTS,
+        paper::{ENetwork, EiNetwork},
+        task_loss,
+    },
     randomness::{Purpose, stream},
     shapes::{Batch, Matrix, Vector},
 };
@@ -56,7 +59,7 @@ fn upstream(device: &Device) -> Batch<Samples, EXC, f64> {
     random::<Rank2<SIZE, EXC>>(device, 1, -1.0, 1.0)
 }
 
-const NO_LOCAL_LOSS: LocalRule = LocalRule { grad_norm: GradNorm::None, lambda: 0.0 };
+const NO_LOCAL_LOSS: f64 = 0.0;
 
 #[track_caller]
 fn assert_close<S: Shape, T: Shape>(
@@ -99,7 +102,7 @@ fn traced_excitation<const PRE: usize, const POST: usize>(
 /// `h W_EEᵀ − (h W_IEᵀ) W_EIᵀ + b`
 fn traced_ei<const PRE: usize, const POST: usize, const INHIBITORY: usize>(
     h: Traced<PRE>,
-    layer: &EiLayer<PRE, POST, INHIBITORY, f64>,
+    layer: &Ei<PRE, POST, INHIBITORY, NoNorm, f64>,
 ) -> Traced<POST> {
     let i = traced_product(traced_product(h.retaped(), &layer.w_ie), &layer.w_ei);
     traced_excitation(h, &layer.w_ee, &layer.b) - i
@@ -115,13 +118,13 @@ struct Passed<L> {
     gradients: L,
 }
 
-impl<L: Layer<IN, EXC, f64, Device>> Passed<L> {
-    fn new(rule: LocalRule) -> Self {
+impl<L: Layer<f64, Device, In = Const<IN>, Out = Const<EXC>>> Passed<L> {
+    fn new(lambda: f64) -> Self {
         let device = Device::default();
-        let layer = L::from_weights(&weights(L::CIRCUIT), &device);
+        let layer = L::from_weights(&weights(L::KIND.circuit), &device);
         let (h, g) = (input(&device), upstream(&device));
         let (z, memory) = layer.forward(&h);
-        let (below, gradients) = layer.backward(&g, &memory, rule);
+        let (below, gradients) = layer.backward(&g, &memory, lambda);
         Self { layer, h, g, z, below, gradients }
     }
 
@@ -137,7 +140,7 @@ impl<L: Layer<IN, EXC, f64, Device>> Passed<L> {
 
 #[test]
 fn excitatory_layer_equals_autodiff() {
-    let passed = Passed::<ExcitatoryLayer<IN, EXC, f64>>::new(NO_LOCAL_LOSS);
+    let passed = Passed::<Excitatory<IN, EXC, NoNorm, f64>>::new(NO_LOCAL_LOSS);
     let Passed { layer, gradients, .. } = &passed;
     let truth = passed.truth(traced_excitation(passed.h.leaky_trace(), &layer.w_ee, &layer.b));
     assert_close("W_EE", &gradients.w_ee, &truth.get(&layer.w_ee));
@@ -146,7 +149,7 @@ fn excitatory_layer_equals_autodiff() {
 
 #[test]
 fn ei_layer_equals_autodiff() {
-    let passed = Passed::<EiLayer<IN, EXC, INH, f64>>::new(NO_LOCAL_LOSS);
+    let passed = Passed::<Ei<IN, EXC, INH, NoNorm, f64>>::new(NO_LOCAL_LOSS);
     let Passed { layer, gradients, .. } = &passed;
     let truth = passed.truth(traced_ei(passed.h.leaky_trace(), layer));
     assert_close("W_EE", &gradients.w_ee, &truth.get(&layer.w_ee));
@@ -157,7 +160,7 @@ fn ei_layer_equals_autodiff() {
 
 #[test]
 fn task_error_of_i_norm_equals_autodiff_with_inhibition_held_constant() {
-    let passed = Passed::<INormLayer<IN, EXC, INH, f64>>::new(NO_LOCAL_LOSS);
+    let passed = Passed::<INorm<IN, EXC, INH, Raw, f64>>::new(NO_LOCAL_LOSS);
     let Passed { layer, h, gradients, .. } = &passed;
     let i = pre_activation(&pre_activation(h, &layer.w_ie), &layer.w_ei);
     let s = root_mean_square(&pre_activation(h, &layer.u_ie));
@@ -182,18 +185,18 @@ fn local_loss(z: &Batch<Samples, EXC, f64>, lambda: f64, divides: bool) -> f64 {
 
 /// Checks the gradient of the local loss with respect to one matrix against finite differences.
 #[track_caller]
-fn check_differences<L: Layer<IN, EXC, f64, Device>>(
+fn check_differences<L: Layer<f64, Device, In = Const<IN>, Out = Const<EXC>>>(
     matrix: fn(&mut LayerWeights<f64>) -> &mut Vec<f64>,
     ours: &Tensor<impl Shape, f64, Device>,
 ) {
     let device = Device::default();
     let h = input(&device);
     let loss = |index: usize, by: f64| {
-        let mut moved = weights(L::CIRCUIT);
+        let mut moved = weights(L::KIND.circuit);
         matrix(&mut moved)[index] += by;
         // The excitatory input e is a constant of the local loss; its weights do not move here.
         let (z, _) = L::from_weights(&moved, &device).forward(&h);
-        local_loss(&z, 0.01, L::CIRCUIT.divides())
+        local_loss(&z, 0.01, L::KIND.circuit.divides())
     };
     let (ours, step) = (ours.as_vec(), 1e-6);
     let differences: Vec<f64> =
@@ -204,9 +207,8 @@ fn check_differences<L: Layer<IN, EXC, f64, Device>>(
 
 #[test]
 fn i_norm_loss_equals_finite_differences() {
-    type Norm = INormLayer<IN, EXC, INH, f64>;
-    let rule = LocalRule { grad_norm: GradNorm::None, lambda: 0.01 };
-    let Passed { gradients, .. } = Passed::<Norm>::new(rule);
+    type Norm = INorm<IN, EXC, INH, Raw, f64>;
+    let Passed { gradients, .. } = Passed::<Norm>::new(0.01);
     check_differences::<Norm>(|w| &mut w.w_ie, &gradients.w_ie);
     check_differences::<Norm>(|w| &mut w.u_ie, &gradients.u_ie);
     assert!(gradients.w_ei.as_vec().iter().all(|&g| g == 0.0), "W_EI is frozen");
@@ -214,13 +216,41 @@ fn i_norm_loss_equals_finite_differences() {
 
 #[test]
 fn subtractive_i_norm_loss_equals_finite_differences() {
-    type Norm = INormSubtractiveLayer<IN, EXC, INH, f64>;
-    let rule = LocalRule { grad_norm: GradNorm::Center, lambda: 0.01 };
-    let Passed { gradients, g, .. } = Passed::<Norm>::new(rule);
+    type Norm = INormSub<IN, EXC, INH, Center, f64>;
+    let Passed { gradients, g, .. } = Passed::<Norm>::new(0.01);
     check_differences::<Norm>(|w| &mut w.w_ie, &gradients.w_ie);
     check_differences::<Norm>(|w| &mut w.w_ei, &gradients.w_ei);
     let centred = g.clone() - mean(&g);
     assert_close("b", &gradients.b, &centred.sum::<Rank1<EXC>, _>());
+}
+
+/// A reader's rule in f32, which does what the paper's `Full` does.
+struct OwnFull;
+
+impl ErrorRule for OwnFull {
+    fn apply(delta: &mut [f32], z: &[f32]) {
+        let mean = |values: &mut dyn Iterator<Item = f32>| values.sum::<f32>() / z.len() as f32;
+        let of_z = mean(&mut z.iter().copied());
+        let variance = mean(&mut z.iter().map(|z| (z - of_z).powi(2)));
+        let of_delta = mean(&mut delta.iter().copied());
+        let correlation = mean(&mut delta.iter().zip(z).map(|(d, z)| d * z));
+        for (d, z) in delta.iter_mut().zip(z) {
+            *d = (*d - of_delta - z * correlation) / (variance + 1e-5).sqrt();
+        }
+    }
+}
+
+#[test]
+fn an_error_rule_of_ones_own_acts_where_the_paper_s_acts() {
+    let own = Passed::<INorm<IN, EXC, INH, OwnFull, f64>>::new(0.01);
+    let papers = Passed::<INorm<IN, EXC, INH, Full, f64>>::new(0.01);
+    for (name, own, papers) in [
+        ("W_EE", &own.gradients.w_ee, &papers.gradients.w_ee),
+        ("U_IE", &own.gradients.u_ie, &papers.gradients.u_ie),
+    ] {
+        assert_all_close(name, &own.as_vec(), &papers.as_vec(), 1e-5);
+    }
+    assert_all_close("h", &own.below.as_vec(), &papers.below.as_vec(), 1e-5);
 }
 
 #[test]
@@ -272,12 +302,12 @@ fn whole_networks_equal_autodiff() {
     let close =
         |name: &str, ours: &[f64], theirs: Vec<f64>| assert_all_close(name, ours, &theirs, 1e-11);
 
-    let network = ExcitatoryNetwork::<EXC, IN, f64>::new(Condition::ELn, 4, &device).unwrap();
+    let network = ENetwork::<EXC, LayerNorm, IN, f64>::new(4, &device).unwrap();
     let pass = network.forward(&x);
     let (_, error) = task_loss(&pass.logits, &labels, 0.1);
     let ours = network.backward(&error, &pass, 0.01);
     let normalized = |z: Traced<EXC>| z.normalize::<Axis<1>>(1e-5).relu();
-    let (first, second) = (&network.first, &network.second);
+    let (first, second) = &network.hidden;
     let h = normalized(traced_excitation(x.leaky_trace(), &first.w_ee, &first.b));
     let h = normalized(traced_excitation(h, &second.w_ee, &second.b));
     let truth = (traced_ei(h, &network.readout) * error).sum().backward();
@@ -286,14 +316,14 @@ fn whole_networks_equal_autodiff() {
     close("first b", &ours.hidden[0].b, truth.get(&first.b).as_vec());
     close("readout W_IE", &ours.readout.w_ie, truth.get(&network.readout.w_ie).as_vec());
 
-    let network = EiNetwork::<12, 1, IN, f64>::new(Condition::EiNone, 4, &device).unwrap();
+    let network = EiNetwork::<12, 1, NoNorm, IN, f64>::new(4, &device).unwrap();
     let pass = network.forward(&x);
     let (_, error) = task_loss(&pass.logits, &labels, 0.1);
     let ours = network.backward(&error, &pass, 0.01);
-    let h = traced_ei(x.leaky_trace(), &network.first).relu();
-    let h = traced_ei(h, &network.second).relu();
+    let (first, second) = &network.hidden;
+    let h = traced_ei(traced_ei(x.leaky_trace(), first).relu(), second).relu();
     let truth = (traced_ei(h, &network.readout) * error).sum().backward();
-    close("first W_EE", &ours.hidden[0].w_ee, truth.get(&network.first.w_ee).as_vec());
-    close("first W_IE", &ours.hidden[0].w_ie, truth.get(&network.first.w_ie).as_vec());
-    close("first W_EI", &ours.hidden[0].w_ei, truth.get(&network.first.w_ei).as_vec());
+    close("first W_EE", &ours.hidden[0].w_ee, truth.get(&first.w_ee).as_vec());
+    close("first W_IE", &ours.hidden[0].w_ie, truth.get(&first.w_ie).as_vec());
+    close("first W_EI", &ours.hidden[0].w_ei, truth.get(&first.w_ei).as_vec());
 }

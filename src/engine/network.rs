@@ -94,7 +94,8 @@ impl<T: Real> Engine<T> {
     /// The task loss of the last [`forward`](Self::forward), and every error below it.
     ///
     /// # Panics
-    /// If there is not one label below the number of classes for each sample.
+    /// If there is not one label below the number of classes for each sample, or a layer has a
+    /// GradNorm of one's own that was not [given](Self::set_grad_norm).
     pub fn backward(&mut self, labels: &[u8]) -> f64 {
         let lambda = T::of(self.rule.lambda);
         let (readout, mut below) = self.layers.split_last_mut().expect("a read-out");

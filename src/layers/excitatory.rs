@@ -1,18 +1,22 @@
 //! Excitatory units only.
 
 use super::{
-    layer::{Layer, LocalRule, pre_activation, tensor, weight_gradient},
+    ei::Readout,
+    layer::{Layer, pre_activation, tensor, weight_gradient},
+    normalization::{NoNorm, NormalizationRule},
     weights::LayerWeights,
 };
 use crate::{
-    condition::Circuit,
+    architecture::LayerKind,
+    condition::{Circuit, GradNorm},
     shapes::{Backend, Batch, Matrix, Vector},
 };
 use dfdx::{
-    shapes::{Axis, Dim, Dtype, HasShape},
+    shapes::{Axis, Const, Dim, Dtype, HasShape},
     tensor::AutoDevice,
     tensor_ops::{BroadcastTo, SumTo, TryMatMul},
 };
+use std::marker::PhantomData;
 
 /// A layer of excitatory units: `z = h W_EEᵀ + b`.
 ///
@@ -21,9 +25,10 @@ use dfdx::{
 /// # Gradient
 /// `∂L/∂W_EE = δᵀ h`, `∂L/∂b = Σ δ`, `∂L/∂h = δ W_EE`.
 #[derive(Debug, Clone)]
-pub struct ExcitatoryLayer<
+pub struct Excitatory<
     const IN: usize,
     const EXC: usize,
+    N: NormalizationRule = NoNorm,
     E: Dtype = f32,
     D: Backend<E> = AutoDevice,
 > {
@@ -31,20 +36,33 @@ pub struct ExcitatoryLayer<
     pub w_ee: Matrix<EXC, IN, E, D>,
     /// Bias.
     pub b: Vector<EXC, E, D>,
+    normalization: PhantomData<N>,
 }
 
-impl<const IN: usize, const EXC: usize, E: Dtype, D: Backend<E>> Layer<IN, EXC, E, D>
-    for ExcitatoryLayer<IN, EXC, E, D>
+impl<const IN: usize, const EXC: usize, N: NormalizationRule, E: Dtype, D: Backend<E>> Layer<E, D>
+    for Excitatory<IN, EXC, N, E, D>
 {
+    type In = Const<IN>;
+    type Out = Const<EXC>;
+    type Normalization = N;
+    type Readout<const OUT: usize> = Readout<EXC, OUT, E, D>;
     /// The input h.
     type Memory<B: Dim> = Batch<B, IN, E, D>;
 
-    const CIRCUIT: Circuit = Circuit::Excitatory;
-
-    const INHIBITORY: usize = 0;
+    const KIND: LayerKind = LayerKind {
+        circuit: Circuit::Excitatory,
+        normalization: N::KIND,
+        grad_norm: GradNorm::None,
+        units: EXC,
+        inhibitory: 0,
+    };
 
     fn from_weights(weights: &LayerWeights<E>, device: &D) -> Self {
-        Self { w_ee: tensor(device, &weights.w_ee), b: tensor(device, &weights.b) }
+        Self {
+            w_ee: tensor(device, &weights.w_ee),
+            b: tensor(device, &weights.b),
+            normalization: PhantomData,
+        }
     }
 
     fn weights(&self) -> LayerWeights<E> {
@@ -67,10 +85,13 @@ impl<const IN: usize, const EXC: usize, E: Dtype, D: Backend<E>> Layer<IN, EXC, 
         &self,
         delta: &Batch<B, EXC, E, D>,
         h: &Self::Memory<B>,
-        _: LocalRule,
+        _: f64,
     ) -> (Batch<B, IN, E, D>, Self) {
-        let gradients =
-            Self { w_ee: weight_gradient(delta, h), b: delta.clone().sum::<_, Axis<0>>() };
+        let gradients = Self {
+            w_ee: weight_gradient(delta, h),
+            b: delta.clone().sum::<_, Axis<0>>(),
+            normalization: PhantomData,
+        };
         (delta.clone().matmul(self.w_ee.clone()), gradients)
     }
 }

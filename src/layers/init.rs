@@ -32,7 +32,7 @@ pub fn initial_weights(
 /// If there is no such network, or as [`initial_weights`].
 pub fn initial_weights_of(architecture: &Architecture, seed: u64) -> Result<NetworkWeights<f64>> {
     architecture.validate()?;
-    let layers = (0..).zip(architecture.layers()).map(|(layer, (inputs, kind))| {
+    let layers = (0..).zip(architecture.layers()).map(|(layer, (inputs, kind))| -> Result<_> {
         let sizes = [inputs, kind.units, kind.inhibitory];
         let mut rng = stream(seed, Purpose::Weights, layer);
         let mut weights = initial_layer(kind.circuit, sizes, &mut rng)?;

@@ -1,29 +1,42 @@
 //! What all layers have in common.
 
-use super::weights::LayerWeights;
+use super::{grad_norm::GradNormRule, normalization::NormalizationRule, weights::LayerWeights};
 use crate::{
-    condition::{Circuit, GradNorm},
-    shapes::{Backend, Batch, Matrix},
+    architecture::LayerKind,
+    condition::GradNorm,
+    shapes::{Backend, Batch, Matrix, Vector},
 };
 use dfdx::{
-    shapes::{Axes2, ConstShape, Dim, Dtype, Rank2},
+    shapes::{Axes2, Const, ConstDim, ConstShape, Dim, Dtype, Rank2},
     tensor::Tensor,
     tensor_ops::{PermuteTo, TryMatMul},
 };
+use std::fmt::Debug;
 
-/// A layer from `IN` to `EXC` units whose learning rule is written out.
+/// A layer whose sizes, populations, normalization and GradNorm are its type, and whose learning
+/// rule is written out.
 ///
-/// `forward` is pure: it returns the activity and what `backward` needs. `backward` takes the
-/// error δ of the activity and returns the error for the layer below and every gradient.
-pub trait Layer<const IN: usize, const EXC: usize, E: Dtype, D: Backend<E>>: Sized {
+/// `forward` is pure: it returns z and what `backward` needs. `backward` takes the error δ of z and
+/// returns the error for the layer below and every gradient. Between z and the layer above stand
+/// the normalization and ReLU, which a [`Network`](crate::networks::Network) puts there.
+pub trait Layer<E: Dtype, D: Backend<E>>: Sized {
+    /// Inputs: `Const<784>`.
+    type In: ConstDim;
+
+    /// Excitatory units: `Const<234>`.
+    type Out: ConstDim;
+
+    /// What stands between z and ReLU.
+    type Normalization: NormalizationRule;
+
+    /// The read-out of a network whose last hidden layer this is.
+    type Readout<const OUT: usize>: Layer<E, D, In = Self::Out, Out = Const<OUT>> + Clone + Debug;
+
     /// What `backward` needs of a batch of size `B`.
     type Memory<B: Dim>;
 
-    /// Which populations the layer has.
-    const CIRCUIT: Circuit;
-
-    /// How many subtractive inhibitory units it has.
-    const INHIBITORY: usize;
+    /// The type as plain numbers.
+    const KIND: LayerKind;
 
     /// The layer with these weights.
     ///
@@ -35,27 +48,20 @@ pub trait Layer<const IN: usize, const EXC: usize, E: Dtype, D: Backend<E>>: Siz
     fn weights(&self) -> LayerWeights<E>;
 
     /// `h → z`, before any normalization on top and before ReLU.
-    fn forward<B: Dim>(&self, h: &Batch<B, IN, E, D>) -> (Batch<B, EXC, E, D>, Self::Memory<B>);
+    fn forward<B: Dim>(
+        &self,
+        h: &Tensor<(B, Self::In), E, D>,
+    ) -> (Tensor<(B, Self::Out), E, D>, Self::Memory<B>);
 
     /// From `∂L/∂z` to `∂L/∂h` and the gradients of all weights.
     ///
-    /// `rule` says what happens to the error in layers that learn to normalize, and how much
-    /// their local loss weighs; other layers ignore it.
+    /// `lambda` weighs the local loss of layers that learn to normalize.
     fn backward<B: Dim>(
         &self,
-        delta: &Batch<B, EXC, E, D>,
+        delta: &Tensor<(B, Self::Out), E, D>,
         memory: &Self::Memory<B>,
-        rule: LocalRule,
-    ) -> (Batch<B, IN, E, D>, Self);
-}
-
-/// The backward pass of layers that learn to normalize.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct LocalRule {
-    /// What happens to the error.
-    pub grad_norm: GradNorm,
-    /// λ, the weight of the local I-Norm loss.
-    pub lambda: f64,
+        lambda: f64,
+    ) -> (Tensor<(B, Self::In), E, D>, Self);
 }
 
 /// `h Wᵀ`: the pre-activation of `POST` units, \[B, POST\].
@@ -80,4 +86,19 @@ pub(super) fn tensor<S: ConstShape, E: Dtype, D: Backend<E>>(
     values: &[E],
 ) -> Tensor<S, E, D> {
     device.tensor_from_vec(values.to_vec(), S::default())
+}
+
+/// The ν of lateral inhibition; zeros for a layer without.
+pub(super) fn nu_tensor<const N: usize, E: Dtype, D: Backend<E>>(
+    weights: &LayerWeights<E>,
+    device: &D,
+) -> Vector<N, E, D> {
+    if weights.nu.is_empty() { device.zeros() } else { tensor(device, &weights.nu) }
+}
+
+/// The inverse of [`nu_tensor`] for a layer with the GradNorm `G`.
+pub(super) fn nu_values<G: GradNormRule, const N: usize, E: Dtype, D: Backend<E>>(
+    nu: &Vector<N, E, D>,
+) -> Vec<E> {
+    if G::KIND == GradNorm::Lateral { nu.as_vec() } else { Vec::new() }
 }

@@ -90,11 +90,11 @@ fn texts(notebook: &Value) -> Vec<String> {
 /// counter that must be one for all cells, and by the typed networks.
 const MODEL: &str = "
 use inorm::{Condition, configuration::configuration, dataset::FashionMnist, learning::Run};
-use inorm::{dfdx::prelude::*, networks::INormNetwork};
+use inorm::{dfdx::prelude::*, networks::paper::INormFull};
 let device = AutoDevice::seed_from_u64(3);
 let first: Tensor<Rank2<4, 8>, f32, AutoDevice> = device.sample_normal();
 let second: Tensor<Rank2<8, 2>, f32, AutoDevice> = device.sample_normal();
-let network = INormNetwork::<234, 23>::new(Condition::INormFull, 5, &device)?;
+let network = INormFull::<234, 23>::new(5, &device)?;
 ";
 const DATA: &str = "
 let inputs: Tensor<Rank2<16, 4>, f32, AutoDevice> = device.sample_uniform();

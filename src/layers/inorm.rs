@@ -1,20 +1,24 @@
 //! I-Norm: inhibition that learns, locally, to normalize the activity of its layer.
 
 use super::{
-    grad_norm::grad_norm,
-    layer::{Layer, LocalRule, pre_activation, tensor, weight_gradient},
+    ei::Readout,
+    grad_norm::{GradNormRule, Raw},
+    layer::{Layer, nu_tensor, nu_values, pre_activation, tensor, weight_gradient},
     moments::{mean, root_mean_square},
+    normalization::NoNorm,
     weights::LayerWeights,
 };
 use crate::{
-    condition::Circuit,
+    architecture::LayerKind,
+    condition::{Circuit, Normalization},
     shapes::{Backend, Batch, Matrix, Vector, constant},
 };
 use dfdx::{
-    shapes::{Axis, Dim, Dtype, HasShape},
+    shapes::{Axis, Const, Dim, Dtype, HasShape},
     tensor::AutoDevice,
     tensor_ops::{BroadcastTo, SumTo, TryMatMul},
 };
+use std::marker::PhantomData;
 
 /// A layer with subtractive and divisive inhibition:
 ///
@@ -34,11 +38,23 @@ use dfdx::{
 /// `∂L/∂W_EE = δ_eᵀ h`, `∂L/∂b = Σ δ_e`, `∂L/∂h = δ_e W_EE`. Inhibition learns from the local
 /// loss `λ·mean_batch[mean(z)² + (var(z) − 1)²]`, for which h and e are constants; it trains
 /// `W_IE` and `U_IE`. `W_EI` is frozen.
+///
+/// # What does not compile
+/// LayerNorm, which is for layers that do not learn it: "`LayerNorm` is no rule for errors".
+/// ```
+/// # use inorm::layers::{Full, INorm, LayerNorm};
+/// fn fits(_: INorm<36, 20, 2, Full>) {}
+/// ```
+/// ```compile_fail
+/// # use inorm::layers::{Full, INorm, LayerNorm};
+/// fn fits(_: INorm<36, 20, 2, LayerNorm>) {}
+/// ```
 #[derive(Debug, Clone)]
-pub struct INormLayer<
+pub struct INorm<
     const IN: usize,
     const EXC: usize,
     const INH: usize,
+    G: GradNormRule = Raw,
     E: Dtype = f32,
     D: Backend<E> = AutoDevice,
 > {
@@ -54,20 +70,34 @@ pub struct INormLayer<
     pub b: Vector<EXC, E, D>,
     /// The fixed ν of lateral inhibition; zero where no GradNorm needs it.
     pub nu: Vector<EXC, E, D>,
+    grad_norm: PhantomData<G>,
 }
 
-impl<const IN: usize, const EXC: usize, const INH: usize, E: Dtype, D: Backend<E>>
-    Layer<IN, EXC, E, D> for INormLayer<IN, EXC, INH, E, D>
+impl<const IN: usize, const EXC: usize, const INH: usize, G: GradNormRule, E: Dtype, D: Backend<E>>
+    Layer<E, D> for INorm<IN, EXC, INH, G, E, D>
 {
+    type In = Const<IN>;
+    type Out = Const<EXC>;
+    type Normalization = NoNorm;
+    type Readout<const OUT: usize> = Readout<EXC, OUT, E, D>;
     /// The input h; and the divisive input `q = h U_IEᵀ`, s and z, each of them for each unit.
     type Memory<B: Dim> = (Batch<B, IN, E, D>, [Batch<B, EXC, E, D>; 3]);
 
-    const CIRCUIT: Circuit = Circuit::InhibitoryNorm;
-
-    const INHIBITORY: usize = INH;
+    const KIND: LayerKind = LayerKind {
+        circuit: Circuit::InhibitoryNorm,
+        normalization: Normalization::None,
+        grad_norm: G::KIND,
+        units: EXC,
+        inhibitory: INH,
+    };
 
     fn from_weights(weights: &LayerWeights<E>, device: &D) -> Self {
-        const { assert!(INH > 0 && INH < EXC, "inhibition is a minority") }
+        const {
+            assert!(
+                INH > 0 && INH < EXC,
+                "inhibition is a minority: INH must be from 1 to EXC − 1"
+            );
+        }
         Self {
             w_ee: tensor(device, &weights.w_ee),
             w_ie: tensor(device, &weights.w_ie),
@@ -75,6 +105,7 @@ impl<const IN: usize, const EXC: usize, const INH: usize, E: Dtype, D: Backend<E
             u_ie: tensor(device, &weights.u_ie),
             b: tensor(device, &weights.b),
             nu: nu_tensor(weights, device),
+            grad_norm: PhantomData,
         }
     }
 
@@ -88,7 +119,7 @@ impl<const IN: usize, const EXC: usize, const INH: usize, E: Dtype, D: Backend<E
             w_ei: self.w_ei.as_vec(),
             u_ie: self.u_ie.as_vec(),
             b: self.b.as_vec(),
-            nu: nu_values(&self.nu),
+            nu: nu_values::<G, EXC, E, D>(&self.nu),
         }
     }
 
@@ -106,10 +137,10 @@ impl<const IN: usize, const EXC: usize, const INH: usize, E: Dtype, D: Backend<E
         &self,
         delta: &Batch<B, EXC, E, D>,
         (h, [q, s, z]): &Self::Memory<B>,
-        LocalRule { grad_norm: mode, lambda }: LocalRule,
+        lambda: f64,
     ) -> (Batch<B, IN, E, D>, Self) {
         // The task's error: i and s are constants for it.
-        let delta_e = grad_norm(mode, delta, z, &self.nu) / s.clone();
+        let delta_e = G::pass_back(delta, z, &self.nu) / s.clone();
         // The local loss: h and e are constants for it.
         let g = normalizing_gradient(z, lambda);
         let g_i = -g.clone() / s.clone();
@@ -121,6 +152,7 @@ impl<const IN: usize, const EXC: usize, const INH: usize, E: Dtype, D: Backend<E
             u_ie: weight_gradient(&(g_s * q.clone() / s.clone()), h),
             b: delta_e.clone().sum::<_, Axis<0>>(),
             nu: self.nu.clone(),
+            grad_norm: PhantomData,
         };
         (delta_e.matmul(self.w_ee.clone()), gradients)
     }
@@ -135,16 +167,4 @@ fn normalizing_gradient<B: Dim, const N: usize, E: Dtype, D: Backend<E>>(
     let excess = mean(&centred.clone().square()) - constant::<E>(1.0);
     let per_value = lambda / (z.shape().0.size() * N) as f64;
     mean(z) * constant::<E>(2.0 * per_value) + excess * centred * constant::<E>(4.0 * per_value)
-}
-
-fn nu_tensor<const N: usize, E: Dtype, D: Backend<E>>(
-    weights: &LayerWeights<E>,
-    device: &D,
-) -> Vector<N, E, D> {
-    if weights.nu.is_empty() { device.zeros() } else { tensor(device, &weights.nu) }
-}
-
-fn nu_values<const N: usize, E: Dtype, D: Backend<E>>(nu: &Vector<N, E, D>) -> Vec<E> {
-    let values = nu.as_vec();
-    if values.iter().all(|v| *v == E::default()) { Vec::new() } else { values }
 }

@@ -1,0 +1,152 @@
+//! Excitatory units under subtractive inhibition that learns the task.
+
+use super::{
+    layer::{Layer, pre_activation, tensor, weight_gradient},
+    normalization::{NoNorm, NormalizationRule},
+    weights::LayerWeights,
+};
+use crate::{
+    architecture::LayerKind,
+    condition::{Circuit, GradNorm},
+    shapes::{Backend, Batch, Matrix, Vector},
+};
+use dfdx::{
+    shapes::{Axis, Const, Dim, Dtype, HasShape},
+    tensor::AutoDevice,
+    tensor_ops::{BroadcastTo, SumTo, TryMatMul},
+};
+use std::marker::PhantomData;
+
+/// A layer with subtractive inhibition that is trained on the task, like everything else:
+/// `z = h W_EEᵀ − r W_EIᵀ + b`, where `r = h W_IEᵀ` is the activity of the inhibitory units.
+///
+/// Paper: Figs. 1a, 2. Differs: no.
+///
+/// # Gradient
+/// With `ρ = −δ W_EI`, the error of the inhibitory units: `∂L/∂W_EE = δᵀ h`, `∂L/∂W_EI = −δᵀ r`,
+/// `∂L/∂W_IE = ρᵀ h`, `∂L/∂b = Σ δ`, `∂L/∂h = δ W_EE + ρ W_IE`.
+///
+/// # What does not compile
+/// Inhibition that is no minority, where a network is made: "INH must be from 1 to EXC − 1".
+/// ```
+/// # use inorm::{dfdx::tensor::Cpu, layers::Ei, networks::Network};
+/// type Net = Network<(Ei<36, 20, 2>,)>;
+/// Net::new(0, &Cpu::default()).unwrap();
+/// ```
+/// ```compile_fail
+/// # use inorm::{dfdx::tensor::Cpu, layers::Ei, networks::Network};
+/// type Net = Network<(Ei<36, 20, 20>,)>;
+/// Net::new(0, &Cpu::default()).unwrap();
+/// ```
+/// A GradNorm, which only I-Norm layers have: "`Center` is no normalization of activity".
+/// ```
+/// # use inorm::layers::{Ei, INorm, Center, LayerNorm};
+/// fn fits(_: Ei<36, 20, 2, LayerNorm>, _: INorm<36, 20, 2, Center>) {}
+/// ```
+/// ```compile_fail
+/// # use inorm::layers::{Ei, INorm, Center, LayerNorm};
+/// fn fits(_: Ei<36, 20, 2, Center>, _: INorm<36, 20, 2, Center>) {}
+/// ```
+#[derive(Debug, Clone)]
+pub struct Ei<
+    const IN: usize,
+    const EXC: usize,
+    const INH: usize,
+    N: NormalizationRule = NoNorm,
+    E: Dtype = f32,
+    D: Backend<E> = AutoDevice,
+> {
+    /// Excitatory to excitatory, ≥ 0.
+    pub w_ee: Matrix<EXC, IN, E, D>,
+    /// Excitatory to inhibitory, ≥ 0.
+    pub w_ie: Matrix<INH, IN, E, D>,
+    /// Inhibitory to excitatory, ≥ 0; it enters with a minus.
+    pub w_ei: Matrix<EXC, INH, E, D>,
+    /// Bias.
+    pub b: Vector<EXC, E, D>,
+    normalization: PhantomData<N>,
+}
+
+/// The read-out of every network: one inhibitory unit, and nothing behind z.
+pub type Readout<const IN: usize, const OUT: usize, E = f32, D = AutoDevice> =
+    Ei<IN, OUT, 1, NoNorm, E, D>;
+
+impl<
+    const IN: usize,
+    const EXC: usize,
+    const INH: usize,
+    N: NormalizationRule,
+    E: Dtype,
+    D: Backend<E>,
+> Layer<E, D> for Ei<IN, EXC, INH, N, E, D>
+{
+    type In = Const<IN>;
+    type Out = Const<EXC>;
+    type Normalization = N;
+    type Readout<const OUT: usize> = Readout<EXC, OUT, E, D>;
+    /// The input h and the inhibitory activity r.
+    type Memory<B: Dim> = (Batch<B, IN, E, D>, Batch<B, INH, E, D>);
+
+    const KIND: LayerKind = LayerKind {
+        circuit: Circuit::ExcitatoryInhibitory,
+        normalization: N::KIND,
+        grad_norm: GradNorm::None,
+        units: EXC,
+        inhibitory: INH,
+    };
+
+    fn from_weights(weights: &LayerWeights<E>, device: &D) -> Self {
+        const {
+            assert!(
+                INH > 0 && INH < EXC,
+                "inhibition is a minority: INH must be from 1 to EXC − 1"
+            );
+        }
+        Self {
+            w_ee: tensor(device, &weights.w_ee),
+            w_ie: tensor(device, &weights.w_ie),
+            w_ei: tensor(device, &weights.w_ei),
+            b: tensor(device, &weights.b),
+            normalization: PhantomData,
+        }
+    }
+
+    fn weights(&self) -> LayerWeights<E> {
+        LayerWeights {
+            inputs: IN,
+            excitatory: EXC,
+            inhibitory: INH,
+            w_ee: self.w_ee.as_vec(),
+            w_ie: self.w_ie.as_vec(),
+            w_ei: self.w_ei.as_vec(),
+            b: self.b.as_vec(),
+            ..LayerWeights::default()
+        }
+    }
+
+    fn forward<B: Dim>(&self, h: &Batch<B, IN, E, D>) -> (Batch<B, EXC, E, D>, Self::Memory<B>) {
+        let e = pre_activation(h, &self.w_ee);
+        let r = pre_activation(h, &self.w_ie);
+        let b = self.b.clone().broadcast_like(e.shape());
+        (e - pre_activation(&r, &self.w_ei) + b, (h.clone(), r))
+    }
+
+    fn backward<B: Dim>(
+        &self,
+        delta: &Batch<B, EXC, E, D>,
+        (h, r): &Self::Memory<B>,
+        _: f64,
+    ) -> (Batch<B, IN, E, D>, Self) {
+        let delta_i = -delta.clone();
+        let rho = delta_i.clone().matmul(self.w_ei.clone());
+        let gradients = Self {
+            w_ee: weight_gradient(delta, h),
+            w_ie: weight_gradient(&rho, h),
+            w_ei: weight_gradient(&delta_i, r),
+            b: delta.clone().sum::<_, Axis<0>>(),
+            normalization: PhantomData,
+        };
+        let below = delta.clone().matmul(self.w_ee.clone()) + rho.matmul(self.w_ie.clone());
+        (below, gradients)
+    }
+}

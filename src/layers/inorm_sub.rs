@@ -1,0 +1,132 @@
+//! I-Norm without division.
+
+use super::{
+    ei::Readout,
+    grad_norm::{GradNormRule, Raw},
+    layer::{Layer, nu_tensor, nu_values, pre_activation, tensor, weight_gradient},
+    moments::mean,
+    normalization::NoNorm,
+    weights::LayerWeights,
+};
+use crate::{
+    architecture::LayerKind,
+    condition::{Circuit, Normalization},
+    shapes::{Backend, Batch, Matrix, Vector, constant},
+};
+use dfdx::{
+    shapes::{Axis, Const, Dim, Dtype, HasShape},
+    tensor::AutoDevice,
+    tensor_ops::{BroadcastTo, SumTo, TryMatMul},
+};
+use std::marker::PhantomData;
+
+/// A layer with subtractive inhibition that learns, locally, to centre z: I-Norm without division,
+/// `z = h W_EEᵀ − r W_EIᵀ + b` with `r = h W_IEᵀ`.
+///
+/// Paper: Fig. 3, "I-Norm (sub)". Differs: no.
+///
+/// # Gradient
+/// As [`INorm`](super::INorm) with s = 1. The local loss is `λ·mean_batch[mean(z)²]`; it trains
+/// `W_IE` and `W_EI`.
+#[derive(Debug, Clone)]
+pub struct INormSub<
+    const IN: usize,
+    const EXC: usize,
+    const INH: usize,
+    G: GradNormRule = Raw,
+    E: Dtype = f32,
+    D: Backend<E> = AutoDevice,
+> {
+    /// Excitatory to excitatory, ≥ 0.
+    pub w_ee: Matrix<EXC, IN, E, D>,
+    /// Excitatory to inhibitory, ≥ 0.
+    pub w_ie: Matrix<INH, IN, E, D>,
+    /// Inhibitory to excitatory, ≥ 0; it enters with a minus.
+    pub w_ei: Matrix<EXC, INH, E, D>,
+    /// Bias.
+    pub b: Vector<EXC, E, D>,
+    /// The fixed ν of lateral inhibition; zero where no GradNorm needs it.
+    pub nu: Vector<EXC, E, D>,
+    grad_norm: PhantomData<G>,
+}
+
+impl<const IN: usize, const EXC: usize, const INH: usize, G: GradNormRule, E: Dtype, D: Backend<E>>
+    Layer<E, D> for INormSub<IN, EXC, INH, G, E, D>
+{
+    type In = Const<IN>;
+    type Out = Const<EXC>;
+    type Normalization = NoNorm;
+    type Readout<const OUT: usize> = Readout<EXC, OUT, E, D>;
+    /// The input h, the inhibitory activity r, and z.
+    type Memory<B: Dim> = (Batch<B, IN, E, D>, Batch<B, INH, E, D>, Batch<B, EXC, E, D>);
+
+    const KIND: LayerKind = LayerKind {
+        circuit: Circuit::InhibitoryNormSubtractive,
+        normalization: Normalization::None,
+        grad_norm: G::KIND,
+        units: EXC,
+        inhibitory: INH,
+    };
+
+    fn from_weights(weights: &LayerWeights<E>, device: &D) -> Self {
+        const {
+            assert!(
+                INH > 0 && INH < EXC,
+                "inhibition is a minority: INH must be from 1 to EXC − 1"
+            );
+        }
+        Self {
+            w_ee: tensor(device, &weights.w_ee),
+            w_ie: tensor(device, &weights.w_ie),
+            w_ei: tensor(device, &weights.w_ei),
+            b: tensor(device, &weights.b),
+            nu: nu_tensor(weights, device),
+            grad_norm: PhantomData,
+        }
+    }
+
+    fn weights(&self) -> LayerWeights<E> {
+        LayerWeights {
+            inputs: IN,
+            excitatory: EXC,
+            inhibitory: INH,
+            w_ee: self.w_ee.as_vec(),
+            w_ie: self.w_ie.as_vec(),
+            w_ei: self.w_ei.as_vec(),
+            u_ie: Vec::new(),
+            b: self.b.as_vec(),
+            nu: nu_values::<G, EXC, E, D>(&self.nu),
+        }
+    }
+
+    fn forward<B: Dim>(&self, h: &Batch<B, IN, E, D>) -> (Batch<B, EXC, E, D>, Self::Memory<B>) {
+        let e = pre_activation(h, &self.w_ee);
+        let r = pre_activation(h, &self.w_ie);
+        let b = self.b.clone().broadcast_like(e.shape());
+        let z = e - pre_activation(&r, &self.w_ei) + b;
+        (z.clone(), (h.clone(), r, z))
+    }
+
+    fn backward<B: Dim>(
+        &self,
+        delta: &Batch<B, EXC, E, D>,
+        (h, r, z): &Self::Memory<B>,
+        lambda: f64,
+    ) -> (Batch<B, IN, E, D>, Self) {
+        // The task's error: the inhibition i is a constant for it.
+        let delta_e = G::pass_back(delta, z, &self.nu);
+        // The local loss, by i: h and e are constants for it.
+        let per_value = lambda / (z.shape().0.size() * EXC) as f64;
+        let delta_i = mean(z) * constant::<E>(-2.0 * per_value);
+        let rho = delta_i.clone().matmul(self.w_ei.clone());
+        let gradients = Self {
+            w_ee: weight_gradient(&delta_e, h),
+            w_ie: weight_gradient(&rho, h),
+            w_ei: weight_gradient(&delta_i, r),
+            b: delta_e.clone().sum::<_, Axis<0>>(),
+            nu: self.nu.clone(),
+            grad_norm: PhantomData,
+        };
+        (delta_e.matmul(self.w_ee.clone()), gradients)
+    }
+}

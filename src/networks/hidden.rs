@@ -1,0 +1,223 @@
+//! The hidden layers of a network: a tuple of one, two or three.
+
+use crate::{
+    architecture::LayerKind,
+    layers::{Layer, LayerWeights, NormalizationRule, activity, activity_backward},
+    shapes::Backend,
+};
+use dfdx::{
+    shapes::{Const, ConstDim, Dim, Dtype},
+    tensor::Tensor,
+};
+use std::fmt::Debug;
+
+/// The hidden layers of a network, from the input up: a tuple of one, two or three [`Layer`]s, each
+/// with as many inputs as the one below it has units.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` are no hidden layers",
+    label = "not a tuple of layers",
+    note = "hidden layers are a tuple of one to three layers, and a tuple of one has a comma: \
+            `(Ei<784, 100, 10>,)`"
+)]
+pub trait Hidden<E: Dtype, D: Backend<E>>: Sized {
+    /// Inputs of the first layer.
+    type In: ConstDim;
+
+    /// Excitatory units of the last layer.
+    type Out: ConstDim;
+
+    /// The read-out above them.
+    type Readout<const OUT: usize>: Layer<E, D, In = Self::Out, Out = Const<OUT>> + Clone + Debug;
+
+    /// What each layer made of a batch of size `B`: a tuple of [`LayerPass`]es.
+    type Pass<B: Dim>;
+
+    /// The layers' types as plain numbers.
+    fn kinds() -> Vec<LayerKind>;
+
+    /// The layers with these weights.
+    ///
+    /// # Panics
+    /// If there are too few, or of other sizes than the types'.
+    fn from_weights(weights: &[LayerWeights<E>], device: &D) -> Self;
+
+    /// The weights as plain numbers.
+    fn weights(&self) -> Vec<LayerWeights<E>>;
+
+    /// From the network's input to the activity of the last layer.
+    fn forward<B: Dim>(
+        &self,
+        x: &Tensor<(B, Self::In), E, D>,
+    ) -> (Tensor<(B, Self::Out), E, D>, Self::Pass<B>);
+
+    /// From the error of the last layer's activity to the gradients of all weights.
+    fn backward<B: Dim>(
+        &self,
+        error: &Tensor<(B, Self::Out), E, D>,
+        pass: &Self::Pass<B>,
+        lambda: f64,
+    ) -> Self;
+}
+
+/// What a hidden layer made of a batch.
+pub struct LayerPass<B: Dim, L: Layer<E, D>, E: Dtype, D: Backend<E>> {
+    /// Before normalization and ReLU, \[B, EXC\].
+    pub z: Tensor<(B, L::Out), E, D>,
+    /// After both, \[B, EXC\].
+    pub activity: Tensor<(B, L::Out), E, D>,
+    memory: L::Memory<B>,
+}
+
+impl<B: Dim, L: Layer<E, D>, E: Dtype, D: Backend<E>> LayerPass<B, L, E, D> {
+    fn new(layer: &L, h: &Tensor<(B, L::In), E, D>) -> Self {
+        let (z, memory) = layer.forward(h);
+        let activity = activity(<L::Normalization as NormalizationRule>::KIND, &z);
+        Self { z, activity, memory }
+    }
+
+    /// From the error of the activity to that of the input, and the gradients of the layer.
+    fn backward(
+        &self,
+        layer: &L,
+        error: &Tensor<(B, L::Out), E, D>,
+        lambda: f64,
+    ) -> (Tensor<(B, L::In), E, D>, L) {
+        let normalization = <L::Normalization as NormalizationRule>::KIND;
+        let delta = activity_backward(normalization, error, &self.z);
+        layer.backward(&delta, &self.memory, lambda)
+    }
+}
+
+impl<First, E: Dtype, D: Backend<E>> Hidden<E, D> for (First,)
+where
+    First: Layer<E, D>,
+{
+    type In = First::In;
+    type Out = First::Out;
+    type Readout<const OUT: usize> = First::Readout<OUT>;
+    type Pass<B: Dim> = (LayerPass<B, First, E, D>,);
+
+    fn kinds() -> Vec<LayerKind> {
+        vec![First::KIND]
+    }
+
+    fn from_weights(weights: &[LayerWeights<E>], device: &D) -> Self {
+        (First::from_weights(&weights[0], device),)
+    }
+
+    fn weights(&self) -> Vec<LayerWeights<E>> {
+        vec![self.0.weights()]
+    }
+
+    fn forward<B: Dim>(
+        &self,
+        x: &Tensor<(B, Self::In), E, D>,
+    ) -> (Tensor<(B, Self::Out), E, D>, Self::Pass<B>) {
+        let first = LayerPass::new(&self.0, x);
+        (first.activity.clone(), (first,))
+    }
+
+    fn backward<B: Dim>(
+        &self,
+        error: &Tensor<(B, Self::Out), E, D>,
+        (first,): &Self::Pass<B>,
+        lambda: f64,
+    ) -> Self {
+        let (_, first) = first.backward(&self.0, error, lambda);
+        (first,)
+    }
+}
+
+impl<First, Second, E: Dtype, D: Backend<E>> Hidden<E, D> for (First, Second)
+where
+    First: Layer<E, D>,
+    Second: Layer<E, D, In = First::Out>,
+{
+    type In = First::In;
+    type Out = Second::Out;
+    type Readout<const OUT: usize> = Second::Readout<OUT>;
+    type Pass<B: Dim> = (LayerPass<B, First, E, D>, LayerPass<B, Second, E, D>);
+
+    fn kinds() -> Vec<LayerKind> {
+        vec![First::KIND, Second::KIND]
+    }
+
+    fn from_weights(weights: &[LayerWeights<E>], device: &D) -> Self {
+        (First::from_weights(&weights[0], device), Second::from_weights(&weights[1], device))
+    }
+
+    fn weights(&self) -> Vec<LayerWeights<E>> {
+        vec![self.0.weights(), self.1.weights()]
+    }
+
+    fn forward<B: Dim>(
+        &self,
+        x: &Tensor<(B, Self::In), E, D>,
+    ) -> (Tensor<(B, Self::Out), E, D>, Self::Pass<B>) {
+        let first = LayerPass::new(&self.0, x);
+        let second = LayerPass::new(&self.1, &first.activity);
+        (second.activity.clone(), (first, second))
+    }
+
+    fn backward<B: Dim>(
+        &self,
+        error: &Tensor<(B, Self::Out), E, D>,
+        (first, second): &Self::Pass<B>,
+        lambda: f64,
+    ) -> Self {
+        let (error, second) = second.backward(&self.1, error, lambda);
+        let (_, first) = first.backward(&self.0, &error, lambda);
+        (first, second)
+    }
+}
+
+impl<First, Second, Third, E: Dtype, D: Backend<E>> Hidden<E, D> for (First, Second, Third)
+where
+    First: Layer<E, D>,
+    Second: Layer<E, D, In = First::Out>,
+    Third: Layer<E, D, In = Second::Out>,
+{
+    type In = First::In;
+    type Out = Third::Out;
+    type Readout<const OUT: usize> = Third::Readout<OUT>;
+    type Pass<B: Dim> =
+        (LayerPass<B, First, E, D>, LayerPass<B, Second, E, D>, LayerPass<B, Third, E, D>);
+
+    fn kinds() -> Vec<LayerKind> {
+        vec![First::KIND, Second::KIND, Third::KIND]
+    }
+
+    fn from_weights(weights: &[LayerWeights<E>], device: &D) -> Self {
+        (
+            First::from_weights(&weights[0], device),
+            Second::from_weights(&weights[1], device),
+            Third::from_weights(&weights[2], device),
+        )
+    }
+
+    fn weights(&self) -> Vec<LayerWeights<E>> {
+        vec![self.0.weights(), self.1.weights(), self.2.weights()]
+    }
+
+    fn forward<B: Dim>(
+        &self,
+        x: &Tensor<(B, Self::In), E, D>,
+    ) -> (Tensor<(B, Self::Out), E, D>, Self::Pass<B>) {
+        let first = LayerPass::new(&self.0, x);
+        let second = LayerPass::new(&self.1, &first.activity);
+        let third = LayerPass::new(&self.2, &second.activity);
+        (third.activity.clone(), (first, second, third))
+    }
+
+    fn backward<B: Dim>(
+        &self,
+        error: &Tensor<(B, Self::Out), E, D>,
+        (first, second, third): &Self::Pass<B>,
+        lambda: f64,
+    ) -> Self {
+        let (error, third) = third.backward(&self.2, error, lambda);
+        let (error, second) = second.backward(&self.1, &error, lambda);
+        let (_, first) = first.backward(&self.0, &error, lambda);
+        (first, second, third)
+    }
+}
