@@ -5,9 +5,14 @@ use inorm::{
     configuration::configuration,
     dataset::FashionMnist,
     dfdx::tensor::AutoDevice,
-    layers::{Full, NetworkWeights, NoNorm, initial_weights, initial_weights_of},
+    layers::{
+        ErrorRule, Full, INorm, NetworkWeights, NoNorm, Raw, initial_weights, initial_weights_of,
+    },
     learning::{Evaluation, Measure, Run, Trainer, evaluate},
-    networks::paper::{EiNetwork, INormNetwork},
+    networks::{
+        Network,
+        paper::{EiNetwork, INormNetwork},
+    },
 };
 use proptest::prelude::*;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
@@ -236,6 +241,18 @@ fn a_typed_network_loads_only_what_it_is() {
     let message = Other::load(place.path(), &device).unwrap_err().to_string();
     assert!(message.contains("inorm_full") && message.contains("expected"), "{message}");
     assert!(INormNetwork::<13, 1, Full, 7>::load(place.path(), &device).is_err());
+
+    // A file says that a rule is a reader's own; what it does is known to the type alone.
+    struct Half;
+    impl ErrorRule for Half {
+        fn apply(delta: &mut [f32], _: &[f32]) {
+            delta.iter_mut().for_each(|d| *d /= 2.0);
+        }
+    }
+    type Own = Network<(INorm<7, 12, 3, Half>,)>;
+    Own::new(5, &device).unwrap().save(place.path()).unwrap();
+    assert!(Own::load(place.path(), &device).is_ok());
+    assert!(Network::<(INorm<7, 12, 3, Raw>,)>::load(place.path(), &device).is_err());
 }
 
 /// A trained network, saved and loaded, classifies as it did; and training goes on from it.

@@ -1,7 +1,7 @@
 //! Excitatory units under subtractive inhibition that learns the task.
 
 use super::{
-    layer::{Layer, pre_activation, tensor, weight_gradient},
+    layer::{Layer, assert_minority, pre_activation, tensor, weight_gradient},
     normalization::{NoNorm, NormalizationRule},
     weights::LayerWeights,
 };
@@ -96,12 +96,7 @@ impl<
     };
 
     fn from_weights(weights: &LayerWeights<E>, device: &D) -> Self {
-        const {
-            assert!(
-                INH > 0 && INH < EXC,
-                "inhibition is a minority: INH must be from 1 to EXC − 1"
-            );
-        }
+        const { assert_minority(INH, EXC) }
         Self {
             w_ee: tensor(device, &weights.w_ee),
             w_ie: tensor(device, &weights.w_ie),

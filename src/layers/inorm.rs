@@ -3,7 +3,9 @@
 use super::{
     ei::Readout,
     grad_norm::{GradNormRule, Raw},
-    layer::{Layer, nu_tensor, nu_values, pre_activation, tensor, weight_gradient},
+    layer::{
+        Layer, assert_minority, nu_tensor, nu_values, pre_activation, tensor, weight_gradient,
+    },
     moments::{mean, root_mean_square},
     normalization::NoNorm,
     weights::LayerWeights,
@@ -92,12 +94,7 @@ impl<const IN: usize, const EXC: usize, const INH: usize, G: GradNormRule, E: Dt
     };
 
     fn from_weights(weights: &LayerWeights<E>, device: &D) -> Self {
-        const {
-            assert!(
-                INH > 0 && INH < EXC,
-                "inhibition is a minority: INH must be from 1 to EXC − 1"
-            );
-        }
+        const { assert_minority(INH, EXC) }
         Self {
             w_ee: tensor(device, &weights.w_ee),
             w_ie: tensor(device, &weights.w_ie),

@@ -80,6 +80,14 @@ pub fn weight_gradient<B: Dim, const POST: usize, const PRE: usize, E: Dtype, D:
     delta.clone().permute::<_, Axes2<1, 0>>().matmul(h.clone())
 }
 
+/// Fails while a type is compiled whose inhibitory units are as many as its excitatory ones.
+pub(super) const fn assert_minority(inhibitory: usize, excitatory: usize) {
+    assert!(
+        0 < inhibitory && inhibitory < excitatory,
+        "inhibition is a minority: INH must be from 1 to EXC − 1"
+    );
+}
+
 /// A tensor from plain numbers.
 pub(super) fn tensor<S: ConstShape, E: Dtype, D: Backend<E>>(
     device: &D,
