@@ -166,7 +166,6 @@ impl<E: Copy> NetworkWeights<E> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::{Condition, layers::initial_weights_of};
 
     #[test]
