@@ -2,18 +2,17 @@
 //!
 //!     cargo run --release --example typed_network
 
-use inorm::dfdx::prelude::*;
-use inorm::layers::{Center, Ei, INorm, LayerNorm};
+use inorm::layers::{Batch, Center, Ei, INorm, LayerNorm};
 use inorm::{configuration::configuration, learning::LearningRule, networks::Network};
 
 /// 784 inputs, hidden layers of 60 and of 40 excitatory units, 10 classes.
 type Net = Network<(Ei<784, 60, 6, LayerNorm>, INorm<60, 40, 4, Center>)>;
 
 fn main() -> inorm::Result<()> {
-    let device = AutoDevice::default();
-    let network = Net::new(0, &device)?;
+    let network = Net::new(0)?;
     println!("{}", Net::architecture());
-    let images: Tensor<Rank2<8, 784>, f32, _> = device.sample_uniform();
+    let images =
+        Batch::<_, 784>::of_samples((0..8 * 784).map(|i| (i % 97) as f32 / 97.0).collect());
     let labels = [0, 1, 2, 3, 4, 5, 6, 7];
     let rule = LearningRule::paper(configuration(13)?.rates);
     let (next, before) = network.step(&images, &labels, &rule)?;

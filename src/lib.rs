@@ -38,20 +38,18 @@
 //! compile:
 //!
 //! ```
-//! use inorm::{dfdx::prelude::*, layers::{Full, INorm}, networks::Network};
+//! use inorm::{layers::{Batch, Full, INorm}, networks::Network};
 //! type Net = Network<(INorm<784, 40, 4, Full>, INorm<40, 40, 4, Full>)>;
-//! let device = Cpu::default();
-//! let network = Net::new(0, &device).unwrap();
-//! let images: Tensor<Rank2<8, 784>, f32, _> = device.ones();
+//! let network = Net::new(0).unwrap();
+//! let images = Batch::<_, 784>::of_samples(vec![1.0; 8 * 784]);
 //! let logits = network.forward(&images).logits;
-//! assert_eq!(logits.array().len(), 8);
+//! assert_eq!(logits.sizes(), [8, 10]);
 //! ```
 //! ```compile_fail
-//! # use inorm::{dfdx::prelude::*, layers::{Full, INorm}, networks::Network};
+//! # use inorm::{layers::{Batch, Full, INorm}, networks::Network};
 //! # type Net = Network<(INorm<784, 40, 4, Full>, INorm<40, 40, 4, Full>)>;
-//! # let device = Cpu::default();
-//! # let network = Net::new(0, &device).unwrap();
-//! let too_small: Tensor<Rank2<8, 400>, f32, _> = device.ones();
+//! # let network = Net::new(0).unwrap();
+//! let too_small = Batch::<_, 400>::of_samples(vec![1.0; 8 * 400]);
 //! network.forward(&too_small); // expected 784 inputs, found 400
 //! ```
 //!
@@ -71,7 +69,7 @@
 //! | charts, one module a figure | [`figures`] | all |
 //! | what a cell shows | [`notebook`] | all |
 //! | whether the reader wants a long call to stop | [`interrupt`] | – |
-//! | sizes in types; reproducible randomness; the one error type | [`shapes`], [`randomness`], [`Error`] | – |
+//! | reproducible randomness; the one error type | [`randomness`], [`Error`] | – |
 //! | where we differ, and why | [`deviations`] | at the end of each |
 //!
 //! Three packages stand beside this library: `crates/core`, below it, has what it shares with the
@@ -118,7 +116,6 @@ mod nonfinite;
 pub mod notebook;
 pub mod randomness;
 pub mod results;
-pub mod shapes;
 mod show;
 pub mod statistics;
 pub mod sweep;

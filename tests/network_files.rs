@@ -4,7 +4,6 @@ use inorm::{
     Condition, Result,
     configuration::configuration,
     dataset::FashionMnist,
-    dfdx::tensor::AutoDevice,
     layers::{
         ErrorRule, Full, INorm, NetworkWeights, NoNorm, Raw, initial_weights, initial_weights_of,
     },
@@ -231,16 +230,16 @@ fn what_nobody_could_load_is_not_saved() {
 
 #[test]
 fn a_typed_network_loads_only_what_it_is() {
-    let (place, device) = (Place::new(), AutoDevice::default());
+    let place = Place::new();
     type Net = INormNetwork<12, 1, Full, 7>;
-    let network = Net::new(5, &device).unwrap();
+    let network = Net::new(5).unwrap();
     network.save(place.path()).unwrap();
-    let loaded = Net::load(place.path(), &device).unwrap();
+    let loaded = Net::load(place.path()).unwrap();
     assert_eq!(loaded.weights(), network.weights());
     type Other = EiNetwork<12, 1, NoNorm, 7>;
-    let message = Other::load(place.path(), &device).unwrap_err().to_string();
+    let message = Other::load(place.path()).unwrap_err().to_string();
     assert!(message.contains("inorm_full") && message.contains("expected"), "{message}");
-    assert!(INormNetwork::<13, 1, Full, 7>::load(place.path(), &device).is_err());
+    assert!(INormNetwork::<13, 1, Full, 7>::load(place.path()).is_err());
 
     // A file says that a rule is a reader's own; what it does is known to the type alone.
     struct Half;
@@ -250,9 +249,9 @@ fn a_typed_network_loads_only_what_it_is() {
         }
     }
     type Own = Network<(INorm<7, 12, 3, Half>,)>;
-    Own::new(5, &device).unwrap().save(place.path()).unwrap();
-    assert!(Own::load(place.path(), &device).is_ok());
-    assert!(Network::<(INorm<7, 12, 3, Raw>,)>::load(place.path(), &device).is_err());
+    Own::new(5).unwrap().save(place.path()).unwrap();
+    assert!(Own::load(place.path()).is_ok());
+    assert!(Network::<(INorm<7, 12, 3, Raw>,)>::load(place.path()).is_err());
 }
 
 /// A trained network, saved and loaded, classifies as it did; and training goes on from it.

@@ -9,8 +9,8 @@ use inorm::{
     dfdx::prelude::*,
     engine::Engine,
     layers::{
-        Center, DivisiveNorm, Ei, Excitatory, INorm, INormSub, Lateral, LayerNorm, LayerWeights,
-        NetworkWeights, NoNorm, Scale, grad_norm, initial_weights_of,
+        Batch, Center, DivisiveNorm, Ei, Excitatory, INorm, INormSub, Lateral, LayerNorm,
+        LayerWeights, NetworkWeights, NoNorm, Scale, grad_norm, initial_weights_of,
         moments::{layer_norm, layer_norm_backward, standard_deviation},
         pre_activation,
     },
@@ -21,7 +21,6 @@ use inorm::{
         task_loss,
     },
     randomness::{Purpose, stream},
-    shapes::Batch,
 };
 use proptest::prelude::*;
 use rand::{Rng, seq::SliceRandom};
@@ -240,10 +239,9 @@ fn compare_with_engine<H>(lambda: f64) -> f64
 where
     H: Hidden<f64, AutoDevice, In = Const<30>>,
 {
-    let device = AutoDevice::default();
-    let network = Network::<H, 10, f64>::new(2, &device).unwrap();
+    let network = Network::<H, 10, f64>::new(2).unwrap();
     let (x, labels) = batch(5);
-    let samples: Batch<Samples, 30, f64> = device.tensor_from_vec(x.clone(), Default::default());
+    let samples = Batch::<_, 30, f64>::of_samples(x.clone());
     let rule = LearningRule { lambda, ..rule(0.01) };
     let pass = network.forward(&samples);
     let (_, error) = task_loss(&pass.logits, &labels, rule.label_smoothing);
@@ -270,21 +268,20 @@ fn typed_networks_and_the_engine_are_one() {
 /// On real images, in single precision, for the width of the paper's configuration 13.
 #[test]
 fn i_norm_is_layer_norm_at_initialization() {
-    type Images = Batch<Const<100>, PIXELS>;
-    let device = device();
     let data = FashionMnist::subset().unwrap();
     let mut pixels = vec![0.0; 100 * PIXELS];
     let mut luminosity = Luminosity::new(0.75, 0, Purpose::TestLuminosity, 0).unwrap();
     luminosity.fill(&data.test, 0..100, &mut pixels);
-    let x: Images = device.tensor_from_vec(pixels, Default::default());
-    let network = INormFull::<234, 23>::new(0, &device).unwrap();
+    let x = Batch::<_, PIXELS>::of_samples(pixels);
+    let network = INormFull::<234, 23>::new(0).unwrap();
     let pass = network.forward(&x);
     let (first, second) = &pass.hidden;
     let e = pre_activation(&x, &network.hidden.0.w_ee);
     let above = pre_activation(&first.activity, &network.hidden.1.w_ee);
     for (z, e) in [(&first.z, e), (&second.z, above)] {
-        let largest = |x: Batch<_, 234>| x.abs().as_vec().into_iter().fold(0.0, f32::max);
-        let normalized = layer_norm(&e);
+        let largest =
+            |x: Batch<usize, 234>| x.as_vec().iter().fold(0.0, |m: f32, x| m.max(x.abs()));
+        let normalized = Batch::from(&layer_norm(&e.tensor()));
         // The measure of the fixtures: the largest error over the largest value. A GPU may sum one
         // by one, which is where most of this comes from.
         let error = largest(z.clone() - normalized.clone()) / largest(normalized);
@@ -301,9 +298,8 @@ fn what_is_no_number_reaches_the_loss() {
     let logits = Engine::new(&weights, rule(0.01)).forward(&x).to_vec();
     assert!(logits.iter().all(|l| l.is_nan()), "{logits:?}");
 
-    let device = device();
-    let network = ENetwork::<20, NoNorm, 30, f64>::from_weights(&weights, &device).unwrap();
-    let x: Batch<Samples, 30, f64> = device.tensor_from_vec(x, Default::default());
+    let network = ENetwork::<20, NoNorm, 30, f64>::from_weights(&weights).unwrap();
+    let x = Batch::<_, 30, f64>::of_samples(x);
     let logits = network.forward(&x).logits.as_vec();
     assert!(logits.iter().all(|l| l.is_nan()), "{logits:?}");
     let (_, loss) = network.step(&x, &labels, &rule(0.01)).unwrap();
@@ -312,14 +308,13 @@ fn what_is_no_number_reaches_the_loss() {
 
 #[test]
 fn weights_of_another_network_are_refused() {
-    let device = device();
     let whole = network(Condition::INormLateral, 1);
     type Whole = INormNetwork<20, 2, Lateral, 30, f64>;
-    assert!(Whole::from_weights(&whole, &device).is_ok());
-    assert!(INormNetwork::<20, 3, Lateral, 30, f64>::from_weights(&whole, &device).is_err());
-    assert!(INormNetwork::<20, 2, Center, 30, f64>::from_weights(&whole, &device).is_err());
+    assert!(Whole::from_weights(&whole).is_ok());
+    assert!(INormNetwork::<20, 3, Lateral, 30, f64>::from_weights(&whole).is_err());
+    assert!(INormNetwork::<20, 2, Center, 30, f64>::from_weights(&whole).is_err());
     type Mixed = Network<(INorm<30, 20, 2, Lateral, f64>, Ei<20, 20, 2, NoNorm, f64>), 10, f64>;
-    let message = Mixed::from_weights(&whole, &device).unwrap_err().to_string();
+    let message = Mixed::from_weights(&whole).unwrap_err().to_string();
     let expected = "network: inorm_lateral: 30 → INorm 20/2 Lateral → INorm 20/2 Lateral → 10 \
                     is not valid; expected 30 → INorm 20/2 Lateral → Ei 20/2 → 10";
     assert_eq!(message, expected);
@@ -335,6 +330,6 @@ fn weights_of_another_network_are_refused() {
     for (number, change) in changes.into_iter().enumerate() {
         let mut other = whole.clone();
         change(&mut other);
-        assert!(Whole::from_weights(&other, &device).is_err(), "change {number}");
+        assert!(Whole::from_weights(&other).is_err(), "change {number}");
     }
 }

@@ -1,19 +1,18 @@
 //! Excitatory units under subtractive inhibition that learns the task.
 
 use super::{
-    layer::{Layer, assert_minority, pre_activation, tensor, weight_gradient},
+    layer::{Layer, assert_minority},
     normalization::{NoNorm, NormalizationRule},
+    shaped::{Backend, Batch, Matrix, Shaped, Vector, pre_activation, weight_gradient},
     weights::LayerWeights,
 };
 use crate::{
     architecture::LayerKind,
     condition::{Circuit, GradNorm},
-    shapes::{Backend, Batch, Matrix, Vector},
 };
 use dfdx::{
-    shapes::{Axis, Const, Dim, Dtype, HasShape},
+    shapes::{Const, Dim, Dtype},
     tensor::AutoDevice,
-    tensor_ops::{BroadcastTo, SumTo, TryMatMul},
 };
 use std::marker::PhantomData;
 
@@ -29,14 +28,14 @@ use std::marker::PhantomData;
 /// # What does not compile
 /// Inhibition that is no minority, where a network is made: "INH must be from 1 to EXC − 1".
 /// ```
-/// # use inorm::{dfdx::tensor::Cpu, layers::Ei, networks::Network};
+/// # use inorm::{layers::Ei, networks::Network};
 /// type Net = Network<(Ei<36, 20, 2>,)>;
-/// Net::new(0, &Cpu::default()).unwrap();
+/// Net::new(0).unwrap();
 /// ```
 /// ```compile_fail
-/// # use inorm::{dfdx::tensor::Cpu, layers::Ei, networks::Network};
+/// # use inorm::{layers::Ei, networks::Network};
 /// type Net = Network<(Ei<36, 20, 20>,)>;
-/// Net::new(0, &Cpu::default()).unwrap();
+/// Net::new(0).unwrap();
 /// ```
 /// A GradNorm, which only I-Norm layers have: "`Center` is no normalization of activity".
 /// ```
@@ -95,13 +94,13 @@ impl<
         inhibitory: INH,
     };
 
-    fn from_weights(weights: &LayerWeights<E>, device: &D) -> Self {
+    fn from_weights(weights: &LayerWeights<E>) -> Self {
         const { assert_minority(INH, EXC) }
         Self {
-            w_ee: tensor(device, &weights.w_ee),
-            w_ie: tensor(device, &weights.w_ie),
-            w_ei: tensor(device, &weights.w_ei),
-            b: tensor(device, &weights.b),
+            w_ee: Shaped::new(weights.w_ee.clone()),
+            w_ie: Shaped::new(weights.w_ie.clone()),
+            w_ei: Shaped::new(weights.w_ei.clone()),
+            b: Shaped::new(weights.b.clone()),
             normalization: PhantomData,
         }
     }
@@ -122,8 +121,7 @@ impl<
     fn forward<B: Dim>(&self, h: &Batch<B, IN, E, D>) -> (Batch<B, EXC, E, D>, Self::Memory<B>) {
         let e = pre_activation(h, &self.w_ee);
         let r = pre_activation(h, &self.w_ie);
-        let b = self.b.clone().broadcast_like(e.shape());
-        (e - pre_activation(&r, &self.w_ei) + b, (h.clone(), r))
+        ((e - pre_activation(&r, &self.w_ei)).plus(&self.b), (h.clone(), r))
     }
 
     fn backward<B: Dim>(
@@ -133,15 +131,15 @@ impl<
         _: f64,
     ) -> (Batch<B, IN, E, D>, Self) {
         let delta_i = -delta.clone();
-        let rho = delta_i.clone().matmul(self.w_ei.clone());
+        let rho = delta_i.matmul(&self.w_ei);
         let gradients = Self {
             w_ee: weight_gradient(delta, h),
             w_ie: weight_gradient(&rho, h),
             w_ei: weight_gradient(&delta_i, r),
-            b: delta.clone().sum::<_, Axis<0>>(),
+            b: delta.sum_of_samples(),
             normalization: PhantomData,
         };
-        let below = delta.clone().matmul(self.w_ee.clone()) + rho.matmul(self.w_ie.clone());
+        let below = delta.matmul(&self.w_ee) + rho.matmul(&self.w_ie);
         (below, gradients)
     }
 }

@@ -2,19 +2,18 @@
 
 use super::{
     ei::Readout,
-    layer::{Layer, pre_activation, tensor, weight_gradient},
+    layer::Layer,
     normalization::{NoNorm, NormalizationRule},
+    shaped::{Backend, Batch, Matrix, Shaped, Vector, pre_activation, weight_gradient},
     weights::LayerWeights,
 };
 use crate::{
     architecture::LayerKind,
     condition::{Circuit, GradNorm},
-    shapes::{Backend, Batch, Matrix, Vector},
 };
 use dfdx::{
-    shapes::{Axis, Const, Dim, Dtype, HasShape},
+    shapes::{Const, Dim, Dtype},
     tensor::AutoDevice,
-    tensor_ops::{BroadcastTo, SumTo, TryMatMul},
 };
 use std::marker::PhantomData;
 
@@ -57,10 +56,10 @@ impl<const IN: usize, const EXC: usize, N: NormalizationRule, E: Dtype, D: Backe
         inhibitory: 0,
     };
 
-    fn from_weights(weights: &LayerWeights<E>, device: &D) -> Self {
+    fn from_weights(weights: &LayerWeights<E>) -> Self {
         Self {
-            w_ee: tensor(device, &weights.w_ee),
-            b: tensor(device, &weights.b),
+            w_ee: Shaped::new(weights.w_ee.clone()),
+            b: Shaped::new(weights.b.clone()),
             normalization: PhantomData,
         }
     }
@@ -76,9 +75,7 @@ impl<const IN: usize, const EXC: usize, N: NormalizationRule, E: Dtype, D: Backe
     }
 
     fn forward<B: Dim>(&self, h: &Batch<B, IN, E, D>) -> (Batch<B, EXC, E, D>, Self::Memory<B>) {
-        let e = pre_activation(h, &self.w_ee);
-        let b = self.b.clone().broadcast_like(e.shape());
-        (e + b, h.clone())
+        (pre_activation(h, &self.w_ee).plus(&self.b), h.clone())
     }
 
     fn backward<B: Dim>(
@@ -89,9 +86,9 @@ impl<const IN: usize, const EXC: usize, N: NormalizationRule, E: Dtype, D: Backe
     ) -> (Batch<B, IN, E, D>, Self) {
         let gradients = Self {
             w_ee: weight_gradient(delta, h),
-            b: delta.clone().sum::<_, Axis<0>>(),
+            b: delta.sum_of_samples(),
             normalization: PhantomData,
         };
-        (delta.clone().matmul(self.w_ee.clone()), gradients)
+        (delta.matmul(&self.w_ee), gradients)
     }
 }

@@ -4,136 +4,12 @@
 //! hidden I-Norm layer, before the division by `s`.
 
 use super::moments::{mean, standard_deviation};
-use crate::{
-    condition::GradNorm,
-    shapes::{Backend, Batch, Vector, constant},
-};
+use crate::condition::GradNorm;
 use dfdx::{
     shapes::{Axis, Dim, Dtype, HasShape},
-    tensor_ops::{BroadcastTo, SumTo},
+    tensor::Tensor,
+    tensor_ops::{BroadcastTo, Device, SumTo},
 };
-
-/// A [`GradNorm`] as a type: the last parameter of [`INorm`](super::INorm) and
-/// [`INormSub`](super::INormSub).
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is no rule for errors",
-    label = "not a GradNorm",
-    note = "I-Norm layers have one of `Raw`, `Full`, `Center`, `Lateral`, `Scale` and \
-            `Decorrelate`, or a type of your own with `impl ErrorRule`; LayerNorm and its parts \
-            belong to `Excitatory` and `Ei`"
-)]
-pub trait GradNormRule {
-    /// Which one it is.
-    const KIND: GradNorm;
-
-    /// The error that goes on from the error δ that arrives.
-    ///
-    /// # Shapes
-    /// As [`grad_norm`].
-    fn pass_back<B: Dim, const N: usize, E: Dtype, D: Backend<E>>(
-        delta: &Batch<B, N, E, D>,
-        z: &Batch<B, N, E, D>,
-        nu: &Vector<N, E, D>,
-    ) -> Batch<B, N, E, D> {
-        grad_norm(Self::KIND, delta, z, nu)
-    }
-}
-
-/// [`GradNorm::None`]
-#[derive(Debug, Clone, Copy)]
-pub struct Raw;
-
-/// [`GradNorm::Full`]
-#[derive(Debug, Clone, Copy)]
-pub struct Full;
-
-/// [`GradNorm::Center`]
-#[derive(Debug, Clone, Copy)]
-pub struct Center;
-
-/// [`GradNorm::Lateral`]
-#[derive(Debug, Clone, Copy)]
-pub struct Lateral;
-
-/// [`GradNorm::Scale`]
-#[derive(Debug, Clone, Copy)]
-pub struct Scale;
-
-/// [`GradNorm::Decorrelate`]
-#[derive(Debug, Clone, Copy)]
-pub struct Decorrelate;
-
-impl GradNormRule for Raw {
-    const KIND: GradNorm = GradNorm::None;
-}
-
-impl GradNormRule for Full {
-    const KIND: GradNorm = GradNorm::Full;
-}
-
-impl GradNormRule for Center {
-    const KIND: GradNorm = GradNorm::Center;
-}
-
-impl GradNormRule for Lateral {
-    const KIND: GradNorm = GradNorm::Lateral;
-}
-
-impl GradNormRule for Scale {
-    const KIND: GradNorm = GradNorm::Scale;
-}
-
-impl GradNormRule for Decorrelate {
-    const KIND: GradNorm = GradNorm::Decorrelate;
-}
-
-/// A GradNorm of one's own, as a function of one sample.
-///
-/// ```
-/// # use inorm::{dfdx::tensor::Cpu, layers::{Center, ErrorRule, INorm}, networks::Network};
-/// struct Median;
-/// impl ErrorRule for Median {
-///     fn apply(delta: &mut [f32], _z: &[f32]) {
-///         let mut sorted = delta.to_vec();
-///         sorted.sort_by(f32::total_cmp);
-///         delta.iter_mut().for_each(|d| *d -= sorted[sorted.len() / 2]);
-///     }
-/// }
-/// type Mine = Network<(INorm<36, 20, 2, Median>, INorm<20, 20, 2, Center>)>;
-/// let mine = Mine::new(0, &Cpu::default()).unwrap();
-/// ```
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is no rule for errors",
-    label = "not a GradNorm",
-    note = "I-Norm layers have one of `Raw`, `Full`, `Center`, `Lateral`, `Scale` and \
-            `Decorrelate`, or a type of your own with `impl ErrorRule`; LayerNorm and its parts \
-            belong to `Excitatory` and `Ei`"
-)]
-pub trait ErrorRule {
-    /// Changes the error δ of one sample in place, given the activity z of the same units before
-    /// ReLU.
-    fn apply(delta: &mut [f32], z: &[f32]);
-}
-
-impl<R: ErrorRule> GradNormRule for R {
-    const KIND: GradNorm = GradNorm::Own;
-
-    fn pass_back<B: Dim, const N: usize, E: Dtype, D: Backend<E>>(
-        delta: &Batch<B, N, E, D>,
-        z: &Batch<B, N, E, D>,
-        _: &Vector<N, E, D>,
-    ) -> Batch<B, N, E, D> {
-        let single = |values: &Batch<B, N, E, D>| -> Vec<f32> {
-            values.as_vec().into_iter().map(|v| v.to_f32().unwrap_or(f32::NAN)).collect()
-        };
-        let (mut errors, activity) = (single(delta), single(z));
-        for (delta, z) in errors.chunks_exact_mut(N).zip(activity.chunks_exact(N)) {
-            R::apply(delta, z);
-        }
-        let errors: Vec<E> = errors.into_iter().map(|error| constant(f64::from(error))).collect();
-        delta.device().tensor_from_vec(errors, *delta.shape())
-    }
-}
 
 /// The error δ after one of the paper's GradNorms.
 ///
@@ -156,12 +32,12 @@ impl<R: ErrorRule> GradNormRule for R {
 ///
 /// # Panics
 /// For [`GradNorm::Own`].
-pub fn grad_norm<B: Dim, const N: usize, E: Dtype, D: Backend<E>>(
+pub fn grad_norm<B: Dim, N: Dim, E: Dtype, D: Device<E>>(
     mode: GradNorm,
-    delta: &Batch<B, N, E, D>,
-    z: &Batch<B, N, E, D>,
-    nu: &Vector<N, E, D>,
-) -> Batch<B, N, E, D> {
+    delta: &Tensor<(B, N), E, D>,
+    z: &Tensor<(B, N), E, D>,
+    nu: &Tensor<(N,), E, D>,
+) -> Tensor<(B, N), E, D> {
     let correlation = || mean(&(delta.clone() * z.clone()));
     match mode {
         GradNorm::None => delta.clone(),
@@ -170,8 +46,9 @@ pub fn grad_norm<B: Dim, const N: usize, E: Dtype, D: Backend<E>>(
         }
         GradNorm::Center => delta.clone() - mean(delta),
         GradNorm::Lateral => {
-            let weighted = delta.clone() * nu.clone().broadcast_like(delta.shape());
-            delta.clone() - weighted.sum::<(B,), Axis<1>>().broadcast_like(delta.shape())
+            let weighted = delta.clone() * nu.clone().broadcast_like::<_, Axis<0>>(delta.shape());
+            delta.clone()
+                - weighted.sum::<(B,), Axis<1>>().broadcast_like::<_, Axis<1>>(delta.shape())
         }
         GradNorm::Scale => delta.clone() / standard_deviation(z),
         GradNorm::Decorrelate => delta.clone() - z.clone() * correlation(),

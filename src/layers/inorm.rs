@@ -2,23 +2,19 @@
 
 use super::{
     ei::Readout,
-    grad_norm::{GradNormRule, Raw},
-    layer::{
-        Layer, assert_minority, nu_tensor, nu_values, pre_activation, tensor, weight_gradient,
-    },
-    moments::{mean, root_mean_square},
+    error_rule::{GradNormRule, Raw},
+    layer::{Layer, assert_minority, nu_tensor, nu_values},
     normalization::NoNorm,
+    shaped::{Backend, Batch, Matrix, Shaped, Vector, pre_activation, weight_gradient},
     weights::LayerWeights,
 };
 use crate::{
     architecture::LayerKind,
     condition::{Circuit, Normalization},
-    shapes::{Backend, Batch, Matrix, Vector, constant},
 };
 use dfdx::{
-    shapes::{Axis, Const, Dim, Dtype, HasShape},
+    shapes::{Const, Dim, Dtype},
     tensor::AutoDevice,
-    tensor_ops::{BroadcastTo, SumTo, TryMatMul},
 };
 use std::marker::PhantomData;
 
@@ -93,15 +89,15 @@ impl<const IN: usize, const EXC: usize, const INH: usize, G: GradNormRule, E: Dt
         inhibitory: INH,
     };
 
-    fn from_weights(weights: &LayerWeights<E>, device: &D) -> Self {
+    fn from_weights(weights: &LayerWeights<E>) -> Self {
         const { assert_minority(INH, EXC) }
         Self {
-            w_ee: tensor(device, &weights.w_ee),
-            w_ie: tensor(device, &weights.w_ie),
-            w_ei: tensor(device, &weights.w_ei),
-            u_ie: tensor(device, &weights.u_ie),
-            b: tensor(device, &weights.b),
-            nu: nu_tensor(weights, device),
+            w_ee: Shaped::new(weights.w_ee.clone()),
+            w_ie: Shaped::new(weights.w_ie.clone()),
+            w_ei: Shaped::new(weights.w_ei.clone()),
+            u_ie: Shaped::new(weights.u_ie.clone()),
+            b: Shaped::new(weights.b.clone()),
+            nu: nu_tensor(weights),
             grad_norm: PhantomData,
         }
     }
@@ -121,11 +117,10 @@ impl<const IN: usize, const EXC: usize, const INH: usize, G: GradNormRule, E: Dt
     }
 
     fn forward<B: Dim>(&self, h: &Batch<B, IN, E, D>) -> (Batch<B, EXC, E, D>, Self::Memory<B>) {
-        let e = pre_activation(h, &self.w_ee);
-        let e = e.clone() + self.b.clone().broadcast_like(e.shape());
+        let e = pre_activation(h, &self.w_ee).plus(&self.b);
         let i = pre_activation(&pre_activation(h, &self.w_ie), &self.w_ei);
         let q = pre_activation(h, &self.u_ie);
-        let s = root_mean_square(&q);
+        let s = q.root_mean_square();
         let z = (e - i) / s.clone();
         (z.clone(), (h.clone(), [q, s, z]))
     }
@@ -141,17 +136,17 @@ impl<const IN: usize, const EXC: usize, const INH: usize, G: GradNormRule, E: Dt
         // The local loss: h and e are constants for it.
         let g = normalizing_gradient(z, lambda);
         let g_i = -g.clone() / s.clone();
-        let g_s = -mean(&(g * z.clone())) / s.clone();
+        let g_s = -(g * z.clone()).mean() / s.clone();
         let gradients = Self {
             w_ee: weight_gradient(&delta_e, h),
-            w_ie: weight_gradient(&g_i.matmul(self.w_ei.clone()), h),
-            w_ei: h.device().zeros(),
+            w_ie: weight_gradient(&g_i.matmul(&self.w_ei), h),
+            w_ei: Shaped::zeros(),
             u_ie: weight_gradient(&(g_s * q.clone() / s.clone()), h),
-            b: delta_e.clone().sum::<_, Axis<0>>(),
+            b: delta_e.sum_of_samples(),
             nu: self.nu.clone(),
             grad_norm: PhantomData,
         };
-        (delta_e.matmul(self.w_ee.clone()), gradients)
+        (delta_e.matmul(&self.w_ee), gradients)
     }
 }
 
@@ -160,8 +155,8 @@ fn normalizing_gradient<B: Dim, const N: usize, E: Dtype, D: Backend<E>>(
     z: &Batch<B, N, E, D>,
     lambda: f64,
 ) -> Batch<B, N, E, D> {
-    let centred = z.clone() - mean(z);
-    let excess = mean(&centred.clone().square()) - constant::<E>(1.0);
-    let per_value = lambda / (z.shape().0.size() * N) as f64;
-    mean(z) * constant::<E>(2.0 * per_value) + excess * centred * constant::<E>(4.0 * per_value)
+    let centred = z.clone() - z.mean();
+    let excess = centred.square().mean() + -1.0;
+    let per_value = lambda / (z.sizes()[0] * N) as f64;
+    z.mean() * (2.0 * per_value) + excess * centred * (4.0 * per_value)
 }

@@ -2,23 +2,19 @@
 
 use super::{
     ei::Readout,
-    grad_norm::{GradNormRule, Raw},
-    layer::{
-        Layer, assert_minority, nu_tensor, nu_values, pre_activation, tensor, weight_gradient,
-    },
-    moments::mean,
+    error_rule::{GradNormRule, Raw},
+    layer::{Layer, assert_minority, nu_tensor, nu_values},
     normalization::NoNorm,
+    shaped::{Backend, Batch, Matrix, Shaped, Vector, pre_activation, weight_gradient},
     weights::LayerWeights,
 };
 use crate::{
     architecture::LayerKind,
     condition::{Circuit, Normalization},
-    shapes::{Backend, Batch, Matrix, Vector, constant},
 };
 use dfdx::{
-    shapes::{Axis, Const, Dim, Dtype, HasShape},
+    shapes::{Const, Dim, Dtype},
     tensor::AutoDevice,
-    tensor_ops::{BroadcastTo, SumTo, TryMatMul},
 };
 use std::marker::PhantomData;
 
@@ -70,14 +66,14 @@ impl<const IN: usize, const EXC: usize, const INH: usize, G: GradNormRule, E: Dt
         inhibitory: INH,
     };
 
-    fn from_weights(weights: &LayerWeights<E>, device: &D) -> Self {
+    fn from_weights(weights: &LayerWeights<E>) -> Self {
         const { assert_minority(INH, EXC) }
         Self {
-            w_ee: tensor(device, &weights.w_ee),
-            w_ie: tensor(device, &weights.w_ie),
-            w_ei: tensor(device, &weights.w_ei),
-            b: tensor(device, &weights.b),
-            nu: nu_tensor(weights, device),
+            w_ee: Shaped::new(weights.w_ee.clone()),
+            w_ie: Shaped::new(weights.w_ie.clone()),
+            w_ei: Shaped::new(weights.w_ei.clone()),
+            b: Shaped::new(weights.b.clone()),
+            nu: nu_tensor(weights),
             grad_norm: PhantomData,
         }
     }
@@ -99,8 +95,7 @@ impl<const IN: usize, const EXC: usize, const INH: usize, G: GradNormRule, E: Dt
     fn forward<B: Dim>(&self, h: &Batch<B, IN, E, D>) -> (Batch<B, EXC, E, D>, Self::Memory<B>) {
         let e = pre_activation(h, &self.w_ee);
         let r = pre_activation(h, &self.w_ie);
-        let b = self.b.clone().broadcast_like(e.shape());
-        let z = e - pre_activation(&r, &self.w_ei) + b;
+        let z = (e - pre_activation(&r, &self.w_ei)).plus(&self.b);
         (z.clone(), (h.clone(), r, z))
     }
 
@@ -113,17 +108,17 @@ impl<const IN: usize, const EXC: usize, const INH: usize, G: GradNormRule, E: Dt
         // The task's error: the inhibition i is a constant for it.
         let delta_e = G::pass_back(delta, z, &self.nu);
         // The local loss, by i: h and e are constants for it.
-        let per_value = lambda / (z.shape().0.size() * EXC) as f64;
-        let delta_i = mean(z) * constant::<E>(-2.0 * per_value);
-        let rho = delta_i.clone().matmul(self.w_ei.clone());
+        let per_value = lambda / (z.sizes()[0] * EXC) as f64;
+        let delta_i = z.mean() * (-2.0 * per_value);
+        let rho = delta_i.matmul(&self.w_ei);
         let gradients = Self {
             w_ee: weight_gradient(&delta_e, h),
             w_ie: weight_gradient(&rho, h),
             w_ei: weight_gradient(&delta_i, r),
-            b: delta_e.clone().sum::<_, Axis<0>>(),
+            b: delta_e.sum_of_samples(),
             nu: self.nu.clone(),
             grad_norm: PhantomData,
         };
-        (delta_e.matmul(self.w_ee.clone()), gradients)
+        (delta_e.matmul(&self.w_ee), gradients)
     }
 }

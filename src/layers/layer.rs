@@ -1,16 +1,13 @@
 //! What all layers have in common.
 
-use super::{grad_norm::GradNormRule, normalization::NormalizationRule, weights::LayerWeights};
-use crate::{
-    architecture::LayerKind,
-    condition::GradNorm,
-    shapes::{Backend, Batch, Matrix, Vector},
+use super::{
+    error_rule::GradNormRule,
+    normalization::NormalizationRule,
+    shaped::{Backend, Shaped, Vector},
+    weights::LayerWeights,
 };
-use dfdx::{
-    shapes::{Axes2, Const, ConstDim, ConstShape, Dim, Dtype, Rank2},
-    tensor::Tensor,
-    tensor_ops::{PermuteTo, TryMatMul},
-};
+use crate::{architecture::LayerKind, condition::GradNorm};
+use dfdx::shapes::{Const, ConstDim, Dim, Dtype};
 use std::fmt::Debug;
 
 /// A layer whose sizes, populations, normalization and GradNorm are its type, and whose learning
@@ -42,7 +39,7 @@ pub trait Layer<E: Dtype, D: Backend<E>>: Sized {
     ///
     /// # Panics
     /// If the sizes differ from the type's.
-    fn from_weights(weights: &LayerWeights<E>, device: &D) -> Self;
+    fn from_weights(weights: &LayerWeights<E>) -> Self;
 
     /// The weights as plain numbers.
     fn weights(&self) -> LayerWeights<E>;
@@ -50,34 +47,18 @@ pub trait Layer<E: Dtype, D: Backend<E>>: Sized {
     /// `h → z`, before any normalization on top and before ReLU.
     fn forward<B: Dim>(
         &self,
-        h: &Tensor<(B, Self::In), E, D>,
-    ) -> (Tensor<(B, Self::Out), E, D>, Self::Memory<B>);
+        h: &Shaped<(B, Self::In), E, D>,
+    ) -> (Shaped<(B, Self::Out), E, D>, Self::Memory<B>);
 
     /// From `∂L/∂z` to `∂L/∂h` and the gradients of all weights.
     ///
     /// `lambda` weighs the local loss of layers that learn to normalize.
     fn backward<B: Dim>(
         &self,
-        delta: &Tensor<(B, Self::Out), E, D>,
+        delta: &Shaped<(B, Self::Out), E, D>,
         memory: &Self::Memory<B>,
         lambda: f64,
-    ) -> (Tensor<(B, Self::In), E, D>, Self);
-}
-
-/// `h Wᵀ`: the pre-activation of `POST` units, \[B, POST\].
-pub fn pre_activation<B: Dim, const POST: usize, const PRE: usize, E: Dtype, D: Backend<E>>(
-    h: &Batch<B, PRE, E, D>,
-    w: &Matrix<POST, PRE, E, D>,
-) -> Batch<B, POST, E, D> {
-    h.clone().matmul(w.clone().permute::<Rank2<PRE, POST>, Axes2<1, 0>>())
-}
-
-/// `δᵀ h`: the gradient of the weights from h to the units with error δ, \[POST, PRE\].
-pub fn weight_gradient<B: Dim, const POST: usize, const PRE: usize, E: Dtype, D: Backend<E>>(
-    delta: &Batch<B, POST, E, D>,
-    h: &Batch<B, PRE, E, D>,
-) -> Matrix<POST, PRE, E, D> {
-    delta.clone().permute::<_, Axes2<1, 0>>().matmul(h.clone())
+    ) -> (Shaped<(B, Self::In), E, D>, Self);
 }
 
 /// Fails while a type is compiled whose inhibitory units are as many as its excitatory ones.
@@ -88,20 +69,11 @@ pub(super) const fn assert_minority(inhibitory: usize, excitatory: usize) {
     );
 }
 
-/// A tensor from plain numbers.
-pub(super) fn tensor<S: ConstShape, E: Dtype, D: Backend<E>>(
-    device: &D,
-    values: &[E],
-) -> Tensor<S, E, D> {
-    device.tensor_from_vec(values.to_vec(), S::default())
-}
-
 /// The ν of lateral inhibition; zeros for a layer without.
 pub(super) fn nu_tensor<const N: usize, E: Dtype, D: Backend<E>>(
     weights: &LayerWeights<E>,
-    device: &D,
 ) -> Vector<N, E, D> {
-    if weights.nu.is_empty() { device.zeros() } else { tensor(device, &weights.nu) }
+    if weights.nu.is_empty() { Shaped::zeros() } else { Shaped::new(weights.nu.clone()) }
 }
 
 /// The inverse of [`nu_tensor`] for a layer with the GradNorm `G`.

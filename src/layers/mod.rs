@@ -11,8 +11,12 @@
 //! memory. [`grad_norm`] is what inhibition does to the error, [`ErrorRule`] how to write one's
 //! own; [`moments`] has LayerNorm and what it is made of; [`initial_weights`] is where every network
 //! begins, as [`NetworkWeights`]: plain numbers, whatever trains them.
+//!
+//! Their tensors are [`Shaped`]: a [`Batch`], a [`Matrix`], a [`Vector`].
 
+mod backend;
 mod ei;
+mod error_rule;
 mod excitatory;
 pub(crate) mod file;
 mod grad_norm;
@@ -22,20 +26,22 @@ mod inorm_sub;
 mod layer;
 pub mod moments;
 mod normalization;
+mod operation;
+mod shaped;
 mod weights;
 
 pub use ei::{Ei, Readout};
+pub use error_rule::{Center, Decorrelate, ErrorRule, Full, GradNormRule, Lateral, Raw, Scale};
 pub use excitatory::Excitatory;
-pub use grad_norm::{
-    Center, Decorrelate, ErrorRule, Full, GradNormRule, Lateral, Raw, Scale, grad_norm,
-};
+pub use grad_norm::grad_norm;
 pub use init::{initial_layer, initial_weights, initial_weights_of, lateral_weights};
 pub use inorm::INorm;
 pub use inorm_sub::INormSub;
-pub use layer::{Layer, pre_activation, weight_gradient};
+pub use layer::Layer;
 pub use normalization::{
     DivisiveNorm, LayerNorm, LayerNormForwardOnly, MeanNorm, NoNorm, NormalizationRule, normalize,
     normalize_backward,
 };
-pub(crate) use normalization::{activity, activity_backward};
+pub use operation::{Operation, constant};
+pub use shaped::{Backend, Batch, Held, Matrix, Shaped, Vector, pre_activation, weight_gradient};
 pub use weights::{LayerWeights, NetworkWeights};

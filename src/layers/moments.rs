@@ -1,20 +1,18 @@
 //! Moments over units, one for each sample, and layer normalization made of them.
 
-use crate::{
-    learning_rule::NORMALIZATION_EPSILON,
-    shapes::{Backend, constant},
-};
+use super::operation::constant;
+use crate::learning_rule::NORMALIZATION_EPSILON;
 use dfdx::{
     shapes::{Axis, Dim, Dtype, HasShape},
     tensor::Tensor,
-    tensor_ops::{BroadcastTo, MeanTo},
+    tensor_ops::{BroadcastTo, Device, MeanTo},
 };
 
 /// The mean over units, repeated for each unit: `mean(x)`.
 ///
 /// # Shapes
 /// x and result: \[B, N\].
-pub fn mean<B: Dim, N: Dim, E: Dtype, D: Backend<E>>(
+pub fn mean<B: Dim, N: Dim, E: Dtype, D: Device<E>>(
     x: &Tensor<(B, N), E, D>,
 ) -> Tensor<(B, N), E, D> {
     x.clone().mean::<(B,), Axis<1>>().broadcast_like::<_, Axis<1>>(x.shape())
@@ -24,7 +22,7 @@ pub fn mean<B: Dim, N: Dim, E: Dtype, D: Backend<E>>(
 ///
 /// # Shapes
 /// x and result: \[B, N\].
-pub fn root_mean_square<B: Dim, N: Dim, E: Dtype, D: Backend<E>>(
+pub fn root_mean_square<B: Dim, N: Dim, E: Dtype, D: Device<E>>(
     x: &Tensor<(B, N), E, D>,
 ) -> Tensor<(B, N), E, D> {
     (mean(&x.clone().square()) + constant::<E>(NORMALIZATION_EPSILON)).sqrt()
@@ -34,7 +32,7 @@ pub fn root_mean_square<B: Dim, N: Dim, E: Dtype, D: Backend<E>>(
 ///
 /// # Shapes
 /// x and result: \[B, N\].
-pub fn standard_deviation<B: Dim, N: Dim, E: Dtype, D: Backend<E>>(
+pub fn standard_deviation<B: Dim, N: Dim, E: Dtype, D: Device<E>>(
     x: &Tensor<(B, N), E, D>,
 ) -> Tensor<(B, N), E, D> {
     root_mean_square(&(x.clone() - mean(x)))
@@ -49,7 +47,7 @@ pub fn standard_deviation<B: Dim, N: Dim, E: Dtype, D: Backend<E>>(
 ///
 /// # Gradient
 /// See [`layer_norm_backward`].
-pub fn layer_norm<B: Dim, N: Dim, E: Dtype, D: Backend<E>>(
+pub fn layer_norm<B: Dim, N: Dim, E: Dtype, D: Device<E>>(
     z: &Tensor<(B, N), E, D>,
 ) -> Tensor<(B, N), E, D> {
     (z.clone() - mean(z)) / standard_deviation(z)
@@ -63,7 +61,7 @@ pub fn layer_norm<B: Dim, N: Dim, E: Dtype, D: Backend<E>>(
 ///
 /// # Shapes
 /// δ, z and result: \[B, N\].
-pub fn layer_norm_backward<B: Dim, N: Dim, E: Dtype, D: Backend<E>>(
+pub fn layer_norm_backward<B: Dim, N: Dim, E: Dtype, D: Device<E>>(
     delta: &Tensor<(B, N), E, D>,
     z: &Tensor<(B, N), E, D>,
 ) -> Tensor<(B, N), E, D> {

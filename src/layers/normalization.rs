@@ -1,14 +1,14 @@
 //! What stands between z and ReLU, and ReLU itself.
 
-use super::moments::{layer_norm, layer_norm_backward, mean, standard_deviation};
-use crate::{
-    condition::Normalization,
-    shapes::{Backend, constant},
+use super::{
+    moments::{layer_norm, layer_norm_backward, mean, standard_deviation},
+    operation::constant,
 };
+use crate::condition::Normalization;
 use dfdx::{
     shapes::{Dim, Dtype},
     tensor::Tensor,
-    tensor_ops::{ChooseFrom, TryGt, TryLe},
+    tensor_ops::{ChooseFrom, Device, TryGt, TryLe},
 };
 
 /// A [`Normalization`] as a type: the last parameter of [`Excitatory`](super::Excitatory) and
@@ -68,7 +68,7 @@ impl NormalizationRule for DivisiveNorm {
 ///
 /// # Shapes
 /// z and result: \[B, N\].
-pub fn normalize<B: Dim, N: Dim, E: Dtype, D: Backend<E>>(
+pub fn normalize<B: Dim, N: Dim, E: Dtype, D: Device<E>>(
     normalization: Normalization,
     z: &Tensor<(B, N), E, D>,
 ) -> Tensor<(B, N), E, D> {
@@ -84,7 +84,7 @@ pub fn normalize<B: Dim, N: Dim, E: Dtype, D: Backend<E>>(
 ///
 /// # Shapes
 /// δ, z and result: \[B, N\].
-pub fn normalize_backward<B: Dim, N: Dim, E: Dtype, D: Backend<E>>(
+pub fn normalize_backward<B: Dim, N: Dim, E: Dtype, D: Device<E>>(
     normalization: Normalization,
     delta: &Tensor<(B, N), E, D>,
     z: &Tensor<(B, N), E, D>,
@@ -103,7 +103,7 @@ pub fn normalize_backward<B: Dim, N: Dim, E: Dtype, D: Backend<E>>(
 
 /// `relu(normalize(z))`: what the layer above receives. NaN stays NaN, which dfdx's own ReLU makes
 /// 0.
-pub(crate) fn activity<B: Dim, N: Dim, E: Dtype, D: Backend<E>>(
+pub(super) fn activity<B: Dim, N: Dim, E: Dtype, D: Device<E>>(
     normalization: Normalization,
     z: &Tensor<(B, N), E, D>,
 ) -> Tensor<(B, N), E, D> {
@@ -113,7 +113,7 @@ pub(crate) fn activity<B: Dim, N: Dim, E: Dtype, D: Backend<E>>(
 }
 
 /// The error of z from the error of [`activity`]`(z)`.
-pub(crate) fn activity_backward<B: Dim, N: Dim, E: Dtype, D: Backend<E>>(
+pub(super) fn activity_backward<B: Dim, N: Dim, E: Dtype, D: Device<E>>(
     normalization: Normalization,
     error: &Tensor<(B, N), E, D>,
     z: &Tensor<(B, N), E, D>,

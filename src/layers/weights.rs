@@ -74,21 +74,34 @@ impl<E> LayerWeights<E> {
         [w_ee.into(), w_ie.into(), w_ei.into(), w_ee.into(), vec![units], vec![units]]
     }
 
+    fn lengths(&self) -> Lengths {
+        Lengths { sizes: self.sizes(), shapes: self.shapes(), values: self.values().map(Vec::len) }
+    }
+}
+
+/// How many of everything a layer has, whatever its precision: what a cell with a network need not
+/// compile again.
+struct Lengths {
+    sizes: [usize; 3],
+    shapes: [Vec<usize>; 6],
+    values: [usize; 6],
+}
+
+impl Lengths {
     /// Checks that these are the weights of a layer of this kind.
     fn validate(&self, (inputs, kind): (usize, LayerKind)) -> Result<()> {
         let expected = [inputs, kind.units, kind.inhibitory];
-        if self.sizes() != expected {
+        if self.sizes != expected {
             let words = |[inputs, units, inhibitory]: [usize; 3]| {
                 format!("{inputs} → {units} units, {inhibitory} inhibitory")
             };
-            return Err(Error::invalid("layer", words(self.sizes()), words(expected)));
+            return Err(Error::invalid("layer", words(self.sizes), words(expected)));
         }
-        let wanted = self.shapes().into_iter().zip(present(kind));
-        for ((name, values), (shape, present)) in FIELDS.into_iter().zip(self.values()).zip(wanted)
-        {
+        let wanted = self.shapes.iter().zip(present(kind));
+        for ((name, found), (shape, present)) in FIELDS.into_iter().zip(self.values).zip(wanted) {
             let count = shape.iter().fold(usize::from(present), |n, size| n.saturating_mul(*size));
-            if values.len() != count {
-                let found = format!("{} values", values.len());
+            if found != count {
+                let found = format!("{found} values");
                 return Err(Error::invalid(format!("layer: {name}"), found, count.to_string()));
             }
         }
@@ -141,19 +154,36 @@ impl<E> NetworkWeights<E> {
         self.hidden.iter_mut().chain([&mut self.readout]).collect()
     }
 
+    /// Checks that these are weights of that network.
+    ///
+    /// # Errors
+    /// If they are of another, or as [`validate`](Self::validate).
+    pub fn validate_as(&self, expected: &Architecture) -> Result<()> {
+        if self.architecture != *expected {
+            let expected = expected.to_string();
+            return Err(Error::invalid("network", &self.architecture, expected));
+        }
+        self.validate()
+    }
+
     /// Checks that the layers are those of the architecture.
     ///
     /// # Errors
     /// Names the first that is not.
     pub fn validate(&self) -> Result<()> {
-        self.architecture.validate()?;
-        let (found, expected) = (self.hidden.len(), self.architecture.hidden.len());
-        if found != expected {
-            return Err(Error::invalid("hidden layers", found, expected.to_string()));
-        }
-        let mut layers = self.layers().into_iter().zip(self.architecture.layers());
-        layers.try_for_each(|(weights, layer)| weights.validate(layer))
+        let mut lengths: Vec<_> = self.hidden.iter().map(LayerWeights::lengths).collect();
+        lengths.push(self.readout.lengths());
+        validate(&self.architecture, &lengths)
     }
+}
+
+fn validate(architecture: &Architecture, layers: &[Lengths]) -> Result<()> {
+    architecture.validate()?;
+    let (found, expected) = (layers.len() - 1, architecture.hidden.len());
+    if found != expected {
+        return Err(Error::invalid("hidden layers", found, expected.to_string()));
+    }
+    layers.iter().zip(architecture.layers()).try_for_each(|(found, layer)| found.validate(layer))
 }
 
 impl<E: Copy> NetworkWeights<E> {

@@ -2,13 +2,9 @@
 
 use crate::{
     architecture::LayerKind,
-    layers::{Layer, LayerWeights, NormalizationRule, activity, activity_backward},
-    shapes::Backend,
+    layers::{Backend, Layer, LayerWeights, NormalizationRule, Operation, Shaped},
 };
-use dfdx::{
-    shapes::{Const, ConstDim, Dim, Dtype},
-    tensor::Tensor,
-};
+use dfdx::shapes::{Const, ConstDim, Dim, Dtype};
 use std::fmt::Debug;
 
 /// The hidden layers of a network, from the input up: a tuple of one, two or three [`Layer`]s, each
@@ -39,7 +35,7 @@ pub trait Hidden<E: Dtype, D: Backend<E>>: Sized {
     ///
     /// # Panics
     /// If there are too few, or of other sizes than the types'.
-    fn from_weights(weights: &[LayerWeights<E>], device: &D) -> Self;
+    fn from_weights(weights: &[LayerWeights<E>]) -> Self;
 
     /// The weights as plain numbers.
     fn weights(&self) -> Vec<LayerWeights<E>>;
@@ -47,13 +43,13 @@ pub trait Hidden<E: Dtype, D: Backend<E>>: Sized {
     /// From the network's input to the activity of the last layer.
     fn forward<B: Dim>(
         &self,
-        x: &Tensor<(B, Self::In), E, D>,
-    ) -> (Tensor<(B, Self::Out), E, D>, Self::Pass<B>);
+        x: &Shaped<(B, Self::In), E, D>,
+    ) -> (Shaped<(B, Self::Out), E, D>, Self::Pass<B>);
 
     /// From the error of the last layer's activity to the gradients of all weights.
     fn backward<B: Dim>(
         &self,
-        error: &Tensor<(B, Self::Out), E, D>,
+        error: &Shaped<(B, Self::Out), E, D>,
         pass: &Self::Pass<B>,
         lambda: f64,
     ) -> Self;
@@ -62,16 +58,16 @@ pub trait Hidden<E: Dtype, D: Backend<E>>: Sized {
 /// What a hidden layer made of a batch.
 pub struct LayerPass<B: Dim, L: Layer<E, D>, E: Dtype, D: Backend<E>> {
     /// Before normalization and ReLU, \[B, EXC\].
-    pub z: Tensor<(B, L::Out), E, D>,
+    pub z: Shaped<(B, L::Out), E, D>,
     /// After both, \[B, EXC\].
-    pub activity: Tensor<(B, L::Out), E, D>,
+    pub activity: Shaped<(B, L::Out), E, D>,
     memory: L::Memory<B>,
 }
 
 impl<B: Dim, L: Layer<E, D>, E: Dtype, D: Backend<E>> LayerPass<B, L, E, D> {
-    fn new(layer: &L, h: &Tensor<(B, L::In), E, D>) -> Self {
+    fn new(layer: &L, h: &Shaped<(B, L::In), E, D>) -> Self {
         let (z, memory) = layer.forward(h);
-        let activity = activity(<L::Normalization as NormalizationRule>::KIND, &z);
+        let activity = z.map(Operation::Activity(<L::Normalization as NormalizationRule>::KIND));
         Self { z, activity, memory }
     }
 
@@ -79,11 +75,11 @@ impl<B: Dim, L: Layer<E, D>, E: Dtype, D: Backend<E>> LayerPass<B, L, E, D> {
     fn backward(
         &self,
         layer: &L,
-        error: &Tensor<(B, L::Out), E, D>,
+        error: &Shaped<(B, L::Out), E, D>,
         lambda: f64,
-    ) -> (Tensor<(B, L::In), E, D>, L) {
+    ) -> (Shaped<(B, L::In), E, D>, L) {
         let normalization = <L::Normalization as NormalizationRule>::KIND;
-        let delta = activity_backward(normalization, error, &self.z);
+        let delta = error.with(Operation::ActivityBackward(normalization), &self.z);
         layer.backward(&delta, &self.memory, lambda)
     }
 }
@@ -101,8 +97,8 @@ where
         vec![First::KIND]
     }
 
-    fn from_weights(weights: &[LayerWeights<E>], device: &D) -> Self {
-        (First::from_weights(&weights[0], device),)
+    fn from_weights(weights: &[LayerWeights<E>]) -> Self {
+        (First::from_weights(&weights[0]),)
     }
 
     fn weights(&self) -> Vec<LayerWeights<E>> {
@@ -111,15 +107,15 @@ where
 
     fn forward<B: Dim>(
         &self,
-        x: &Tensor<(B, Self::In), E, D>,
-    ) -> (Tensor<(B, Self::Out), E, D>, Self::Pass<B>) {
+        x: &Shaped<(B, Self::In), E, D>,
+    ) -> (Shaped<(B, Self::Out), E, D>, Self::Pass<B>) {
         let first = LayerPass::new(&self.0, x);
         (first.activity.clone(), (first,))
     }
 
     fn backward<B: Dim>(
         &self,
-        error: &Tensor<(B, Self::Out), E, D>,
+        error: &Shaped<(B, Self::Out), E, D>,
         (first,): &Self::Pass<B>,
         lambda: f64,
     ) -> Self {
@@ -142,8 +138,8 @@ where
         vec![First::KIND, Second::KIND]
     }
 
-    fn from_weights(weights: &[LayerWeights<E>], device: &D) -> Self {
-        (First::from_weights(&weights[0], device), Second::from_weights(&weights[1], device))
+    fn from_weights(weights: &[LayerWeights<E>]) -> Self {
+        (First::from_weights(&weights[0]), Second::from_weights(&weights[1]))
     }
 
     fn weights(&self) -> Vec<LayerWeights<E>> {
@@ -152,8 +148,8 @@ where
 
     fn forward<B: Dim>(
         &self,
-        x: &Tensor<(B, Self::In), E, D>,
-    ) -> (Tensor<(B, Self::Out), E, D>, Self::Pass<B>) {
+        x: &Shaped<(B, Self::In), E, D>,
+    ) -> (Shaped<(B, Self::Out), E, D>, Self::Pass<B>) {
         let first = LayerPass::new(&self.0, x);
         let second = LayerPass::new(&self.1, &first.activity);
         (second.activity.clone(), (first, second))
@@ -161,7 +157,7 @@ where
 
     fn backward<B: Dim>(
         &self,
-        error: &Tensor<(B, Self::Out), E, D>,
+        error: &Shaped<(B, Self::Out), E, D>,
         (first, second): &Self::Pass<B>,
         lambda: f64,
     ) -> Self {
@@ -187,11 +183,11 @@ where
         vec![First::KIND, Second::KIND, Third::KIND]
     }
 
-    fn from_weights(weights: &[LayerWeights<E>], device: &D) -> Self {
+    fn from_weights(weights: &[LayerWeights<E>]) -> Self {
         (
-            First::from_weights(&weights[0], device),
-            Second::from_weights(&weights[1], device),
-            Third::from_weights(&weights[2], device),
+            First::from_weights(&weights[0]),
+            Second::from_weights(&weights[1]),
+            Third::from_weights(&weights[2]),
         )
     }
 
@@ -201,8 +197,8 @@ where
 
     fn forward<B: Dim>(
         &self,
-        x: &Tensor<(B, Self::In), E, D>,
-    ) -> (Tensor<(B, Self::Out), E, D>, Self::Pass<B>) {
+        x: &Shaped<(B, Self::In), E, D>,
+    ) -> (Shaped<(B, Self::Out), E, D>, Self::Pass<B>) {
         let first = LayerPass::new(&self.0, x);
         let second = LayerPass::new(&self.1, &first.activity);
         let third = LayerPass::new(&self.2, &second.activity);
@@ -211,7 +207,7 @@ where
 
     fn backward<B: Dim>(
         &self,
-        error: &Tensor<(B, Self::Out), E, D>,
+        error: &Shaped<(B, Self::Out), E, D>,
         (first, second, third): &Self::Pass<B>,
         lambda: f64,
     ) -> Self {

@@ -9,17 +9,16 @@ pub mod paper;
 pub use hidden::{Hidden, LayerPass};
 
 use crate::{
-    Architecture, Condition, Error, Result,
+    Architecture, Condition, Result,
     configuration::LearningRates,
     dataset::{CLASSES, FashionMnist, Images},
-    layers::{Layer, NetworkWeights, initial_weights_of},
+    layers::{Backend, Batch, Layer, NetworkWeights, Operation, Shaped, constant},
     learning::{Evaluation, Observer, Record, Run, Trainer, evaluate},
     learning_rule::LearningRule,
-    shapes::{Backend, Batch, constant},
 };
 use dfdx::{
-    shapes::{Axis, ConstDim, Dim, Dtype, HasShape},
-    tensor::{AutoDevice, Tensor},
+    shapes::{ConstDim, Dim, Dtype},
+    tensor::AutoDevice,
 };
 use std::path::Path;
 
@@ -31,29 +30,28 @@ pub const OUTPUTS: usize = CLASSES.len();
 /// `H` is a tuple of one, two or three layers, from the input up; the read-out follows from it.
 ///
 /// ```
-/// use inorm::{dfdx::prelude::*, layers::{Center, Ei, INorm, LayerNorm}, networks::Network};
+/// use inorm::{layers::{Batch, Center, Ei, INorm, LayerNorm}, networks::Network};
 /// type Net = Network<(Ei<784, 60, 6, LayerNorm>, INorm<60, 40, 4, Center>)>;
-/// let device = Cpu::default();
-/// let network = Net::new(0, &device).unwrap();
-/// let images: Tensor<Rank2<8, 784>, f32, _> = device.ones();
+/// let network = Net::new(0).unwrap();
+/// let images = Batch::<_, 784>::of_samples(vec![1.0; 8 * 784]);
 /// let pass = network.forward(&images);
-/// assert_eq!(pass.logits.array().len(), 8);
-/// assert_eq!(pass.hidden.1.z.array()[0].len(), 40);
+/// assert_eq!(pass.logits.sizes(), [8, 10]);
+/// assert_eq!(pass.hidden.1.z.sizes(), [8, 40]);
 /// assert_eq!(network.hidden.0.w_ie.as_vec().len(), 6 * 784);
 /// ```
 ///
 /// # What does not compile
 /// Layers that do not fit: "expected `60`, found `50`".
 /// ```compile_fail
-/// # use inorm::{dfdx::prelude::*, layers::{Center, Ei, INorm, LayerNorm}, networks::Network};
+/// # use inorm::{layers::{Center, Ei, INorm, LayerNorm}, networks::Network};
 /// type Net = Network<(Ei<784, 60, 6, LayerNorm>, INorm<50, 40, 4, Center>)>;
-/// let network = Net::new(0, &Cpu::default()).unwrap();
+/// let network = Net::new(0).unwrap();
 /// ```
 /// A layer that is no tuple: "`Ei<784, 60, 6>` are no hidden layers".
 /// ```compile_fail
-/// # use inorm::{dfdx::prelude::*, layers::Ei, networks::Network};
+/// # use inorm::{layers::Ei, networks::Network};
 /// type Net = Network<Ei<784, 60, 6>>;
-/// let network = Net::new(0, &Cpu::default()).unwrap();
+/// let network = Net::new(0).unwrap();
 /// ```
 #[derive(Debug, Clone)]
 pub struct Network<
@@ -66,7 +64,6 @@ pub struct Network<
     pub hidden: H,
     /// The read-out.
     pub readout: H::Readout<OUT>,
-    device: D,
 }
 
 /// What a network made of a batch; [`Network::backward`] needs it.
@@ -89,29 +86,23 @@ impl<H: Hidden<E, D>, const OUT: usize, E: Dtype, D: Backend<E>> Network<H, OUT,
         Self::architecture().condition()
     }
 
-    /// The network before any training; see [`initial_weights_of`].
+    /// The network before any training; see [`initial_weights_of`](crate::layers::initial_weights_of).
     ///
     /// # Errors
     /// As there.
-    pub fn new(seed: u64, device: &D) -> Result<Self> {
-        let weights = initial_weights_of(&Self::architecture(), seed)?;
-        Self::from_weights(&weights.convert(constant), device)
+    pub fn new(seed: u64) -> Result<Self> {
+        Self::from_weights(&D::initial_weights(&Self::architecture(), seed)?)
     }
 
     /// The network with these weights.
     ///
     /// # Errors
     /// If the weights are of other layers or another size than this type.
-    pub fn from_weights(weights: &NetworkWeights<E>, device: &D) -> Result<Self> {
-        let (found, expected) = (&weights.architecture, Self::architecture());
-        if *found != expected {
-            return Err(Error::invalid("network", found, expected.to_string()));
-        }
-        weights.validate()?;
+    pub fn from_weights(weights: &NetworkWeights<E>) -> Result<Self> {
+        weights.validate_as(&Self::architecture())?;
         Ok(Self {
-            hidden: H::from_weights(&weights.hidden, device),
-            readout: <H::Readout<OUT> as Layer<E, D>>::from_weights(&weights.readout, device),
-            device: device.clone(),
+            hidden: H::from_weights(&weights.hidden),
+            readout: <H::Readout<OUT> as Layer<E, D>>::from_weights(&weights.readout),
         })
     }
 
@@ -129,7 +120,7 @@ impl<H: Hidden<E, D>, const OUT: usize, E: Dtype, D: Backend<E>> Network<H, OUT,
     ///
     /// # Shapes
     /// x: \[B, IN\], activity ≥ 0.
-    pub fn forward<B: Dim>(&self, x: &Tensor<(B, H::In), E, D>) -> Pass<B, H, OUT, E, D> {
+    pub fn forward<B: Dim>(&self, x: &Shaped<(B, H::In), E, D>) -> Pass<B, H, OUT, E, D> {
         let (h, hidden) = self.hidden.forward(x);
         let (logits, readout) = self.readout.forward(&h);
         Pass { logits, hidden, readout }
@@ -160,7 +151,7 @@ impl<H: Hidden<E, D>, const OUT: usize, E: Dtype, D: Backend<E>> Network<H, OUT,
     /// Never for weights of this network's own.
     pub fn step<B: Dim>(
         &self,
-        x: &Tensor<(B, H::In), E, D>,
+        x: &Shaped<(B, H::In), E, D>,
         labels: &[u8],
         rule: &LearningRule,
     ) -> Result<(Self, f64)> {
@@ -169,7 +160,7 @@ impl<H: Hidden<E, D>, const OUT: usize, E: Dtype, D: Backend<E>> Network<H, OUT,
         let gradients = self.backward(&error, &pass, rule.lambda);
         let mut weights = self.weights();
         descend(&mut weights, &gradients, rule);
-        Ok((Self::from_weights(&weights, &self.device)?, loss))
+        Ok((Self::from_weights(&weights)?, loss))
     }
 }
 
@@ -186,8 +177,8 @@ impl<H: Hidden<f32, D>, const OUT: usize, D: Backend<f32>> Network<H, OUT, f32, 
     ///
     /// # Errors
     /// As there, and if the file holds a network of other layers or another size.
-    pub fn load(path: impl AsRef<Path>, device: &D) -> Result<Self> {
-        Self::from_weights(&NetworkWeights::load(path)?, device)
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        Self::from_weights(&NetworkWeights::load(path)?)
     }
 
     /// Trains the network on the fused engine: in, train, and out again.
@@ -202,7 +193,7 @@ impl<H: Hidden<f32, D>, const OUT: usize, D: Backend<f32>> Network<H, OUT, f32, 
     ) -> Result<(Self, Record)> {
         let mut trainer = Trainer::from_weights(run, &self.weights(), data)?;
         trainer.finish(observer);
-        Ok((Self::from_weights(&trainer.weights(), &self.device)?, trainer.into_record()))
+        Ok((Self::from_weights(&trainer.weights())?, trainer.into_record()))
     }
 
     /// Classifies images with the network; see [`evaluate`].
@@ -227,18 +218,17 @@ pub fn task_loss<B: Dim, const OUT: usize, E: Dtype, D: Backend<E>>(
     labels: &[u8],
     smoothing: f64,
 ) -> (f64, Batch<B, OUT, E, D>) {
-    let shape = *logits.shape();
-    assert_eq!(shape.0.size(), labels.len(), "one label a sample");
+    assert_eq!(logits.sizes()[0], labels.len(), "one label a sample");
     let mut targets = vec![constant(smoothing / OUT as f64); labels.len() * OUT];
     for (row, &label) in targets.chunks_exact_mut(OUT).zip(labels) {
         row[usize::from(label)] = constant(1.0 - smoothing + smoothing / OUT as f64);
     }
-    let targets = logits.device().tensor_from_vec(targets, shape);
-    let log_probabilities = logits.clone().log_softmax::<Axis<1>>();
+    let targets = logits.like(targets);
+    let log_probabilities = logits.map(Operation::LogSoftmax);
     let per_sample = 1.0 / labels.len() as f64;
     let loss = (targets.clone() * log_probabilities.clone()).as_vec();
     let loss = -loss.iter().map(|l| l.to_f64().unwrap_or(f64::NAN)).sum::<f64>() * per_sample;
-    (loss, (log_probabilities.exp() - targets) * constant::<E>(per_sample))
+    (loss, (log_probabilities.map(Operation::Exponential) - targets) * per_sample)
 }
 
 /// `p ← p − lr·g`, then Dale's principle: `W_EE, W_IE, W_EI ← max(0, ·)`.

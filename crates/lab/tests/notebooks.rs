@@ -94,7 +94,7 @@ use inorm::{dfdx::prelude::*, networks::paper::INormFull};
 let device = AutoDevice::seed_from_u64(3);
 let first: Tensor<Rank2<4, 8>, f32, AutoDevice> = device.sample_normal();
 let second: Tensor<Rank2<8, 2>, f32, AutoDevice> = device.sample_normal();
-let network = INormFull::<234, 23>::new(5, &device)?;
+let network = INormFull::<234, 23>::new(5)?;
 ";
 const DATA: &str = "
 let inputs: Tensor<Rank2<16, 4>, f32, AutoDevice> = device.sample_uniform();

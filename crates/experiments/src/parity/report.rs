@@ -1,10 +1,7 @@
 //! Recomputes a fixture and reports the largest error of each quantity.
 
 use super::fixture::{EXC, Fixture, IN, INH, LAYERS};
-use inorm::dfdx::{
-    shapes::Const,
-    tensor::{AutoDevice, TensorFromVec},
-};
+use inorm::dfdx::{shapes::Const, tensor::AutoDevice};
 #[cfg(feature = "cuda")]
 use inorm::ensemble::Gpu;
 use inorm::{
@@ -12,9 +9,9 @@ use inorm::{
     engine::{Engine, LayerMeasurement, Real},
     ensemble::{Machine, SingleNetwork, Step},
     layers::{
-        Center, Decorrelate, DivisiveNorm, Ei, Excitatory, Full, GradNormRule, INorm, INormSub,
-        Lateral, Layer, LayerNorm, LayerNormForwardOnly, MeanNorm, NetworkWeights, NoNorm,
-        NormalizationRule, Raw, Scale,
+        Batch, Center, Decorrelate, DivisiveNorm, Ei, Excitatory, Full, GradNormRule, INorm,
+        INormSub, Lateral, Layer, LayerNorm, LayerNormForwardOnly, MeanNorm, NetworkWeights,
+        NoNorm, NormalizationRule, Raw, Scale,
     },
     networks::{Network, OUTPUTS, task_loss},
 };
@@ -141,15 +138,13 @@ where
     First: Layer<f64, AutoDevice, In = Const<IN>>,
     Second: Layer<f64, AutoDevice, In = First::Out>,
 {
-    let (fixture, device) = (errors.fixture, AutoDevice::default());
+    let fixture = errors.fixture;
     let rule = &fixture.rule;
     let mut engine = Engine::new(&fixture.initial, *rule);
-    let mut network = Network::<(First, Second), OUTPUTS, f64, AutoDevice>::from_weights(
-        &fixture.initial,
-        &device,
-    )?;
+    let mut network =
+        Network::<(First, Second), OUTPUTS, f64, AutoDevice>::from_weights(&fixture.initial)?;
     for (step, (x, labels)) in fixture.steps.iter().enumerate() {
-        let batch = device.tensor_from_vec(x.clone(), (labels.len(), Const::<IN>));
+        let batch = Batch::<_, IN, f64>::of_samples(x.clone());
         let activations = network.forward(&batch);
         let (loss, error) = task_loss(&activations.logits, labels, rule.label_smoothing);
         let (first, second) = &activations.hidden;
@@ -162,7 +157,7 @@ where
         network = if rule.is_plain() {
             network.step(&batch, labels, rule)?.0
         } else {
-            Network::from_weights(&engine.weights(), &device)?
+            Network::from_weights(&engine.weights())?
         };
     }
     errors.add_weights("final", "final", &network.weights())?;
