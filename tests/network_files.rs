@@ -7,10 +7,10 @@ use inorm::{
     layers::{
         ErrorRule, Full, INorm, NetworkWeights, NoNorm, Raw, initial_weights, initial_weights_of,
     },
-    learning::{Evaluation, Measure, Run, Trainer, evaluate},
+    learning::{Evaluation, Measure, Protocol, Run, Trainer, evaluate, train},
     networks::{
         Network,
-        paper::{EiNetwork, INormNetwork},
+        paper::{EiNetwork, INormFull, INormNetwork},
     },
 };
 use proptest::prelude::*;
@@ -252,6 +252,35 @@ fn a_typed_network_loads_only_what_it_is() {
     Own::new(5).unwrap().save(place.path()).unwrap();
     assert!(Own::load(place.path()).is_ok());
     assert!(Network::<(INorm<7, 12, 3, Raw>,)>::load(place.path()).is_err());
+}
+
+/// A network of a condition's type learns what the condition's run learns, bit for bit.
+#[test]
+fn a_typed_network_learns_as_a_run_does() {
+    let data = FashionMnist::subset().unwrap().first(320, 200);
+    let mut run = Run::new(Condition::INormFull, &configuration(0).unwrap()).epochs(2).seed(3);
+    run.width = 20;
+    let (weights, record) = train(&run, &data, &mut ()).unwrap();
+    let mut network = INormFull::<20, 2>::new(3).unwrap();
+    let typed = network.train(&run.training(), &data, &mut ()).unwrap();
+    assert_eq!(network.weights(), weights);
+    assert_eq!((typed.epochs, typed.measurements), (record.epochs, record.measurements));
+
+    // A reader's rule is that of its own layer alone.
+    struct Silent;
+    impl ErrorRule for Silent {
+        fn apply(delta: &mut [f32], _: &[f32]) {
+            delta.fill(0.0);
+        }
+    }
+    type Mixed = Network<(INorm<784, 20, 2, Silent>, INorm<20, 20, 2, Raw>)>;
+    let mut mixed = Mixed::new(3).unwrap();
+    let before = mixed.weights();
+    mixed.train(&run.training(), &data, &mut ()).unwrap();
+    let after = mixed.weights();
+    assert_eq!(after.hidden[0].w_ee, before.hidden[0].w_ee);
+    assert_ne!(after.hidden[1].w_ee, before.hidden[1].w_ee);
+    assert_ne!(after.hidden[0].u_ie, before.hidden[0].u_ie, "inhibition learns locally");
 }
 
 /// A trained network, saved and loaded, classifies as it did; and training goes on from it.

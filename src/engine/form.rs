@@ -3,11 +3,8 @@
 use crate::{
     Architecture,
     condition::{Circuit, GradNorm, Normalization},
+    layers::OwnGradNorm,
 };
-
-/// A GradNorm that is none of the paper's: changes the error δ of one sample in place, given
-/// the activity z of the same units before ReLU.
-pub type OwnGradNorm<T> = fn(delta: &mut [T], z: &[T]);
 
 /// What a layer is, apart from its numbers.
 #[derive(Clone, Copy)]

@@ -1,15 +1,11 @@
 //! A network in training.
 
 use super::{
-    form::{Form, OwnGradNorm},
-    lanes::Real,
-    layer::Layer,
-    loss::smoothed_cross_entropy,
-    measure::LayerMeasurement,
+    form::Form, lanes::Real, layer::Layer, loss::smoothed_cross_entropy, measure::LayerMeasurement,
 };
 use crate::{
     Architecture,
-    layers::{LayerWeights, NetworkWeights},
+    layers::{LayerWeights, NetworkWeights, OwnGradNorm},
     learning_rule::LearningRule,
 };
 
@@ -43,11 +39,13 @@ impl<T: Real> Engine<T> {
         Self { architecture, layers, rule }
     }
 
-    /// From now on the error of all hidden layers goes through `own` instead of their GradNorm.
-    pub fn set_grad_norm(&mut self, own: OwnGradNorm<T>) {
-        for layer in self.layers.iter_mut().filter(|layer| layer.form.rectified) {
-            layer.form.own_grad_norm = Some(own);
-        }
+    /// From now on the error of this hidden layer, counted from 0, goes through `own` instead of its
+    /// GradNorm.
+    ///
+    /// # Panics
+    /// If there is no such layer.
+    pub fn set_grad_norm(&mut self, layer: usize, own: OwnGradNorm<T>) {
+        self.layers[..self.architecture.hidden.len()][layer].form.own_grad_norm = Some(own);
     }
 
     /// The weights as they are now.

@@ -12,7 +12,7 @@ use crate::{
     dataset::{CLASSES, FashionMnist, Images, Luminosity, PIXELS},
     engine::EngineState,
     layers::{NetworkWeights, initial_weights},
-    learning::{Checkpoint, Epoch, Measurement, Outcome, Record, Run},
+    learning::{Checkpoint, Epoch, Measurement, Outcome, Protocol, Record, Run},
     randomness::Purpose,
 };
 use std::{collections::HashMap, ops::Range, time::Instant};
@@ -228,7 +228,7 @@ impl<'d, M: Machine> EnsembleTrainer<'d, M> {
         ensemble.score(&train.labels, range, step)?;
         ensemble.backward(size)?;
         let mut measured = self.running();
-        measured.retain(|&network| self.records[network].run.measures_at(last, epoch));
+        measured.retain(|&network| self.records[network].run.training().measures_at(last, epoch));
         if !measured.is_empty() {
             self.measure(&mut measured, size, epoch, step)?;
         }

@@ -51,6 +51,12 @@ const GREY: Color = Color::new(140, 140, 140);
 /// The look of a network of the reader's own.
 pub const OWN: Look = Look { color: VERMILLION, marker: Marker::Cross, dash: Dash::Solid };
 
+/// The looks of several of them, in turn.
+pub fn own(number: usize) -> Look {
+    let colors = [VERMILLION, PURPLE, SKY, ORANGE, YELLOW];
+    Look { color: colors[number % colors.len()], ..OWN }
+}
+
 /// The look of a condition. Conditions that are never in one figure may share a colour, but not
 /// both channels.
 pub fn condition(condition: Condition) -> Look {

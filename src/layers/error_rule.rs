@@ -7,6 +7,10 @@ use super::{
 use crate::condition::GradNorm;
 use dfdx::shapes::{Dim, Dtype};
 
+/// A GradNorm that is none of the paper's: changes the error δ of one sample in place, given
+/// the activity z of the same units before ReLU.
+pub type OwnGradNorm<T> = fn(delta: &mut [T], z: &[T]);
+
 /// A [`GradNorm`] as a type: the last parameter of [`INorm`](super::INorm) and
 /// [`INormSub`](super::INormSub).
 #[diagnostic::on_unimplemented(
@@ -19,6 +23,9 @@ use dfdx::shapes::{Dim, Dtype};
 pub trait GradNormRule {
     /// Which one it is.
     const KIND: GradNorm;
+
+    /// What it does to one sample, if it is a reader's own.
+    const OWN: Option<OwnGradNorm<f32>> = None;
 
     /// The error that goes on from the error δ that arrives.
     ///
@@ -111,6 +118,7 @@ pub trait ErrorRule {
 
 impl<R: ErrorRule> GradNormRule for R {
     const KIND: GradNorm = GradNorm::Own;
+    const OWN: Option<OwnGradNorm<f32>> = Some(R::apply);
 
     fn pass_back<B: Dim, const N: usize, E: Dtype, D: Backend<E>>(
         delta: &Batch<B, N, E, D>,

@@ -1,7 +1,7 @@
 //! What all layers have in common.
 
 use super::{
-    error_rule::GradNormRule,
+    error_rule::{GradNormRule, OwnGradNorm},
     normalization::NormalizationRule,
     shaped::{Backend, Shaped, Vector},
     weights::LayerWeights,
@@ -34,6 +34,9 @@ pub trait Layer<E: Dtype, D: Backend<E>>: Sized {
 
     /// The type as plain numbers.
     const KIND: LayerKind;
+
+    /// What a reader's own GradNorm does to one sample, if the layer has one.
+    const OWN: Option<OwnGradNorm<f32>> = None;
 
     /// The layer with these weights.
     ///

@@ -31,7 +31,9 @@ mod shaped;
 mod weights;
 
 pub use ei::{Ei, Readout};
-pub use error_rule::{Center, Decorrelate, ErrorRule, Full, GradNormRule, Lateral, Raw, Scale};
+pub use error_rule::{
+    Center, Decorrelate, ErrorRule, Full, GradNormRule, Lateral, OwnGradNorm, Raw, Scale,
+};
 pub use excitatory::Excitatory;
 pub use grad_norm::grad_norm;
 pub use init::{initial_layer, initial_weights, initial_weights_of, lateral_weights};

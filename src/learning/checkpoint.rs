@@ -115,7 +115,7 @@ mod tests {
         Condition,
         configuration::configuration,
         dataset::FashionMnist,
-        learning::{Measure, Observer, Trainer, train},
+        learning::{Epoch, Measure, Observer, Trainer, train},
     };
     use std::ops::ControlFlow;
 
@@ -206,8 +206,8 @@ mod tests {
             stop_if(done == self.steps)
         }
 
-        fn epoch(&mut self, record: &Record) -> ControlFlow<()> {
-            stop_if(record.epochs.len() == self.epochs)
+        fn epoch(&mut self, epochs: &[Epoch], _: u32) -> ControlFlow<()> {
+            stop_if(epochs.len() == self.epochs)
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     architecture::LayerKind,
-    layers::{Backend, Layer, LayerWeights, NormalizationRule, Operation, Shaped},
+    layers::{Backend, Layer, LayerWeights, NormalizationRule, Operation, OwnGradNorm, Shaped},
 };
 use dfdx::shapes::{Const, ConstDim, Dim, Dtype};
 use std::fmt::Debug;
@@ -30,6 +30,9 @@ pub trait Hidden<E: Dtype, D: Backend<E>>: Sized {
 
     /// The layers' types as plain numbers.
     fn kinds() -> Vec<LayerKind>;
+
+    /// What readers' own GradNorms do, layer by layer.
+    fn own_rules() -> Vec<Option<OwnGradNorm<f32>>>;
 
     /// The layers with these weights.
     ///
@@ -97,6 +100,10 @@ where
         vec![First::KIND]
     }
 
+    fn own_rules() -> Vec<Option<OwnGradNorm<f32>>> {
+        vec![First::OWN]
+    }
+
     fn from_weights(weights: &[LayerWeights<E>]) -> Self {
         (First::from_weights(&weights[0]),)
     }
@@ -136,6 +143,10 @@ where
 
     fn kinds() -> Vec<LayerKind> {
         vec![First::KIND, Second::KIND]
+    }
+
+    fn own_rules() -> Vec<Option<OwnGradNorm<f32>>> {
+        vec![First::OWN, Second::OWN]
     }
 
     fn from_weights(weights: &[LayerWeights<E>]) -> Self {
@@ -181,6 +192,10 @@ where
 
     fn kinds() -> Vec<LayerKind> {
         vec![First::KIND, Second::KIND, Third::KIND]
+    }
+
+    fn own_rules() -> Vec<Option<OwnGradNorm<f32>>> {
+        vec![First::OWN, Second::OWN, Third::OWN]
     }
 
     fn from_weights(weights: &[LayerWeights<E>]) -> Self {

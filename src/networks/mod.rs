@@ -5,15 +5,17 @@
 
 mod hidden;
 pub mod paper;
+mod trainable;
 
 pub use hidden::{Hidden, LayerPass};
+pub use trainable::{ToTrain, Trainable};
 
 use crate::{
     Architecture, Condition, Result,
     configuration::LearningRates,
     dataset::{CLASSES, FashionMnist, Images},
     layers::{Backend, Batch, Layer, NetworkWeights, Operation, Shaped, constant},
-    learning::{Evaluation, Observer, Record, Run, Trainer, evaluate},
+    learning::{Evaluation, Observer, Record, Training, evaluate},
     learning_rule::LearningRule,
 };
 use dfdx::{
@@ -181,19 +183,20 @@ impl<H: Hidden<f32, D>, const OUT: usize, D: Backend<f32>> Network<H, OUT, f32, 
         Self::from_weights(&NetworkWeights::load(path)?)
     }
 
-    /// Trains the network on the fused engine: in, train, and out again.
+    /// Trains the network on the fused engine; after an interruption it has learned what it has.
     ///
     /// # Errors
-    /// If the run is of another condition or width.
+    /// If the training's numbers make no sense, or the network is none from 784 inputs to 10
+    /// classes.
     pub fn train(
-        self,
-        run: &Run,
+        &mut self,
+        training: &Training,
         data: &FashionMnist,
         observer: &mut dyn Observer,
-    ) -> Result<(Self, Record)> {
-        let mut trainer = Trainer::from_weights(run, &self.weights(), data)?;
-        trainer.finish(observer);
-        Ok((Self::from_weights(&trainer.weights())?, trainer.into_record()))
+    ) -> Result<Record<Training>> {
+        let (weights, record) = self.to_train().train(training, data, observer)?;
+        self.set_weights(&weights)?;
+        Ok(record)
     }
 
     /// Classifies images with the network; see [`evaluate`].

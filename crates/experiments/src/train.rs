@@ -229,14 +229,14 @@ impl Observer for Progress {
         ControlFlow::Continue(())
     }
 
-    fn epoch(&mut self, record: &Record) -> ControlFlow<()> {
-        let (Self(bar), epochs) = (self, record.run.epochs);
-        if let Some(&Epoch { epoch, train_loss, test_loss, test_accuracy }) = record.epochs.last() {
+    fn epoch(&mut self, epochs: &[Epoch], total: u32) -> ControlFlow<()> {
+        let Self(bar) = self;
+        if let Some(&Epoch { epoch, train_loss, test_loss, test_accuracy }) = epochs.last() {
             let accuracy = format!("test accuracy {:.2} %", 100.0 * test_accuracy);
             match bar.is_hidden() {
                 false => bar.set_message(accuracy),
                 true => say(format_args!(
-                    "epoch {epoch}/{epochs}: training loss {train_loss:.4}, \
+                    "epoch {epoch}/{total}: training loss {train_loss:.4}, \
                      test loss {test_loss:.4}, {accuracy}"
                 )),
             }
