@@ -9,8 +9,9 @@ use inorm::{
     dfdx::prelude::*,
     engine::Engine,
     layers::{
-        Batch, Center, DivisiveNorm, Ei, Excitatory, INorm, INormSub, Lateral, LayerNorm,
-        LayerWeights, NetworkWeights, NoNorm, Scale, grad_norm, initial_weights_of,
+        Batch, Center, Differentiable, DivisiveNorm, Ei, Excitatory, INorm, INormSub, Lateral,
+        LayerNorm, LayerWeights, MeanNorm, NetworkWeights, NoNorm, Raw, Scale, grad_norm,
+        initial_weights_of,
         moments::{layer_norm, layer_norm_backward, standard_deviation},
         pre_activation,
     },
@@ -263,6 +264,60 @@ fn typed_networks_and_the_engine_are_one() {
         compare_with_engine::<(I<30, 16>, E<16, 12>, I<12, 14>)>(0.5),
     ];
     assert!(differences.iter().all(|d| *d < 1e-10), "{differences:?}");
+}
+
+/// The written-out rules and dfdx's tape, on weights as they are after some training.
+fn compare_with_autodiff<H>() -> f64
+where
+    H: Hidden<f64, AutoDevice, In = Const<30>> + Differentiable,
+{
+    let mut weights = Network::<H, 10, f64>::new(3).unwrap().weights();
+    let mut rng = stream(4, Purpose::Weights, 0);
+    for layer in weights.layers_mut() {
+        for values in [&mut layer.w_ie, &mut layer.w_ei, &mut layer.u_ie, &mut layer.b] {
+            values.iter_mut().for_each(|w| *w = *w * rng.gen_range(0.5..1.5) + 0.01);
+        }
+    }
+    let network = Network::<H, 10, f64>::from_weights(&weights).unwrap();
+    let (x, labels) = batch(6);
+    let x = Batch::<_, 30, f64>::of_samples(x);
+    let pass = network.forward(&x);
+    let (_, error) = task_loss(&pass.logits, &labels, 0.1);
+    let ours = network.backward(&error, &pass, 0.0);
+    let largest = ours.hidden[0].w_ee.iter().fold(0.0, |m: f64, g| m.max(g.abs()));
+    assert!(largest > 1e-4, "gradients of zeros would prove nothing");
+    largest_difference(&ours, &network.autodiff(&x, &error))
+}
+
+#[test]
+fn typed_networks_of_any_depth_equal_autodiff() {
+    type E<const IN: usize, const EXC: usize> = Excitatory<IN, EXC, DivisiveNorm, f64>;
+    type I<const IN: usize, const EXC: usize> = INorm<IN, EXC, 3, Raw, f64>;
+    let differences = [
+        compare_with_autodiff::<(Ei<30, 16, 2, LayerNorm, f64>,)>(),
+        compare_with_autodiff::<(E<30, 12>, INormSub<12, 20, 2, Raw, f64>)>(),
+        compare_with_autodiff::<(I<30, 16>, Ei<16, 12, 3, MeanNorm, f64>, I<12, 14>)>(),
+        compare_with_autodiff::<(E<30, 16>, Excitatory<16, 12, NoNorm, f64>, E<12, 14>)>(),
+    ];
+    assert!(differences.iter().all(|d| *d < 1e-11), "{differences:?}");
+}
+
+/// What passes on is what arrives, but for what the GradNorm takes out.
+#[test]
+fn errors_at_a_layer_are_those_before_and_after_its_grad_norm() {
+    type Net = Network<(INorm<30, 16, 2, Center, f64>, Ei<16, 12, 2, LayerNorm, f64>), 10, f64>;
+    let network = Net::new(3).unwrap();
+    let (x, labels) = batch(6);
+    let pass = network.forward(&Batch::<_, 30, f64>::of_samples(x));
+    let (_, error) = task_loss(&pass.logits, &labels, 0.1);
+    let (first, second) = network.errors(&error, &pass);
+    let means = |errors: &Batch<usize, 16, f64>| errors.mean().as_vec();
+    assert!(means(&first.arriving).iter().any(|m| m.abs() > 1e-6));
+    assert!(means(&first.passed_on).iter().all(|m| m.abs() < 1e-15));
+    assert_eq!(second.arriving.as_vec(), second.passed_on.as_vec());
+    let gradients = network.backward(&error, &pass, 0.5);
+    let summed: Vec<f64> = second.arriving.sum_of_samples().as_vec();
+    assert_eq!(gradients.hidden[1].b, summed);
 }
 
 /// On real images, in single precision, for the width of the paper's configuration 13.

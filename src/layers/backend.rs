@@ -7,6 +7,7 @@ use super::{
     normalization::{activity, activity_backward},
     operation::{Operation, constant},
     shaped::{Backend, Dynamic, Held},
+    traced::autodiff,
     weights::NetworkWeights,
 };
 use crate::{Architecture, Result};
@@ -81,6 +82,15 @@ macro_rules! backend {
                 seed: u64,
             ) -> Result<NetworkWeights<$precision>> {
                 Ok(initial_weights_of(architecture, seed)?.convert(constant))
+            }
+
+            fn autodiff(
+                weights: &NetworkWeights<$precision>,
+                x: &Held,
+                error: &Held,
+            ) -> NetworkWeights<$precision> {
+                let device = <Self as Backend<$precision>>::device();
+                autodiff(&device, weights, x.get(), error.get())
             }
         }
     };

@@ -1,8 +1,8 @@
 //! Excitatory units under subtractive inhibition that learns the task.
 
 use super::{
-    layer::{Layer, assert_minority},
-    normalization::{NoNorm, NormalizationRule},
+    layer::{Differentiable, Layer, assert_minority},
+    normalization::{DifferentiableNorm, NoNorm, NormalizationRule},
     shaped::{Backend, Batch, Matrix, Shaped, Vector, pre_activation, weight_gradient},
     weights::LayerWeights,
 };
@@ -142,4 +142,15 @@ impl<
         let below = delta.matmul(&self.w_ee) + rho.matmul(&self.w_ie);
         (below, gradients)
     }
+}
+
+impl<
+    const IN: usize,
+    const EXC: usize,
+    const INH: usize,
+    N: DifferentiableNorm,
+    E: Dtype,
+    D: Backend<E>,
+> Differentiable for Ei<IN, EXC, INH, N, E, D>
+{
 }

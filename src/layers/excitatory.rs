@@ -2,8 +2,8 @@
 
 use super::{
     ei::Readout,
-    layer::Layer,
-    normalization::{NoNorm, NormalizationRule},
+    layer::{Differentiable, Layer},
+    normalization::{DifferentiableNorm, NoNorm, NormalizationRule},
     shaped::{Backend, Batch, Matrix, Shaped, Vector, pre_activation, weight_gradient},
     weights::LayerWeights,
 };
@@ -91,4 +91,9 @@ impl<const IN: usize, const EXC: usize, N: NormalizationRule, E: Dtype, D: Backe
         };
         (delta.matmul(&self.w_ee), gradients)
     }
+}
+
+impl<const IN: usize, const EXC: usize, N: DifferentiableNorm, E: Dtype, D: Backend<E>>
+    Differentiable for Excitatory<IN, EXC, N, E, D>
+{
 }

@@ -3,7 +3,7 @@
 use super::{
     ei::Readout,
     error_rule::{GradNormRule, OwnGradNorm, Raw},
-    layer::{Layer, assert_minority, nu_tensor, nu_values},
+    layer::{Differentiable, Layer, assert_minority, nu_tensor, nu_values},
     normalization::NoNorm,
     shaped::{Backend, Batch, Matrix, Shaped, Vector, pre_activation, weight_gradient},
     weights::LayerWeights,
@@ -126,6 +126,14 @@ impl<const IN: usize, const EXC: usize, const INH: usize, G: GradNormRule, E: Dt
         (z.clone(), (h.clone(), [q, s, z]))
     }
 
+    fn passed_on<B: Dim>(
+        &self,
+        delta: &Batch<B, EXC, E, D>,
+        z: &Batch<B, EXC, E, D>,
+    ) -> Batch<B, EXC, E, D> {
+        G::pass_back(delta, z, &self.nu)
+    }
+
     fn backward<B: Dim>(
         &self,
         delta: &Batch<B, EXC, E, D>,
@@ -133,7 +141,7 @@ impl<const IN: usize, const EXC: usize, const INH: usize, G: GradNormRule, E: Dt
         lambda: f64,
     ) -> (Batch<B, IN, E, D>, Self) {
         // The task's error: i and s are constants for it.
-        let delta_e = G::pass_back(delta, z, &self.nu) / s.clone();
+        let delta_e = self.passed_on(delta, z) / s.clone();
         // The local loss: h and e are constants for it.
         let g = normalizing_gradient(z, lambda);
         let g_i = -g.clone() / s.clone();
@@ -149,6 +157,11 @@ impl<const IN: usize, const EXC: usize, const INH: usize, G: GradNormRule, E: Dt
         };
         (delta_e.matmul(&self.w_ee), gradients)
     }
+}
+
+impl<const IN: usize, const EXC: usize, const INH: usize, E: Dtype, D: Backend<E>> Differentiable
+    for INorm<IN, EXC, INH, Raw, E, D>
+{
 }
 
 /// `∂/∂z` of `λ·mean_batch[mean(z)² + (var(z) − 1)²]`.

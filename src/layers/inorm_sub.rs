@@ -3,7 +3,7 @@
 use super::{
     ei::Readout,
     error_rule::{GradNormRule, OwnGradNorm, Raw},
-    layer::{Layer, assert_minority, nu_tensor, nu_values},
+    layer::{Differentiable, Layer, assert_minority, nu_tensor, nu_values},
     normalization::NoNorm,
     shaped::{Backend, Batch, Matrix, Shaped, Vector, pre_activation, weight_gradient},
     weights::LayerWeights,
@@ -100,6 +100,14 @@ impl<const IN: usize, const EXC: usize, const INH: usize, G: GradNormRule, E: Dt
         (z.clone(), (h.clone(), r, z))
     }
 
+    fn passed_on<B: Dim>(
+        &self,
+        delta: &Batch<B, EXC, E, D>,
+        z: &Batch<B, EXC, E, D>,
+    ) -> Batch<B, EXC, E, D> {
+        G::pass_back(delta, z, &self.nu)
+    }
+
     fn backward<B: Dim>(
         &self,
         delta: &Batch<B, EXC, E, D>,
@@ -107,7 +115,7 @@ impl<const IN: usize, const EXC: usize, const INH: usize, G: GradNormRule, E: Dt
         lambda: f64,
     ) -> (Batch<B, IN, E, D>, Self) {
         // The task's error: the inhibition i is a constant for it.
-        let delta_e = G::pass_back(delta, z, &self.nu);
+        let delta_e = self.passed_on(delta, z);
         // The local loss, by i: h and e are constants for it.
         let per_value = lambda / (z.sizes()[0] * EXC) as f64;
         let delta_i = z.mean() * (-2.0 * per_value);
@@ -122,4 +130,9 @@ impl<const IN: usize, const EXC: usize, const INH: usize, G: GradNormRule, E: Dt
         };
         (delta_e.matmul(&self.w_ee), gradients)
     }
+}
+
+impl<const IN: usize, const EXC: usize, const INH: usize, E: Dtype, D: Backend<E>> Differentiable
+    for INormSub<IN, EXC, INH, Raw, E, D>
+{
 }

@@ -53,6 +53,16 @@ pub trait Layer<E: Dtype, D: Backend<E>>: Sized {
         h: &Shaped<(B, Self::In), E, D>,
     ) -> (Shaped<(B, Self::Out), E, D>, Self::Memory<B>);
 
+    /// The error that goes on from the error δ that arrives at z: what the GradNorm makes of it.
+    fn passed_on<B: Dim>(
+        &self,
+        delta: &Shaped<(B, Self::Out), E, D>,
+        z: &Shaped<(B, Self::Out), E, D>,
+    ) -> Shaped<(B, Self::Out), E, D> {
+        let _ = z;
+        delta.clone()
+    }
+
     /// From `∂L/∂z` to `∂L/∂h` and the gradients of all weights.
     ///
     /// `lambda` weighs the local loss of layers that learn to normalize.
@@ -63,6 +73,16 @@ pub trait Layer<E: Dtype, D: Backend<E>>: Sized {
         lambda: f64,
     ) -> (Shaped<(B, Self::In), E, D>, Self);
 }
+
+/// A layer whose rule for the task is what autodiff finds: without GradNorm, and with a
+/// [`DifferentiableNorm`](super::DifferentiableNorm).
+#[diagnostic::on_unimplemented(
+    message = "the errors of `{Self}` are not those that autodiff finds",
+    label = "its rule changes the errors",
+    note = "autodiff knows layers without GradNorm (`Raw`), and all normalizations but \
+            `LayerNormForwardOnly`"
+)]
+pub trait Differentiable {}
 
 /// Fails while a type is compiled whose inhibitory units are as many as its excitatory ones.
 pub(super) const fn assert_minority(inhibitory: usize, excitatory: usize) {

@@ -28,6 +28,7 @@ pub mod moments;
 mod normalization;
 mod operation;
 mod shaped;
+mod traced;
 mod weights;
 
 pub use ei::{Ei, Readout};
@@ -39,10 +40,10 @@ pub use grad_norm::grad_norm;
 pub use init::{initial_layer, initial_weights, initial_weights_of, lateral_weights};
 pub use inorm::INorm;
 pub use inorm_sub::INormSub;
-pub use layer::Layer;
+pub use layer::{Differentiable, Layer};
 pub use normalization::{
-    DivisiveNorm, LayerNorm, LayerNormForwardOnly, MeanNorm, NoNorm, NormalizationRule, normalize,
-    normalize_backward,
+    DifferentiableNorm, DivisiveNorm, LayerNorm, LayerNormForwardOnly, MeanNorm, NoNorm,
+    NormalizationRule, normalize, normalize_backward,
 };
 pub use operation::{Operation, constant};
 pub use shaped::{Backend, Batch, Held, Matrix, Shaped, Vector, pre_activation, weight_gradient};

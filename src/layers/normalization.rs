@@ -24,6 +24,19 @@ pub trait NormalizationRule {
     const KIND: Normalization;
 }
 
+/// A normalization whose error autodiff finds: all but [`LayerNormForwardOnly`], whose backward
+/// pass is not that of its forward pass.
+#[diagnostic::on_unimplemented(
+    message = "the errors of `{Self}` are not those that autodiff finds",
+    label = "its backward pass is not that of its forward pass"
+)]
+pub trait DifferentiableNorm: NormalizationRule {}
+
+impl DifferentiableNorm for NoNorm {}
+impl DifferentiableNorm for LayerNorm {}
+impl DifferentiableNorm for MeanNorm {}
+impl DifferentiableNorm for DivisiveNorm {}
+
 /// [`Normalization::None`]
 #[derive(Debug, Clone, Copy)]
 pub struct NoNorm;

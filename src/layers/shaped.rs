@@ -51,6 +51,12 @@ pub trait Backend<E: Dtype>: Device<E> {
     /// # Errors
     /// As there.
     fn initial_weights(architecture: &Architecture, seed: u64) -> Result<NetworkWeights<E>>;
+
+    /// See [`Network::autodiff`](crate::networks::Network::autodiff).
+    ///
+    /// # Panics
+    /// If the weights do not fit their architecture, or x and error do not fit these.
+    fn autodiff(weights: &NetworkWeights<E>, x: &Held, error: &Held) -> NetworkWeights<E>;
 }
 
 /// A dfdx tensor of a size known at run time, whose type is hidden.
@@ -124,6 +130,10 @@ impl<S, E: Dtype, D: Backend<E>> Shaped<S, E, D> {
     /// Other values in the same shape.
     pub(crate) fn like(&self, values: Vec<E>) -> Self {
         Self::from_held(D::hold(values, self.held.sizes))
+    }
+
+    pub(crate) fn held(&self) -> &Held {
+        &self.held
     }
 
     /// Rows and columns; a [`Vector`] is one row.

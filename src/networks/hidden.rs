@@ -2,7 +2,10 @@
 
 use crate::{
     architecture::LayerKind,
-    layers::{Backend, Layer, LayerWeights, NormalizationRule, Operation, OwnGradNorm, Shaped},
+    layers::{
+        Backend, Differentiable, Layer, LayerWeights, NormalizationRule, Operation, OwnGradNorm,
+        Shaped,
+    },
 };
 use dfdx::shapes::{Const, ConstDim, Dim, Dtype};
 use std::fmt::Debug;
@@ -28,6 +31,9 @@ pub trait Hidden<E: Dtype, D: Backend<E>>: Sized {
     /// What each layer made of a batch of size `B`: a tuple of [`LayerPass`]es.
     type Pass<B: Dim>;
 
+    /// The errors at each layer: a tuple of [`LayerErrors`].
+    type Errors<B: Dim>;
+
     /// The layers' types as plain numbers.
     fn kinds() -> Vec<LayerKind>;
 
@@ -49,13 +55,14 @@ pub trait Hidden<E: Dtype, D: Backend<E>>: Sized {
         x: &Shaped<(B, Self::In), E, D>,
     ) -> (Shaped<(B, Self::Out), E, D>, Self::Pass<B>);
 
-    /// From the error of the last layer's activity to the gradients of all weights.
+    /// From the error of the last layer's activity to the gradients of all weights, and the errors
+    /// on the way.
     fn backward<B: Dim>(
         &self,
         error: &Shaped<(B, Self::Out), E, D>,
         pass: &Self::Pass<B>,
         lambda: f64,
-    ) -> Self;
+    ) -> (Self, Self::Errors<B>);
 }
 
 /// What a hidden layer made of a batch.
@@ -74,17 +81,28 @@ impl<B: Dim, L: Layer<E, D>, E: Dtype, D: Backend<E>> LayerPass<B, L, E, D> {
         Self { z, activity, memory }
     }
 
-    /// From the error of the activity to that of the input, and the gradients of the layer.
+    /// From the error of the activity to that of the input, the gradients of the layer, and the
+    /// errors at it.
     fn backward(
         &self,
         layer: &L,
         error: &Shaped<(B, L::Out), E, D>,
         lambda: f64,
-    ) -> (Shaped<(B, L::In), E, D>, L) {
+    ) -> (Shaped<(B, L::In), E, D>, L, LayerErrors<B, L, E, D>) {
         let normalization = <L::Normalization as NormalizationRule>::KIND;
-        let delta = error.with(Operation::ActivityBackward(normalization), &self.z);
-        layer.backward(&delta, &self.memory, lambda)
+        let arriving = error.with(Operation::ActivityBackward(normalization), &self.z);
+        let (below, gradients) = layer.backward(&arriving, &self.memory, lambda);
+        let passed_on = layer.passed_on(&arriving, &self.z);
+        (below, gradients, LayerErrors { arriving, passed_on })
     }
+}
+
+/// The errors at a hidden layer.
+pub struct LayerErrors<B: Dim, L: Layer<E, D>, E: Dtype, D: Backend<E>> {
+    /// The error δ that arrives at z, \[B, EXC\].
+    pub arriving: Shaped<(B, L::Out), E, D>,
+    /// What the GradNorm makes of it, \[B, EXC\]; the same without one.
+    pub passed_on: Shaped<(B, L::Out), E, D>,
 }
 
 impl<First, E: Dtype, D: Backend<E>> Hidden<E, D> for (First,)
@@ -95,6 +113,7 @@ where
     type Out = First::Out;
     type Readout<const OUT: usize> = First::Readout<OUT>;
     type Pass<B: Dim> = (LayerPass<B, First, E, D>,);
+    type Errors<B: Dim> = (LayerErrors<B, First, E, D>,);
 
     fn kinds() -> Vec<LayerKind> {
         vec![First::KIND]
@@ -125,9 +144,9 @@ where
         error: &Shaped<(B, Self::Out), E, D>,
         (first,): &Self::Pass<B>,
         lambda: f64,
-    ) -> Self {
-        let (_, first) = first.backward(&self.0, error, lambda);
-        (first,)
+    ) -> (Self, Self::Errors<B>) {
+        let (_, first, errors) = first.backward(&self.0, error, lambda);
+        ((first,), (errors,))
     }
 }
 
@@ -140,6 +159,7 @@ where
     type Out = Second::Out;
     type Readout<const OUT: usize> = Second::Readout<OUT>;
     type Pass<B: Dim> = (LayerPass<B, First, E, D>, LayerPass<B, Second, E, D>);
+    type Errors<B: Dim> = (LayerErrors<B, First, E, D>, LayerErrors<B, Second, E, D>);
 
     fn kinds() -> Vec<LayerKind> {
         vec![First::KIND, Second::KIND]
@@ -171,10 +191,10 @@ where
         error: &Shaped<(B, Self::Out), E, D>,
         (first, second): &Self::Pass<B>,
         lambda: f64,
-    ) -> Self {
-        let (error, second) = second.backward(&self.1, error, lambda);
-        let (_, first) = first.backward(&self.0, &error, lambda);
-        (first, second)
+    ) -> (Self, Self::Errors<B>) {
+        let (error, second, errors_1) = second.backward(&self.1, error, lambda);
+        let (_, first, errors_0) = first.backward(&self.0, &error, lambda);
+        ((first, second), (errors_0, errors_1))
     }
 }
 
@@ -189,6 +209,8 @@ where
     type Readout<const OUT: usize> = Third::Readout<OUT>;
     type Pass<B: Dim> =
         (LayerPass<B, First, E, D>, LayerPass<B, Second, E, D>, LayerPass<B, Third, E, D>);
+    type Errors<B: Dim> =
+        (LayerErrors<B, First, E, D>, LayerErrors<B, Second, E, D>, LayerErrors<B, Third, E, D>);
 
     fn kinds() -> Vec<LayerKind> {
         vec![First::KIND, Second::KIND, Third::KIND]
@@ -225,10 +247,14 @@ where
         error: &Shaped<(B, Self::Out), E, D>,
         (first, second, third): &Self::Pass<B>,
         lambda: f64,
-    ) -> Self {
-        let (error, third) = third.backward(&self.2, error, lambda);
-        let (error, second) = second.backward(&self.1, &error, lambda);
-        let (_, first) = first.backward(&self.0, &error, lambda);
-        (first, second, third)
+    ) -> (Self, Self::Errors<B>) {
+        let (error, third, errors_2) = third.backward(&self.2, error, lambda);
+        let (error, second, errors_1) = second.backward(&self.1, &error, lambda);
+        let (_, first, errors_0) = first.backward(&self.0, &error, lambda);
+        ((first, second, third), (errors_0, errors_1, errors_2))
     }
 }
+
+impl<A: Differentiable> Differentiable for (A,) {}
+impl<A: Differentiable, B: Differentiable> Differentiable for (A, B) {}
+impl<A: Differentiable, B: Differentiable, C: Differentiable> Differentiable for (A, B, C) {}

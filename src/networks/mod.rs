@@ -3,18 +3,20 @@
 //! A [`Network`] is a tuple of hidden layers and a read-out; [`paper`] has the sixteen that the
 //! paper compares.
 
+mod batch;
 mod hidden;
 pub mod paper;
 mod trainable;
 
-pub use hidden::{Hidden, LayerPass};
+pub use batch::ImageBatch;
+pub use hidden::{Hidden, LayerErrors, LayerPass};
 pub use trainable::{ToTrain, Trainable};
 
 use crate::{
     Architecture, Condition, Result,
     configuration::LearningRates,
     dataset::{CLASSES, FashionMnist, Images},
-    layers::{Backend, Batch, Layer, NetworkWeights, Operation, Shaped, constant},
+    layers::{Backend, Batch, Differentiable, Layer, NetworkWeights, Operation, Shaped, constant},
     learning::{Evaluation, Observer, Record, Training, evaluate},
     learning_rule::LearningRule,
 };
@@ -136,8 +138,48 @@ impl<H: Hidden<E, D>, const OUT: usize, E: Dtype, D: Backend<E>> Network<H, OUT,
         lambda: f64,
     ) -> NetworkWeights<E> {
         let (error, readout) = self.readout.backward(error, &pass.readout, lambda);
-        let hidden = self.hidden.backward(&error, &pass.hidden, lambda);
+        let (hidden, _) = self.hidden.backward(&error, &pass.hidden, lambda);
         Self::weights_of(&hidden, &readout)
+    }
+
+    /// The errors of the task at each hidden layer: `errors.0.arriving`, `errors.0.passed_on`.
+    ///
+    /// `error` is `∂L/∂logits`, as from [`task_loss`].
+    pub fn errors<B: Dim>(
+        &self,
+        error: &Batch<B, OUT, E, D>,
+        pass: &Pass<B, H, OUT, E, D>,
+    ) -> H::Errors<B> {
+        let (error, _) = self.readout.backward(error, &pass.readout, 0.0);
+        self.hidden.backward(&error, &pass.hidden, 0.0).1
+    }
+
+    /// dfdx's own gradients, from its tape, of what [`backward`](Self::backward) differentiates by
+    /// rules that are written out; with λ = 0 these are the same. Inhibition that learns locally
+    /// is a constant.
+    ///
+    /// Whose GradNorm changes errors has no such gradients:
+    /// ```
+    /// # use inorm::{layers::{Batch, Center, INorm, Raw}, networks::Network};
+    /// # let (x, error) = (Batch::<_, 30>::of_samples(vec![0.5; 60]), Batch::of_samples(vec![0.1; 20]));
+    /// type Net = Network<(INorm<30, 20, 2, Raw>,)>;
+    /// Net::new(0).unwrap().autodiff(&x, &error);
+    /// ```
+    /// ```compile_fail
+    /// # use inorm::{layers::{Batch, Center, INorm, Raw}, networks::Network};
+    /// # let (x, error) = (Batch::<_, 30>::of_samples(vec![0.5; 60]), Batch::of_samples(vec![0.1; 20]));
+    /// type Net = Network<(INorm<30, 20, 2, Center>,)>;
+    /// Net::new(0).unwrap().autodiff(&x, &error);
+    /// ```
+    pub fn autodiff<B: Dim>(
+        &self,
+        x: &Shaped<(B, H::In), E, D>,
+        error: &Batch<B, OUT, E, D>,
+    ) -> NetworkWeights<E>
+    where
+        H: Differentiable,
+    {
+        D::autodiff(&self.weights(), x.held(), error.held())
     }
 
     /// The network after one step of gradient descent on a batch, and the task loss before it.
