@@ -8,50 +8,51 @@
 //! not help, until the back-propagated errors are normalized as well (GradNorm); centring them is
 //! what counts, and plain lateral inhibition can do it.
 //!
-//! # Five types
-//!
-//! | type | what it is |
-//! | --- | --- |
-//! | [`Condition`] | which of the sixteen networks: populations, normalization, GradNorm |
-//! | [`Run`](learning::Run) | one experiment as a value: condition, width, learning rule, ε, seed, epochs |
-//! | [`FashionMnist`](dataset::FashionMnist) | the images |
-//! | [`Network`](networks::Network) | a network with its layers and sizes in its type, and its learning rule written out |
-//! | [`Record`](learning::Record) | what came of a run: losses, accuracies, measurements, outcome |
-//!
 //! # A first experiment
 //!
 //! ```
-//! use inorm::{Condition, configuration::configuration, dataset::FashionMnist};
-//! use inorm::learning::{Run, train};
+//! use inorm::{configuration::configuration, dataset::FashionMnist, learning::Training};
+//! use inorm::{layers::{Center, INorm}, networks::{ImageBatch, Network, task_loss}, notebook::train};
+//!
+//! // 784 inputs, two hidden layers of 120 excitatory units and 12 that inhibit them, 10 classes.
+//! type Net = Network<(INorm<784, 120, 12, Center>, INorm<120, 120, 12, Center>)>;
 //!
 //! # fn main() -> inorm::Result<()> {
 //! let data = FashionMnist::subset()?; // 2,560 real images; `load` finds the full set
-//! let run = Run::new(Condition::INormFull, &configuration(13)?).epsilon(0.25).epochs(2);
-//! let (weights, record) = train(&run, &data, &mut ())?;
+//! let mut network = Net::new(0)?;
+//! let training = Training::paper(configuration(13)?.rates).epsilon(0.25).epochs(2);
+//! let record = train(&mut network, &training, &data)?;
 //! assert!(record.test_accuracy().unwrap() > 0.4); // chance is 0.1
-//! assert!(weights.hidden[0].w_ee.iter().all(|&w| w >= 0.0)); // Dale's principle
+//!
+//! let batch = ImageBatch::new(&data.test, 0..32, 0.25, 0)?;
+//! let pass = network.forward(&batch.x);
+//! let (_, error) = task_loss(&pass.logits, &batch.labels, 0.1);
+//! let errors = network.errors(&error, &pass);
+//! assert_eq!(errors.0.arriving.sizes(), [32, 120]); // at the first hidden layer
+//! assert!(network.hidden.0.w_ee.as_vec().iter().all(|&w| w >= 0.0)); // Dale's principle
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! Layers, their sizes, normalization and GradNorm are a network's type, so a wrong wiring does not
-//! compile:
+//! Layers, their sizes, normalization and GradNorm are the network's type, so a wrong wiring does
+//! not compile:
 //!
-//! ```
-//! use inorm::{layers::{Batch, Full, INorm}, networks::Network};
-//! type Net = Network<(INorm<784, 40, 4, Full>, INorm<40, 40, 4, Full>)>;
-//! let network = Net::new(0).unwrap();
-//! let images = Batch::<_, 784>::of_samples(vec![1.0; 8 * 784]);
-//! let logits = network.forward(&images).logits;
-//! assert_eq!(logits.sizes(), [8, 10]);
-//! ```
 //! ```compile_fail
-//! # use inorm::{layers::{Batch, Full, INorm}, networks::Network};
-//! # type Net = Network<(INorm<784, 40, 4, Full>, INorm<40, 40, 4, Full>)>;
-//! # let network = Net::new(0).unwrap();
-//! let too_small = Batch::<_, 400>::of_samples(vec![1.0; 8 * 400]);
-//! network.forward(&too_small); // expected 784 inputs, found 400
+//! # use inorm::{layers::{Center, INorm}, networks::Network};
+//! type Net = Network<(INorm<784, 120, 12, Center>, INorm<100, 120, 12, Center>)>;
+//! Net::new(0).unwrap(); // expected 120 inputs, found 100
 //! ```
+//!
+//! # Six types
+//!
+//! | type | what it is |
+//! | --- | --- |
+//! | [`Network`](networks::Network) | a network with its layers and sizes in its type, and its learning rule written out |
+//! | [`Training`](learning::Training) | how it is trained: learning rule, ε, seed, epochs |
+//! | [`FashionMnist`](dataset::FashionMnist) | the images |
+//! | [`Record`](learning::Record) | what came of a training: losses, accuracies, measurements, outcome |
+//! | [`Condition`] | which of the paper's sixteen networks, as [types](networks::paper) and by name |
+//! | [`Run`](learning::Run) | one experiment of the paper as a value: condition, width, and how it is trained |
 //!
 //! # Where to find what
 //!
