@@ -8,7 +8,7 @@ use super::{
     operation::{Operation, constant},
     shaped::{Backend, Dynamic, Held},
     traced::autodiff,
-    weights::NetworkWeights,
+    weights::{LayerWeights, NetworkWeights},
 };
 use crate::{Architecture, Result};
 use dfdx::{
@@ -82,6 +82,29 @@ macro_rules! backend {
                 seed: u64,
             ) -> Result<NetworkWeights<$precision>> {
                 Ok(initial_weights_of(architecture, seed)?.convert(constant))
+            }
+
+            fn validate(
+                weights: &NetworkWeights<$precision>,
+                expected: &Architecture,
+            ) -> Result<()> {
+                weights.validate_as(expected)
+            }
+
+            fn hold_layer(weights: &LayerWeights<$precision>) -> [Held; 6] {
+                let [inputs, units, inhibitory] = weights.sizes();
+                let LayerWeights { w_ee, w_ie, w_ei, u_ie, b, nu, .. } = weights.clone();
+                let divisive = if u_ie.is_empty() { 0 } else { units };
+                let nu = if nu.is_empty() { vec![0.0; units] } else { nu };
+                let hold = <Self as Backend<$precision>>::hold;
+                [
+                    hold(w_ee, [units, inputs]),
+                    hold(w_ie, [inhibitory, inputs]),
+                    hold(w_ei, [units, inhibitory]),
+                    hold(u_ie, [divisive, inputs]),
+                    hold(b, [1, units]),
+                    hold(nu, [1, units]),
+                ]
             }
 
             fn autodiff(

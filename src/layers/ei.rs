@@ -96,11 +96,12 @@ impl<
 
     fn from_weights(weights: &LayerWeights<E>) -> Self {
         const { assert_minority(INH, EXC) }
+        let [w_ee, w_ie, w_ei, _, b, _] = D::hold_layer(weights);
         Self {
-            w_ee: Shaped::new(weights.w_ee.clone()),
-            w_ie: Shaped::new(weights.w_ie.clone()),
-            w_ei: Shaped::new(weights.w_ei.clone()),
-            b: Shaped::new(weights.b.clone()),
+            w_ee: Shaped::from_held(w_ee),
+            w_ie: Shaped::from_held(w_ie),
+            w_ei: Shaped::from_held(w_ei),
+            b: Shaped::from_held(b),
             normalization: PhantomData,
         }
     }

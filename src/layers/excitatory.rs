@@ -57,11 +57,8 @@ impl<const IN: usize, const EXC: usize, N: NormalizationRule, E: Dtype, D: Backe
     };
 
     fn from_weights(weights: &LayerWeights<E>) -> Self {
-        Self {
-            w_ee: Shaped::new(weights.w_ee.clone()),
-            b: Shaped::new(weights.b.clone()),
-            normalization: PhantomData,
-        }
+        let [w_ee, _, _, _, b, _] = D::hold_layer(weights);
+        Self { w_ee: Shaped::from_held(w_ee), b: Shaped::from_held(b), normalization: PhantomData }
     }
 
     fn weights(&self) -> LayerWeights<E> {

@@ -67,6 +67,11 @@ impl NetworkWeights<f32> {
     /// If the weights do not fit their architecture, are not finite or break Dale's principle; or if
     /// the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.save_as(path.as_ref())
+    }
+
+    // Not generic, so that cells need not compile it.
+    fn save_as(&self, path: &Path) -> Result<()> {
         self.validate()?;
         if let Some(problem) = unusable(self) {
             return Err(Error::invalid("network", problem, "finite weights in Dale's bounds"));
@@ -75,7 +80,7 @@ impl NetworkWeights<f32> {
             Some(condition) => NetworkContent::Condition(condition),
             None => NetworkContent::Architecture(self.architecture.clone()),
         };
-        write(path.as_ref(), "network", &content, &tensors(self.layers(), ""))
+        write(path, "network", &content, &tensors(self.layers(), ""))
     }
 
     /// Loads a network that was [saved](Self::save).
@@ -85,7 +90,10 @@ impl NetworkWeights<f32> {
     /// missing or additional tensors, with other shapes or types than its architecture needs, with
     /// weights that are not finite, or with negative weights where Dale's principle holds.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
+        Self::load_from(path.as_ref())
+    }
+
+    fn load_from(path: &Path) -> Result<Self> {
         let (content, mut file): (NetworkContent, _) = WeightsFile::read(path, "network")?;
         let architecture = match content {
             NetworkContent::Condition(condition) => file.architecture(condition)?,

@@ -3,7 +3,7 @@
 use super::{
     ei::Readout,
     error_rule::{GradNormRule, OwnGradNorm, Raw},
-    layer::{Differentiable, Layer, assert_minority, nu_tensor, nu_values},
+    layer::{Differentiable, Layer, assert_minority, nu_values},
     normalization::NoNorm,
     shaped::{Backend, Batch, Matrix, Shaped, Vector, pre_activation, weight_gradient},
     weights::LayerWeights,
@@ -92,13 +92,14 @@ impl<const IN: usize, const EXC: usize, const INH: usize, G: GradNormRule, E: Dt
 
     fn from_weights(weights: &LayerWeights<E>) -> Self {
         const { assert_minority(INH, EXC) }
+        let [w_ee, w_ie, w_ei, u_ie, b, nu] = D::hold_layer(weights);
         Self {
-            w_ee: Shaped::new(weights.w_ee.clone()),
-            w_ie: Shaped::new(weights.w_ie.clone()),
-            w_ei: Shaped::new(weights.w_ei.clone()),
-            u_ie: Shaped::new(weights.u_ie.clone()),
-            b: Shaped::new(weights.b.clone()),
-            nu: nu_tensor(weights),
+            w_ee: Shaped::from_held(w_ee),
+            w_ie: Shaped::from_held(w_ie),
+            w_ei: Shaped::from_held(w_ei),
+            u_ie: Shaped::from_held(u_ie),
+            b: Shaped::from_held(b),
+            nu: Shaped::from_held(nu),
             grad_norm: PhantomData,
         }
     }
@@ -149,7 +150,7 @@ impl<const IN: usize, const EXC: usize, const INH: usize, G: GradNormRule, E: Dt
         let gradients = Self {
             w_ee: weight_gradient(&delta_e, h),
             w_ie: weight_gradient(&g_i.matmul(&self.w_ei), h),
-            w_ei: Shaped::zeros(),
+            w_ei: Shaped::new(vec![E::default(); EXC * INH]),
             u_ie: weight_gradient(&(g_s * q.clone() / s.clone()), h),
             b: delta_e.sum_of_samples(),
             nu: self.nu.clone(),

@@ -3,7 +3,7 @@
 use super::{
     ei::Readout,
     error_rule::{GradNormRule, OwnGradNorm, Raw},
-    layer::{Differentiable, Layer, assert_minority, nu_tensor, nu_values},
+    layer::{Differentiable, Layer, assert_minority, nu_values},
     normalization::NoNorm,
     shaped::{Backend, Batch, Matrix, Shaped, Vector, pre_activation, weight_gradient},
     weights::LayerWeights,
@@ -69,12 +69,13 @@ impl<const IN: usize, const EXC: usize, const INH: usize, G: GradNormRule, E: Dt
 
     fn from_weights(weights: &LayerWeights<E>) -> Self {
         const { assert_minority(INH, EXC) }
+        let [w_ee, w_ie, w_ei, _, b, nu] = D::hold_layer(weights);
         Self {
-            w_ee: Shaped::new(weights.w_ee.clone()),
-            w_ie: Shaped::new(weights.w_ie.clone()),
-            w_ei: Shaped::new(weights.w_ei.clone()),
-            b: Shaped::new(weights.b.clone()),
-            nu: nu_tensor(weights),
+            w_ee: Shaped::from_held(w_ee),
+            w_ie: Shaped::from_held(w_ie),
+            w_ei: Shaped::from_held(w_ei),
+            b: Shaped::from_held(b),
+            nu: Shaped::from_held(nu),
             grad_norm: PhantomData,
         }
     }

@@ -92,14 +92,7 @@ pub(super) const fn assert_minority(inhibitory: usize, excitatory: usize) {
     );
 }
 
-/// The ν of lateral inhibition; zeros for a layer without.
-pub(super) fn nu_tensor<const N: usize, E: Dtype, D: Backend<E>>(
-    weights: &LayerWeights<E>,
-) -> Vector<N, E, D> {
-    if weights.nu.is_empty() { Shaped::zeros() } else { Shaped::new(weights.nu.clone()) }
-}
-
-/// The inverse of [`nu_tensor`] for a layer with the GradNorm `G`.
+/// The ν of a layer with the GradNorm `G`: of lateral inhibition, none otherwise.
 pub(super) fn nu_values<G: GradNormRule, const N: usize, E: Dtype, D: Backend<E>>(
     nu: &Vector<N, E, D>,
 ) -> Vec<E> {

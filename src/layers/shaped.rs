@@ -5,14 +5,17 @@
 //! dfdx tensor that it is made of. A cell compiles conversions of types and calls, no more; and dfdx
 //! only where it asks for a [`tensor`](Shaped::tensor).
 
-use super::{operation::Operation, weights::NetworkWeights};
+use super::{
+    operation::Operation,
+    weights::{LayerWeights, NetworkWeights},
+};
 use crate::{Architecture, Result};
 use dfdx::{
-    shapes::{Const, ConstShape, Dim, Dtype, Rank1, Rank2, Shape},
+    shapes::{Const, Dim, Dtype, Rank1, Rank2, Shape},
     tensor::{AutoDevice, Tensor},
     tensor_ops::Device,
 };
-use std::{any::Any, fmt, marker::PhantomData, ops, sync::Arc};
+use std::{any::Any, fmt, marker::PhantomData, mem::ManuallyDrop, ops, sync::Arc};
 
 /// Activities or errors of `N` units for `B` samples: \[B, N\].
 ///
@@ -52,6 +55,18 @@ pub trait Backend<E: Dtype>: Device<E> {
     /// As there.
     fn initial_weights(architecture: &Architecture, seed: u64) -> Result<NetworkWeights<E>>;
 
+    /// See [`NetworkWeights::validate_as`].
+    ///
+    /// # Errors
+    /// As there.
+    fn validate(weights: &NetworkWeights<E>, expected: &Architecture) -> Result<()>;
+
+    /// The tensors of a layer, in the order of its fields; ν is zero where there is none.
+    ///
+    /// # Panics
+    /// If the layer's numbers are not as many as its sizes say.
+    fn hold_layer(weights: &LayerWeights<E>) -> [Held; 6];
+
     /// See [`Network::autodiff`](crate::networks::Network::autodiff).
     ///
     /// # Panics
@@ -60,10 +75,26 @@ pub trait Backend<E: Dtype>: Device<E> {
 }
 
 /// A dfdx tensor of a size known at run time, whose type is hidden.
-#[derive(Clone)]
 pub struct Held {
-    tensor: Arc<dyn Any>,
+    tensor: ManuallyDrop<Arc<dyn Any>>,
     sizes: [usize; 2],
+}
+
+impl Clone for Held {
+    #[inline(never)]
+    fn clone(&self) -> Self {
+        Self { tensor: self.tensor.clone(), sizes: self.sizes }
+    }
+}
+
+/// As it would be dropped anyway, but here: each variable with a tensor in it would bring a copy of
+/// this code into each cell.
+impl Drop for Held {
+    #[inline(never)]
+    fn drop(&mut self) {
+        // SAFETY: this is the only place that drops it, and nothing uses it after that.
+        unsafe { ManuallyDrop::drop(&mut self.tensor) }
+    }
 }
 
 /// What a [`Held`] holds.
@@ -73,7 +104,7 @@ impl Held {
     pub(super) fn new<E: Dtype, D: Device<E>>(tensor: Dynamic<E, D>) -> Self {
         use dfdx::shapes::HasShape;
         let (rows, columns) = *tensor.shape();
-        Self { tensor: Arc::new(tensor), sizes: [rows, columns] }
+        Self { tensor: ManuallyDrop::new(Arc::new(tensor)), sizes: [rows, columns] }
     }
 
     pub(super) fn get<E: Dtype, D: Device<E>>(&self) -> &Dynamic<E, D> {
@@ -101,24 +132,18 @@ impl<S, E, D> fmt::Debug for Shaped<S, E, D> {
     }
 }
 
-impl<S: ConstShape, E: Dtype, D: Backend<E>> Shaped<S, E, D> {
-    /// A tensor of these values, row by row.
+impl<const ROWS: usize, const COLUMNS: usize, E: Dtype, D: Backend<E>> Matrix<ROWS, COLUMNS, E, D> {
+    /// A matrix of these values, row by row.
     ///
     /// # Panics
     /// If they are not as many as the shape says.
     pub fn new(values: Vec<E>) -> Self {
-        let columns = S::default().concrete().into_iter().last().unwrap_or(1);
-        Self::from_held(D::hold(values, [S::NUMEL / columns, columns]))
-    }
-
-    /// A tensor of zeros.
-    pub fn zeros() -> Self {
-        Self::new(vec![E::default(); S::NUMEL])
+        Self::from_held(D::hold(values, [ROWS, COLUMNS]))
     }
 }
 
 impl<S, E: Dtype, D: Backend<E>> Shaped<S, E, D> {
-    fn from_held(held: Held) -> Self {
+    pub(super) fn from_held(held: Held) -> Self {
         Self { held, of: PhantomData }
     }
 

@@ -74,34 +74,21 @@ impl<E> LayerWeights<E> {
         [w_ee.into(), w_ie.into(), w_ei.into(), w_ee.into(), vec![units], vec![units]]
     }
 
-    fn lengths(&self) -> Lengths {
-        Lengths { sizes: self.sizes(), shapes: self.shapes(), values: self.values().map(Vec::len) }
-    }
-}
-
-/// How many of everything a layer has, whatever its precision: what a cell with a network need not
-/// compile again.
-struct Lengths {
-    sizes: [usize; 3],
-    shapes: [Vec<usize>; 6],
-    values: [usize; 6],
-}
-
-impl Lengths {
     /// Checks that these are the weights of a layer of this kind.
     fn validate(&self, (inputs, kind): (usize, LayerKind)) -> Result<()> {
         let expected = [inputs, kind.units, kind.inhibitory];
-        if self.sizes != expected {
+        if self.sizes() != expected {
             let words = |[inputs, units, inhibitory]: [usize; 3]| {
                 format!("{inputs} → {units} units, {inhibitory} inhibitory")
             };
-            return Err(Error::invalid("layer", words(self.sizes), words(expected)));
+            return Err(Error::invalid("layer", words(self.sizes()), words(expected)));
         }
-        let wanted = self.shapes.iter().zip(present(kind));
-        for ((name, found), (shape, present)) in FIELDS.into_iter().zip(self.values).zip(wanted) {
+        let wanted = self.shapes().into_iter().zip(present(kind));
+        for ((name, values), (shape, present)) in FIELDS.into_iter().zip(self.values()).zip(wanted)
+        {
             let count = shape.iter().fold(usize::from(present), |n, size| n.saturating_mul(*size));
-            if found != count {
-                let found = format!("{found} values");
+            if values.len() != count {
+                let found = format!("{} values", values.len());
                 return Err(Error::invalid(format!("layer: {name}"), found, count.to_string()));
             }
         }
@@ -171,19 +158,14 @@ impl<E> NetworkWeights<E> {
     /// # Errors
     /// Names the first that is not.
     pub fn validate(&self) -> Result<()> {
-        let mut lengths: Vec<_> = self.hidden.iter().map(LayerWeights::lengths).collect();
-        lengths.push(self.readout.lengths());
-        validate(&self.architecture, &lengths)
+        self.architecture.validate()?;
+        let (found, expected) = (self.hidden.len(), self.architecture.hidden.len());
+        if found != expected {
+            return Err(Error::invalid("hidden layers", found, expected.to_string()));
+        }
+        let mut layers = self.layers().into_iter().zip(self.architecture.layers());
+        layers.try_for_each(|(weights, layer)| weights.validate(layer))
     }
-}
-
-fn validate(architecture: &Architecture, layers: &[Lengths]) -> Result<()> {
-    architecture.validate()?;
-    let (found, expected) = (layers.len() - 1, architecture.hidden.len());
-    if found != expected {
-        return Err(Error::invalid("hidden layers", found, expected.to_string()));
-    }
-    layers.iter().zip(architecture.layers()).try_for_each(|(found, layer)| found.validate(layer))
 }
 
 impl<E: Copy> NetworkWeights<E> {

@@ -103,7 +103,7 @@ impl<H: Hidden<E, D>, const OUT: usize, E: Dtype, D: Backend<E>> Network<H, OUT,
     /// # Errors
     /// If the weights are of other layers or another size than this type.
     pub fn from_weights(weights: &NetworkWeights<E>) -> Result<Self> {
-        weights.validate_as(&Self::architecture())?;
+        D::validate(weights, &Self::architecture())?;
         Ok(Self {
             hidden: H::from_weights(&weights.hidden),
             readout: <H::Readout<OUT> as Layer<E, D>>::from_weights(&weights.readout),
