@@ -7,6 +7,7 @@
 //! | [`alignment_curves`] | agreement with LayerNorm over epochs |
 //! | [`lambdas`] | test accuracy by the weight of the I-Norm loss |
 //! | [`lateral_mistake`] | how far lateral inhibition is from centering, by the size of a layer |
+//! | [`network()`] | the circuit of any network |
 //! | [`fig1`] … [`fig7`] | one module for each figure of the paper |
 //! | [`catalogue`] | all of them by number |
 //!
@@ -36,10 +37,12 @@ mod figure;
 mod font;
 mod groups;
 mod histogram;
+mod images;
 mod lambdas;
 mod last_step;
 mod legend;
 pub(crate) mod live;
+mod network;
 mod palette;
 mod points;
 mod render;
@@ -50,6 +53,8 @@ mod theory;
 
 pub use curves::{alignment_curves, learning_curves};
 pub use figure::Figure;
+pub(crate) use images::images;
 pub use lambdas::lambdas;
+pub use network::network;
 pub use points::{accuracy_points, accuracy_points_with};
 pub use theory::lateral_mistake;

@@ -9,6 +9,7 @@
 
 mod digits;
 mod kernel;
+mod network;
 mod progress;
 mod table;
 mod training;
