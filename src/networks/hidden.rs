@@ -13,7 +13,7 @@ use std::fmt::Debug;
 /// The hidden layers of a network, from the input up: a tuple of one, two or three [`Layer`]s, each
 /// with as many inputs as the one below it has units.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` are no hidden layers",
+    message = "`{Self}` is no tuple of hidden layers",
     label = "not a tuple of layers",
     note = "hidden layers are a tuple of one to three layers, and a tuple of one has a comma: \
             `(Ei<784, 100, 10>,)`"

@@ -51,7 +51,7 @@ pub const OUTPUTS: usize = CLASSES.len();
 /// type Net = Network<(Ei<784, 60, 6, LayerNorm>, INorm<50, 40, 4, Center>)>;
 /// let network = Net::new(0).unwrap();
 /// ```
-/// A layer that is no tuple: "`Ei<784, 60, 6>` are no hidden layers".
+/// A layer that is no tuple: "`Ei<784, 60, 6>` is no tuple of hidden layers".
 /// ```compile_fail
 /// # use inorm::{layers::Ei, networks::Network};
 /// type Net = Network<Ei<784, 60, 6>>;
