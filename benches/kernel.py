@@ -25,7 +25,7 @@ from kernel_client import Kernel, of_clone, start_spare, text, without_proxy  # 
 DEPENDENCY = ':dep inorm = { path = "..", default-features = false, features = ["cpu"] }'
 IMPORTS = """
 use inorm::{Condition, configuration::configuration, dataset::FashionMnist, figures};
-use inorm::{dfdx::prelude::*, networks::INormNetwork, notebook::Table};
+use inorm::{layers::{Batch, Full, INorm}, networks::Network, notebook::Table};
 """
 FIRST = DEPENDENCY + IMPORTS
 VARIABLES = """
@@ -33,10 +33,11 @@ let data = FashionMnist::load()?;
 let config = configuration(13)?;
 let shown = Table::new(config.table()?, "One")?;
 """
+# Of a width that no other network has.
 NETWORK = """
-let device = AutoDevice::default();
-let network = INormNetwork::<234, 23>::new(Condition::INormFull, 0, &device)?;
-let images: Tensor<Rank2<32, 784>, f32, _> = device.sample_uniform();
+type Net{n} = Network<(INorm<784, 2{n}7, 20, Full>, INorm<2{n}7, 2{n}5, 20, Full>)>;
+let network = Net{n}::new({n})?;
+let images = Batch::<_, 784>::of_samples(vec![0.5; 32 * 784]);
 """
 # What is timed, and after which cells.
 STEPS = [
@@ -45,7 +46,7 @@ STEPS = [
     ("a bare value", "1 + {n}", ""),
     ("a table", 'Table::empty("{n}").numbers("x", &[1.0, {n}.0])', ""),
     ("a figure", "figures::fig1::luminosity_shift(&data.test, &[0.25, 0.5], {n})?", ""),
-    ("making a typed network", NETWORK.replace("Full, 0", "Full, {n}"), ""),
+    ("making a typed network", NETWORK, ""),
     ("asking it", "let out{n} = network.forward(&images);", ""),
     ("a number, beside a network too", "let c{n} = {n};", ""),
 ]

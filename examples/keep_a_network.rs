@@ -2,23 +2,26 @@
 //!
 //!     cargo run --release --example keep_a_network
 
-use inorm::layers::NetworkWeights;
-use inorm::learning::{Run, evaluate, train};
-use inorm::{Condition, Result, configuration::configuration, dataset::FashionMnist};
+use inorm::{Result, configuration::configuration, dataset::FashionMnist, learning::Training};
+use inorm::{networks::paper::INormCenter, notebook::train};
+
+/// `inorm_center` with 234 units in each hidden layer, and 23 that inhibit them.
+type Net = INormCenter<234, 23>;
 
 fn main() -> Result<()> {
     let data = FashionMnist::subset()?;
-    let run = Run::new(Condition::INormCenter, &configuration(13)?).epsilon(0.25).epochs(2);
-    let (weights, _) = train(&run, &data, &mut ())?;
+    let mut network = Net::new(0)?;
+    let training = Training::paper(configuration(13)?.rates).epsilon(0.25).epochs(2);
+    train(&mut network, &training, &data)?;
 
     let path = std::env::temp_dir().join(format!("inorm-{}.safetensors", std::process::id()));
-    weights.save(&path)?;
-    let loaded = NetworkWeights::load(&path)?;
-    assert_eq!(loaded, weights, "every weight comes back bit for bit");
-    println!("{} from {}", loaded.condition, path.display());
+    network.save(&path)?;
+    let loaded = Net::load(&path)?;
+    assert_eq!(loaded.weights(), network.weights(), "every weight comes back bit for bit");
+    println!("{} from {}", Net::architecture(), path.display());
 
     for epsilon in [0.0, 0.25, 0.75] {
-        let evaluation = evaluate(&loaded, &data.test, epsilon, 0)?;
+        let evaluation = loaded.evaluate(&data.test, epsilon, 0)?;
         println!("ε = {epsilon}: test accuracy {:.1} %", 100.0 * evaluation.accuracy);
         assert!(evaluation.accuracy > 0.2, "chance is 0.1");
     }

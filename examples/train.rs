@@ -1,18 +1,26 @@
-//! Trains one network of the paper for two epochs and prints how well it classifies.
+//! Trains two networks side by side, each with its layers in its type: without normalization, and
+//! with LayerNorm.
 //!
 //!     cargo run --release --example train
 
-use inorm::learning::{Run, train};
-use inorm::{Condition, Result, configuration::configuration, dataset::FashionMnist};
+use inorm::layers::{Excitatory, LayerNorm, NoNorm};
+use inorm::{Result, configuration::configuration, dataset::FashionMnist, learning::Training};
+use inorm::{networks::Network, notebook::train_together};
+
+type Plain = Network<(Excitatory<784, 120, NoNorm>, Excitatory<120, 120, NoNorm>)>;
+type Normed = Network<(Excitatory<784, 120, LayerNorm>, Excitatory<120, 120, LayerNorm>)>;
 
 fn main() -> Result<()> {
     // 2,560 real images; `FashionMnist::load` finds all 70,000.
     let data = FashionMnist::subset()?;
-    let run = Run::new(Condition::INormFull, &configuration(13)?).epsilon(0.25).epochs(2);
-    let (_, record) = train(&run, &data, &mut ())?;
-    for epoch in &record.epochs {
-        println!("epoch {}: test accuracy {:.1} %", epoch.epoch, 100.0 * epoch.test_accuracy);
+    let (mut plain, mut normed) = (Plain::new(0)?, Normed::new(0)?);
+    let training = Training::paper(configuration(13)?.rates).epsilon(0.25).epochs(2);
+    let records = train_together(&mut [&mut plain, &mut normed], &training, &data)?;
+    for (name, record) in ["without", "LayerNorm"].iter().zip(&records) {
+        let accuracy = record.test_accuracy().unwrap_or(f64::NAN);
+        println!("{name:<9} test accuracy {:.1} %", 100.0 * accuracy);
     }
-    assert!(record.test_accuracy().is_some_and(|accuracy| accuracy > 0.4), "chance is 0.1");
+    let better = normed.evaluate(&data.test, 0.25, 0)?.accuracy;
+    assert!(better > plain.evaluate(&data.test, 0.25, 0)?.accuracy && better > 0.4);
     Ok(())
 }

@@ -67,6 +67,8 @@ pub enum GradNorm {
     Scale = 4,
     /// `δ − z·mean(δ⊙z)`
     Decorrelate = 5,
+    /// A rule of a reader's own, which only the type of a network knows.
+    Own = 6,
 }
 
 /// One of the networks that the paper compares. All are 784 → N → N → 10.

@@ -8,49 +8,51 @@
 //! not help, until the back-propagated errors are normalized as well (GradNorm); centring them is
 //! what counts, and plain lateral inhibition can do it.
 //!
-//! # Five types
-//!
-//! | type | what it is |
-//! | --- | --- |
-//! | [`Condition`] | which of the sixteen networks: populations, normalization, GradNorm |
-//! | [`Run`](learning::Run) | one experiment as a value: condition, width, learning rule, ε, seed, epochs |
-//! | [`FashionMnist`](dataset::FashionMnist) | the images |
-//! | [`Network`](networks::Network) | a network with its sizes in its type, and its learning rule written out |
-//! | [`Record`](learning::Record) | what came of a run: losses, accuracies, measurements, outcome |
-//!
 //! # A first experiment
 //!
 //! ```
-//! use inorm::{Condition, configuration::configuration, dataset::FashionMnist};
-//! use inorm::learning::{Run, train};
+//! use inorm::{configuration::configuration, dataset::FashionMnist, learning::Training};
+//! use inorm::{layers::{Center, INorm}, networks::{ImageBatch, Network, task_loss}, notebook::train};
+//!
+//! // 784 inputs, two hidden layers of 120 excitatory units and 12 that inhibit them, 10 classes.
+//! type Net = Network<(INorm<784, 120, 12, Center>, INorm<120, 120, 12, Center>)>;
 //!
 //! # fn main() -> inorm::Result<()> {
 //! let data = FashionMnist::subset()?; // 2,560 real images; `load` finds the full set
-//! let run = Run::new(Condition::INormFull, &configuration(13)?).epsilon(0.25).epochs(2);
-//! let (weights, record) = train(&run, &data, &mut ())?;
+//! let mut network = Net::new(0)?;
+//! let training = Training::paper(configuration(13)?.rates).epsilon(0.25).epochs(2);
+//! let record = train(&mut network, &training, &data)?;
 //! assert!(record.test_accuracy().unwrap() > 0.4); // chance is 0.1
-//! assert!(weights.hidden[0].w_ee.iter().all(|&w| w >= 0.0)); // Dale's principle
+//!
+//! let batch = ImageBatch::new(&data.test, 0..32, 0.25, 0)?;
+//! let pass = network.forward(&batch.x);
+//! let (_, error) = task_loss(&pass.logits, &batch.labels, 0.1);
+//! let errors = network.errors(&error, &pass);
+//! assert_eq!(errors.0.arriving.sizes(), [32, 120]); // at the first hidden layer
+//! assert!(network.hidden.0.w_ee.as_vec().iter().all(|&w| w >= 0.0)); // Dale's principle
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! Sizes are part of a network's type, so a wrong wiring does not compile:
+//! Layers, their sizes, normalization and GradNorm are the network's type, so a wrong wiring does
+//! not compile:
 //!
-//! ```
-//! use inorm::{Condition, dfdx::prelude::*, networks::INormNetwork};
-//! let device = Cpu::default();
-//! let network = INormNetwork::<40, 4>::new(Condition::INormFull, 0, &device).unwrap();
-//! let images: Tensor<Rank2<8, 784>, f32, _> = device.ones();
-//! let logits = network.forward(&images).logits;
-//! assert_eq!(logits.array().len(), 8);
-//! ```
 //! ```compile_fail
-//! # use inorm::{Condition, dfdx::prelude::*, networks::INormNetwork};
-//! # let device = Cpu::default();
-//! # let network = INormNetwork::<40, 4>::new(Condition::INormFull, 0, &device).unwrap();
-//! let too_small: Tensor<Rank2<8, 400>, f32, _> = device.ones();
-//! network.forward(&too_small); // expected 784 inputs, found 400
+//! # use inorm::{layers::{Center, INorm}, networks::Network};
+//! type Net = Network<(INorm<784, 120, 12, Center>, INorm<100, 120, 12, Center>)>;
+//! Net::new(0).unwrap(); // expected 120 inputs, found 100
 //! ```
+//!
+//! # Six types
+//!
+//! | type | what it is |
+//! | --- | --- |
+//! | [`Network`](networks::Network) | a network with its layers and sizes in its type, and its learning rule written out |
+//! | [`Training`](learning::Training) | how it is trained: learning rule, ε, seed, epochs |
+//! | [`FashionMnist`](dataset::FashionMnist) | the images |
+//! | [`Record`](learning::Record) | what came of a training: losses, accuracies, measurements, outcome |
+//! | [`Condition`] | which of the paper's sixteen networks, as [types](networks::paper) and by name |
+//! | [`Run`](learning::Run) | one experiment of the paper as a value: condition, width, and how it is trained |
 //!
 //! # Where to find what
 //!
@@ -58,7 +60,7 @@
 //! | --- | --- | --- |
 //! | the images, and the luminosity shift (Fig. 1) | [`dataset`] | `01` |
 //! | the layers, each with its learning rule | [`layers`] | `03`, `05` |
-//! | the networks (Figs. 2 to 7) | [`condition`], [`networks`] | `02` to `07` |
+//! | the networks (Figs. 2 to 7) | [`condition`], [`architecture`], [`networks`] | `02` to `07` |
 //! | learning: the rule, runs, training | [`learning_rule`], [`learning`], [`configuration`] | all |
 //! | the engine that trains them fast | [`engine`] | – |
 //! | many networks trained together, also on a GPU | [`ensemble`] | – |
@@ -68,7 +70,7 @@
 //! | charts, one module a figure | [`figures`] | all |
 //! | what a cell shows | [`notebook`] | all |
 //! | whether the reader wants a long call to stop | [`interrupt`] | – |
-//! | sizes in types; reproducible randomness; the one error type | [`shapes`], [`randomness`], [`Error`] | – |
+//! | reproducible randomness; the one error type | [`randomness`], [`Error`] | – |
 //! | where we differ, and why | [`deviations`] | at the end of each |
 //!
 //! Three packages stand beside this library: `crates/core`, below it, has what it shares with the
@@ -97,6 +99,7 @@
 //! `U_EI`, from divisive inhibitory to excitatory units, is a fixed uniform average: a mean, never
 //! a matrix.
 
+pub mod architecture;
 pub mod condition;
 pub mod configuration;
 pub mod dataset;
@@ -114,11 +117,11 @@ mod nonfinite;
 pub mod notebook;
 pub mod randomness;
 pub mod results;
-pub mod shapes;
 mod show;
 pub mod statistics;
 pub mod sweep;
 
+pub use architecture::Architecture;
 pub use condition::Condition;
 /// The tensors that everything is made of. Notebooks use this one, never a second copy.
 pub use dfdx;

@@ -4,10 +4,14 @@ use inorm::{
     Condition, Result,
     configuration::configuration,
     dataset::FashionMnist,
-    dfdx::tensor::AutoDevice,
-    layers::{NetworkWeights, initial_weights, initial_weights_of},
-    learning::{Evaluation, Measure, Run, Trainer, evaluate},
-    networks::{EiNetwork, INormNetwork},
+    layers::{
+        ErrorRule, Full, INorm, NetworkWeights, NoNorm, Raw, initial_weights, initial_weights_of,
+    },
+    learning::{Evaluation, Measure, Protocol, Run, Trainer, evaluate, train},
+    networks::{
+        Network,
+        paper::{EiNetwork, INormFull, INormNetwork},
+    },
 };
 use proptest::prelude::*;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
@@ -16,8 +20,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+const SHAPE: [usize; 3] = [7, 12, 10];
+
 fn network(condition: Condition, seed: u64) -> NetworkWeights<f32> {
-    initial_weights_of(condition, [7, 12, 10], seed).unwrap().convert(|w| w as f32)
+    initial_weights_of(&condition.architecture(SHAPE), seed).unwrap().convert(|w| w as f32)
 }
 
 /// A file of its own.
@@ -119,6 +125,29 @@ proptest! {
     }
 }
 
+/// The paper's networks are stored by name, as they always were; any other by its layers.
+#[test]
+fn a_network_that_is_none_of_the_paper_s_is_kept_too() {
+    let place = Place::new();
+    let content = || Parts::of(&place.path()).metadata["inorm"].clone();
+    network(Condition::INormFull, 2).save(place.path()).unwrap();
+    let expected = r#"{"kind":"network","version":1,"content":{"condition":"inorm_full"}}"#;
+    assert_eq!(content(), expected);
+    let mut architecture = Condition::INormLateral.architecture(SHAPE);
+    for depth in [3, 1] {
+        architecture.hidden.resize(depth, Condition::ELn.architecture([0, 9, 0]).hidden[0]);
+        let saved = initial_weights_of(&architecture, 2).unwrap().convert(|w| w as f32);
+        saved.save(place.path()).unwrap();
+        assert!(content().contains(r#""content":{"architecture":{"inputs":7,"#), "{}", content());
+        assert_eq!(NetworkWeights::load(place.path()).unwrap(), saved);
+        let mut parts = Parts::of(&place.path());
+        let text = parts.metadata.get_mut("inorm").unwrap();
+        *text = text.replace(r#""outputs":10"#, r#""outputs":11"#);
+        let message = place.refused(&parts.bytes());
+        assert!(message.contains("'readout.w_ee' has shape [10, "), "{message}");
+    }
+}
+
 #[test]
 fn what_is_no_network_to_be_used_is_refused_in_one_line() {
     let place = Place::new();
@@ -194,21 +223,64 @@ fn what_nobody_could_load_is_not_saved() {
     let message = diverged.save(place.path()).unwrap_err().to_string();
     assert!(message.contains("hidden.1.w_ee holds NaN"), "{message}");
     let mut other = network(Condition::ELn, 3);
-    other.condition = Condition::INormFull;
+    other.architecture = Condition::INormFull.architecture(SHAPE);
     assert!(other.save(place.path()).is_err());
     assert_eq!(std::fs::read_dir(place.0.path()).unwrap().count(), 0);
 }
 
 #[test]
 fn a_typed_network_loads_only_what_it_is() {
-    let (place, device) = (Place::new(), AutoDevice::default());
-    let network = INormNetwork::<12, 1, 7>::new(Condition::INormFull, 5, &device).unwrap();
+    let place = Place::new();
+    type Net = INormNetwork<12, 1, Full, 7>;
+    let network = Net::new(5).unwrap();
     network.save(place.path()).unwrap();
-    let loaded = INormNetwork::<12, 1, 7>::load(place.path(), &device).unwrap();
+    let loaded = Net::load(place.path()).unwrap();
     assert_eq!(loaded.weights(), network.weights());
-    let message = EiNetwork::<12, 1, 7>::load(place.path(), &device).unwrap_err().to_string();
+    type Other = EiNetwork<12, 1, NoNorm, 7>;
+    let message = Other::load(place.path()).unwrap_err().to_string();
     assert!(message.contains("inorm_full") && message.contains("expected"), "{message}");
-    assert!(INormNetwork::<13, 1, 7>::load(place.path(), &device).is_err());
+    assert!(INormNetwork::<13, 1, Full, 7>::load(place.path()).is_err());
+
+    // A file says that a rule is a reader's own; what it does is known to the type alone.
+    struct Half;
+    impl ErrorRule for Half {
+        fn apply(delta: &mut [f32], _: &[f32]) {
+            delta.iter_mut().for_each(|d| *d /= 2.0);
+        }
+    }
+    type Own = Network<(INorm<7, 12, 3, Half>,)>;
+    Own::new(5).unwrap().save(place.path()).unwrap();
+    assert!(Own::load(place.path()).is_ok());
+    assert!(Network::<(INorm<7, 12, 3, Raw>,)>::load(place.path()).is_err());
+}
+
+/// A network of a condition's type learns what the condition's run learns, bit for bit.
+#[test]
+fn a_typed_network_learns_as_a_run_does() {
+    let data = FashionMnist::subset().unwrap().first(320, 200);
+    let mut run = Run::new(Condition::INormFull, &configuration(0).unwrap()).epochs(2).seed(3);
+    run.width = 20;
+    let (weights, record) = train(&run, &data, &mut ()).unwrap();
+    let mut network = INormFull::<20, 2>::new(3).unwrap();
+    let typed = network.train(&run.training(), &data, &mut ()).unwrap();
+    assert_eq!(network.weights(), weights);
+    assert_eq!((typed.epochs, typed.measurements), (record.epochs, record.measurements));
+
+    // A reader's rule is that of its own layer alone.
+    struct Silent;
+    impl ErrorRule for Silent {
+        fn apply(delta: &mut [f32], _: &[f32]) {
+            delta.fill(0.0);
+        }
+    }
+    type Mixed = Network<(INorm<784, 20, 2, Silent>, INorm<20, 20, 2, Raw>)>;
+    let mut mixed = Mixed::new(3).unwrap();
+    let before = mixed.weights();
+    mixed.train(&run.training(), &data, &mut ()).unwrap();
+    let after = mixed.weights();
+    assert_eq!(after.hidden[0].w_ee, before.hidden[0].w_ee);
+    assert_ne!(after.hidden[1].w_ee, before.hidden[1].w_ee);
+    assert_ne!(after.hidden[0].u_ie, before.hidden[0].u_ie, "inhibition learns locally");
 }
 
 /// A trained network, saved and loaded, classifies as it did; and training goes on from it.

@@ -1,21 +1,27 @@
 //! What must hold for every network, whatever its weights and its inputs.
 
 use inorm::{
-    Condition,
-    condition::GradNorm,
+    Architecture, Condition,
+    architecture::LayerKind,
+    condition::{Circuit, GradNorm, Normalization},
     configuration::LearningRates,
     dataset::{FashionMnist, Luminosity, PIXELS},
     dfdx::prelude::*,
     engine::Engine,
     layers::{
-        EiLayer, INormLayer, LayerWeights, NetworkWeights, grad_norm, initial_weights_of,
+        Batch, Center, Differentiable, DivisiveNorm, Ei, Excitatory, INorm, INormSub, Lateral,
+        LayerNorm, LayerWeights, MeanNorm, NetworkWeights, NoNorm, Raw, Scale, grad_norm,
+        initial_weights_of,
         moments::{layer_norm, layer_norm_backward, standard_deviation},
         pre_activation,
     },
     learning::LearningRule,
-    networks::{ExcitatoryNetwork, INormNetwork, Network},
+    networks::{
+        Hidden, Network,
+        paper::{ENetwork, INormFull, INormNetwork},
+        task_loss,
+    },
     randomness::{Purpose, stream},
-    shapes::Batch,
 };
 use proptest::prelude::*;
 use rand::{Rng, seq::SliceRandom};
@@ -57,7 +63,7 @@ fn batch(seed: u64) -> (Vec<f64>, Vec<u8>) {
 }
 
 fn network(condition: Condition, seed: u64) -> NetworkWeights<f64> {
-    initial_weights_of(condition, SHAPE, seed).unwrap()
+    initial_weights_of(&condition.architecture(SHAPE), seed).unwrap()
 }
 
 fn gradients(weights: &NetworkWeights<f64>, x: &[f64], labels: &[u8]) -> NetworkWeights<f64> {
@@ -187,23 +193,150 @@ fn permute_first_layer(weights: &NetworkWeights<f64>, order: &[usize]) -> Networ
     permuted
 }
 
+/// The engine's backward pass through one, two and three different hidden layers.
+#[test]
+fn a_network_of_any_depth_equals_finite_differences() {
+    let layer = |circuit, normalization, units, inhibitory| LayerKind {
+        circuit,
+        normalization,
+        grad_norm: GradNorm::None,
+        units,
+        inhibitory,
+    };
+    let kinds = [
+        layer(Circuit::ExcitatoryInhibitory, Normalization::LayerNorm, 9, 2),
+        layer(Circuit::Excitatory, Normalization::DivisiveNorm, 11, 0),
+        layer(Circuit::ExcitatoryInhibitory, Normalization::MeanNorm, 8, 3),
+    ];
+    let (x, labels) = batch(3);
+    for depth in 1..=kinds.len() {
+        let hidden = kinds[..depth].to_vec();
+        let architecture = Architecture { inputs: SHAPE[0], hidden, outputs: SHAPE[2] };
+        let mut weights = initial_weights_of(&architecture, 4).unwrap();
+        let gradients = gradients(&weights, &x, &labels);
+        assert_eq!((gradients.hidden.len(), gradients.validate().is_ok()), (depth, true));
+        let mut loss = |layer: usize, weight: usize, by: f64| {
+            weights.layers_mut()[layer].w_ee[weight] += by;
+            let mut engine = Engine::new(&weights, rule(0.01));
+            weights.layers_mut()[layer].w_ee[weight] -= by;
+            engine.forward(&x);
+            engine.backward(&labels)
+        };
+        for (index, layer) in gradients.layers().into_iter().enumerate() {
+            let largest = layer.w_ee.iter().fold(0.0, |m: f64, g| m.max(g.abs()));
+            assert!(largest > 1e-4, "gradients of zeros would prove nothing");
+            for (weight, ours) in layer.w_ee.iter().enumerate().step_by(7) {
+                let step = 1e-6;
+                let both = loss(index, weight, step) - loss(index, weight, -step);
+                let difference = both / (2.0 * step);
+                assert!((difference - ours).abs() < 1e-6 * largest.max(1e-2), "{depth} {index}");
+            }
+        }
+    }
+}
+
+/// The typed network's gradients, and the largest difference of the engine's from them.
+fn compare_with_engine<H>(lambda: f64) -> f64
+where
+    H: Hidden<f64, AutoDevice, In = Const<30>>,
+{
+    let network = Network::<H, 10, f64>::new(2).unwrap();
+    let (x, labels) = batch(5);
+    let samples = Batch::<_, 30, f64>::of_samples(x.clone());
+    let rule = LearningRule { lambda, ..rule(0.01) };
+    let pass = network.forward(&samples);
+    let (_, error) = task_loss(&pass.logits, &labels, rule.label_smoothing);
+    let ours = network.backward(&error, &pass, lambda);
+    let mut engine = Engine::new(&network.weights(), rule);
+    engine.forward(&x);
+    engine.backward(&labels);
+    largest_difference(&ours, &engine.gradients(&x))
+}
+
+/// One, two and three layers of every kind, in double precision.
+#[test]
+fn typed_networks_and_the_engine_are_one() {
+    type E<const IN: usize, const EXC: usize> = Excitatory<IN, EXC, DivisiveNorm, f64>;
+    type I<const IN: usize, const EXC: usize> = INorm<IN, EXC, 3, Scale, f64>;
+    let differences = [
+        compare_with_engine::<(Ei<30, 16, 2, LayerNorm, f64>,)>(0.01),
+        compare_with_engine::<(E<30, 12>, INormSub<12, 20, 2, Lateral, f64>)>(0.5),
+        compare_with_engine::<(I<30, 16>, E<16, 12>, I<12, 14>)>(0.5),
+    ];
+    assert!(differences.iter().all(|d| *d < 1e-10), "{differences:?}");
+}
+
+/// The written-out rules and dfdx's tape, on weights as they are after some training.
+fn compare_with_autodiff<H>() -> f64
+where
+    H: Hidden<f64, AutoDevice, In = Const<30>> + Differentiable,
+{
+    let mut weights = Network::<H, 10, f64>::new(3).unwrap().weights();
+    let mut rng = stream(4, Purpose::Weights, 0);
+    for layer in weights.layers_mut() {
+        for values in [&mut layer.w_ie, &mut layer.w_ei, &mut layer.u_ie, &mut layer.b] {
+            values.iter_mut().for_each(|w| *w = *w * rng.gen_range(0.5..1.5) + 0.01);
+        }
+    }
+    let network = Network::<H, 10, f64>::from_weights(&weights).unwrap();
+    let (x, labels) = batch(6);
+    let x = Batch::<_, 30, f64>::of_samples(x);
+    let pass = network.forward(&x);
+    let (_, error) = task_loss(&pass.logits, &labels, 0.1);
+    let ours = network.backward(&error, &pass, 0.0);
+    let largest = ours.hidden[0].w_ee.iter().fold(0.0, |m: f64, g| m.max(g.abs()));
+    assert!(largest > 1e-4, "gradients of zeros would prove nothing");
+    largest_difference(&ours, &network.autodiff(&x, &error))
+}
+
+#[test]
+fn typed_networks_of_any_depth_equal_autodiff() {
+    type E<const IN: usize, const EXC: usize> = Excitatory<IN, EXC, DivisiveNorm, f64>;
+    type I<const IN: usize, const EXC: usize> = INorm<IN, EXC, 3, Raw, f64>;
+    let differences = [
+        compare_with_autodiff::<(Ei<30, 16, 2, LayerNorm, f64>,)>(),
+        compare_with_autodiff::<(E<30, 12>, INormSub<12, 20, 2, Raw, f64>)>(),
+        compare_with_autodiff::<(I<30, 16>, Ei<16, 12, 3, MeanNorm, f64>, I<12, 14>)>(),
+        compare_with_autodiff::<(E<30, 16>, Excitatory<16, 12, NoNorm, f64>, E<12, 14>)>(),
+    ];
+    assert!(differences.iter().all(|d| *d < 1e-11), "{differences:?}");
+}
+
+/// What passes on is what arrives, but for what the GradNorm takes out.
+#[test]
+fn errors_at_a_layer_are_those_before_and_after_its_grad_norm() {
+    type Net = Network<(INorm<30, 16, 2, Center, f64>, Ei<16, 12, 2, LayerNorm, f64>), 10, f64>;
+    let network = Net::new(3).unwrap();
+    let (x, labels) = batch(6);
+    let pass = network.forward(&Batch::<_, 30, f64>::of_samples(x));
+    let (_, error) = task_loss(&pass.logits, &labels, 0.1);
+    let (first, second) = network.errors(&error, &pass);
+    let means = |errors: &Batch<usize, 16, f64>| errors.mean().as_vec();
+    assert!(means(&first.arriving).iter().any(|m| m.abs() > 1e-6));
+    assert!(means(&first.passed_on).iter().all(|m| m.abs() < 1e-15));
+    assert_eq!(second.arriving.as_vec(), second.passed_on.as_vec());
+    let gradients = network.backward(&error, &pass, 0.5);
+    let summed: Vec<f64> = second.arriving.sum_of_samples().as_vec();
+    assert_eq!(gradients.hidden[1].b, summed);
+}
+
 /// On real images, in single precision, for the width of the paper's configuration 13.
 #[test]
 fn i_norm_is_layer_norm_at_initialization() {
-    type Images = Batch<Const<100>, PIXELS>;
-    let device = device();
     let data = FashionMnist::subset().unwrap();
     let mut pixels = vec![0.0; 100 * PIXELS];
     let mut luminosity = Luminosity::new(0.75, 0, Purpose::TestLuminosity, 0).unwrap();
     luminosity.fill(&data.test, 0..100, &mut pixels);
-    let x: Images = device.tensor_from_vec(pixels, Default::default());
-    let network = INormNetwork::<234, 23>::new(Condition::INormFull, 0, &device).unwrap();
+    let x = Batch::<_, PIXELS>::of_samples(pixels);
+    let network = INormFull::<234, 23>::new(0).unwrap();
     let pass = network.forward(&x);
-    let first = pre_activation(&x, &network.first.w_ee);
-    let second = pre_activation(&pass.z[0].clone().relu(), &network.second.w_ee);
-    for (z, e) in pass.z.iter().zip([first, second]) {
-        let largest = |x: Batch<_, 234>| x.abs().as_vec().into_iter().fold(0.0, f32::max);
-        let normalized = layer_norm(&e);
+    let (first, second) = &pass.hidden;
+    let e = pre_activation(&x, &network.hidden.0.w_ee);
+    let above = pre_activation(&first.activity, &network.hidden.1.w_ee);
+    for (z, e) in [(&first.z, e), (&second.z, above)] {
+        let largest =
+            |x: Batch<usize, 234>| x.as_vec().iter().fold(0.0, |m: f32, x| m.max(x.abs()));
+        let normalized = Batch::from(&layer_norm(&e.tensor()));
         // The measure of the fixtures: the largest error over the largest value. A GPU may sum one
         // by one, which is where most of this comes from.
         let error = largest(z.clone() - normalized.clone()) / largest(normalized);
@@ -220,9 +353,8 @@ fn what_is_no_number_reaches_the_loss() {
     let logits = Engine::new(&weights, rule(0.01)).forward(&x).to_vec();
     assert!(logits.iter().all(|l| l.is_nan()), "{logits:?}");
 
-    let device = device();
-    let network = ExcitatoryNetwork::<20, 30, f64>::from_weights(&weights, &device).unwrap();
-    let x: Batch<Samples, 30, f64> = device.tensor_from_vec(x, Default::default());
+    let network = ENetwork::<20, NoNorm, 30, f64>::from_weights(&weights).unwrap();
+    let x = Batch::<_, 30, f64>::of_samples(x);
     let logits = network.forward(&x).logits.as_vec();
     assert!(logits.iter().all(|l| l.is_nan()), "{logits:?}");
     let (_, loss) = network.step(&x, &labels, &rule(0.01)).unwrap();
@@ -231,15 +363,18 @@ fn what_is_no_number_reaches_the_loss() {
 
 #[test]
 fn weights_of_another_network_are_refused() {
-    let device = device();
     let whole = network(Condition::INormLateral, 1);
-    assert!(INormNetwork::<20, 2, 30, f64>::from_weights(&whole, &device).is_ok());
-    assert!(INormNetwork::<20, 3, 30, f64>::from_weights(&whole, &device).is_err());
-    type Mixed = Network<30, 20, INormLayer<30, 20, 2, f64>, EiLayer<20, 20, 2, f64>, f64>;
-    let message = Mixed::from_weights(&whole, &device).unwrap_err().to_string();
-    assert!(message.contains("expected [InhibitoryNorm, ExcitatoryInhibitory]"), "{message}");
+    type Whole = INormNetwork<20, 2, Lateral, 30, f64>;
+    assert!(Whole::from_weights(&whole).is_ok());
+    assert!(INormNetwork::<20, 3, Lateral, 30, f64>::from_weights(&whole).is_err());
+    assert!(INormNetwork::<20, 2, Center, 30, f64>::from_weights(&whole).is_err());
+    type Mixed = Network<(INorm<30, 20, 2, Lateral, f64>, Ei<20, 20, 2, NoNorm, f64>), 10, f64>;
+    let message = Mixed::from_weights(&whole).unwrap_err().to_string();
+    let expected = "network: inorm_lateral: 30 → INorm 20/2 Lateral → INorm 20/2 Lateral → 10 \
+                    is not valid; expected 30 → INorm 20/2 Lateral → Ei 20/2 → 10";
+    assert_eq!(message, expected);
     let changes: [fn(&mut NetworkWeights<f64>); 7] = [
-        |w| w.condition = Condition::EiNone,
+        |w| w.architecture = Condition::EiNone.architecture(SHAPE),
         |w| w.hidden[0].inputs = 29,
         |w| w.hidden[1].excitatory = 19,
         |w| w.readout.inhibitory = 2,
@@ -250,7 +385,6 @@ fn weights_of_another_network_are_refused() {
     for (number, change) in changes.into_iter().enumerate() {
         let mut other = whole.clone();
         change(&mut other);
-        let refused = INormNetwork::<20, 2, 30, f64>::from_weights(&other, &device).is_err();
-        assert!(refused, "change {number}");
+        assert!(Whole::from_weights(&other).is_err(), "change {number}");
     }
 }

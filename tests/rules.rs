@@ -4,18 +4,20 @@
 //! would hide mistakes. The bodies run on whatever device the crate is built for.
 
 use inorm::{
-    Condition,
-    condition::{Circuit, GradNorm, Normalization},
+    condition::{Circuit, Normalization},
     dfdx::prelude::*,
     layers::{
-        EiLayer, ExcitatoryLayer, INormLayer, INormSubtractiveLayer, Layer, LayerWeights,
-        LocalRule, initial_layer,
-        moments::{layer_norm, layer_norm_backward, mean, root_mean_square},
-        pre_activation,
+        Batch, Center, Ei, ErrorRule, Excitatory, Full, INorm, INormSub, Layer, LayerNorm,
+        LayerWeights, Matrix, NoNorm, Raw, Shaped, Vector, initial_layer,
+        moments::{layer_norm, layer_norm_backward},
+        normalize, normalize_backward, pre_activation,
     },
-    networks::{EiNetwork, ExcitatoryNetwork, OUTPUTS, normalize, normalize_backward, task_loss},
+    networks::{
+        OUTPUTS,
+        paper::{ENetwork, EiNetwork},
+        task_loss,
+    },
     randomness::{Purpose, stream},
-    shapes::{Batch, Matrix, Vector},
 };
 use rand::Rng;
 
@@ -48,22 +50,18 @@ fn weights(circuit: Circuit) -> LayerWeights<f64> {
     weights
 }
 
-fn input(device: &Device) -> Batch<Samples, IN, f64> {
-    random::<Rank2<SIZE, IN>>(device, 0, 0.0, 1.0)
+fn input(device: &Device) -> Tensor<Rank2<SIZE, IN>, f64, Device> {
+    random(device, 0, 0.0, 1.0)
 }
 
-fn upstream(device: &Device) -> Batch<Samples, EXC, f64> {
-    random::<Rank2<SIZE, EXC>>(device, 1, -1.0, 1.0)
+fn upstream(device: &Device) -> Tensor<Rank2<SIZE, EXC>, f64, Device> {
+    random(device, 1, -1.0, 1.0)
 }
 
-const NO_LOCAL_LOSS: LocalRule = LocalRule { grad_norm: GradNorm::None, lambda: 0.0 };
+const NO_LOCAL_LOSS: f64 = 0.0;
 
 #[track_caller]
-fn assert_close<S: Shape, T: Shape>(
-    name: &str,
-    ours: &Tensor<S, f64, Device>,
-    theirs: &Tensor<T, f64, Device>,
-) {
+fn assert_close<S, T: Shape>(name: &str, ours: &Shaped<S, f64>, theirs: &Tensor<T, f64, Device>) {
     assert_all_close(name, &ours.as_vec(), &theirs.as_vec(), 1e-12);
 }
 
@@ -79,49 +77,73 @@ fn assert_all_close(name: &str, ours: &[f64], theirs: &[f64], tolerance: f64) {
 /// Activities of `N` units, and how they came about.
 type Traced<const N: usize> = Tensor<Rank2<SIZE, N>, f64, Device, OwnedTape<f64, Device>>;
 
+/// Weights as dfdx has them.
+type Weights<const POST: usize, const PRE: usize> = Tensor<Rank2<POST, PRE>, f64, Device>;
+
 /// `h Wᵀ`
 fn traced_product<const PRE: usize, const POST: usize>(
     h: Traced<PRE>,
-    w: &Matrix<POST, PRE, f64>,
+    w: &Weights<POST, PRE>,
 ) -> Traced<POST> {
     h.matmul(w.leaky_trace().permute::<Rank2<PRE, POST>, Axes2<1, 0>>())
 }
 
-/// `h W_EEᵀ + b`
-fn traced_excitation<const PRE: usize, const POST: usize>(
-    h: Traced<PRE>,
-    w_ee: &Matrix<POST, PRE, f64>,
-    b: &Vector<POST, f64>,
-) -> Traced<POST> {
-    traced_product(h, w_ee) + b.leaky_trace().broadcast::<_, Axis<0>>()
+/// The weights of excitation, as dfdx has them.
+struct Excitation<const PRE: usize, const POST: usize> {
+    w_ee: Weights<POST, PRE>,
+    b: Tensor<Rank1<POST>, f64, Device>,
 }
 
-/// `h W_EEᵀ − (h W_IEᵀ) W_EIᵀ + b`
-fn traced_ei<const PRE: usize, const POST: usize, const INHIBITORY: usize>(
-    h: Traced<PRE>,
-    layer: &EiLayer<PRE, POST, INHIBITORY, f64>,
-) -> Traced<POST> {
-    let i = traced_product(traced_product(h.retaped(), &layer.w_ie), &layer.w_ei);
-    traced_excitation(h, &layer.w_ee, &layer.b) - i
+impl<const PRE: usize, const POST: usize> Excitation<PRE, POST> {
+    fn new(w_ee: &Matrix<POST, PRE, f64>, b: &Vector<POST, f64>) -> Self {
+        Self { w_ee: w_ee.tensor(), b: b.tensor() }
+    }
+
+    /// `h W_EEᵀ + b`
+    fn traced(&self, h: Traced<PRE>) -> Traced<POST> {
+        traced_product(h, &self.w_ee) + self.b.leaky_trace().broadcast::<_, Axis<0>>()
+    }
+}
+
+/// The weights of an EI layer, as dfdx has them.
+struct ExcitationInhibition<const PRE: usize, const POST: usize, const INHIBITORY: usize> {
+    excitation: Excitation<PRE, POST>,
+    w_ie: Weights<INHIBITORY, PRE>,
+    w_ei: Weights<POST, INHIBITORY>,
+}
+
+impl<const PRE: usize, const POST: usize, const INHIBITORY: usize>
+    ExcitationInhibition<PRE, POST, INHIBITORY>
+{
+    fn new(layer: &Ei<PRE, POST, INHIBITORY, NoNorm, f64>) -> Self {
+        let excitation = Excitation::new(&layer.w_ee, &layer.b);
+        Self { excitation, w_ie: layer.w_ie.tensor(), w_ei: layer.w_ei.tensor() }
+    }
+
+    /// `h W_EEᵀ − (h W_IEᵀ) W_EIᵀ + b`
+    fn traced(&self, h: Traced<PRE>) -> Traced<POST> {
+        let i = traced_product(traced_product(h.retaped(), &self.w_ie), &self.w_ei);
+        self.excitation.traced(h) - i
+    }
 }
 
 /// A layer, its input, an upstream gradient, and what the layer's rule makes of them.
 struct Passed<L> {
     layer: L,
-    h: Batch<Samples, IN, f64>,
-    g: Batch<Samples, EXC, f64>,
+    h: Tensor<Rank2<SIZE, IN>, f64, Device>,
+    g: Tensor<Rank2<SIZE, EXC>, f64, Device>,
     z: Batch<Samples, EXC, f64>,
     below: Batch<Samples, IN, f64>,
     gradients: L,
 }
 
-impl<L: Layer<IN, EXC, f64, Device>> Passed<L> {
-    fn new(rule: LocalRule) -> Self {
+impl<L: Layer<f64, Device, In = Const<IN>, Out = Const<EXC>>> Passed<L> {
+    fn new(lambda: f64) -> Self {
         let device = Device::default();
-        let layer = L::from_weights(&weights(L::CIRCUIT), &device);
+        let layer = L::from_weights(&weights(L::KIND.circuit));
         let (h, g) = (input(&device), upstream(&device));
-        let (z, memory) = layer.forward(&h);
-        let (below, gradients) = layer.backward(&g, &memory, rule);
+        let (z, memory) = layer.forward(&Batch::from(&h));
+        let (below, gradients) = layer.backward(&Batch::from(&g), &memory, lambda);
         Self { layer, h, g, z, below, gradients }
     }
 
@@ -137,34 +159,37 @@ impl<L: Layer<IN, EXC, f64, Device>> Passed<L> {
 
 #[test]
 fn excitatory_layer_equals_autodiff() {
-    let passed = Passed::<ExcitatoryLayer<IN, EXC, f64>>::new(NO_LOCAL_LOSS);
+    let passed = Passed::<Excitatory<IN, EXC, NoNorm, f64>>::new(NO_LOCAL_LOSS);
     let Passed { layer, gradients, .. } = &passed;
-    let truth = passed.truth(traced_excitation(passed.h.leaky_trace(), &layer.w_ee, &layer.b));
-    assert_close("W_EE", &gradients.w_ee, &truth.get(&layer.w_ee));
-    assert_close("b", &gradients.b, &truth.get(&layer.b));
+    let twin = Excitation::new(&layer.w_ee, &layer.b);
+    let truth = passed.truth(twin.traced(passed.h.leaky_trace()));
+    assert_close("W_EE", &gradients.w_ee, &truth.get(&twin.w_ee));
+    assert_close("b", &gradients.b, &truth.get(&twin.b));
 }
 
 #[test]
 fn ei_layer_equals_autodiff() {
-    let passed = Passed::<EiLayer<IN, EXC, INH, f64>>::new(NO_LOCAL_LOSS);
+    let passed = Passed::<Ei<IN, EXC, INH, NoNorm, f64>>::new(NO_LOCAL_LOSS);
     let Passed { layer, gradients, .. } = &passed;
-    let truth = passed.truth(traced_ei(passed.h.leaky_trace(), layer));
-    assert_close("W_EE", &gradients.w_ee, &truth.get(&layer.w_ee));
-    assert_close("W_IE", &gradients.w_ie, &truth.get(&layer.w_ie));
-    assert_close("W_EI", &gradients.w_ei, &truth.get(&layer.w_ei));
-    assert_close("b", &gradients.b, &truth.get(&layer.b));
+    let twin = ExcitationInhibition::new(layer);
+    let truth = passed.truth(twin.traced(passed.h.leaky_trace()));
+    assert_close("W_EE", &gradients.w_ee, &truth.get(&twin.excitation.w_ee));
+    assert_close("W_IE", &gradients.w_ie, &truth.get(&twin.w_ie));
+    assert_close("W_EI", &gradients.w_ei, &truth.get(&twin.w_ei));
+    assert_close("b", &gradients.b, &truth.get(&twin.excitation.b));
 }
 
 #[test]
 fn task_error_of_i_norm_equals_autodiff_with_inhibition_held_constant() {
-    let passed = Passed::<INormLayer<IN, EXC, INH, f64>>::new(NO_LOCAL_LOSS);
+    let passed = Passed::<INorm<IN, EXC, INH, Raw, f64>>::new(NO_LOCAL_LOSS);
     let Passed { layer, h, gradients, .. } = &passed;
-    let i = pre_activation(&pre_activation(h, &layer.w_ie), &layer.w_ei);
-    let s = root_mean_square(&pre_activation(h, &layer.u_ie));
-    let e = traced_excitation(h.leaky_trace(), &layer.w_ee, &layer.b);
-    let truth = passed.truth((e - i) / s);
-    assert_close("W_EE", &gradients.w_ee, &truth.get(&layer.w_ee));
-    assert_close("b", &gradients.b, &truth.get(&layer.b));
+    let constant = Batch::from(h);
+    let i = pre_activation(&pre_activation(&constant, &layer.w_ie), &layer.w_ei).tensor();
+    let s = pre_activation(&constant, &layer.u_ie).root_mean_square().tensor();
+    let twin = Excitation::new(&layer.w_ee, &layer.b);
+    let truth = passed.truth((twin.traced(h.leaky_trace()) - i) / s);
+    assert_close("W_EE", &gradients.w_ee, &truth.get(&twin.w_ee));
+    assert_close("b", &gradients.b, &truth.get(&twin.b));
     for (name, gradient) in [("W_IE", gradients.w_ie.as_vec()), ("U_IE", gradients.u_ie.as_vec())] {
         assert!(gradient.iter().all(|&g| g == 0.0), "the task error reached {name}");
     }
@@ -182,46 +207,74 @@ fn local_loss(z: &Batch<Samples, EXC, f64>, lambda: f64, divides: bool) -> f64 {
 
 /// Checks the gradient of the local loss with respect to one matrix against finite differences.
 #[track_caller]
-fn check_differences<L: Layer<IN, EXC, f64, Device>>(
+fn check_differences<L: Layer<f64, Device, In = Const<IN>, Out = Const<EXC>>>(
     matrix: fn(&mut LayerWeights<f64>) -> &mut Vec<f64>,
-    ours: &Tensor<impl Shape, f64, Device>,
+    ours: &[f64],
 ) {
-    let device = Device::default();
-    let h = input(&device);
+    let h = Batch::from(&input(&Device::default()));
     let loss = |index: usize, by: f64| {
-        let mut moved = weights(L::CIRCUIT);
+        let mut moved = weights(L::KIND.circuit);
         matrix(&mut moved)[index] += by;
         // The excitatory input e is a constant of the local loss; its weights do not move here.
-        let (z, _) = L::from_weights(&moved, &device).forward(&h);
-        local_loss(&z, 0.01, L::CIRCUIT.divides())
+        let (z, _) = L::from_weights(&moved).forward(&h);
+        local_loss(&z, 0.01, L::KIND.circuit.divides())
     };
-    let (ours, step) = (ours.as_vec(), 1e-6);
+    let step = 1e-6;
     let differences: Vec<f64> =
         (0..ours.len()).map(|k| (loss(k, step) - loss(k, -step)) / (2.0 * step)).collect();
     assert!(ours.iter().any(|g| g.abs() > 1e-6), "a gradient of zeros would prove nothing");
-    assert_all_close("local loss", &ours, &differences, 1e-9);
+    assert_all_close("local loss", ours, &differences, 1e-9);
 }
 
 #[test]
 fn i_norm_loss_equals_finite_differences() {
-    type Norm = INormLayer<IN, EXC, INH, f64>;
-    let rule = LocalRule { grad_norm: GradNorm::None, lambda: 0.01 };
-    let Passed { gradients, .. } = Passed::<Norm>::new(rule);
-    check_differences::<Norm>(|w| &mut w.w_ie, &gradients.w_ie);
-    check_differences::<Norm>(|w| &mut w.u_ie, &gradients.u_ie);
+    type Norm = INorm<IN, EXC, INH, Raw, f64>;
+    let Passed { gradients, .. } = Passed::<Norm>::new(0.01);
+    check_differences::<Norm>(|w| &mut w.w_ie, &gradients.w_ie.as_vec());
+    check_differences::<Norm>(|w| &mut w.u_ie, &gradients.u_ie.as_vec());
     assert!(gradients.w_ei.as_vec().iter().all(|&g| g == 0.0), "W_EI is frozen");
 }
 
 #[test]
 fn subtractive_i_norm_loss_equals_finite_differences() {
-    type Norm = INormSubtractiveLayer<IN, EXC, INH, f64>;
-    let rule = LocalRule { grad_norm: GradNorm::Center, lambda: 0.01 };
-    let Passed { gradients, g, .. } = Passed::<Norm>::new(rule);
-    check_differences::<Norm>(|w| &mut w.w_ie, &gradients.w_ie);
-    check_differences::<Norm>(|w| &mut w.w_ei, &gradients.w_ei);
-    let centred = g.clone() - mean(&g);
+    type Norm = INormSub<IN, EXC, INH, Center, f64>;
+    let Passed { gradients, g, .. } = Passed::<Norm>::new(0.01);
+    check_differences::<Norm>(|w| &mut w.w_ie, &gradients.w_ie.as_vec());
+    check_differences::<Norm>(|w| &mut w.w_ei, &gradients.w_ei.as_vec());
+    let centred = g.clone() - g.mean::<Rank1<SIZE>, _>().broadcast();
     assert_close("b", &gradients.b, &centred.sum::<Rank1<EXC>, _>());
 }
+
+/// A reader's rule in f32, which does what the paper's `Full` does.
+struct OwnFull;
+
+impl ErrorRule for OwnFull {
+    fn apply(delta: &mut [f32], z: &[f32]) {
+        let mean = |values: &mut dyn Iterator<Item = f32>| values.sum::<f32>() / z.len() as f32;
+        let of_z = mean(&mut z.iter().copied());
+        let variance = mean(&mut z.iter().map(|z| (z - of_z).powi(2)));
+        let of_delta = mean(&mut delta.iter().copied());
+        let correlation = mean(&mut delta.iter().zip(z).map(|(d, z)| d * z));
+        for (d, z) in delta.iter_mut().zip(z) {
+            *d = (*d - of_delta - z * correlation) / (variance + 1e-5).sqrt();
+        }
+    }
+}
+
+#[test]
+fn an_error_rule_of_ones_own_acts_where_the_paper_s_acts() {
+    let own = Passed::<INorm<IN, EXC, INH, OwnFull, f64>>::new(0.01);
+    let papers = Passed::<INorm<IN, EXC, INH, Full, f64>>::new(0.01);
+    for (name, own, papers) in [
+        ("W_EE", &own.gradients.w_ee, &papers.gradients.w_ee),
+        ("U_IE", &own.gradients.u_ie, &papers.gradients.u_ie),
+    ] {
+        assert_all_close(name, &own.as_vec(), &papers.as_vec(), 1e-5);
+    }
+    assert_all_close("h", &own.below.as_vec(), &papers.below.as_vec(), 1e-5);
+}
+
+type Errors = Tensor<Rank2<SIZE, EXC>, f64, Device>;
 
 #[test]
 fn normalizations_equal_autodiff() {
@@ -229,6 +282,9 @@ fn normalizations_equal_autodiff() {
     let z = random::<Rank2<SIZE, EXC>>(&device, 3, -2.0, 3.0);
     let g = upstream(&device);
     let taped = z.leaky_trace().normalize::<Axis<1>>(1e-5);
+    let assert_close = |name: &str, ours: &Errors, theirs: &Errors| {
+        assert_all_close(name, &ours.as_vec(), &theirs.as_vec(), 1e-12);
+    };
     assert_close("LN", &layer_norm(&z), &taped.retaped::<NoneTape>());
     let truth = (taped * g.clone()).sum().backward().get(&z);
     assert_close("LN", &layer_norm_backward(&g, &z), &truth);
@@ -255,7 +311,7 @@ fn task_loss_equals_dfdx_cross_entropy() {
     let device = Device::default();
     let logits = random::<Rank2<SIZE, OUTPUTS>>(&device, 4, -3.0, 3.0);
     let labels = [3, 0, 9, 9, 1];
-    let (loss, error) = task_loss(&logits, &labels, 0.1);
+    let (loss, error) = task_loss(&Batch::from(&logits), &labels, 0.1);
     let mut targets = [[0.01; OUTPUTS]; SIZE];
     labels.iter().zip(&mut targets).for_each(|(&label, row)| row[usize::from(label)] += 0.9);
     let theirs = cross_entropy_with_logits_loss(logits.leaky_trace(), device.tensor(targets));
@@ -272,28 +328,32 @@ fn whole_networks_equal_autodiff() {
     let close =
         |name: &str, ours: &[f64], theirs: Vec<f64>| assert_all_close(name, ours, &theirs, 1e-11);
 
-    let network = ExcitatoryNetwork::<EXC, IN, f64>::new(Condition::ELn, 4, &device).unwrap();
-    let pass = network.forward(&x);
+    let network = ENetwork::<EXC, LayerNorm, IN, f64>::new(4).unwrap();
+    let pass = network.forward(&Batch::from(&x));
     let (_, error) = task_loss(&pass.logits, &labels, 0.1);
     let ours = network.backward(&error, &pass, 0.01);
     let normalized = |z: Traced<EXC>| z.normalize::<Axis<1>>(1e-5).relu();
-    let (first, second) = (&network.first, &network.second);
-    let h = normalized(traced_excitation(x.leaky_trace(), &first.w_ee, &first.b));
-    let h = normalized(traced_excitation(h, &second.w_ee, &second.b));
-    let truth = (traced_ei(h, &network.readout) * error).sum().backward();
+    let (first, second) = &network.hidden;
+    let first = Excitation::new(&first.w_ee, &first.b);
+    let second = Excitation::new(&second.w_ee, &second.b);
+    let readout = ExcitationInhibition::new(&network.readout);
+    let h = normalized(second.traced(normalized(first.traced(x.leaky_trace()))));
+    let truth = (readout.traced(h) * error.tensor()).sum().backward();
     close("first W_EE", &ours.hidden[0].w_ee, truth.get(&first.w_ee).as_vec());
     close("second W_EE", &ours.hidden[1].w_ee, truth.get(&second.w_ee).as_vec());
     close("first b", &ours.hidden[0].b, truth.get(&first.b).as_vec());
-    close("readout W_IE", &ours.readout.w_ie, truth.get(&network.readout.w_ie).as_vec());
+    close("readout W_IE", &ours.readout.w_ie, truth.get(&readout.w_ie).as_vec());
 
-    let network = EiNetwork::<12, 1, IN, f64>::new(Condition::EiNone, 4, &device).unwrap();
-    let pass = network.forward(&x);
+    let network = EiNetwork::<12, 1, NoNorm, IN, f64>::new(4).unwrap();
+    let pass = network.forward(&Batch::from(&x));
     let (_, error) = task_loss(&pass.logits, &labels, 0.1);
     let ours = network.backward(&error, &pass, 0.01);
-    let h = traced_ei(x.leaky_trace(), &network.first).relu();
-    let h = traced_ei(h, &network.second).relu();
-    let truth = (traced_ei(h, &network.readout) * error).sum().backward();
-    close("first W_EE", &ours.hidden[0].w_ee, truth.get(&network.first.w_ee).as_vec());
-    close("first W_IE", &ours.hidden[0].w_ie, truth.get(&network.first.w_ie).as_vec());
-    close("first W_EI", &ours.hidden[0].w_ei, truth.get(&network.first.w_ei).as_vec());
+    let first = ExcitationInhibition::new(&network.hidden.0);
+    let second = ExcitationInhibition::new(&network.hidden.1);
+    let readout = ExcitationInhibition::new(&network.readout);
+    let h = second.traced(first.traced(x.leaky_trace()).relu()).relu();
+    let truth = (readout.traced(h) * error.tensor()).sum().backward();
+    close("first W_EE", &ours.hidden[0].w_ee, truth.get(&first.excitation.w_ee).as_vec());
+    close("first W_IE", &ours.hidden[0].w_ie, truth.get(&first.w_ie).as_vec());
+    close("first W_EI", &ours.hidden[0].w_ei, truth.get(&first.w_ei).as_vec());
 }

@@ -1,10 +1,10 @@
 //! What a layer is, apart from its numbers.
 
-use crate::condition::{Circuit, Condition, GradNorm, Normalization};
-
-/// A GradNorm that is none of the paper's: changes the error δ of one sample in place, given
-/// the activity z of the same units before ReLU.
-pub type OwnGradNorm<T> = fn(delta: &mut [T], z: &[T]);
+use crate::{
+    Architecture,
+    condition::{Circuit, GradNorm, Normalization},
+    layers::OwnGradNorm,
+};
 
 /// What a layer is, apart from its numbers.
 #[derive(Clone, Copy)]
@@ -22,23 +22,19 @@ pub(crate) struct Form<T> {
 }
 
 impl<T> Form<T> {
-    /// A hidden layer of `condition`.
-    pub fn hidden(condition: Condition, [inputs, units, inhibitory]: [usize; 3]) -> Self {
-        Self {
-            circuit: condition.circuit(),
-            normalization: condition.normalization(),
-            grad_norm: condition.grad_norm(),
+    /// The layers of a network, from the input up.
+    pub fn of(architecture: &Architecture) -> impl Iterator<Item = Self> + '_ {
+        let readout = architecture.hidden.len();
+        architecture.layers().enumerate().map(move |(layer, (inputs, kind))| Self {
+            circuit: kind.circuit,
+            normalization: kind.normalization,
+            grad_norm: kind.grad_norm,
             own_grad_norm: None,
-            rectified: true,
+            rectified: layer != readout,
             inputs,
-            units,
-            inhibitory,
-        }
-    }
-
-    /// The read-out of every condition: plain EI units.
-    pub fn readout(sizes: [usize; 3]) -> Self {
-        Self { rectified: false, ..Self::hidden(Condition::EiNone, sizes) }
+            units: kind.units,
+            inhibitory: kind.inhibitory,
+        })
     }
 
     /// Rows of `[W_EE; W_IE; U_IE]`: units + inhibitory + (units, if it divides).

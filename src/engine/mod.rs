@@ -18,7 +18,6 @@ mod product;
 mod stacking;
 mod update;
 
-pub use form::OwnGradNorm;
 pub use lanes::Real;
 pub use loss::{count_correct, smoothed_cross_entropy};
 pub use measure::LayerMeasurement;

@@ -1,15 +1,11 @@
 //! A network in training.
 
 use super::{
-    form::{Form, OwnGradNorm},
-    lanes::Real,
-    layer::Layer,
-    loss::smoothed_cross_entropy,
-    measure::LayerMeasurement,
+    form::Form, lanes::Real, layer::Layer, loss::smoothed_cross_entropy, measure::LayerMeasurement,
 };
 use crate::{
-    condition::Condition,
-    layers::{LayerWeights, NetworkWeights},
+    Architecture,
+    layers::{LayerWeights, NetworkWeights, OwnGradNorm},
     learning_rule::LearningRule,
 };
 
@@ -18,15 +14,16 @@ use crate::{
 pub struct EngineState<T> {
     /// The weights.
     pub weights: NetworkWeights<T>,
-    /// The velocities of the three layers, once there are any.
+    /// The velocities of all layers, once there are any.
     pub velocities: Vec<LayerWeights<T>>,
 }
 
 /// A network in training.
 #[derive(Clone)]
 pub struct Engine<T> {
-    condition: Condition,
-    layers: [Layer<T>; 3],
+    architecture: Architecture,
+    /// From the input up; the last is the read-out.
+    layers: Vec<Layer<T>>,
     rule: LearningRule,
 }
 
@@ -34,25 +31,26 @@ impl<T: Real> Engine<T> {
     /// An engine with these weights.
     ///
     /// # Panics
-    /// If the weights do not fit their condition: see [`NetworkWeights::validate`].
+    /// If the weights do not fit their architecture: see [`NetworkWeights::validate`].
     pub fn new(weights: &NetworkWeights<T>, rule: LearningRule) -> Self {
-        let condition = weights.condition;
-        let hidden = |w: &LayerWeights<T>| Layer::new(w, Form::hidden(condition, w.sizes()));
-        let [first, second, readout] = weights.layers();
-        let readout = Layer::new(readout, Form::readout(readout.sizes()));
-        Self { condition, layers: [hidden(first), hidden(second), readout], rule }
+        let architecture = weights.architecture.clone();
+        let layers = weights.layers().into_iter().zip(Form::of(&architecture));
+        let layers = layers.map(|(weights, form)| Layer::new(weights, form)).collect();
+        Self { architecture, layers, rule }
     }
 
-    /// From now on the error of both hidden layers goes through `own` instead of the condition's
+    /// From now on the error of this hidden layer, counted from 0, goes through `own` instead of its
     /// GradNorm.
-    pub fn set_grad_norm(&mut self, own: OwnGradNorm<T>) {
-        let [first, second, _] = &mut self.layers;
-        (first.form.own_grad_norm, second.form.own_grad_norm) = (Some(own), Some(own));
+    ///
+    /// # Panics
+    /// If there is no such layer.
+    pub fn set_grad_norm(&mut self, layer: usize, own: OwnGradNorm<T>) {
+        self.layers[..self.architecture.hidden.len()][layer].form.own_grad_norm = Some(own);
     }
 
     /// The weights as they are now.
     pub fn weights(&self) -> NetworkWeights<T> {
-        NetworkWeights::of(self.condition, self.layers.each_ref().map(Layer::weights))
+        NetworkWeights::of(self.architecture.clone(), self.layers.iter().map(Layer::weights))
     }
 
     /// The state between two steps.
@@ -83,26 +81,31 @@ impl<T: Real> Engine<T> {
         let inputs = self.layers[0].form.inputs;
         assert!(x.len().is_multiple_of(inputs), "a batch holds whole samples");
         let size = x.len() / inputs;
-        let [first, second, readout] = &mut self.layers;
-        first.forward(x, size);
-        second.forward(&first.batch.activity, size);
-        readout.forward(&second.batch.activity, size);
-        &readout.batch.z
+        let mut h = x;
+        for layer in &mut self.layers {
+            layer.forward(h, size);
+            h = &layer.batch.activity;
+        }
+        &self.layers.last().expect("a read-out").batch.z
     }
 
     /// The task loss of the last [`forward`](Self::forward), and every error below it.
     ///
     /// # Panics
-    /// If there is not one label below the number of classes for each sample.
+    /// If there is not one label below the number of classes for each sample, or a layer has a
+    /// GradNorm of one's own that was not [given](Self::set_grad_norm).
     pub fn backward(&mut self, labels: &[u8]) -> f64 {
         let lambda = T::of(self.rule.lambda);
-        let [first, second, readout] = &mut self.layers;
+        let (readout, mut below) = self.layers.split_last_mut().expect("a read-out");
         let batch = &mut readout.batch;
         let smoothing = self.rule.label_smoothing;
         let loss = smoothed_cross_entropy(&batch.z, labels, smoothing, &mut batch.error);
-        readout.backward(lambda, Some(&mut second.batch.error));
-        second.backward(lambda, Some(&mut first.batch.error));
-        first.backward(lambda, None);
+        let mut layer = readout;
+        while let Some((next, rest)) = below.split_last_mut() {
+            layer.backward(lambda, Some(&mut next.batch.error));
+            (layer, below) = (next, rest);
+        }
+        layer.backward(lambda, None);
         loss
     }
 
@@ -110,10 +113,12 @@ impl<T: Real> Engine<T> {
     ///
     /// Consumes them: call it once, with the same `x`.
     pub fn update(&mut self, x: &[T]) {
-        let [first, second, readout] = &mut self.layers;
-        readout.update(&second.batch.activity, &self.rule);
-        second.update(&first.batch.activity, &self.rule);
-        first.update(x, &self.rule);
+        let mut layers = &mut self.layers[..];
+        while let Some((layer, below)) = layers.split_last_mut() {
+            let h = below.last().map_or(x, |layer| &layer.batch.activity[..]);
+            layer.update(h, &self.rule);
+            layers = below;
+        }
     }
 
     /// One training step on a batch; returns the task loss before it.
@@ -127,10 +132,8 @@ impl<T: Real> Engine<T> {
     /// The gradients of the last [`backward`](Self::backward), as given to the optimizer: of the
     /// task loss, and of the λ-weighted I-Norm loss for inhibition that learns locally.
     pub fn gradients(&self, x: &[T]) -> NetworkWeights<T> {
-        let [first, second, readout] = &self.layers;
-        let (h1, h2) = (&first.batch.activity, &second.batch.activity);
-        let gradients = [first.gradients(x), second.gradients(h1), readout.gradients(h2)];
-        NetworkWeights::of(self.condition, gradients)
+        let gradients = self.with_inputs(x).map(|(layer, h)| layer.gradients(h));
+        NetworkWeights::of(self.architecture.clone(), gradients)
     }
 
     /// Floating-point operations of the matrix products of one training step on `batch` samples,
@@ -147,8 +150,14 @@ impl<T: Real> Engine<T> {
 
     /// Measures the hidden layers, after [`backward`](Self::backward) and before
     /// [`update`](Self::update); `x` is the batch.
-    pub fn measure(&self, x: &[T]) -> [LayerMeasurement; 2] {
-        let [first, second, _] = &self.layers;
-        [first.measure(x), second.measure(&first.batch.activity)]
+    pub fn measure(&self, x: &[T]) -> Vec<LayerMeasurement> {
+        let hidden = self.with_inputs(x).take(self.architecture.hidden.len());
+        hidden.map(|(layer, h)| layer.measure(h)).collect()
+    }
+
+    /// The layers from the input up, each with what it received of the batch `x`.
+    fn with_inputs<'a>(&'a self, x: &'a [T]) -> impl Iterator<Item = (&'a Layer<T>, &'a [T])> {
+        let activities = self.layers.iter().map(|layer| &layer.batch.activity[..]);
+        self.layers.iter().zip(std::iter::once(x).chain(activities))
     }
 }

@@ -229,6 +229,7 @@ pub(super) fn grad_norm<T: Real>(mode: GradNorm, z: &[T], nu: &[T], delta: &mut 
             let correlation = dot(delta, z) / n;
             delta.iter_mut().zip(z).for_each(|(d, &z)| *d -= z * correlation);
         }
+        GradNorm::Own => panic!("a rule of one's own has to be given: Engine::set_grad_norm"),
     }
 }
 

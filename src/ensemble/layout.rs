@@ -97,7 +97,10 @@ mod tests {
     #[test]
     fn every_network_begins_at_a_multiple_of_the_alignment() {
         let rule = LearningRule::paper(configuration(0).unwrap().rates);
-        let forms = [35, 50].map(|width| Form::hidden(Condition::INormFull, [26, width, 3]));
+        let forms = [35, 50].map(|width| {
+            let architecture = Condition::INormFull.architecture([26, width, 10]);
+            Form::of(&architecture).next().expect("a hidden layer")
+        });
         for shared in [true, false] {
             let layout = Layout::new(forms.to_vec(), &[rule; 2], shared, 7);
             for net in &layout.nets {

@@ -9,7 +9,7 @@ use super::{
     stack::Stack,
 };
 use crate::{
-    Condition, Error, Result,
+    Architecture, Error, Result,
     engine::{Form, LayerMeasurement},
     layers::{LayerWeights, NetworkWeights},
     learning_rule::LearningRule,
@@ -19,7 +19,7 @@ use std::ops::Range;
 /// Networks in training together.
 pub(super) struct Ensemble<M: Machine> {
     pub machine: M,
-    conditions: Vec<Condition>,
+    architectures: Vec<Architecture>,
     pub layers: [Stack<M>; 3],
     /// The batch, \[capacity, inputs\].
     pub x: M::Buffer<f32>,
@@ -27,59 +27,59 @@ pub(super) struct Ensemble<M: Machine> {
     scores: M::Buffer<Score>,
 }
 
-/// A network's condition, its `[width, inhibitory, outputs]`, and the rule that it learns by.
-pub(super) type Shape = (Condition, [usize; 3], LearningRule);
+/// A network, and the rule that it learns by.
+pub(super) type Member = (Architecture, LearningRule);
 
 /// Where the layers of these networks are, from the input up.
-pub(super) fn layouts(members: &[Shape], inputs: usize, capacity: usize) -> [Layout; 3] {
-    let rules: Vec<_> = members.iter().map(|member| member.2).collect();
-    let layout = |layer: usize| {
-        let form = |&(condition, [width, inhibitory, outputs], _): &Shape| match layer {
-            0 => Form::hidden(condition, [inputs, width, inhibitory]),
-            1 => Form::hidden(condition, [width, width, inhibitory]),
-            _ => Form::readout([width, outputs, 1]),
-        };
-        Layout::new(members.iter().map(form).collect(), &rules, layer == 0, capacity)
-    };
-    [layout(0), layout(1), layout(2)]
+pub(super) fn layouts(members: &[Member], capacity: usize) -> [Layout; 3] {
+    let rules: Vec<_> = members.iter().map(|member| member.1).collect();
+    let forms: Vec<Vec<_>> = members.iter().map(|member| Form::of(&member.0).collect()).collect();
+    std::array::from_fn(|layer| {
+        let forms = forms.iter().map(|forms| forms[layer]).collect();
+        Layout::new(forms, &rules, layer == 0, capacity)
+    })
 }
 
 impl<M: Machine> Ensemble<M> {
     /// Networks of the same inputs and outputs, with room for `capacity` samples.
     ///
     /// # Errors
-    /// If a rule has momentum or weight decay, or the machine has no memory left.
+    /// If a network is none of the paper's, a rule has momentum or weight decay, or the machine has
+    /// no memory left.
     pub fn new(
         machine: M,
         members: &[(&NetworkWeights<f32>, LearningRule)],
         capacity: usize,
     ) -> Result<Self> {
-        if let Some((weights, _)) = members.iter().find(|member| !member.1.is_plain()) {
-            let found = format!("{} with momentum or weight decay", weights.condition);
-            let expected = "plain gradient descent; train this run alone";
-            return Err(Error::invalid("network of an ensemble", found, expected));
+        for (NetworkWeights { architecture, .. }, rule) in members {
+            let refused =
+                |found, expected| Err(Error::invalid("network of an ensemble", found, expected));
+            let Some(condition) = architecture.condition() else {
+                let found = architecture.to_string();
+                return refused(found, "one of the paper's; train this one alone");
+            };
+            if !rule.is_plain() {
+                let found = format!("{condition} with momentum or weight decay");
+                return refused(found, "plain gradient descent; train this run alone");
+            }
         }
-        let inputs = members[0].0.hidden[0].inputs;
-        let shapes: Vec<_> = members
-            .iter()
-            .map(|(weights, rule)| {
-                let LayerWeights { excitatory, inhibitory, .. } = weights.hidden[0];
-                (weights.condition, [excitatory, inhibitory, weights.readout.excitatory], *rule)
-            })
-            .collect();
-        let [first, second, readout] = layouts(&shapes, inputs, capacity);
+        let inputs = members[0].0.architecture.inputs;
         let of = |layer: usize| -> Vec<&LayerWeights<f32>> {
             members.iter().map(|(weights, _)| weights.layers()[layer]).collect()
         };
+        let weights = [of(0), of(1), of(2)];
+        let members: Vec<Member> =
+            members.iter().map(|(weights, rule)| (weights.architecture.clone(), *rule)).collect();
+        let [first, second, readout] = layouts(&members, capacity);
         Ok(Self {
-            conditions: shapes.iter().map(|shape| shape.0).collect(),
             layers: [
-                Stack::new(&machine, first, &of(0))?,
-                Stack::new(&machine, second, &of(1))?,
-                Stack::new(&machine, readout, &of(2))?,
+                Stack::new(&machine, first, &weights[0])?,
+                Stack::new(&machine, second, &weights[1])?,
+                Stack::new(&machine, readout, &weights[2])?,
             ],
             x: machine.zeros(capacity * inputs)?,
             scores: machine.zeros(members.len())?,
+            architectures: members.into_iter().map(|member| member.0).collect(),
             machine,
         })
     }
@@ -139,9 +139,9 @@ impl<M: Machine> Ensemble<M> {
     pub fn weights(&self) -> Result<Vec<NetworkWeights<f32>>> {
         let layers = self.layers.each_ref().map(|stack| stack.weights(&self.machine));
         let [first, second, readout] = layers;
-        let layers = first?.into_iter().zip(second?).zip(readout?).zip(&self.conditions);
-        let network = |(((first, second), readout), &condition): (_, &Condition)| {
-            NetworkWeights::of(condition, [first, second, readout])
+        let layers = first?.into_iter().zip(second?).zip(readout?).zip(&self.architectures);
+        let network = |(((first, second), readout), architecture): (_, &Architecture)| {
+            NetworkWeights::of(architecture.clone(), [first, second, readout])
         };
         Ok(layers.map(network).collect())
     }

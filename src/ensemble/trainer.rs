@@ -7,12 +7,12 @@ use super::{
     networks::{Ensemble, layouts},
 };
 use crate::{
-    Error, Result,
+    Architecture, Error, Result,
     condition::GradNorm,
     dataset::{CLASSES, FashionMnist, Images, Luminosity, PIXELS},
     engine::EngineState,
-    layers::{NetworkWeights, inhibitory_units, initial_weights},
-    learning::{Checkpoint, Epoch, Measurement, Outcome, Record, Run},
+    layers::{NetworkWeights, initial_weights},
+    learning::{Checkpoint, Epoch, Measurement, Outcome, Protocol, Record, Run},
     randomness::Purpose,
 };
 use std::{collections::HashMap, ops::Range, time::Instant};
@@ -106,13 +106,8 @@ impl<'d, M: Machine> EnsembleTrainer<'d, M> {
     pub fn bytes(runs: &[Run], data: &FashionMnist) -> u64 {
         let Some(first) = runs.first() else { return 0 };
         let capacity = first.batch.max(EVALUATION_BATCH);
-        let member = |run: &Run| {
-            let inhibitory =
-                if run.condition.circuit().subtracts() { inhibitory_units(run.width) } else { 0 };
-            (run.condition, [run.width, inhibitory, CLASSES.len()], run.rule)
-        };
-        let members: Vec<_> = runs.iter().map(member).collect();
-        let layers: u64 = layouts(&members, PIXELS, capacity).iter().map(|l| l.bytes()).sum();
+        let members: Vec<_> = runs.iter().map(|run| (architecture(run), run.rule)).collect();
+        let layers: u64 = layouts(&members, capacity).iter().map(|l| l.bytes()).sum();
         let images = (data.train.len() + data.test.len()) * (PIXELS + 5) + 4 * capacity * PIXELS;
         layers + (images + runs.len() * size_of::<Score>()) as u64
     }
@@ -233,7 +228,7 @@ impl<'d, M: Machine> EnsembleTrainer<'d, M> {
         ensemble.score(&train.labels, range, step)?;
         ensemble.backward(size)?;
         let mut measured = self.running();
-        measured.retain(|&network| self.records[network].run.measures_at(last, epoch));
+        measured.retain(|&network| self.records[network].run.training().measures_at(last, epoch));
         if !measured.is_empty() {
             self.measure(&mut measured, size, epoch, step)?;
         }
@@ -282,6 +277,10 @@ fn draw(run: &Run, purpose: Purpose, epoch: u32, count: usize) -> Vec<f32> {
     (0..count).map(|_| luminosity.draw()).collect()
 }
 
+fn architecture(run: &Run) -> Architecture {
+    run.condition.architecture([PIXELS, run.width, CLASSES.len()])
+}
+
 /// The initial weights of each run; each SVD is done once, and on all cores: runs of one seed and
 /// width share all that their circuits and GradNorms have in common.
 fn initial_weights_of(runs: &[Run]) -> Result<Vec<NetworkWeights<f32>>> {
@@ -295,6 +294,9 @@ fn initial_weights_of(runs: &[Run]) -> Result<Vec<NetworkWeights<f32>>> {
         Ok((key, weights.convert(|w| w as f32)))
     });
     let weights: HashMap<_, NetworkWeights<f32>> = weights.into_iter().collect::<Result<_>>()?;
-    let of = |run: &Run| NetworkWeights { condition: run.condition, ..weights[&key(run)].clone() };
+    let of = |run: &Run| {
+        let architecture = architecture(run);
+        NetworkWeights { architecture, ..weights[&key(run)].clone() }
+    };
     Ok(runs.iter().map(of).collect())
 }

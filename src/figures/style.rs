@@ -43,13 +43,19 @@ const ORANGE: Color = Color::new(230, 159, 0);
 const SKY: Color = Color::new(86, 180, 233);
 const GREEN: Color = Color::new(0, 158, 115);
 const YELLOW: Color = Color::new(240, 228, 66);
-const BLUE: Color = Color::new(0, 114, 178);
-const VERMILLION: Color = Color::new(213, 94, 0);
+pub const BLUE: Color = Color::new(0, 114, 178);
+pub const VERMILLION: Color = Color::new(213, 94, 0);
 const PURPLE: Color = Color::new(204, 121, 167);
 const GREY: Color = Color::new(140, 140, 140);
 
 /// The look of a network of the reader's own.
 pub const OWN: Look = Look { color: VERMILLION, marker: Marker::Cross, dash: Dash::Solid };
+
+/// The looks of several of them, in turn.
+pub fn own(number: usize) -> Look {
+    let colors = [VERMILLION, PURPLE, SKY, ORANGE, YELLOW];
+    Look { color: colors[number % colors.len()], ..OWN }
+}
 
 /// The look of a condition. Conditions that are never in one figure may share a colour, but not
 /// both channels.

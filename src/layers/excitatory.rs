@@ -1,18 +1,21 @@
 //! Excitatory units only.
 
 use super::{
-    layer::{Layer, LocalRule, pre_activation, tensor, weight_gradient},
+    ei::Readout,
+    layer::{Differentiable, Layer},
+    normalization::{DifferentiableNorm, NoNorm, NormalizationRule},
+    shaped::{Backend, Batch, Matrix, Shaped, Vector, pre_activation, weight_gradient},
     weights::LayerWeights,
 };
 use crate::{
-    condition::Circuit,
-    shapes::{Backend, Batch, Matrix, Vector},
+    architecture::LayerKind,
+    condition::{Circuit, GradNorm},
 };
 use dfdx::{
-    shapes::{Axis, Dim, Dtype, HasShape},
+    shapes::{Const, Dim, Dtype},
     tensor::AutoDevice,
-    tensor_ops::{BroadcastTo, SumTo, TryMatMul},
 };
+use std::marker::PhantomData;
 
 /// A layer of excitatory units: `z = h W_EEᵀ + b`.
 ///
@@ -21,9 +24,10 @@ use dfdx::{
 /// # Gradient
 /// `∂L/∂W_EE = δᵀ h`, `∂L/∂b = Σ δ`, `∂L/∂h = δ W_EE`.
 #[derive(Debug, Clone)]
-pub struct ExcitatoryLayer<
+pub struct Excitatory<
     const IN: usize,
     const EXC: usize,
+    N: NormalizationRule = NoNorm,
     E: Dtype = f32,
     D: Backend<E> = AutoDevice,
 > {
@@ -31,20 +35,30 @@ pub struct ExcitatoryLayer<
     pub w_ee: Matrix<EXC, IN, E, D>,
     /// Bias.
     pub b: Vector<EXC, E, D>,
+    normalization: PhantomData<N>,
 }
 
-impl<const IN: usize, const EXC: usize, E: Dtype, D: Backend<E>> Layer<IN, EXC, E, D>
-    for ExcitatoryLayer<IN, EXC, E, D>
+impl<const IN: usize, const EXC: usize, N: NormalizationRule, E: Dtype, D: Backend<E>> Layer<E, D>
+    for Excitatory<IN, EXC, N, E, D>
 {
+    type In = Const<IN>;
+    type Out = Const<EXC>;
+    type Normalization = N;
+    type Readout<const OUT: usize> = Readout<EXC, OUT, E, D>;
     /// The input h.
     type Memory<B: Dim> = Batch<B, IN, E, D>;
 
-    const CIRCUIT: Circuit = Circuit::Excitatory;
+    const KIND: LayerKind = LayerKind {
+        circuit: Circuit::Excitatory,
+        normalization: N::KIND,
+        grad_norm: GradNorm::None,
+        units: EXC,
+        inhibitory: 0,
+    };
 
-    const INHIBITORY: usize = 0;
-
-    fn from_weights(weights: &LayerWeights<E>, device: &D) -> Self {
-        Self { w_ee: tensor(device, &weights.w_ee), b: tensor(device, &weights.b) }
+    fn from_weights(weights: &LayerWeights<E>) -> Self {
+        let [w_ee, _, _, _, b, _] = D::hold_layer(weights);
+        Self { w_ee: Shaped::from_held(w_ee), b: Shaped::from_held(b), normalization: PhantomData }
     }
 
     fn weights(&self) -> LayerWeights<E> {
@@ -58,19 +72,25 @@ impl<const IN: usize, const EXC: usize, E: Dtype, D: Backend<E>> Layer<IN, EXC, 
     }
 
     fn forward<B: Dim>(&self, h: &Batch<B, IN, E, D>) -> (Batch<B, EXC, E, D>, Self::Memory<B>) {
-        let e = pre_activation(h, &self.w_ee);
-        let b = self.b.clone().broadcast_like(e.shape());
-        (e + b, h.clone())
+        (pre_activation(h, &self.w_ee).plus(&self.b), h.clone())
     }
 
     fn backward<B: Dim>(
         &self,
         delta: &Batch<B, EXC, E, D>,
         h: &Self::Memory<B>,
-        _: LocalRule,
+        _: f64,
     ) -> (Batch<B, IN, E, D>, Self) {
-        let gradients =
-            Self { w_ee: weight_gradient(delta, h), b: delta.clone().sum::<_, Axis<0>>() };
-        (delta.clone().matmul(self.w_ee.clone()), gradients)
+        let gradients = Self {
+            w_ee: weight_gradient(delta, h),
+            b: delta.sum_of_samples(),
+            normalization: PhantomData,
+        };
+        (delta.matmul(&self.w_ee), gradients)
     }
+}
+
+impl<const IN: usize, const EXC: usize, N: DifferentiableNorm, E: Dtype, D: Backend<E>>
+    Differentiable for Excitatory<IN, EXC, N, E, D>
+{
 }

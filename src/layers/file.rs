@@ -6,23 +6,21 @@
 //!
 //! | tensor | shape | present |
 //! | --- | --- | --- |
-//! | `hidden.0.w_ee`, `hidden.1.w_ee`, `readout.w_ee` | \[EXC, IN\] | always |
+//! | `hidden.0.w_ee`, `hidden.1.w_ee`, …, `readout.w_ee` | \[EXC, IN\] | always |
 //! | `….w_ie` | \[INH, IN\] | with subtractive inhibition, as in every read-out |
 //! | `….w_ei` | \[EXC, INH\] | likewise |
 //! | `….u_ie` | \[EXC, IN\] | with divisive inhibition |
 //! | `….b` | \[EXC\] | always |
 //! | `….nu` | \[EXC\] | hidden layers with lateral inhibition |
 //!
-//! A file of kind `network` holds these, and its content is `{"condition": "inorm_full"}`. A
+//! A file of kind `network` holds these. Its content is `{"condition": "inorm_full"}`, or
+//! `{"architecture": …}` with an [`Architecture`] that is none of the paper's. A
 //! [`Checkpoint`](crate::learning::Checkpoint) has the kind `checkpoint`, the same tensors, the
 //! velocities of the optimizer under the same names after `velocity.`, and as its content the
 //! record of the run.
 
 use super::weights::{FIELDS, LayerWeights, NetworkWeights, present};
-use crate::{
-    Condition, Error, Result,
-    condition::{Circuit, GradNorm},
-};
+use crate::{Architecture, Condition, Error, Result};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
@@ -41,9 +39,6 @@ const KEY: &str = "inorm";
 /// A file with more bytes than this is refused before it is read.
 const LARGEST: u64 = 4 << 30;
 
-/// The names of a network's layers.
-const LAYERS: [&str; 3] = ["hidden.0", "hidden.1", "readout"];
-
 const EXPECTED: &str = "a file written by `inorm train --save` or `NetworkWeights::save`";
 
 /// What the metadata say.
@@ -56,8 +51,10 @@ struct Description<C> {
 
 /// The content of a file of kind `network`.
 #[derive(Serialize, Deserialize)]
-struct NetworkContent {
-    condition: Condition,
+#[serde(rename_all = "snake_case")]
+enum NetworkContent {
+    Condition(Condition),
+    Architecture(Architecture),
 }
 
 /// A tensor to write: its name, its shape, its values.
@@ -67,27 +64,42 @@ impl NetworkWeights<f32> {
     /// Saves the network as a safetensors file, whole or not at all.
     ///
     /// # Errors
-    /// If the weights do not fit their condition, are not finite or break Dale's principle; or if
+    /// If the weights do not fit their architecture, are not finite or break Dale's principle; or if
     /// the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.save_as(path.as_ref())
+    }
+
+    // Not generic, so that cells need not compile it.
+    fn save_as(&self, path: &Path) -> Result<()> {
         self.validate()?;
         if let Some(problem) = unusable(self) {
             return Err(Error::invalid("network", problem, "finite weights in Dale's bounds"));
         }
-        let content = NetworkContent { condition: self.condition };
-        write(path.as_ref(), "network", &content, &tensors(self.layers(), ""))
+        let content = match self.architecture.condition() {
+            Some(condition) => NetworkContent::Condition(condition),
+            None => NetworkContent::Architecture(self.architecture.clone()),
+        };
+        write(path, "network", &content, &tensors(self.layers(), ""))
     }
 
     /// Loads a network that was [saved](Self::save).
     ///
     /// # Errors
     /// If the file cannot be read or is no such file: truncated, of another kind or version, with
-    /// missing or additional tensors, with other shapes or types than its condition needs, with
+    /// missing or additional tensors, with other shapes or types than its architecture needs, with
     /// weights that are not finite, or with negative weights where Dale's principle holds.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
+        Self::load_from(path.as_ref())
+    }
+
+    fn load_from(path: &Path) -> Result<Self> {
         let (content, mut file): (NetworkContent, _) = WeightsFile::read(path, "network")?;
-        let weights = file.network(content.condition)?;
+        let architecture = match content {
+            NetworkContent::Condition(condition) => file.architecture(condition)?,
+            NetworkContent::Architecture(architecture) => architecture,
+        };
+        let weights = file.network(architecture)?;
         file.finish()?;
         match unusable(&weights) {
             Some(problem) => Err(Error::malformed(path, problem, "a network that can be used")),
@@ -110,10 +122,19 @@ fn unusable(weights: &NetworkWeights<f32>) -> Option<String> {
     None
 }
 
+/// The names of a network's layers, as many as there are.
+fn names(layers: usize) -> impl Iterator<Item = String> {
+    let name = move |layer| match layer {
+        last if last + 1 == layers => "readout".to_owned(),
+        hidden => format!("hidden.{hidden}"),
+    };
+    (0..layers).map(name)
+}
+
 /// The tensors of a network's layers, or of one that is shaped like it; names begin with `prefix`.
-pub(crate) fn tensors<'a>(layers: [&'a LayerWeights<f32>; 3], prefix: &str) -> Vec<Tensor<'a>> {
+pub(crate) fn tensors<'a>(layers: Vec<&'a LayerWeights<f32>>, prefix: &str) -> Vec<Tensor<'a>> {
     let mut tensors = Vec::new();
-    for (layer, weights) in LAYERS.into_iter().zip(layers) {
+    for (layer, weights) in names(layers.len()).zip(layers) {
         let fields = FIELDS.into_iter().zip(weights.shapes()).zip(weights.values());
         for ((field, shape), values) in fields.filter(|(_, values)| !values.is_empty()) {
             tensors.push((format!("{prefix}{layer}.{field}"), shape, &values[..]));
@@ -191,22 +212,27 @@ impl WeightsFile {
         Ok((content, Self { path: path.to_owned(), tensors }))
     }
 
-    /// Takes out all tensors of a network of `condition`.
-    pub fn network(&mut self, condition: Condition) -> Result<NetworkWeights<f32>> {
-        let [inputs, width, outputs] = self.sizes()?;
-        let circuit = condition.circuit();
-        let inhibitory = match self.tensors.get("hidden.0.w_ie") {
-            Some((shape, _)) if circuit.subtracts() => shape.first().copied().unwrap_or(0),
-            _ => usize::from(circuit.subtracts()),
-        };
-        let hidden = present(circuit, condition.grad_norm() == GradNorm::Lateral);
-        let readout = present(Circuit::ExcitatoryInhibitory, false);
-        let layers = [
-            self.layer(LAYERS[0], [inputs, width, inhibitory], hidden)?,
-            self.layer(LAYERS[1], [width, width, inhibitory], hidden)?,
-            self.layer(LAYERS[2], [width, outputs, 1], readout)?,
-        ];
-        Ok(NetworkWeights::of(condition, layers))
+    /// The network of `condition` that has the sizes of this file's tensors.
+    pub fn architecture(&self, condition: Condition) -> Result<Architecture> {
+        let mut architecture = condition.architecture(self.sizes()?);
+        if condition.circuit().subtracts()
+            && let Some((shape, _)) = self.tensors.get("hidden.0.w_ie")
+        {
+            let inhibitory = shape.first().copied().unwrap_or(0);
+            architecture.hidden.iter_mut().for_each(|kind| kind.inhibitory = inhibitory);
+        }
+        Ok(architecture)
+    }
+
+    /// Takes out all tensors of a network.
+    pub fn network(&mut self, architecture: Architecture) -> Result<NetworkWeights<f32>> {
+        architecture.validate().map_err(|e| self.damaged(e.to_string()))?;
+        let layers = names(architecture.hidden.len() + 1).zip(architecture.layers());
+        let layers = layers.map(|(name, (inputs, kind))| {
+            self.layer(&name, [inputs, kind.units, kind.inhibitory], present(kind))
+        });
+        let layers = layers.collect::<Result<Vec<_>>>()?;
+        Ok(NetworkWeights::of(architecture, layers))
     }
 
     /// Inputs, units of each hidden layer, outputs.
@@ -244,12 +270,13 @@ impl WeightsFile {
         if !self.tensors.keys().any(|name| name.starts_with("velocity.")) {
             return Ok(Vec::new());
         }
-        let velocity = |(name, layer): (&str, &LayerWeights<f32>)| {
+        let velocity = |(name, layer): (String, &LayerWeights<f32>)| {
             let [w_ee, w_ie, w_ei, u_ie, b, _] = layer.values().map(|values| !values.is_empty());
             let learned = [w_ee, w_ie, w_ei, u_ie, b, false];
             self.layer(&format!("velocity.{name}"), layer.sizes(), learned)
         };
-        LAYERS.into_iter().zip(weights.layers()).map(velocity).collect()
+        let layers = weights.layers();
+        names(layers.len()).zip(layers).map(velocity).collect()
     }
 
     fn take(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {

@@ -4,16 +4,14 @@
 //! hidden I-Norm layer, before the division by `s`.
 
 use super::moments::{mean, standard_deviation};
-use crate::{
-    condition::GradNorm,
-    shapes::{Backend, Batch, Vector},
-};
+use crate::condition::GradNorm;
 use dfdx::{
     shapes::{Axis, Dim, Dtype, HasShape},
-    tensor_ops::{BroadcastTo, SumTo},
+    tensor::Tensor,
+    tensor_ops::{BroadcastTo, Device, SumTo},
 };
 
-/// The error δ after GradNorm.
+/// The error δ after one of the paper's GradNorms.
 ///
 /// ```text
 /// none         δ
@@ -31,12 +29,15 @@ use dfdx::{
 ///
 /// # Shapes
 /// δ, z and result: \[B, N\]; ν: \[N\], only looked at by `lateral`.
-pub fn grad_norm<B: Dim, const N: usize, E: Dtype, D: Backend<E>>(
+///
+/// # Panics
+/// For [`GradNorm::Own`].
+pub fn grad_norm<B: Dim, N: Dim, E: Dtype, D: Device<E>>(
     mode: GradNorm,
-    delta: &Batch<B, N, E, D>,
-    z: &Batch<B, N, E, D>,
-    nu: &Vector<N, E, D>,
-) -> Batch<B, N, E, D> {
+    delta: &Tensor<(B, N), E, D>,
+    z: &Tensor<(B, N), E, D>,
+    nu: &Tensor<(N,), E, D>,
+) -> Tensor<(B, N), E, D> {
     let correlation = || mean(&(delta.clone() * z.clone()));
     match mode {
         GradNorm::None => delta.clone(),
@@ -45,10 +46,12 @@ pub fn grad_norm<B: Dim, const N: usize, E: Dtype, D: Backend<E>>(
         }
         GradNorm::Center => delta.clone() - mean(delta),
         GradNorm::Lateral => {
-            let weighted = delta.clone() * nu.clone().broadcast_like(delta.shape());
-            delta.clone() - weighted.sum::<(B,), Axis<1>>().broadcast_like(delta.shape())
+            let weighted = delta.clone() * nu.clone().broadcast_like::<_, Axis<0>>(delta.shape());
+            delta.clone()
+                - weighted.sum::<(B,), Axis<1>>().broadcast_like::<_, Axis<1>>(delta.shape())
         }
         GradNorm::Scale => delta.clone() / standard_deviation(z),
         GradNorm::Decorrelate => delta.clone() - z.clone() * correlation(),
+        GradNorm::Own => panic!("what a rule of one's own does is known to its type alone"),
     }
 }

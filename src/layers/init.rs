@@ -1,9 +1,9 @@
 //! Initial weights, chosen so that inhibition starts as exact normalization.
 
-use super::weights::{LayerWeights, NetworkWeights, inhibitory_units};
+use super::weights::{LayerWeights, NetworkWeights};
 use crate::{
-    Error, Result,
-    condition::{Circuit, Condition, GradNorm},
+    Architecture, Condition, Error, Result,
+    condition::{Circuit, GradNorm},
     dataset::{CLASSES, PIXELS},
     randomness::{Purpose, stream},
 };
@@ -23,38 +23,26 @@ pub fn initial_weights(
     width: usize,
     seed: u64,
 ) -> Result<NetworkWeights<f64>> {
-    initial_weights_of(condition, [PIXELS, width, CLASSES.len()], seed)
+    initial_weights_of(&condition.architecture([PIXELS, width, CLASSES.len()]), seed)
 }
 
-/// [`initial_weights`] for any `[inputs, width, outputs]`.
+/// [`initial_weights`] of any network.
 ///
 /// # Errors
-/// As [`initial_weights`].
-pub fn initial_weights_of(
-    condition: Condition,
-    [inputs, width, outputs]: [usize; 3],
-    seed: u64,
-) -> Result<NetworkWeights<f64>> {
-    if width < 2 || inputs == 0 || outputs < 2 {
-        return Err(Error::invalid("width", width, "at least 2 units a hidden layer"));
-    }
-    let hidden = |layer: u32, inputs: usize| -> Result<_> {
+/// If there is no such network, or as [`initial_weights`].
+pub fn initial_weights_of(architecture: &Architecture, seed: u64) -> Result<NetworkWeights<f64>> {
+    architecture.validate()?;
+    let layers = (0..).zip(architecture.layers()).map(|(layer, (inputs, kind))| -> Result<_> {
+        let sizes = [inputs, kind.units, kind.inhibitory];
         let mut rng = stream(seed, Purpose::Weights, layer);
-        let circuit = condition.circuit();
-        let mut weights =
-            initial_layer(circuit, [inputs, width, inhibitory_units(width)], &mut rng)?;
-        if condition.grad_norm() == GradNorm::Lateral {
-            weights.nu =
-                lateral_weights(width, &mut stream(seed, Purpose::LateralInhibition, layer));
+        let mut weights = initial_layer(kind.circuit, sizes, &mut rng)?;
+        if kind.grad_norm == GradNorm::Lateral {
+            let mut rng = stream(seed, Purpose::LateralInhibition, layer);
+            weights.nu = lateral_weights(kind.units, &mut rng);
         }
         Ok(weights)
-    };
-    let mut rng = stream(seed, Purpose::Weights, 2);
-    Ok(NetworkWeights {
-        condition,
-        hidden: [hidden(0, inputs)?, hidden(1, width)?],
-        readout: initial_layer(Circuit::ExcitatoryInhibitory, [width, outputs, 1], &mut rng)?,
-    })
+    });
+    Ok(NetworkWeights::of(architecture.clone(), layers.collect::<Result<Vec<_>>>()?))
 }
 
 /// One layer of `[inputs, excitatory, inhibitory]` units.

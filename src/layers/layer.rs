@@ -1,83 +1,100 @@
 //! What all layers have in common.
 
-use super::weights::LayerWeights;
-use crate::{
-    condition::{Circuit, GradNorm},
-    shapes::{Backend, Batch, Matrix},
+use super::{
+    error_rule::{GradNormRule, OwnGradNorm},
+    normalization::NormalizationRule,
+    shaped::{Backend, Shaped, Vector},
+    weights::LayerWeights,
 };
-use dfdx::{
-    shapes::{Axes2, ConstShape, Dim, Dtype, Rank2},
-    tensor::Tensor,
-    tensor_ops::{PermuteTo, TryMatMul},
-};
+use crate::{architecture::LayerKind, condition::GradNorm};
+use dfdx::shapes::{Const, ConstDim, Dim, Dtype};
+use std::fmt::Debug;
 
-/// A layer from `IN` to `EXC` units whose learning rule is written out.
+/// A layer whose sizes, populations, normalization and GradNorm are its type, and whose learning
+/// rule is written out.
 ///
-/// `forward` is pure: it returns the activity and what `backward` needs. `backward` takes the
-/// error δ of the activity and returns the error for the layer below and every gradient.
-pub trait Layer<const IN: usize, const EXC: usize, E: Dtype, D: Backend<E>>: Sized {
+/// `forward` is pure: it returns z and what `backward` needs. `backward` takes the error δ of z and
+/// returns the error for the layer below and every gradient. Between z and the layer above stand
+/// the normalization and ReLU, which a [`Network`](crate::networks::Network) puts there.
+pub trait Layer<E: Dtype, D: Backend<E>>: Sized {
+    /// Inputs: `Const<784>`.
+    type In: ConstDim;
+
+    /// Excitatory units: `Const<234>`.
+    type Out: ConstDim;
+
+    /// What stands between z and ReLU.
+    type Normalization: NormalizationRule;
+
+    /// The read-out of a network whose last hidden layer this is.
+    type Readout<const OUT: usize>: Layer<E, D, In = Self::Out, Out = Const<OUT>> + Clone + Debug;
+
     /// What `backward` needs of a batch of size `B`.
     type Memory<B: Dim>;
 
-    /// Which populations the layer has.
-    const CIRCUIT: Circuit;
+    /// The type as plain numbers.
+    const KIND: LayerKind;
 
-    /// How many subtractive inhibitory units it has.
-    const INHIBITORY: usize;
+    /// What a reader's own GradNorm does to one sample, if the layer has one.
+    const OWN: Option<OwnGradNorm<f32>> = None;
 
     /// The layer with these weights.
     ///
     /// # Panics
     /// If the sizes differ from the type's.
-    fn from_weights(weights: &LayerWeights<E>, device: &D) -> Self;
+    fn from_weights(weights: &LayerWeights<E>) -> Self;
 
     /// The weights as plain numbers.
     fn weights(&self) -> LayerWeights<E>;
 
     /// `h → z`, before any normalization on top and before ReLU.
-    fn forward<B: Dim>(&self, h: &Batch<B, IN, E, D>) -> (Batch<B, EXC, E, D>, Self::Memory<B>);
+    fn forward<B: Dim>(
+        &self,
+        h: &Shaped<(B, Self::In), E, D>,
+    ) -> (Shaped<(B, Self::Out), E, D>, Self::Memory<B>);
+
+    /// The error that goes on from the error δ that arrives at z: what the GradNorm makes of it.
+    fn passed_on<B: Dim>(
+        &self,
+        delta: &Shaped<(B, Self::Out), E, D>,
+        z: &Shaped<(B, Self::Out), E, D>,
+    ) -> Shaped<(B, Self::Out), E, D> {
+        let _ = z;
+        delta.clone()
+    }
 
     /// From `∂L/∂z` to `∂L/∂h` and the gradients of all weights.
     ///
-    /// `rule` says what happens to the error in layers that learn to normalize, and how much
-    /// their local loss weighs; other layers ignore it.
+    /// `lambda` weighs the local loss of layers that learn to normalize.
     fn backward<B: Dim>(
         &self,
-        delta: &Batch<B, EXC, E, D>,
+        delta: &Shaped<(B, Self::Out), E, D>,
         memory: &Self::Memory<B>,
-        rule: LocalRule,
-    ) -> (Batch<B, IN, E, D>, Self);
+        lambda: f64,
+    ) -> (Shaped<(B, Self::In), E, D>, Self);
 }
 
-/// The backward pass of layers that learn to normalize.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct LocalRule {
-    /// What happens to the error.
-    pub grad_norm: GradNorm,
-    /// λ, the weight of the local I-Norm loss.
-    pub lambda: f64,
+/// A layer whose rule for the task is what autodiff finds: without GradNorm, and with a
+/// [`DifferentiableNorm`](super::DifferentiableNorm).
+#[diagnostic::on_unimplemented(
+    message = "the errors of `{Self}` are not those that autodiff finds",
+    label = "its rule changes the errors",
+    note = "autodiff knows layers without GradNorm (`Raw`), and all normalizations but \
+            `LayerNormForwardOnly`"
+)]
+pub trait Differentiable {}
+
+/// Fails while a type is compiled whose inhibitory units are as many as its excitatory ones.
+pub(super) const fn assert_minority(inhibitory: usize, excitatory: usize) {
+    assert!(
+        0 < inhibitory && inhibitory < excitatory,
+        "inhibition is a minority: INH must be from 1 to EXC − 1"
+    );
 }
 
-/// `h Wᵀ`: the pre-activation of `POST` units, \[B, POST\].
-pub fn pre_activation<B: Dim, const POST: usize, const PRE: usize, E: Dtype, D: Backend<E>>(
-    h: &Batch<B, PRE, E, D>,
-    w: &Matrix<POST, PRE, E, D>,
-) -> Batch<B, POST, E, D> {
-    h.clone().matmul(w.clone().permute::<Rank2<PRE, POST>, Axes2<1, 0>>())
-}
-
-/// `δᵀ h`: the gradient of the weights from h to the units with error δ, \[POST, PRE\].
-pub fn weight_gradient<B: Dim, const POST: usize, const PRE: usize, E: Dtype, D: Backend<E>>(
-    delta: &Batch<B, POST, E, D>,
-    h: &Batch<B, PRE, E, D>,
-) -> Matrix<POST, PRE, E, D> {
-    delta.clone().permute::<_, Axes2<1, 0>>().matmul(h.clone())
-}
-
-/// A tensor from plain numbers.
-pub(super) fn tensor<S: ConstShape, E: Dtype, D: Backend<E>>(
-    device: &D,
-    values: &[E],
-) -> Tensor<S, E, D> {
-    device.tensor_from_vec(values.to_vec(), S::default())
+/// The ν of a layer with the GradNorm `G`: of lateral inhibition, none otherwise.
+pub(super) fn nu_values<G: GradNormRule, const N: usize, E: Dtype, D: Backend<E>>(
+    nu: &Vector<N, E, D>,
+) -> Vec<E> {
+    if G::KIND == GradNorm::Lateral { nu.as_vec() } else { Vec::new() }
 }

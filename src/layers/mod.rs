@@ -1,33 +1,50 @@
 //! The layers that the networks are made of, each with its learning rule written out.
 //!
-//! | layer | activity | what its inhibition learns |
-//! | --- | --- | --- |
-//! | [`ExcitatoryLayer`] | `z = h W_EEᵀ + b` | – |
-//! | [`EiLayer`] | `z = h W_EEᵀ − (h W_IEᵀ) W_EIᵀ + b` | the task, like everything else |
-//! | [`INormLayer`] | the same divided by `s` | to normalize z |
-//! | [`INormSubtractiveLayer`] | as [`EiLayer`] | to centre z |
+//! | layer | activity | what its inhibition learns | its last parameter |
+//! | --- | --- | --- | --- |
+//! | [`Excitatory`] | `z = h W_EEᵀ + b` | – | a [normalization](NormalizationRule) |
+//! | [`Ei`] | `z = h W_EEᵀ − (h W_IEᵀ) W_EIᵀ + b` | the task, like everything else | likewise |
+//! | [`INorm`] | the same divided by `s` | to normalize z | a [GradNorm](GradNormRule) |
+//! | [`INormSub`] | as [`Ei`] | to centre z | likewise |
 //!
 //! All are [`Layer`]s: `forward` gives z and a memory, `backward` takes the error of z and that
-//! memory. [`grad_norm`] is what inhibition does to the error; [`moments`] has LayerNorm and what
-//! it is made of; [`initial_weights`] is where every network begins, as [`NetworkWeights`]: plain
-//! numbers, whatever trains them.
+//! memory. [`grad_norm`] is what inhibition does to the error, [`ErrorRule`] how to write one's
+//! own; [`moments`] has LayerNorm and what it is made of; [`initial_weights`] is where every network
+//! begins, as [`NetworkWeights`]: plain numbers, whatever trains them.
+//!
+//! Their tensors are [`Shaped`]: a [`Batch`], a [`Matrix`], a [`Vector`].
 
+mod backend;
+mod ei;
+mod error_rule;
 mod excitatory;
 pub(crate) mod file;
 mod grad_norm;
-mod inhibitory_norm;
 mod init;
+mod inorm;
+mod inorm_sub;
 mod layer;
 pub mod moments;
-mod subtractive;
+mod normalization;
+mod operation;
+mod shaped;
+mod traced;
 mod weights;
 
-pub use excitatory::ExcitatoryLayer;
-pub use grad_norm::grad_norm;
-pub use inhibitory_norm::INormLayer;
-pub use init::{initial_layer, initial_weights, initial_weights_of, lateral_weights};
-pub use layer::{Layer, LocalRule, pre_activation, weight_gradient};
-pub use subtractive::{
-    EiLayer, ForTheTask, INormSubtractiveLayer, InhibitoryLearning, SubtractiveLayer, ToNormalize,
+pub use ei::{Ei, Readout};
+pub use error_rule::{
+    Center, Decorrelate, ErrorRule, Full, GradNormRule, Lateral, OwnGradNorm, Raw, Scale,
 };
-pub use weights::{LayerWeights, NetworkWeights, inhibitory_units};
+pub use excitatory::Excitatory;
+pub use grad_norm::grad_norm;
+pub use init::{initial_layer, initial_weights, initial_weights_of, lateral_weights};
+pub use inorm::INorm;
+pub use inorm_sub::INormSub;
+pub use layer::{Differentiable, Layer};
+pub use normalization::{
+    DifferentiableNorm, DivisiveNorm, LayerNorm, LayerNormForwardOnly, MeanNorm, NoNorm,
+    NormalizationRule, normalize, normalize_backward,
+};
+pub use operation::{Operation, constant};
+pub use shaped::{Backend, Batch, Held, Matrix, Shaped, Vector, pre_activation, weight_gradient};
+pub use weights::{LayerWeights, NetworkWeights};

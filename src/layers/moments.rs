@@ -1,31 +1,30 @@
 //! Moments over units, one for each sample, and layer normalization made of them.
 
-use crate::{
-    learning_rule::NORMALIZATION_EPSILON,
-    shapes::{Backend, Batch, constant},
-};
+use super::operation::constant;
+use crate::learning_rule::NORMALIZATION_EPSILON;
 use dfdx::{
     shapes::{Axis, Dim, Dtype, HasShape},
-    tensor_ops::{BroadcastTo, MeanTo},
+    tensor::Tensor,
+    tensor_ops::{BroadcastTo, Device, MeanTo},
 };
 
 /// The mean over units, repeated for each unit: `mean(x)`.
 ///
 /// # Shapes
 /// x and result: \[B, N\].
-pub fn mean<B: Dim, const N: usize, E: Dtype, D: Backend<E>>(
-    x: &Batch<B, N, E, D>,
-) -> Batch<B, N, E, D> {
-    x.clone().mean::<(B,), Axis<1>>().broadcast_like(x.shape())
+pub fn mean<B: Dim, N: Dim, E: Dtype, D: Device<E>>(
+    x: &Tensor<(B, N), E, D>,
+) -> Tensor<(B, N), E, D> {
+    x.clone().mean::<(B,), Axis<1>>().broadcast_like::<_, Axis<1>>(x.shape())
 }
 
 /// `√(mean(x²) + ε)` over units, repeated for each unit, with ε = 1e-5.
 ///
 /// # Shapes
 /// x and result: \[B, N\].
-pub fn root_mean_square<B: Dim, const N: usize, E: Dtype, D: Backend<E>>(
-    x: &Batch<B, N, E, D>,
-) -> Batch<B, N, E, D> {
+pub fn root_mean_square<B: Dim, N: Dim, E: Dtype, D: Device<E>>(
+    x: &Tensor<(B, N), E, D>,
+) -> Tensor<(B, N), E, D> {
     (mean(&x.clone().square()) + constant::<E>(NORMALIZATION_EPSILON)).sqrt()
 }
 
@@ -33,9 +32,9 @@ pub fn root_mean_square<B: Dim, const N: usize, E: Dtype, D: Backend<E>>(
 ///
 /// # Shapes
 /// x and result: \[B, N\].
-pub fn standard_deviation<B: Dim, const N: usize, E: Dtype, D: Backend<E>>(
-    x: &Batch<B, N, E, D>,
-) -> Batch<B, N, E, D> {
+pub fn standard_deviation<B: Dim, N: Dim, E: Dtype, D: Device<E>>(
+    x: &Tensor<(B, N), E, D>,
+) -> Tensor<(B, N), E, D> {
     root_mean_square(&(x.clone() - mean(x)))
 }
 
@@ -48,9 +47,9 @@ pub fn standard_deviation<B: Dim, const N: usize, E: Dtype, D: Backend<E>>(
 ///
 /// # Gradient
 /// See [`layer_norm_backward`].
-pub fn layer_norm<B: Dim, const N: usize, E: Dtype, D: Backend<E>>(
-    z: &Batch<B, N, E, D>,
-) -> Batch<B, N, E, D> {
+pub fn layer_norm<B: Dim, N: Dim, E: Dtype, D: Device<E>>(
+    z: &Tensor<(B, N), E, D>,
+) -> Tensor<(B, N), E, D> {
     (z.clone() - mean(z)) / standard_deviation(z)
 }
 
@@ -62,10 +61,10 @@ pub fn layer_norm<B: Dim, const N: usize, E: Dtype, D: Backend<E>>(
 ///
 /// # Shapes
 /// δ, z and result: \[B, N\].
-pub fn layer_norm_backward<B: Dim, const N: usize, E: Dtype, D: Backend<E>>(
-    delta: &Batch<B, N, E, D>,
-    z: &Batch<B, N, E, D>,
-) -> Batch<B, N, E, D> {
+pub fn layer_norm_backward<B: Dim, N: Dim, E: Dtype, D: Device<E>>(
+    delta: &Tensor<(B, N), E, D>,
+    z: &Tensor<(B, N), E, D>,
+) -> Tensor<(B, N), E, D> {
     let normalized = layer_norm(z);
     let correlation = mean(&(delta.clone() * normalized.clone()));
     (delta.clone() - mean(delta) - normalized * correlation) / standard_deviation(z)

@@ -2,7 +2,8 @@
 
 use crate::{
     Error, Result,
-    condition::{Circuit, Condition, GradNorm},
+    architecture::{Architecture, LayerKind},
+    condition::GradNorm,
 };
 
 /// The weights of one layer, row-major, in the order *post, pre*.
@@ -33,8 +34,9 @@ pub struct LayerWeights<E> {
 /// The fields that hold a layer's numbers, in the order of [`LayerWeights::values`].
 pub(super) const FIELDS: [&str; 6] = ["w_ee", "w_ie", "w_ei", "u_ie", "b", "nu"];
 
-/// Which of them a layer of this circuit has.
-pub(super) const fn present(circuit: Circuit, lateral: bool) -> [bool; 6] {
+/// Which of them a layer of this kind has.
+pub(super) fn present(LayerKind { circuit, grad_norm, .. }: LayerKind) -> [bool; 6] {
+    let lateral = grad_norm == GradNorm::Lateral;
     [true, circuit.subtracts(), circuit.subtracts(), circuit.divides(), true, lateral]
 }
 
@@ -72,17 +74,16 @@ impl<E> LayerWeights<E> {
         [w_ee.into(), w_ie.into(), w_ei.into(), w_ee.into(), vec![units], vec![units]]
     }
 
-    /// Checks that these are weights from `inputs` to `units` units of a `circuit`.
-    fn validate(&self, circuit: Circuit, [inputs, units]: [usize; 2], lateral: bool) -> Result<()> {
-        if (self.inputs, self.excitatory) != (inputs, units) {
-            let found = format!("{} → {} units", self.inputs, self.excitatory);
-            return Err(Error::invalid("layer", found, format!("{inputs} → {units}")));
+    /// Checks that these are the weights of a layer of this kind.
+    fn validate(&self, (inputs, kind): (usize, LayerKind)) -> Result<()> {
+        let expected = [inputs, kind.units, kind.inhibitory];
+        if self.sizes() != expected {
+            let words = |[inputs, units, inhibitory]: [usize; 3]| {
+                format!("{inputs} → {units} units, {inhibitory} inhibitory")
+            };
+            return Err(Error::invalid("layer", words(self.sizes()), words(expected)));
         }
-        if circuit.subtracts() != (self.inhibitory > 0) {
-            let expected = if circuit.subtracts() { "at least 1" } else { "0" };
-            return Err(Error::invalid("layer: inhibitory units", self.inhibitory, expected));
-        }
-        let wanted = self.shapes().into_iter().zip(present(circuit, lateral));
+        let wanted = self.shapes().into_iter().zip(present(kind));
         for ((name, values), (shape, present)) in FIELDS.into_iter().zip(self.values()).zip(wanted)
         {
             let count = shape.iter().fold(usize::from(present), |n, size| n.saturating_mul(*size));
@@ -105,78 +106,92 @@ impl<E: Copy> LayerWeights<E> {
     }
 }
 
-/// The weights of a whole network: two hidden layers and the read-out.
+/// The weights of a whole network.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NetworkWeights<E> {
     /// Which network this is.
-    pub condition: Condition,
-    /// The two hidden layers, from the input up.
-    pub hidden: [LayerWeights<E>; 2],
+    pub architecture: Architecture,
+    /// The hidden layers, from the input up.
+    pub hidden: Vec<LayerWeights<E>>,
     /// The read-out: an EI layer with one inhibitory unit.
     pub readout: LayerWeights<E>,
 }
 
 impl<E> NetworkWeights<E> {
     /// A network of these layers, from the input up.
-    pub fn of(condition: Condition, [first, second, readout]: [LayerWeights<E>; 3]) -> Self {
-        Self { condition, hidden: [first, second], readout }
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn of(
+        architecture: Architecture,
+        layers: impl IntoIterator<Item = LayerWeights<E>>,
+    ) -> Self {
+        let mut hidden: Vec<_> = layers.into_iter().collect();
+        let readout = hidden.pop().expect("every network has a read-out");
+        Self { architecture, hidden, readout }
     }
 
-    /// All three layers, from the input up.
-    pub fn layers(&self) -> [&LayerWeights<E>; 3] {
-        [&self.hidden[0], &self.hidden[1], &self.readout]
+    /// All layers, from the input up; the last is the read-out.
+    pub fn layers(&self) -> Vec<&LayerWeights<E>> {
+        self.hidden.iter().chain([&self.readout]).collect()
     }
 
     /// The same, to be changed.
-    pub fn layers_mut(&mut self) -> [&mut LayerWeights<E>; 3] {
-        let [first, second] = &mut self.hidden;
-        [first, second, &mut self.readout]
+    pub fn layers_mut(&mut self) -> Vec<&mut LayerWeights<E>> {
+        self.hidden.iter_mut().chain([&mut self.readout]).collect()
     }
 
-    /// Inputs, units of each hidden layer, outputs.
-    pub fn sizes(&self) -> [usize; 3] {
-        [self.hidden[0].inputs, self.hidden[0].excitatory, self.readout.excitatory]
-    }
-
-    /// Checks that the layers fit the condition and each other.
+    /// Checks that these are weights of that network.
     ///
     /// # Errors
-    /// Names the first that does not.
+    /// If they are of another, or as [`validate`](Self::validate).
+    pub fn validate_as(&self, expected: &Architecture) -> Result<()> {
+        if self.architecture != *expected {
+            let expected = expected.to_string();
+            return Err(Error::invalid("network", &self.architecture, expected));
+        }
+        self.validate()
+    }
+
+    /// Checks that the layers are those of the architecture.
+    ///
+    /// # Errors
+    /// Names the first that is not.
     pub fn validate(&self) -> Result<()> {
-        let [inputs, width, outputs] = self.sizes();
-        let circuit = self.condition.circuit();
-        let lateral = self.condition.grad_norm() == GradNorm::Lateral;
-        self.hidden[0].validate(circuit, [inputs, width], lateral)?;
-        self.hidden[1].validate(circuit, [width, width], lateral)?;
-        self.readout.validate(Circuit::ExcitatoryInhibitory, [width, outputs], false)
+        self.architecture.validate()?;
+        let (found, expected) = (self.hidden.len(), self.architecture.hidden.len());
+        if found != expected {
+            return Err(Error::invalid("hidden layers", found, expected.to_string()));
+        }
+        let mut layers = self.layers().into_iter().zip(self.architecture.layers());
+        layers.try_for_each(|(weights, layer)| weights.validate(layer))
     }
 }
 
 impl<E: Copy> NetworkWeights<E> {
     /// The same numbers in another precision.
     pub fn convert<F>(&self, convert: impl Fn(E) -> F + Copy) -> NetworkWeights<F> {
-        NetworkWeights::of(self.condition, self.layers().map(|layer| layer.convert(convert)))
+        let layers = self.layers().into_iter().map(|layer| layer.convert(convert));
+        NetworkWeights::of(self.architecture.clone(), layers)
     }
-}
-
-/// Inhibitory units of a hidden layer of `excitatory` units: a tenth, at least one.
-pub const fn inhibitory_units(excitatory: usize) -> usize {
-    if excitatory < 10 { 1 } else { excitatory / 10 }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::layers::initial_weights_of;
+    use crate::{Condition, layers::initial_weights_of};
 
     #[test]
     fn inhibitory_units_are_counted_where_the_circuit_has_them_and_nowhere_else() {
-        let weights = |condition| initial_weights_of(condition, [30, 20, 10], 0).unwrap();
+        let weights = |condition: Condition| {
+            initial_weights_of(&condition.architecture([30, 20, 10]), 0).unwrap()
+        };
         let mut excitatory = weights(Condition::ENone);
         assert!(excitatory.validate().is_ok());
         excitatory.hidden[1].inhibitory = 7;
         let message = excitatory.validate().unwrap_err().to_string();
-        assert_eq!(message, "layer: inhibitory units: 7 is not valid; expected 0");
+        let expected = "layer: 20 → 20 units, 7 inhibitory is not valid; \
+                        expected 20 → 20 units, 0 inhibitory";
+        assert_eq!(message, expected);
         for condition in [Condition::EiNone, Condition::INormFull, Condition::INormSubCenter] {
             let mut inhibited = weights(condition);
             assert!(inhibited.validate().is_ok(), "{condition}");
@@ -185,7 +200,10 @@ mod tests {
             layer.w_ie.clear();
             layer.w_ei.clear();
             let message = inhibited.validate().unwrap_err().to_string();
-            assert!(message.contains("0 is not valid; expected at least 1"), "{message}");
+            assert!(message.contains("expected 30 → 20 units, 2 inhibitory"), "{message}");
+            inhibited.hidden.pop();
+            let message = inhibited.validate().unwrap_err().to_string();
+            assert_eq!(message, "hidden layers: 1 is not valid; expected 2");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::run::{Outcome, Record, Run};
 use crate::{
-    Condition, Error, Result,
+    Error, Result,
     dataset::{CLASSES, PIXELS},
     engine::EngineState,
     layers::{
@@ -42,8 +42,8 @@ impl Checkpoint {
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let Self { record, state: EngineState { weights, velocities }, wall_seconds } = self;
         let mut all = tensors(weights.layers(), "");
-        if let [first, second, readout] = &velocities[..] {
-            all.extend(tensors([first, second, readout], "velocity."));
+        if !velocities.is_empty() {
+            all.extend(tensors(velocities.iter().collect(), "velocity."));
         }
         let content = Content { record: record.clone(), wall_seconds: *wall_seconds };
         write(path.as_ref(), KIND, &content, &all)
@@ -57,7 +57,7 @@ impl Checkpoint {
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let (Content { record, wall_seconds }, mut file) = WeightsFile::read(path, KIND)?;
-        let weights = file.network(record.run.condition)?;
+        let weights = file.network(file.architecture(record.run.condition)?)?;
         let velocities = file.velocities(&weights)?;
         file.finish()?;
         let checkpoint = Self { record, state: EngineState { weights, velocities }, wall_seconds };
@@ -83,8 +83,9 @@ impl Checkpoint {
             let sizes = |layer: &LayerWeights<f32>| layer.named().map(|(_, values)| values.len());
             velocity.inputs == weights.inputs && sizes(velocity) == sizes(weights)
         };
-        if ![0, 3].contains(&velocities.len())
-            || !velocities.iter().zip(weights.layers()).all(alike)
+        let layers = weights.layers();
+        if ![0, layers.len()].contains(&velocities.len())
+            || !velocities.iter().zip(layers).all(alike)
         {
             return Err(Error::invalid("velocities", "others", "those of the network's weights"));
         }
@@ -94,24 +95,27 @@ impl Checkpoint {
 
 /// Checks that these are weights of the run's network.
 pub(super) fn check(run: &Run, weights: &NetworkWeights<f32>) -> Result<()> {
-    let found = (weights.condition, weights.sizes());
-    let expected = (run.condition, [PIXELS, run.width, CLASSES.len()]);
-    if found != expected {
-        let words = |(condition, [inputs, width, outputs]): (Condition, [usize; 3])| {
-            format!("{condition}, {inputs} → {width} → {outputs}")
-        };
-        return Err(Error::invalid("network", words(found), words(expected)));
+    weights.validate()?;
+    let found = &weights.architecture;
+    let expected = run.condition.architecture([PIXELS, run.width, CLASSES.len()]);
+    // Whatever the number of inhibitory units.
+    let fits = found.condition() == Some(run.condition)
+        && (found.inputs, found.outputs) == (expected.inputs, expected.outputs)
+        && found.hidden[0].units == run.width;
+    if !fits {
+        return Err(Error::invalid("network", found, expected.to_string()));
     }
-    weights.validate()
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
+        Condition,
         configuration::configuration,
         dataset::FashionMnist,
-        learning::{Measure, Observer, Trainer, train},
+        learning::{Epoch, Measure, Observer, Trainer, train},
     };
     use std::ops::ControlFlow;
 
@@ -202,8 +206,8 @@ mod tests {
             stop_if(done == self.steps)
         }
 
-        fn epoch(&mut self, record: &Record) -> ControlFlow<()> {
-            stop_if(record.epochs.len() == self.epochs)
+        fn epoch(&mut self, epochs: &[Epoch], _: u32) -> ControlFlow<()> {
+            stop_if(epochs.len() == self.epochs)
         }
     }
 

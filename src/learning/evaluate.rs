@@ -1,7 +1,7 @@
 //! How well a network classifies.
 
 use crate::{
-    Error, Result,
+    Architecture, Error, Result,
     configuration::configuration,
     dataset::{CLASSES, Images, Luminosity, PIXELS},
     engine::{Engine, count_correct, smoothed_cross_entropy},
@@ -37,12 +37,7 @@ pub fn evaluate(
     epsilon: f64,
     seed: u64,
 ) -> Result<Evaluation> {
-    weights.validate()?;
-    let [inputs, _, outputs] = weights.sizes();
-    if [inputs, outputs] != [PIXELS, CLASSES.len()] {
-        let expected = format!("{PIXELS} → {}", CLASSES.len());
-        return Err(Error::invalid("network", format!("{inputs} → {outputs}"), expected));
-    }
+    check_classifier(weights)?;
     let luminosity = Luminosity::new(epsilon, seed, Purpose::TestLuminosity, 0)?;
     // The rates do not matter: nothing is learned.
     let rates = configuration(0)?.rates;
@@ -50,6 +45,17 @@ pub fn evaluate(
     let mut buffer = vec![0.0; EVALUATION_BATCH * PIXELS];
     let (loss, accuracy) = classify(&mut engine, images, luminosity, &mut buffer);
     Ok(Evaluation { epsilon, images: images.len(), loss, accuracy })
+}
+
+/// Checks that these are weights of a network that classifies the images.
+pub(super) fn check_classifier(weights: &NetworkWeights<f32>) -> Result<()> {
+    weights.validate()?;
+    let Architecture { inputs, outputs, .. } = weights.architecture;
+    if [inputs, outputs] != [PIXELS, CLASSES.len()] {
+        let expected = format!("{PIXELS} → {}", CLASSES.len());
+        return Err(Error::invalid("network", format!("{inputs} → {outputs}"), expected));
+    }
+    Ok(())
 }
 
 /// Mean loss and accuracy of `engine` on `images`, shifted by `luminosity`.

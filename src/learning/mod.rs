@@ -1,4 +1,5 @@
-//! How the networks learn: a [`Run`] goes in, weights and a [`Record`] come out.
+//! How the networks learn: a [`Run`] goes in, weights and a [`Record`] come out; or a network and a
+//! [`Training`], and the network has learned.
 //!
 //! [`train`] does one run, [`train_all`] several at once; an [`Observer`] watches, and may stop
 //! them. A [`Trainer`] advances an epoch at a time and can save a run as a [`Checkpoint`];
@@ -10,11 +11,13 @@ mod evaluate;
 mod run;
 mod train;
 mod train_all;
+mod training;
 
 pub use checkpoint::Checkpoint;
 pub use evaluate::{Evaluation, evaluate};
-pub use run::{Epoch, Measure, Measurement, Outcome, Record, Run};
+pub use run::{Epoch, Measurement, Outcome, Record, Run};
 pub use train::{Observer, Trainer, train};
-pub use train_all::train_all;
+pub use train_all::{in_parallel, train_all};
+pub use training::{Measure, Protocol, Training};
 
 pub use crate::learning_rule::LearningRule;

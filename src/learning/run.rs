@@ -1,5 +1,6 @@
 //! One experiment as a value, and what came of it.
 
+use super::training::{Measure, Protocol, Training};
 use crate::{
     Condition, Error, Result,
     configuration::{Configuration, EPOCHS},
@@ -37,17 +38,11 @@ pub struct Run {
     pub measure: Measure,
 }
 
-/// When the hidden layers are measured. It costs nothing at any other step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Measure {
-    /// Not at all.
-    Never,
-    /// At the last step of the run, as for the paper's histograms.
-    LastStep,
-    /// At the last step of each epoch.
-    EachEpoch,
-    /// At each step, as the authors did.
-    EachStep,
+impl Protocol for Run {
+    fn training(&self) -> Training {
+        let Self { rule, epsilon, seed, epochs, batch, measure, .. } = *self;
+        Training { rule, epsilon, seed, epochs, batch, measure }
+    }
 }
 
 impl Run {
@@ -95,35 +90,15 @@ impl Run {
         self
     }
 
-    /// Whether the hidden layers are measured at a step of this `epoch`, counted from 1, which may
-    /// be the epoch's last.
-    pub(crate) const fn measures_at(&self, last: bool, epoch: u32) -> bool {
-        match self.measure {
-            Measure::Never => false,
-            Measure::LastStep => last && epoch == self.epochs,
-            Measure::EachEpoch => last,
-            Measure::EachStep => true,
-        }
-    }
-
     /// Checks that every number makes sense.
     ///
     /// # Errors
     /// Names the first one that does not.
     pub fn validate(&self) -> Result<()> {
-        if !(0.0..=1.0).contains(&self.epsilon) {
-            return Err(Error::invalid("epsilon", self.epsilon, "a number from 0 to 1"));
-        }
-        if self.epochs == 0 {
-            return Err(Error::invalid("epochs", 0, "at least 1"));
-        }
-        if self.batch == 0 {
-            return Err(Error::invalid("batch", 0, "at least 1 image"));
-        }
         if !(2..=10_000).contains(&self.width) {
             return Err(Error::invalid("width", self.width, "2 to 10000 units"));
         }
-        self.rule.validate()
+        self.training().validate()
     }
 
     /// The first 16 hexadecimal digits of the SHA-256 of everything that decides a run's result.
@@ -156,11 +131,12 @@ impl Run {
     }
 }
 
-/// What came of a run.
+/// What came of a run: of a [`Run`] of the paper's networks, or of the
+/// [`Training`] of any other.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Record {
+pub struct Record<R = Run> {
     /// The run.
-    pub run: Run,
+    pub run: R,
     /// One row for each finished epoch.
     pub epochs: Vec<Epoch>,
     /// What was measured inside the hidden layers.
@@ -214,15 +190,15 @@ pub struct Measurement {
     pub epoch: u32,
     /// Counted from 1 at the start of the run.
     pub step: u64,
-    /// 0 or 1, from the input up.
+    /// Counted from 0, from the input up.
     pub layer: usize,
     /// What was measured.
     pub values: LayerMeasurement,
 }
 
-impl Record {
+impl<R: Protocol> Record<R> {
     /// Of a run that has not made a step yet.
-    pub(crate) fn begin(run: &Run, data: &FashionMnist) -> Self {
+    pub(crate) fn begin(run: &R, data: &FashionMnist) -> Self {
         Self {
             run: run.clone(),
             epochs: Vec::new(),

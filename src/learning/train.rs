@@ -2,15 +2,16 @@
 
 use super::{
     checkpoint::{Checkpoint, check},
-    evaluate::{EVALUATION_BATCH, classify},
+    evaluate::{EVALUATION_BATCH, check_classifier, classify},
     run::{Epoch, Measurement, Outcome, Record, Run},
+    training::{Protocol, Training},
 };
 use crate::{
     Result,
     dataset::{FashionMnist, Luminosity, PIXELS},
-    engine::{Engine, OwnGradNorm},
+    engine::Engine,
     interrupt::interrupted,
-    layers::{NetworkWeights, initial_weights},
+    layers::{NetworkWeights, OwnGradNorm, initial_weights},
     randomness::Purpose,
 };
 use std::{ops::ControlFlow, time::Instant};
@@ -23,9 +24,9 @@ pub trait Observer {
         ControlFlow::Continue(())
     }
 
-    /// After an epoch and its evaluation: the last of `record.epochs` is new.
-    fn epoch(&mut self, record: &Record) -> ControlFlow<()> {
-        let _ = record;
+    /// After an epoch and its evaluation: the last of `epochs` is new, and the run has `total`.
+    fn epoch(&mut self, epochs: &[Epoch], total: u32) -> ControlFlow<()> {
+        let _ = (epochs, total);
         ControlFlow::Continue(())
     }
 }
@@ -47,13 +48,37 @@ pub fn train(
 }
 
 /// Trains a run an epoch at a time; it can be saved as a [`Checkpoint`] and resumed.
-pub struct Trainer<'d> {
+pub struct Trainer<'d, R = Run> {
     data: &'d FashionMnist,
     engine: Engine<f32>,
-    record: Record,
+    training: Training,
+    record: Record<R>,
     batch: Vec<f32>,
     /// The run before the epoch within which it was interrupted.
-    before: Option<(Engine<f32>, Record)>,
+    before: Option<(Engine<f32>, Record<R>)>,
+}
+
+impl<'d> Trainer<'d, Training> {
+    /// The training of a network, in whose hidden layers the error goes through a reader's own
+    /// rules where there are such.
+    ///
+    /// # Errors
+    /// If the training's numbers make no sense, or the weights are no network from 784 inputs to 10
+    /// classes.
+    pub fn of_network(
+        weights: &NetworkWeights<f32>,
+        own: &[Option<OwnGradNorm<f32>>],
+        training: &Training,
+        data: &'d FashionMnist,
+    ) -> Result<Self> {
+        training.validate()?;
+        check_classifier(weights)?;
+        let mut engine = Engine::new(weights, training.rule);
+        for (layer, own) in own.iter().enumerate() {
+            own.iter().for_each(|own| engine.set_grad_norm(layer, *own));
+        }
+        Ok(Self::with(engine, Record::begin(training, data), data))
+    }
 }
 
 impl<'d> Trainer<'d> {
@@ -86,7 +111,7 @@ impl<'d> Trainer<'d> {
     /// condition's. A checkpoint cannot hold it: give it again when the run is resumed.
     #[must_use]
     pub fn with_grad_norm(mut self, own: OwnGradNorm<f32>) -> Self {
-        self.engine.set_grad_norm(own);
+        (0..2).for_each(|layer| self.engine.set_grad_norm(layer, own));
         self
     }
 
@@ -98,11 +123,6 @@ impl<'d> Trainer<'d> {
         checkpoint.validate()?;
         let rule = checkpoint.record.run.rule;
         Ok(Self::with(Engine::restore(&checkpoint.state, rule), checkpoint.record, data))
-    }
-
-    fn with(engine: Engine<f32>, record: Record, data: &'d FashionMnist) -> Self {
-        let largest = record.run.batch.min(data.train.len()).max(EVALUATION_BATCH);
-        Self { data, engine, record, batch: vec![0.0; largest * PIXELS], before: None }
     }
 
     /// The run as it was after its last whole epoch, from which it can be resumed.
@@ -117,14 +137,23 @@ impl<'d> Trainer<'d> {
         }
         Checkpoint { record, state: engine.state(), wall_seconds: 0.0 }
     }
+}
+
+impl<'d, R: Protocol> Trainer<'d, R> {
+    fn with(engine: Engine<f32>, record: Record<R>, data: &'d FashionMnist) -> Self {
+        let training = record.run.training();
+        let largest = training.batch.min(data.train.len()).max(EVALUATION_BATCH);
+        let batch = vec![0.0; largest * PIXELS];
+        Self { data, engine, training, record, batch, before: None }
+    }
 
     /// What was recorded so far.
-    pub fn record(&self) -> &Record {
+    pub fn record(&self) -> &Record<R> {
         &self.record
     }
 
     /// What was recorded.
-    pub fn into_record(self) -> Record {
+    pub fn into_record(self) -> Record<R> {
         self.record
     }
 
@@ -135,8 +164,8 @@ impl<'d> Trainer<'d> {
 
     /// Training steps of the whole run.
     pub fn total_steps(&self) -> u64 {
-        let steps = self.data.train.len().div_ceil(self.record.run.batch);
-        steps as u64 * u64::from(self.record.run.epochs)
+        let steps = self.data.train.len().div_ceil(self.training.batch);
+        steps as u64 * u64::from(self.training.epochs)
     }
 
     /// Trains to the end of the run, or until it diverges or is interrupted: by the observer, or by
@@ -158,8 +187,8 @@ impl<'d> Trainer<'d> {
             ControlFlow::Continue(train_loss) => {
                 let (test_loss, test_accuracy) = self.evaluate(epoch);
                 self.record.epochs.push(Epoch { epoch, train_loss, test_loss, test_accuracy });
-                let stop = observer.epoch(&self.record).is_break();
-                if epoch == self.record.run.epochs {
+                let stop = observer.epoch(&self.record.epochs, self.training.epochs).is_break();
+                if epoch == self.training.epochs {
                     self.record.outcome = Outcome::Finished;
                 } else if stop {
                     self.record.outcome = Outcome::Interrupted;
@@ -181,7 +210,7 @@ impl<'d> Trainer<'d> {
         let start = Instant::now();
         let images = &self.data.train;
         let mut luminosity = self.luminosity(Purpose::TrainingLuminosity, epoch);
-        let size = self.record.run.batch;
+        let size = self.training.batch;
         let (mut total, mut ended) = (0.0, None);
         for from in (0..images.len()).step_by(size) {
             let range = from..(from + size).min(images.len());
@@ -208,7 +237,7 @@ impl<'d> Trainer<'d> {
     /// One training step on the images of `range`, which are in the batch buffer.
     fn step(&mut self, range: std::ops::Range<usize>, epoch: u32) -> f64 {
         let images = &self.data.train;
-        let measure = self.record.run.measures_at(range.end == images.len(), epoch);
+        let measure = self.training.measures_at(range.end == images.len(), epoch);
         let (x, labels) = (&self.batch[..range.len() * PIXELS], &images.labels()[range]);
         self.engine.forward(x);
         let loss = self.engine.backward(labels);
@@ -223,8 +252,8 @@ impl<'d> Trainer<'d> {
     }
 
     fn luminosity(&self, purpose: Purpose, epoch: u32) -> Luminosity {
-        let run = &self.record.run;
-        Luminosity::new(run.epsilon, run.seed, purpose, epoch).expect("the run is valid")
+        let Training { epsilon, seed, .. } = self.training;
+        Luminosity::new(epsilon, seed, purpose, epoch).expect("the run is valid")
     }
 
     /// Mean loss and accuracy on the test images, each shifted anew.

@@ -9,6 +9,7 @@
 
 mod digits;
 mod kernel;
+mod network;
 mod progress;
 mod table;
 mod training;
@@ -19,4 +20,4 @@ pub use crate::show::{Display, Show};
 pub use kernel::{attach, clear};
 pub use progress::Progress;
 pub use table::Table;
-pub use training::{train_all, train_own};
+pub use training::{train, train_all, train_own, train_together};

@@ -3,10 +3,11 @@
 use super::progress::{INTERVAL, bar, pace};
 use crate::Result;
 use crate::dataset::FashionMnist;
-use crate::engine::OwnGradNorm;
 use crate::figures::live::{self, Trained};
-use crate::figures::style;
-use crate::learning::{self, Observer, Outcome, Record, Run, Trainer};
+use crate::figures::style::{self, Look};
+use crate::layers::OwnGradNorm;
+use crate::learning::{self, Epoch, Observer, Outcome, Protocol, Record, Run, Trainer, Training};
+use crate::networks::{ToTrain, Trainable};
 use crate::show::{self, Display, Formats, Show};
 use std::ops::ControlFlow;
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -28,9 +29,73 @@ const PICTURES: u32 = 3;
 /// # Errors
 /// If a run is not valid; nothing is trained then. A run that diverges is a record.
 pub fn train_all(runs: &[Run], data: &FashionMnist) -> Result<Vec<Record>> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let board = Board::new(names(runs), runs, data);
-    board.watch(|| learning::train_all(runs, data, cores, |index| board.reporter(index)))
+    let looks = runs.iter().map(|run| style::condition(run.condition));
+    let board = Board::new(names(runs).into_iter().zip(looks), runs, data);
+    board.watch(|| learning::train_all(runs, data, cores(), |index| board.reporter(index)))
+}
+
+/// Trains `network`, and shows its progress. After an interrupt it has learned what it has.
+///
+/// # Errors
+/// If the training's numbers make no sense, or the network is none from 784 inputs to 10 classes.
+pub fn train(
+    network: &mut dyn Trainable,
+    training: &Training,
+    data: &FashionMnist,
+) -> Result<Record<Training>> {
+    let mut records = train_together(&mut [network], training, data)?;
+    Ok(records.pop().expect("there is one network"))
+}
+
+/// Trains networks, which may be of different types, as many at once as there are cores, and shows
+/// their progress: `train_together(&mut [&mut plain, &mut normed], &training, &data)?`.
+///
+/// # Errors
+/// As [`train`]; no network has changed then.
+pub fn train_together(
+    networks: &mut [&mut dyn Trainable],
+    training: &Training,
+    data: &FashionMnist,
+) -> Result<Vec<Record<Training>>> {
+    let jobs: Vec<_> = networks.iter().map(|network| network.to_train()).collect();
+    let board = Board::new(described(&jobs), &vec![*training; jobs.len()], data);
+    let trained = Mutex::new(Vec::new());
+    let records = board.watch(|| {
+        let work = |index: usize| jobs[index].train(training, data, &mut board.reporter(index));
+        let (weights, records): (Vec<_>, Vec<_>) =
+            learning::in_parallel(jobs.len(), cores(), work)?.into_iter().unzip();
+        *lock(&trained) = weights;
+        Ok(records)
+    })?;
+    let trained = std::mem::take(&mut *lock(&trained));
+    let mut pairs = networks.iter_mut().zip(&trained);
+    pairs.try_for_each(|(network, weights)| network.set_weights(weights))?;
+    Ok(records)
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Names and looks of networks: the condition, if only one is of it; the whole network else.
+fn described(networks: &[ToTrain]) -> Vec<(String, Look)> {
+    let conditions: Vec<_> =
+        networks.iter().map(|network| network.weights.architecture.condition()).collect();
+    let only = |condition| conditions.iter().filter(|other| **other == condition).count() == 1;
+    let name = |(number, network): (usize, &ToTrain)| match conditions[number] {
+        Some(condition) if only(Some(condition)) => {
+            (condition.to_string(), style::condition(condition))
+        }
+        _ => (network.weights.architecture.to_string(), style::own(number)),
+    };
+    let (names, looks): (Vec<_>, Vec<_>) = networks.iter().enumerate().map(name).unzip();
+    padded(names).into_iter().zip(looks).collect()
+}
+
+/// Names that are equally long.
+fn padded(names: Vec<String>) -> Vec<String> {
+    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+    names.into_iter().map(|name| format!("{name:<width$}")).collect()
 }
 
 /// Trains `run` with a GradNorm of one's own instead of the condition's, and shows its progress.
@@ -38,7 +103,8 @@ pub fn train_all(runs: &[Run], data: &FashionMnist) -> Result<Vec<Record>> {
 /// # Errors
 /// If the run is not valid.
 pub fn train_own(run: &Run, data: &FashionMnist, own: OwnGradNorm<f32>) -> Result<Record> {
-    let board = Board::new(vec!["yours".to_owned()], std::slice::from_ref(run), data);
+    let named = [("yours".to_owned(), style::condition(run.condition))];
+    let board = Board::new(named, std::slice::from_ref(run), data);
     let mut trainer = Trainer::new(run, data)?.with_grad_norm(own);
     let records = board.watch(|| {
         trainer.finish(&mut board.reporter(0));
@@ -62,9 +128,7 @@ fn names(runs: &[Run]) -> Vec<String> {
         let others: String = parts.iter().map(|part| part(run)).collect();
         format!("{}{others}", run.condition)
     };
-    let names: Vec<_> = runs.iter().map(name).collect();
-    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
-    names.into_iter().map(|name| format!("{name:<width$}")).collect()
+    padded(runs.iter().map(name).collect())
 }
 
 /// The status of all runs: each run reports to it, and a thread of its own shows it.
@@ -83,16 +147,19 @@ struct Status {
 }
 
 impl Board {
-    fn new(names: Vec<String>, runs: &[Run], data: &FashionMnist) -> Self {
-        let status = |(name, run): (String, &Run)| {
-            let look = style::condition(run.condition);
+    fn new<R: Protocol>(
+        named: impl IntoIterator<Item = (String, Look)>,
+        runs: &[R],
+        data: &FashionMnist,
+    ) -> Self {
+        let status = |((name, look), run): ((String, Look), &R)| {
+            let Training { batch, epochs, .. } = run.training();
             let trained = Trained { name, look, losses: Vec::new(), accuracies: Vec::new() };
             // A batch of no images is refused before anything is trained.
-            let steps = data.train.len().div_ceil(run.batch.max(1)) as u64;
-            let total = steps * u64::from(run.epochs);
-            Mutex::new(Status { done: 0, total, epochs: run.epochs, trained })
+            let steps = data.train.len().div_ceil(batch.max(1)) as u64;
+            Mutex::new(Status { done: 0, total: steps * u64::from(epochs), epochs, trained })
         };
-        let statuses = names.into_iter().zip(runs).map(status).collect();
+        let statuses = named.into_iter().zip(runs).map(status).collect();
         Self { started: Instant::now(), statuses }
     }
 
@@ -101,7 +168,7 @@ impl Board {
     }
 
     /// Trains, and shows the progress as well as the kernel can.
-    fn watch(&self, train: impl FnOnce() -> Result<Vec<Record>>) -> Result<Vec<Record>> {
+    fn watch<R>(&self, train: impl FnOnce() -> Result<Vec<Record<R>>>) -> Result<Vec<Record<R>>> {
         if !show::supports_updates() {
             let records = train()?;
             for (status, record) in self.snapshot().iter().zip(&records) {
@@ -173,7 +240,7 @@ impl Board {
     }
 
     /// What remains: the same words in every run, so that a notebook can be compared.
-    fn summary(&self, records: &[Record]) -> String {
+    fn summary<R>(&self, records: &[Record<R>]) -> String {
         let statuses = self.snapshot();
         let statuses = statuses.iter().zip(records).map(|(status, record)| status.summary(record));
         statuses.collect::<Vec<_>>().join("\n")
@@ -193,7 +260,7 @@ impl Status {
         }
     }
 
-    fn summary(&self, record: &Record) -> String {
+    fn summary<R>(&self, record: &Record<R>) -> String {
         let (name, epochs) = (&self.trained.name, record.epochs.len());
         let word = if epochs == 1 { "epoch" } else { "epochs" };
         let accuracy = record.epochs.last().map(|last| style::percent(last.test_accuracy));
@@ -233,8 +300,8 @@ impl Observer for Reporter<'_> {
         ControlFlow::Continue(())
     }
 
-    fn epoch(&mut self, record: &Record) -> ControlFlow<()> {
-        let Some(last) = record.epochs.last() else { return ControlFlow::Continue(()) };
+    fn epoch(&mut self, epochs: &[Epoch], _: u32) -> ControlFlow<()> {
+        let Some(last) = epochs.last() else { return ControlFlow::Continue(()) };
         let mut status = lock(self.status);
         status.trained.accuracies.push(last.test_accuracy);
         if !show::supports_updates() {
@@ -249,7 +316,7 @@ impl Observer for Reporter<'_> {
 }
 
 /// A thread that panicked leaves a status that can still be shown.
-fn lock(status: &Mutex<Status>) -> MutexGuard<'_, Status> {
+fn lock<T>(status: &Mutex<T>) -> MutexGuard<'_, T> {
     status.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -289,10 +356,36 @@ mod tests {
     }
 
     #[test]
+    fn networks_of_several_types_are_trained_together() {
+        use crate::layers::{Center, Ei, INorm, LayerNorm};
+        use crate::networks::{Network, paper::ENone};
+        let data = small();
+        let mut plain = ENone::<20>::new(0).unwrap();
+        let mut normed =
+            Network::<(INorm<784, 20, 2, Center>, Ei<20, 30, 3, LayerNorm>)>::new(0).unwrap();
+        let before = (plain.weights(), normed.weights());
+        let training = Training::paper(configuration(13).unwrap().rates).epochs(2);
+        let records = train_together(&mut [&mut plain, &mut normed], &training, &data).unwrap();
+        assert!(records.iter().all(|r| r.outcome == Outcome::Finished && r.epochs.len() == 2));
+        assert!(plain.weights() != before.0 && normed.weights() != before.1);
+        // What a network learned does not depend on what it was trained beside.
+        let mut alone = ENone::<20>::new(0).unwrap();
+        let record = train(&mut alone, &training, &data).unwrap();
+        assert_eq!((alone.weights(), record.epochs), (plain.weights(), records[0].epochs.clone()));
+        assert!(train(&mut alone, &training.epsilon(2.0), &data).is_err());
+        let names: Vec<_> = described(&[plain.to_train(), normed.to_train()])
+            .into_iter()
+            .map(|(name, _)| name.trim().to_owned())
+            .collect();
+        assert_eq!(names, ["e_none", "784 → INorm 20/2 Center → Ei 30/3 LayerNorm → 10"]);
+    }
+
+    #[test]
     fn what_is_shown_follows_the_training_and_what_stays_has_no_clock() {
         let data = small();
         let runs = [run(Condition::ELn).epochs(2), run(Condition::INormFull).epochs(1)];
-        let board = Board::new(names(&runs), &runs, &data);
+        let named = names(&runs).into_iter().map(|name| (name, style::OWN));
+        let board = Board::new(named, &runs, &data);
         let view = board.view(&board.snapshot(), None);
         let text = &view[0].1;
         assert!(text.contains("  0 %") && text.contains("e_ln        waiting"), "{text}");

@@ -38,7 +38,8 @@ pub fn run(options: &Evaluate) -> Outcome {
         .iter()
         .map(|&epsilon| evaluate(&weights, &data.test, epsilon, options.seed))
         .collect::<inorm::Result<_>>()?;
-    let (condition, width) = (weights.condition, weights.sizes()[1]);
+    let architecture = &weights.architecture;
+    let (condition, width) = (architecture.condition(), architecture.hidden[0].units);
     if options.json {
         let json = serde_json::json!({
             "condition": condition,
@@ -49,7 +50,10 @@ pub fn run(options: &Evaluate) -> Outcome {
         });
         return print(json);
     }
-    print(format_args!("{condition}, {width} units a hidden layer"))?;
+    match condition {
+        Some(condition) => print(format_args!("{condition}, {width} units a hidden layer"))?,
+        None => print(architecture)?,
+    }
     for Evaluation { epsilon, images, loss, accuracy } in evaluations {
         let accuracy = 100.0 * accuracy;
         print(format_args!(

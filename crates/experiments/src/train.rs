@@ -168,9 +168,10 @@ impl Train {
     }
 
     fn to_run(&self, from: Option<&NetworkWeights<f32>>) -> Outcome<Run> {
-        let condition = self.condition.or(from.map(|weights| weights.condition));
+        let from = from.map(paper_network).transpose()?;
+        let condition = self.condition.or(from.map(|(condition, _)| condition));
         let condition = condition.expect("clap asks for one of the two");
-        let width = self.width.or(from.map(|weights| weights.sizes()[1]));
+        let width = self.width.or(from.map(|(_, width)| width));
         let mut run = match (self.config, width, self.lr, self.lr_w_ie, self.lr_w_ei) {
             (Some(index), ..) => Run::new(condition, &configuration(index)?),
             (None, Some(width), Some(lr), Some(lr_w_ie), Some(lr_w_ei)) => Run {
@@ -184,13 +185,10 @@ impl Train {
                 return Err(Failure::Usage(message.into()));
             }
         };
-        if let Some(weights) =
-            from.filter(|w| (w.condition, w.sizes()[1]) != (condition, run.width))
-        {
+        if let Some((found, units)) = from.filter(|from| *from != (condition, run.width)) {
             return Err(Failure::Usage(format!(
-                "--from: the file holds {} with {} units a hidden layer, not {condition} with {}",
-                weights.condition,
-                weights.sizes()[1],
+                "--from: the file holds {found} with {units} units a hidden layer, \
+                 not {condition} with {}",
                 run.width
             )));
         }
@@ -199,6 +197,18 @@ impl Train {
         let usual = if self.results.is_some() { Measure::EachEpoch } else { Measure::Never };
         Ok(run.measure(self.measure.map_or(usual, Measure::from)))
     }
+}
+
+/// The condition and the width of a network that can be trained further from here.
+fn paper_network(
+    NetworkWeights { architecture, .. }: &NetworkWeights<f32>,
+) -> Outcome<(Condition, usize)> {
+    let condition = architecture.condition().ok_or_else(|| {
+        Failure::Usage(format!(
+            "--from: the file holds {architecture}, none of the paper's networks"
+        ))
+    })?;
+    Ok((condition, architecture.hidden[0].units))
 }
 
 /// A progress bar on a terminal, which hides itself elsewhere: there a line is printed each epoch.
@@ -219,14 +229,14 @@ impl Observer for Progress {
         ControlFlow::Continue(())
     }
 
-    fn epoch(&mut self, record: &Record) -> ControlFlow<()> {
-        let (Self(bar), epochs) = (self, record.run.epochs);
-        if let Some(&Epoch { epoch, train_loss, test_loss, test_accuracy }) = record.epochs.last() {
+    fn epoch(&mut self, epochs: &[Epoch], total: u32) -> ControlFlow<()> {
+        let Self(bar) = self;
+        if let Some(&Epoch { epoch, train_loss, test_loss, test_accuracy }) = epochs.last() {
             let accuracy = format!("test accuracy {:.2} %", 100.0 * test_accuracy);
             match bar.is_hidden() {
                 false => bar.set_message(accuracy),
                 true => say(format_args!(
-                    "epoch {epoch}/{epochs}: training loss {train_loss:.4}, \
+                    "epoch {epoch}/{total}: training loss {train_loss:.4}, \
                      test loss {test_loss:.4}, {accuracy}"
                 )),
             }

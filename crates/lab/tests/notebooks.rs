@@ -89,12 +89,12 @@ fn texts(notebook: &Value) -> Vec<String> {
 /// A model, data, and a training that differentiates: by dfdx, whose tensors are numbered by a
 /// counter that must be one for all cells, and by the typed networks.
 const MODEL: &str = "
-use inorm::{Condition, configuration::configuration, dataset::FashionMnist, learning::Run};
-use inorm::{dfdx::prelude::*, networks::INormNetwork};
+use inorm::{configuration::configuration, dataset::FashionMnist, learning::Training};
+use inorm::{dfdx::prelude::*, networks::paper::INormFull};
 let device = AutoDevice::seed_from_u64(3);
 let first: Tensor<Rank2<4, 8>, f32, AutoDevice> = device.sample_normal();
 let second: Tensor<Rank2<8, 2>, f32, AutoDevice> = device.sample_normal();
-let network = INormNetwork::<234, 23>::new(Condition::INormFull, 5, &device)?;
+let network = INormFull::<234, 23>::new(5)?;
 ";
 const DATA: &str = "
 let inputs: Tensor<Rank2<16, 4>, f32, AutoDevice> = device.sample_uniform();
@@ -111,8 +111,8 @@ for _ in 0..5 {
     one = one.clone() - gradients.get(&one) * 0.05;
     two = two.clone() - gradients.get(&two) * 0.05;
 }
-let run = Run::new(Condition::INormFull, &configuration(13)?).epochs(2).seed(5);
-let (_trained, record) = network.clone().train(&run, &data, &mut ())?;
+let training = Training::paper(configuration(13)?.rates).epochs(2).seed(5);
+let record = network.clone().train(&training, &data, &mut ())?;
 for epoch in &record.epochs {
     println!(\"{:?}\", epoch.test_accuracy);
 };

@@ -164,8 +164,8 @@ impl Arrays {
         };
         let [first, second, readout] = LAYERS;
         Ok(NetworkWeights {
-            condition,
-            hidden: [hidden(first, IN)?, hidden(second, EXC)?],
+            architecture: condition.architecture([IN, EXC, OUTPUTS]),
+            hidden: vec![hidden(first, IN)?, hidden(second, EXC)?],
             readout: self.layer(readout, [EXC, OUTPUTS, 1])?,
         })
     }

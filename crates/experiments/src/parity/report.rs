@@ -1,18 +1,18 @@
 //! Recomputes a fixture and reports the largest error of each quantity.
 
 use super::fixture::{EXC, Fixture, IN, INH, LAYERS};
-use inorm::dfdx::{
-    shapes::Const,
-    tensor::{AutoDevice, TensorFromVec},
-};
+use inorm::dfdx::{shapes::Const, tensor::AutoDevice};
 #[cfg(feature = "cuda")]
 use inorm::ensemble::Gpu;
 use inorm::{
     Condition, Result,
-    condition::Circuit,
     engine::{Engine, LayerMeasurement, Real},
     ensemble::{Machine, SingleNetwork, Step},
-    layers::{EiLayer, ExcitatoryLayer, INormLayer, INormSubtractiveLayer, Layer, NetworkWeights},
+    layers::{
+        Batch, Center, Decorrelate, DivisiveNorm, Ei, Excitatory, Full, GradNormRule, INorm,
+        INormSub, Lateral, Layer, LayerNorm, LayerNormForwardOnly, MeanNorm, NetworkWeights,
+        NoNorm, NormalizationRule, Raw, Scale,
+    },
     networks::{Network, OUTPUTS, task_loss},
 };
 use std::collections::BTreeMap;
@@ -86,7 +86,7 @@ pub fn compare_engine<T: Real>(fixture: &Fixture) -> Result<Report> {
     Ok(errors.into_report())
 }
 
-/// Recomputes every quantity of `fixture` but the measurements in the typed network of its circuit.
+/// Recomputes every quantity of `fixture` but the measurements in the typed network of its condition.
 ///
 /// # Errors
 /// As [`compare_engine`]; with the feature `cuda`, if there is no GPU.
@@ -95,45 +95,60 @@ pub fn compare_typed(fixture: &Fixture) -> Result<Report> {
     #[cfg(feature = "cuda")]
     Gpu::new()?;
     let errors = Errors::new(fixture, "typed f64", Precision::Double);
-    match fixture.condition.circuit() {
-        Circuit::Excitatory => compare_network::<
-            ExcitatoryLayer<IN, EXC, f64, AutoDevice>,
-            ExcitatoryLayer<EXC, EXC, f64, AutoDevice>,
-        >(errors),
-        Circuit::ExcitatoryInhibitory => compare_network::<
-            EiLayer<IN, EXC, INH, f64, AutoDevice>,
-            EiLayer<EXC, EXC, INH, f64, AutoDevice>,
-        >(errors),
-        Circuit::InhibitoryNorm => compare_network::<
-            INormLayer<IN, EXC, INH, f64, AutoDevice>,
-            INormLayer<EXC, EXC, INH, f64, AutoDevice>,
-        >(errors),
-        Circuit::InhibitoryNormSubtractive => compare_network::<
-            INormSubtractiveLayer<IN, EXC, INH, f64, AutoDevice>,
-            INormSubtractiveLayer<EXC, EXC, INH, f64, AutoDevice>,
-        >(errors),
+    match fixture.condition {
+        Condition::EiNone => compare_ei::<NoNorm>(errors),
+        Condition::EiLn => compare_ei::<LayerNorm>(errors),
+        Condition::EiLnForwardOnly => compare_ei::<LayerNormForwardOnly>(errors),
+        Condition::EiMeanNorm => compare_ei::<MeanNorm>(errors),
+        Condition::EiDivisiveNorm => compare_ei::<DivisiveNorm>(errors),
+        Condition::ENone => compare_excitatory::<NoNorm>(errors),
+        Condition::ELn => compare_excitatory::<LayerNorm>(errors),
+        Condition::ELnForwardOnly => compare_excitatory::<LayerNormForwardOnly>(errors),
+        Condition::INormNone => compare_inorm::<Raw>(errors),
+        Condition::INormFull => compare_inorm::<Full>(errors),
+        Condition::INormCenter => compare_inorm::<Center>(errors),
+        Condition::INormLateral => compare_inorm::<Lateral>(errors),
+        Condition::INormScale => compare_inorm::<Scale>(errors),
+        Condition::INormDecorrelate => compare_inorm::<Decorrelate>(errors),
+        Condition::INormSubNone => compare_inorm_sub::<Raw>(errors),
+        Condition::INormSubCenter => compare_inorm_sub::<Center>(errors),
     }
+}
+
+fn compare_ei<N: NormalizationRule>(errors: Errors<'_>) -> Result<Report> {
+    compare_network::<Ei<IN, EXC, INH, N, f64>, Ei<EXC, EXC, INH, N, f64>>(errors)
+}
+
+fn compare_excitatory<N: NormalizationRule>(errors: Errors<'_>) -> Result<Report> {
+    compare_network::<Excitatory<IN, EXC, N, f64>, Excitatory<EXC, EXC, N, f64>>(errors)
+}
+
+fn compare_inorm<G: GradNormRule>(errors: Errors<'_>) -> Result<Report> {
+    compare_network::<INorm<IN, EXC, INH, G, f64>, INorm<EXC, EXC, INH, G, f64>>(errors)
+}
+
+fn compare_inorm_sub<G: GradNormRule>(errors: Errors<'_>) -> Result<Report> {
+    compare_network::<INormSub<IN, EXC, INH, G, f64>, INormSub<EXC, EXC, INH, G, f64>>(errors)
 }
 
 /// Takes the network through the fixture's steps. The typed step does not support momentum: with
 /// momentum each step starts from the engine's weights, and only the gradients are compared.
 fn compare_network<First, Second>(mut errors: Errors<'_>) -> Result<Report>
 where
-    First: Layer<IN, EXC, f64, AutoDevice>,
-    Second: Layer<EXC, EXC, f64, AutoDevice>,
+    First: Layer<f64, AutoDevice, In = Const<IN>>,
+    Second: Layer<f64, AutoDevice, In = First::Out>,
 {
-    let (fixture, device) = (errors.fixture, AutoDevice::default());
+    let fixture = errors.fixture;
     let rule = &fixture.rule;
     let mut engine = Engine::new(&fixture.initial, *rule);
-    let mut network = Network::<IN, EXC, First, Second, f64, AutoDevice>::from_weights(
-        &fixture.initial,
-        &device,
-    )?;
+    let mut network =
+        Network::<(First, Second), OUTPUTS, f64, AutoDevice>::from_weights(&fixture.initial)?;
     for (step, (x, labels)) in fixture.steps.iter().enumerate() {
-        let batch = device.tensor_from_vec(x.clone(), (labels.len(), Const::<IN>));
+        let batch = Batch::<_, IN, f64>::of_samples(x.clone());
         let activations = network.forward(&batch);
         let (loss, error) = task_loss(&activations.logits, labels, rule.label_smoothing);
-        let [first, second] = activations.z.each_ref().map(|z| z.as_vec());
+        let (first, second) = &activations.hidden;
+        let (first, second) = (first.z.as_vec(), second.z.as_vec());
         let logits = activations.logits.as_vec();
         errors.add_step(step, [&first, &second, &logits], loss)?;
         let gradients = network.backward(&error, &activations, rule.lambda);
@@ -142,7 +157,7 @@ where
         network = if rule.is_plain() {
             network.step(&batch, labels, rule)?.0
         } else {
-            Network::from_weights(&engine.weights(), &device)?
+            Network::from_weights(&engine.weights())?
         };
     }
     errors.add_weights("final", "final", &network.weights())?;
@@ -201,7 +216,7 @@ impl<'a> Errors<'a> {
     }
 
     /// Compares the moments, and of the other measurements those that the fixture has.
-    fn add_measurements(&mut self, step: usize, measured: &[LayerMeasurement; 2]) -> Result<()> {
+    fn add_measurements(&mut self, step: usize, measured: &[LayerMeasurement]) -> Result<()> {
         for (measured, layer) in measured.iter().zip(LAYERS) {
             for (name, value) in [
                 ("mean", Some(measured.mean)),

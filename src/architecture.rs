@@ -1,0 +1,185 @@
+//! What a network is, apart from its numbers: its layers, from the input up, and their sizes.
+
+use crate::{
+    Condition, Error, Result,
+    condition::{Circuit, GradNorm, Normalization},
+};
+use serde::{Deserialize, Serialize};
+use std::{fmt, mem};
+
+/// What a network is, apart from its numbers. Its read-out is always an EI layer with one
+/// inhibitory unit.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Architecture {
+    /// Units of the input.
+    pub inputs: usize,
+    /// The hidden layers, from the input up.
+    pub hidden: Vec<LayerKind>,
+    /// Units of the read-out: classes.
+    pub outputs: usize,
+}
+
+/// What a layer is, apart from its numbers and its inputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct LayerKind {
+    /// Its populations.
+    pub circuit: Circuit,
+    /// What stands between z and ReLU.
+    pub normalization: Normalization,
+    /// What happens to the error of z.
+    pub grad_norm: GradNorm,
+    /// Excitatory units.
+    pub units: usize,
+    /// Subtractive inhibitory units; 0 in an E-only layer.
+    pub inhibitory: usize,
+}
+
+impl LayerKind {
+    /// The read-out of every network, which has no ReLU.
+    pub const fn readout(outputs: usize) -> Self {
+        Self {
+            circuit: Circuit::ExcitatoryInhibitory,
+            normalization: Normalization::None,
+            grad_norm: GradNorm::None,
+            units: outputs,
+            inhibitory: 1,
+        }
+    }
+
+    fn validate(&self, inputs: usize) -> Result<()> {
+        let Self { circuit, units, inhibitory, .. } = *self;
+        if inputs == 0 || units < 2 {
+            let found = format!("{inputs} → {units} units");
+            return Err(Error::invalid("layer", found, "at least 1 → 2 units"));
+        }
+        if circuit.subtracts() != (inhibitory > 0) || inhibitory >= units {
+            let expected =
+                if circuit.subtracts() { format!("1 to {}", units - 1) } else { "0".into() };
+            return Err(Error::invalid("layer: inhibitory units", inhibitory, expected));
+        }
+        Ok(())
+    }
+}
+
+impl Architecture {
+    /// All layers from the input up, each with its number of inputs; the last is the read-out.
+    pub fn layers(&self) -> impl Iterator<Item = (usize, LayerKind)> + '_ {
+        let kinds = self.hidden.iter().copied().chain([LayerKind::readout(self.outputs)]);
+        kinds.scan(self.inputs, |inputs, kind| Some((mem::replace(inputs, kind.units), kind)))
+    }
+
+    /// Which of the paper's networks this is, if it is one, whatever its sizes: two hidden layers
+    /// that are the same.
+    pub fn condition(&self) -> Option<Condition> {
+        let [first, second] = self.hidden[..] else { return None };
+        let wanted = (first.circuit, first.normalization, first.grad_norm);
+        let is = |c: &Condition| (c.circuit(), c.normalization(), c.grad_norm()) == wanted;
+        Condition::ALL.into_iter().find(is).filter(|_| first == second)
+    }
+
+    /// Checks that there is such a network.
+    ///
+    /// # Errors
+    /// If there is no hidden layer, or a layer has too few units or too many inhibitory ones.
+    pub fn validate(&self) -> Result<()> {
+        if self.hidden.is_empty() {
+            return Err(Error::invalid("hidden layers", 0, "at least 1"));
+        }
+        self.layers().try_for_each(|(inputs, kind)| kind.validate(inputs))
+    }
+}
+
+impl Condition {
+    /// The network of this condition with `[inputs, width, outputs]` units.
+    pub fn architecture(self, [inputs, width, outputs]: [usize; 3]) -> Architecture {
+        let circuit = self.circuit();
+        let kind = LayerKind {
+            circuit,
+            normalization: self.normalization(),
+            grad_norm: self.grad_norm(),
+            units: width,
+            inhibitory: if circuit.subtracts() { inhibitory_units(width) } else { 0 },
+        };
+        Architecture { inputs, hidden: vec![kind; 2], outputs }
+    }
+}
+
+/// Inhibitory units of a hidden layer of `excitatory` units: a tenth, at least one.
+pub const fn inhibitory_units(excitatory: usize) -> usize {
+    if excitatory < 10 { 1 } else { excitatory / 10 }
+}
+
+/// `inorm_full: 784 → INorm 234/23 Full → INorm 234/23 Full → 10`: excitatory units before the
+/// slash, inhibitory ones behind it.
+impl fmt::Display for Architecture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(condition) = self.condition() {
+            write!(f, "{condition}: ")?;
+        }
+        write!(f, "{} → ", self.inputs)?;
+        self.hidden.iter().try_for_each(|kind| write!(f, "{kind} → "))?;
+        write!(f, "{}", self.outputs)
+    }
+}
+
+/// As in the type of such a layer: `Ei 234/23 LayerNorm`.
+impl fmt::Display for LayerKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { circuit, normalization, grad_norm, units, inhibitory } = self;
+        match circuit {
+            Circuit::Excitatory => write!(f, "Excitatory {units}")?,
+            Circuit::ExcitatoryInhibitory => write!(f, "Ei {units}/{inhibitory}")?,
+            Circuit::InhibitoryNorm => write!(f, "INorm {units}/{inhibitory}")?,
+            Circuit::InhibitoryNormSubtractive => write!(f, "INormSub {units}/{inhibitory}")?,
+        }
+        if *normalization != Normalization::None {
+            write!(f, " {normalization:?}")?;
+        }
+        if *grad_norm != GradNorm::None {
+            write!(f, " {grad_norm:?}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_condition_is_found_again_and_says_what_it_is() {
+        for condition in Condition::ALL {
+            let architecture = condition.architecture([784, 234, 10]);
+            assert_eq!(architecture.condition(), Some(condition));
+            assert!(architecture.validate().is_ok());
+            let mut deeper = architecture.clone();
+            deeper.hidden.push(deeper.hidden[0]);
+            assert_eq!(deeper.condition(), None);
+            let sizes: Vec<_> =
+                deeper.layers().map(|(inputs, kind)| (inputs, kind.units)).collect();
+            assert_eq!(sizes, [(784, 234), (234, 234), (234, 234), (234, 10)]);
+        }
+        let text = |condition: Condition| condition.architecture([784, 234, 10]).to_string();
+        let full = "inorm_full: 784 → INorm 234/23 Full → INorm 234/23 Full → 10";
+        assert_eq!(text(Condition::INormFull), full);
+        let ln = "e_ln: 784 → Excitatory 234 LayerNorm → Excitatory 234 LayerNorm → 10";
+        assert_eq!(text(Condition::ELn), ln);
+    }
+
+    #[test]
+    fn what_no_network_can_be_is_refused() {
+        let whole = Condition::EiLn.architecture([7, 12, 10]);
+        let refused = |change: fn(&mut Architecture)| {
+            let mut changed = whole.clone();
+            change(&mut changed);
+            changed.validate().unwrap_err().to_string()
+        };
+        assert!(refused(|a| a.hidden.clear()).contains("hidden layers: 0"));
+        assert!(refused(|a| a.inputs = 0).contains("0 → 12 units"));
+        assert!(refused(|a| a.outputs = 1).contains("12 → 1 units"));
+        assert!(refused(|a| a.hidden[1].units = 1).contains("12 → 1 units"));
+        assert!(refused(|a| a.hidden[1].inhibitory = 12).contains("expected 1 to 11"));
+        assert!(refused(|a| a.hidden[0].inhibitory = 0).contains("expected 1 to 11"));
+        assert!(refused(|a| a.hidden[0].circuit = Circuit::Excitatory).contains("expected 0"));
+    }
+}

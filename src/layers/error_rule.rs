@@ -1,0 +1,138 @@
+//! GradNorm as a type: the paper's, and a reader's own.
+
+use super::{
+    operation::constant,
+    shaped::{Backend, Batch, Vector},
+};
+use crate::condition::GradNorm;
+use dfdx::shapes::{Dim, Dtype};
+
+/// A GradNorm that is none of the paper's: changes the error δ of one sample in place, given
+/// the activity z of the same units before ReLU.
+pub type OwnGradNorm<T> = fn(delta: &mut [T], z: &[T]);
+
+/// A [`GradNorm`] as a type: the last parameter of [`INorm`](super::INorm) and
+/// [`INormSub`](super::INormSub).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no rule for errors",
+    label = "not a GradNorm",
+    note = "I-Norm layers have one of `Raw`, `Full`, `Center`, `Lateral`, `Scale` and \
+            `Decorrelate`, or a type of your own with `impl ErrorRule`; LayerNorm and its parts \
+            belong to `Excitatory` and `Ei`"
+)]
+pub trait GradNormRule {
+    /// Which one it is.
+    const KIND: GradNorm;
+
+    /// What it does to one sample, if it is a reader's own.
+    const OWN: Option<OwnGradNorm<f32>> = None;
+
+    /// The error that goes on from the error δ that arrives.
+    ///
+    /// # Shapes
+    /// As [`grad_norm`](super::grad_norm).
+    fn pass_back<B: Dim, const N: usize, E: Dtype, D: Backend<E>>(
+        delta: &Batch<B, N, E, D>,
+        z: &Batch<B, N, E, D>,
+        nu: &Vector<N, E, D>,
+    ) -> Batch<B, N, E, D> {
+        delta.grad_norm(Self::KIND, z, nu)
+    }
+}
+
+/// [`GradNorm::None`]
+#[derive(Debug, Clone, Copy)]
+pub struct Raw;
+
+/// [`GradNorm::Full`]
+#[derive(Debug, Clone, Copy)]
+pub struct Full;
+
+/// [`GradNorm::Center`]
+#[derive(Debug, Clone, Copy)]
+pub struct Center;
+
+/// [`GradNorm::Lateral`]
+#[derive(Debug, Clone, Copy)]
+pub struct Lateral;
+
+/// [`GradNorm::Scale`]
+#[derive(Debug, Clone, Copy)]
+pub struct Scale;
+
+/// [`GradNorm::Decorrelate`]
+#[derive(Debug, Clone, Copy)]
+pub struct Decorrelate;
+
+impl GradNormRule for Raw {
+    const KIND: GradNorm = GradNorm::None;
+}
+
+impl GradNormRule for Full {
+    const KIND: GradNorm = GradNorm::Full;
+}
+
+impl GradNormRule for Center {
+    const KIND: GradNorm = GradNorm::Center;
+}
+
+impl GradNormRule for Lateral {
+    const KIND: GradNorm = GradNorm::Lateral;
+}
+
+impl GradNormRule for Scale {
+    const KIND: GradNorm = GradNorm::Scale;
+}
+
+impl GradNormRule for Decorrelate {
+    const KIND: GradNorm = GradNorm::Decorrelate;
+}
+
+/// A GradNorm of one's own, as a function of one sample.
+///
+/// ```
+/// # use inorm::{layers::{Center, ErrorRule, INorm}, networks::Network};
+/// struct Median;
+/// impl ErrorRule for Median {
+///     fn apply(delta: &mut [f32], _z: &[f32]) {
+///         let mut sorted = delta.to_vec();
+///         sorted.sort_by(f32::total_cmp);
+///         delta.iter_mut().for_each(|d| *d -= sorted[sorted.len() / 2]);
+///     }
+/// }
+/// type Mine = Network<(INorm<36, 20, 2, Median>, INorm<20, 20, 2, Center>)>;
+/// let mine = Mine::new(0).unwrap();
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no rule for errors",
+    label = "not a GradNorm",
+    note = "I-Norm layers have one of `Raw`, `Full`, `Center`, `Lateral`, `Scale` and \
+            `Decorrelate`, or a type of your own with `impl ErrorRule`; LayerNorm and its parts \
+            belong to `Excitatory` and `Ei`"
+)]
+pub trait ErrorRule {
+    /// Changes the error δ of one sample in place, given the activity z of the same units before
+    /// ReLU.
+    fn apply(delta: &mut [f32], z: &[f32]);
+}
+
+impl<R: ErrorRule> GradNormRule for R {
+    const KIND: GradNorm = GradNorm::Own;
+    const OWN: Option<OwnGradNorm<f32>> = Some(R::apply);
+
+    fn pass_back<B: Dim, const N: usize, E: Dtype, D: Backend<E>>(
+        delta: &Batch<B, N, E, D>,
+        z: &Batch<B, N, E, D>,
+        _: &Vector<N, E, D>,
+    ) -> Batch<B, N, E, D> {
+        let single = |values: &Batch<B, N, E, D>| -> Vec<f32> {
+            values.as_vec().into_iter().map(|v| v.to_f32().unwrap_or(f32::NAN)).collect()
+        };
+        let (mut errors, activity) = (single(delta), single(z));
+        for (delta, z) in errors.chunks_exact_mut(N).zip(activity.chunks_exact(N)) {
+            R::apply(delta, z);
+        }
+        let errors: Vec<E> = errors.into_iter().map(|error| constant(f64::from(error))).collect();
+        delta.like(errors)
+    }
+}

@@ -1,0 +1,129 @@
+//! How a network is trained, whichever it is.
+
+use crate::{
+    Error, Result,
+    configuration::{EPOCHS, LearningRates},
+    learning_rule::LearningRule,
+};
+use serde::{Deserialize, Serialize};
+
+/// Everything that decides the outcome of training a network that one has, apart from the network
+/// and the data.
+///
+/// ```
+/// use inorm::{configuration::configuration, learning::Training};
+/// let training = Training::paper(configuration(13)?.rates).epsilon(0.25).epochs(2);
+/// # inorm::Result::Ok(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Training {
+    /// Learning rates, momenta, λ.
+    pub rule: LearningRule,
+    /// Range of the luminosity shift, 0 to 1.
+    pub epsilon: f64,
+    /// Seed of the shifts.
+    pub seed: u64,
+    /// Passes over the training images.
+    pub epochs: u32,
+    /// Images a step.
+    pub batch: usize,
+    /// When the hidden layers are measured.
+    pub measure: Measure,
+}
+
+/// When the hidden layers are measured. It costs nothing at any other step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Measure {
+    /// Not at all.
+    Never,
+    /// At the last step of the run, as for the paper's histograms.
+    LastStep,
+    /// At the last step of each epoch.
+    EachEpoch,
+    /// At each step, as the authors did.
+    EachStep,
+}
+
+/// What a [`Record`](super::Record) can be of: a [`Run`](super::Run), or the [`Training`] of a network that was
+/// there before.
+pub trait Protocol: Clone {
+    /// How the network is trained.
+    fn training(&self) -> Training;
+}
+
+impl Protocol for Training {
+    fn training(&self) -> Training {
+        *self
+    }
+}
+
+impl Training {
+    /// The paper's protocol with these learning rates: ε = 0.75, 50 epochs, batches of 32, seed 0,
+    /// measured at the last step.
+    pub const fn paper(rates: LearningRates) -> Self {
+        Self {
+            rule: LearningRule::paper(rates),
+            epsilon: 0.75,
+            seed: 0,
+            epochs: EPOCHS,
+            batch: 32,
+            measure: Measure::LastStep,
+        }
+    }
+
+    /// With another range of the luminosity shift.
+    #[must_use]
+    pub const fn epsilon(mut self, epsilon: f64) -> Self {
+        self.epsilon = epsilon;
+        self
+    }
+
+    /// With other shifts.
+    #[must_use]
+    pub const fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// With another number of epochs.
+    #[must_use]
+    pub const fn epochs(mut self, epochs: u32) -> Self {
+        self.epochs = epochs;
+        self
+    }
+
+    /// With measurements at other steps.
+    #[must_use]
+    pub const fn measure(mut self, measure: Measure) -> Self {
+        self.measure = measure;
+        self
+    }
+
+    /// Whether the hidden layers are measured at a step of this `epoch`, counted from 1, which may
+    /// be the epoch's last.
+    pub(crate) const fn measures_at(&self, last: bool, epoch: u32) -> bool {
+        match self.measure {
+            Measure::Never => false,
+            Measure::LastStep => last && epoch == self.epochs,
+            Measure::EachEpoch => last,
+            Measure::EachStep => true,
+        }
+    }
+
+    /// Checks that every number makes sense.
+    ///
+    /// # Errors
+    /// Names the first one that does not.
+    pub fn validate(&self) -> Result<()> {
+        if !(0.0..=1.0).contains(&self.epsilon) {
+            return Err(Error::invalid("epsilon", self.epsilon, "a number from 0 to 1"));
+        }
+        if self.epochs == 0 {
+            return Err(Error::invalid("epochs", 0, "at least 1"));
+        }
+        if self.batch == 0 {
+            return Err(Error::invalid("batch", 0, "at least 1 image"));
+        }
+        self.rule.validate()
+    }
+}
