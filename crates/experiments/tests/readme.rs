@@ -61,6 +61,7 @@ fn every_file_that_it_names_exists() {
 const CHECKED_ELSEWHERE: &[(&str, &str)] = &[
     ("cargo run --release -- lab", "tests/check.sh, and in a browser crates/lab/tests/browser.rs"),
     ("cargo run --release -- book", "crates/lab/tests/browser.rs"),
+    ("cargo run --release -- fmt notebooks/*.ipynb", "crates/lab/tests/program, with --check"),
     ("cargo run --release -- data fetch", "crates/lab/tests/faults, from a server of its own"),
     ("cargo run --release -- sweep run", "crates/experiments/tests/sweep"),
     (

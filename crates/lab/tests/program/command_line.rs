@@ -1,6 +1,7 @@
 //! Faults of the command line itself, and of who reads what it prints.
 
 use crate::machine::{assert_failed, assert_usage, inorm, text};
+use inorm_core::files::repository;
 use std::{fs::File, io::Read, process::Stdio};
 
 #[test]
@@ -30,6 +31,15 @@ fn without_a_command_the_commands_are_listed() {
     let output = inorm(&[]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("Usage: inorm"), "{output:?}");
+}
+
+#[test]
+fn the_chapters_are_formatted() {
+    let chapters = inorm_core::files::entries(&repository().join("notebooks"));
+    let chapters: Vec<_> = chapters.filter(|it| it.extension() == Some("ipynb".as_ref())).collect();
+    assert_eq!(chapters.len(), 10);
+    let output = inorm(&["fmt", "--check"]).args(&chapters).output().unwrap();
+    assert!(output.status.success(), "`inorm fmt` changes:\n{}", text(&output.stderr));
 }
 
 #[test]
