@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 /// ```
 /// use inorm::{configuration::configuration, learning::Training};
 /// let training = Training::paper(configuration(13)?.rates).epsilon(0.25).epochs(2);
-/// # inorm::Result::Ok(())
+/// # Ok::<(), inorm::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Training {
