@@ -181,8 +181,16 @@ def wait_until_executed(page: Page, path: Path, pictures: Path) -> None:
 
 
 def code_cells(path: Path) -> list:
-    cells = json.loads(path.read_text())["cells"]
-    return [cell for cell in cells if cell["cell_type"] == "code"]
+    until = time.monotonic() + 10
+    while True:
+        try:
+            cells = json.loads(path.read_text())["cells"]
+            return [cell for cell in cells if cell["cell_type"] == "code"]
+        except json.JSONDecodeError:
+            # JupyterLab is writing it.
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.1)
 
 
 def check_outputs(page: Page, path: Path, pictures: Path) -> None:
