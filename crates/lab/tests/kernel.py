@@ -423,6 +423,16 @@ class Faults(unittest.TestCase):
             self.assertIn("standard input is at its end", text(outputs, "stderr"))
         self.assertEqual(self.value("println!(\"{}\", 6 * 7);"), "42")
 
+    def test_the_library_speaks_to_the_kernel_after_a_restart_too(self):
+        self.kernel.run(DEPENDENCY + "\nuse inorm::notebook::Table;\nlet before = 1;")
+        self.kernel.run("before + 1")
+        for command in [":restart", ":clear"]:
+            with self.subTest(command=command):
+                self.kernel.run(command)
+                code = DEPENDENCY + '\ninorm::notebook::clear();\nprintln!("after");'
+                outputs, reply = self.kernel.run(code)
+                self.assertEqual((reply["status"], text(outputs)), ("ok", "after\n"))
+
     def test_a_request_needs_no_more_than_an_id_and_a_type(self):
         client, session = self.kernel.client, self.kernel.client.session
         for missing in [{"username": None}, {"session": 7, "version": 5.3}, {}]:

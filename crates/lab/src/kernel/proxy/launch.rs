@@ -108,7 +108,8 @@ impl Launcher {
         self.attach_with(backend, "").await
     }
 
-    /// The same after the library was compiled again, because of what these lines name.
+    /// The same for a new program, or after the library was compiled again, because of what these
+    /// lines name.
     pub async fn attach_again(&self, backend: &mut Backend, dependencies: &str) {
         // The first call may be the one in which the backend finds that its program has ended.
         for _ in 0..2 {

@@ -287,10 +287,8 @@ impl Session {
         if let Some(how) = &ended.backend_ended {
             self.log.note(|| how.clone());
             self.prepare();
-        } else if (ended.program_restarted || detached)
-            && let Err(failure) = self.launcher.attach(backend).await
-        {
-            self.log.note(|| failure.to_string());
+        } else if ended.program_restarted || detached {
+            self.launcher.attach_again(backend, "").await;
         }
         ended
     }
