@@ -5,11 +5,14 @@
 //! both are measured in turns with the steps.
 //!
 //! `cargo bench --bench ensemble --features cuda [-- CONFIGURATIONS]` trains the paper's ten
-//! conditions in that many of its configurations.
+//! conditions in that many of its configurations; `-- NETWORKS alike` so many networks `inorm_full`
+//! of one width, as `benches/peers/gpu.py` does in JAX and PyTorch.
 
 #[cfg(feature = "cuda")]
 mod gpu {
     use inorm::{
+        Condition,
+        configuration::configuration,
         dataset::FashionMnist,
         ensemble::{EnsembleTrainer, Gpu, Machine},
         learning::{Measure, Run},
@@ -25,8 +28,10 @@ mod gpu {
 
     pub fn main() {
         let count = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(30);
+        let alike = std::env::args().any(|argument| argument == "alike");
         let data = FashionMnist::subset().expect("the built-in subset");
         match Gpu::new() {
+            Ok(gpu) if alike => measure(&gpu, &vec![full(); count], &data),
             Ok(gpu) => measure(&gpu, &runs(count), &data),
             Err(error) => {
                 eprintln!("{error}");
@@ -43,6 +48,13 @@ mod gpu {
         selection.epochs = u32::MAX;
         let plan = selection.plan().expect("configurations of the paper");
         plan.into_iter().map(|planned| planned.run.measure(Measure::Never)).collect()
+    }
+
+    /// `inorm_full` in the configuration that the peers use.
+    fn full() -> Run {
+        let configuration = configuration(13).expect("a configuration");
+        let run = Run::new(Condition::INormFull, &configuration).epsilon(0.75).epochs(u32::MAX);
+        run.measure(Measure::Never)
     }
 
     /// Prints what steps take, and what the GPU can do.

@@ -95,4 +95,5 @@ def main():
     print((time.perf_counter() - began) / steps * 1e3)
 
 
-main()
+if __name__ == "__main__":
+    main()

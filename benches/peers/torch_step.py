@@ -36,20 +36,30 @@ class GradNorm(torch.autograd.Function):
         return (delta - mean(delta) - z * mean(delta * z)) / sigma
 
 
+def linear(h, weight, bias=None):
+    """`weight` is [units, inputs], or that of several networks, [networks, units, inputs]."""
+    if weight.ndim == 2:
+        return F.linear(h, weight, bias)
+    return h @ weight.mT if bias is None else h @ weight.mT + bias
+
+
 def loss(layers, x, labels):
     h, local = x, 0.0
     for layer in layers[:2]:
-        e = F.linear(h, layer["w_ee"], layer["b"])
+        e = linear(h, layer["w_ee"], layer["b"])
         below = h.detach()
-        i = F.linear(F.linear(below, layer["w_ie"]), layer["w_ei"])
-        s = torch.sqrt((F.linear(below, layer["u_ie"]) ** 2).mean(-1, keepdim=True) + EPSILON)
+        i = linear(linear(below, layer["w_ie"]), layer["w_ei"])
+        s = torch.sqrt((linear(below, layer["u_ie"]) ** 2).mean(-1, keepdim=True) + EPSILON)
         z = (e.detach() - i) / s
-        local = local + LAMBDA * (z.mean(-1) ** 2 + (z.var(-1, unbiased=False) - 1) ** 2).mean()
+        moments = z.mean(-1) ** 2 + (z.var(-1, unbiased=False) - 1) ** 2
+        local = local + LAMBDA * moments.mean(-1).sum()
         h = F.relu(GradNorm.apply((e - i.detach()) / s.detach()))
     last = layers[2]
-    i = F.linear(F.linear(h, last["w_ie"]), last["w_ei"])
-    logits = F.linear(h, last["w_ee"], last["b"]) - i
-    return F.cross_entropy(logits, labels, label_smoothing=SMOOTHING) + local
+    i = linear(linear(h, last["w_ie"]), last["w_ei"])
+    logits = (linear(h, last["w_ee"], last["b"]) - i).flatten(0, -2)
+    labels = labels.repeat(len(logits) // BATCH)
+    total = F.cross_entropy(logits, labels, label_smoothing=SMOOTHING, reduction="sum")
+    return total / BATCH + local
 
 
 def main():
@@ -95,4 +105,5 @@ def main():
     print((time.perf_counter() - began) / steps * 1e3)
 
 
-main()
+if __name__ == "__main__":
+    main()
