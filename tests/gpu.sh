@@ -4,8 +4,10 @@
 #
 #   tests/gpu.sh build [DIR]     Builds the programs and packs them, and the images, into DIR. Needs
 #                                no GPU. Says how much has to travel, and fails if it is too much.
-#   tests/gpu.sh first [DIR]     Is it right, and how fast is it? At most 290 seconds.
-#   tests/gpu.sh second [DIR]    Trains the paper's networks of ε = 0.75. At most 400 seconds.
+#   tests/gpu.sh first [DIR]     Is it right, and how fast is it, beside JAX and PyTorch? At most
+#                                310 seconds.
+#   tests/gpu.sh second [DIR]    Trains the paper's networks of the ε in EPSILONS (as given, "0
+#                                0.75"). At most 400 seconds.
 #   tests/gpu.sh                 All of it, where one machine can do all.
 #
 # DIR is target/gpu if not given. Where the GPU is on another machine: build here; take along this
@@ -130,6 +132,9 @@ begin() {
 step() {
     local name=$1 limit=$2 begun=$SECONDS code=0 before took
     shift 2
+    if [[ -n ${STEPS:-} && " $STEPS " != *" $name "* ]]; then
+        return
+    fi
     limit=$((deadline - begun < limit ? deadline - begun : limit))
     if ((limit < 5)); then
         printf '%-20s not begun: no time left\n' "$name" >>"$endings"
@@ -157,7 +162,14 @@ plan() {
         --epsilons "$2" --configs "$3"
 }
 
-# All cores but four, until the machine is given back or the second run is over.
+# grid EPSILON CONFIGURATIONS: the ten conditions of these configurations, in one ensemble.
+grid() {
+    plan "gpu-$1-$2" "$1" "$2" >>"$log" 2>&1
+    step "grid-$1-$2" 380 bin-inorm-experiments sweep run --store "$work/gpu-$1-$2" \
+        --data "$work/images" --device cuda --checkpoint-epochs 1000
+}
+
+# All cores but four, until the machine is given back or a run is over.
 start_processors() {
     local cores
     cores=$(nproc)
@@ -167,6 +179,18 @@ start_processors() {
             --checkpoint-epochs 1000 >"$work/processors.log" 2>&1 </dev/null &
         echo $! >"$work/processors.pid"
     fi
+}
+
+# Files what has been trained; the processors go on unless told to stop.
+collect() {
+    local stores=() store
+    for store in "$work"/gpu-* "$work/processors"; do
+        if compgen -G "$store/runs/*.json" >/dev/null; then
+            stores+=(--store "$store")
+        fi
+    done
+    step merge 15 bin-inorm-experiments sweep merge "${stores[@]}" --into "$out/results"
+    tail -n 3 "$work/processors.log" >>"$log" 2>/dev/null || true
 }
 
 first() {
@@ -180,14 +204,14 @@ first() {
     step libraries 10 ldd "$work/programs/test-parity"
     step parity 60 "${parity[@]}" --nocapture
     step kernels 60 test-ensemble --ignored --exact --nocapture a_gpu
+    step speed 60 bench-ensemble 30
+    step speed-alike 30 bench-ensemble 300 alike
+    step peers 70 python3 benches/peers/gpu.py --networks 300
     start_processors >>"$log" 2>&1
-    step speed-of-30 60 bench-ensemble 30
-    step speed-of-3 20 bench-ensemble 3
-    step profile 80 ncu --clock-control none --launch-skip 260 --launch-count 26 --kill yes \
+    # The same runs are on file, computed by processors.
+    grid 0.75 0-4
+    step profile 50 ncu --clock-control none --launch-skip 260 --launch-count 26 --kill yes \
         --metrics "$metrics" --csv --page raw --log-file "$out/ncu.csv" bench-ensemble 30
-    for tool in memcheck racecheck initcheck; do
-        step "$tool" 30 compute-sanitizer --tool "$tool" --error-exitcode 9 "${parity[@]}"
-    done
     # So little memory that not all runs of one ε fit.
     bin-inorm-experiments sweep plan --profile quick --store "$work/small" >>"$log" 2>&1 || true
     step small-sweep 30 bin-inorm-experiments sweep run --store "$work/small" --subset \
@@ -195,40 +219,33 @@ first() {
     step rules 40 test-rules --test-threads=1
     step typed-parity 40 test-parity --exact typed_networks_in_double_precision
     step properties 20 test-properties --test-threads=1 layer_norm lateral no_number
+    for tool in memcheck racecheck initcheck; do
+        step "$tool" 30 compute-sanitizer --tool "$tool" --error-exitcode 9 "${parity[@]}"
+    done
+    deadline=310
+    collect
     finish
 }
 
 second() {
-    local group stores=() sampler store
+    local sampler epsilon
     begin second 400
     prepare "$directory"
     nvidia-smi --loop=5 --format=csv \
         --query-gpu=timestamp,memory.used,power.draw,utilization.gpu,clocks.sm \
         >"$out/gpu.csv" 2>&1 &
     sampler=$!
-    # The first group is on file, computed by processors; then those that are not.
+    [[ -e $work/processors.pid ]] || start_processors >>"$log" 2>&1
     deadline=380
-    for group in 0-4 5-14 15-24 25-29; do
-        if ((deadline - SECONDS < 45)); then
-            echo "configurations $group: not begun" >>"$endings"
-            continue
-        fi
-        plan "gpu-$group" 0.75 "$group" >>"$log" 2>&1
-        step "configs-$group" 380 bin-inorm-experiments sweep run --store "$work/gpu-$group" \
-            --data "$work/images" --device cuda --checkpoint-epochs 1000
+    for epsilon in ${EPSILONS:-0 0.75}; do
+        grid "$epsilon" 0-29
     done
     deadline=400
     kill "$sampler" 2>/dev/null || true
-    for store in "$work"/gpu-* "$work/processors"; do
-        if compgen -G "$store/runs/*.json" >/dev/null; then
-            stores+=(--store "$store")
-        fi
-    done
-    step merge 15 bin-inorm-experiments sweep merge "${stores[@]}" --into "$out/results"
+    collect
     if [[ -e $work/processors.pid ]]; then
         kill "$(cat "$work/processors.pid")" 2>/dev/null || true
         rm "$work/processors.pid"
-        tail -n 3 "$work/processors.log" >>"$log"
     fi
     finish
 }
