@@ -116,7 +116,7 @@ fn assert_same(run: &Run, record: &Record, expected: &Record, images: usize) {
             (ours.output_alignment, theirs.output_alignment, 1.0),
             (ours.gradient_alignment, theirs.gradient_alignment, 1.0),
             // The square of a mean that may be zero but for rounding.
-            (ours.inorm_loss, theirs.inorm_loss, theirs.inorm_loss + 1e-8),
+            (ours.inorm_loss, theirs.inorm_loss, theirs.inorm_loss + 1e-6),
             (eigenvalue.unwrap(), expected.unwrap(), expected.unwrap()),
         ] {
             assert!((ours - theirs).abs() <= 1e-2 * scale, "{run:?} {ours} {theirs}");
@@ -168,7 +168,8 @@ fn a_gpu() {
     check(gpu.clone(), &runs(&[26, 35, 50]), &small());
     // Few steps: each activity that rounding moves across 0 takes the weights of wide networks
     // farther apart, without any fault.
-    check(gpu, &runs(&[178, 234]), &FashionMnist::subset().unwrap().first(70, 300));
+    let wide: Vec<Run> = runs(&[178, 234]).into_iter().map(|run| run.epochs(1)).collect();
+    check(gpu, &wide, &FashionMnist::subset().unwrap().first(70, 300));
 }
 
 #[test]

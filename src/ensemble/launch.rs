@@ -2,6 +2,7 @@
 
 use super::{
     arguments::{LayerArguments, LossArguments, Net, Score, ShiftArguments},
+    layout::Layout,
     machine::{Grid, Kernel, Machine},
     stack::Stack,
 };
@@ -40,13 +41,15 @@ pub(super) fn forward<M: Machine>(
     h: &M::Buffer<f32>,
     size: usize,
 ) -> Result<()> {
-    if stack.layout.shared {
-        let sizes = [size, stack.layout.columns, stack.layout.forms[0].inputs];
-        machine.product(sizes, h, &stack.matrix, &mut stack.pre_activation)?;
-    } else {
-        let arguments = layer(machine, stack, machine.address(h), size);
-        let [.., targets, _] = stack.layout.largest;
-        multiply(machine, stack, arguments, targets)?;
+    let arguments = layer(machine, stack, machine.address(h), size);
+    let Layout { whole, nets, largest: [.., targets, _], .. } = &stack.layout;
+    match whole {
+        Some(whole) => {
+            let nets = arguments.nets + size_of_val(&nets[..]) as u64;
+            let arguments = LayerArguments { nets, ..arguments };
+            multiply(machine, 1, arguments, whole.targets as u32)?;
+        }
+        None => multiply(machine, nets.len(), arguments, *targets)?,
     }
     multiply_by_w_ei(machine, stack, size, false)?;
     pass(machine, Kernel::ForwardPass, stack, size)
@@ -66,7 +69,7 @@ pub(super) fn backward<M: Machine>(
     let (below, backwards) = (machine.address(below), 1);
     let arguments = LayerArguments { below, backwards, ..layer(machine, stack, 0, size) };
     let [.., inputs] = stack.layout.largest;
-    multiply(machine, stack, arguments, inputs)
+    multiply(machine, stack.layout.nets.len(), arguments, inputs)
 }
 
 /// Moves all weights along the gradient for the inputs `h`.
@@ -77,15 +80,14 @@ pub(super) fn update<M: Machine>(
     size: usize,
 ) -> Result<()> {
     let arguments = layer(machine, stack, machine.address(h), size);
-    let threads = machine.threads();
     let networks = stack.layout.nets.len() as u32;
     let launch = |[rows, columns]: [u32; 2], of_w_ei| {
         if rows * columns == 0 {
             return Ok(());
         }
-        let (tile_columns, tile_rows) = (threads * Tile::Columns as u32, Tile::Rows as u32);
-        let blocks = [columns.div_ceil(tile_columns), rows.div_ceil(tile_rows), networks];
-        let grid = Grid { blocks, threads: [threads, 1] };
+        let blocks =
+            [columns.div_ceil(Tile::Columns as u32), rows.div_ceil(Tile::Rows as u32), networks];
+        let grid = Grid { blocks, threads: [machine.threads(), 1] };
         let arguments = LayerArguments { of_w_ei, ..arguments };
         // SAFETY: as for the passes; `h` has the inputs that the table says.
         unsafe { machine.launch(Kernel::UpdateWeights, grid, arguments) }
@@ -162,19 +164,19 @@ fn pass<M: Machine>(machine: &M, kernel: Kernel, stack: &Stack<M>, size: usize) 
 /// A product with each network's own matrix: the arguments say which one.
 fn multiply<M: Machine>(
     machine: &M,
-    stack: &Stack<M>,
+    networks: usize,
     arguments: LayerArguments,
     columns: u32,
 ) -> Result<()> {
     if columns == 0 {
         return Ok(());
     }
-    let (threads, networks) = (machine.threads(), stack.layout.nets.len() as u32);
-    // As in product.cu.
-    let groups = threads.min(Tile::Columns as u32);
-    let [width, height] = [threads / groups * Tile::Columns as u32, groups * Tile::Rows as u32];
-    let blocks = [columns.div_ceil(width), (arguments.size as u32).div_ceil(height), networks];
-    let grid = Grid { blocks, threads: [threads, 1] };
+    let blocks = [
+        columns.div_ceil(Tile::Columns as u32),
+        (arguments.size as u32).div_ceil(Tile::Samples as u32),
+        networks as u32,
+    ];
+    let grid = Grid { blocks, threads: [machine.threads(), 1] };
     // SAFETY: as for the passes; what lies outside the stack has the sizes that its table says.
     unsafe { machine.launch(Kernel::Multiply, grid, arguments) }
 }
@@ -190,5 +192,5 @@ fn multiply_by_w_ei<M: Machine>(
     let arguments = LayerArguments { of_w_ei, backwards, ..layer(machine, stack, 0, size) };
     let [units, inhibitory, ..] = stack.layout.largest;
     let columns = if backwards == 1 || inhibitory == 0 { inhibitory } else { units };
-    multiply(machine, stack, arguments, columns)
+    multiply(machine, stack.layout.nets.len(), arguments, columns)
 }

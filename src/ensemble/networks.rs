@@ -4,7 +4,7 @@ use super::{
     arguments::Score,
     cores::on_all_cores,
     launch::{backward, forward, shift_images, task_loss, update},
-    layout::Layout,
+    layout::{Layout, padded},
     machine::Machine,
     stack::Stack,
 };
@@ -77,7 +77,7 @@ impl<M: Machine> Ensemble<M> {
                 Stack::new(&machine, second, &weights[1])?,
                 Stack::new(&machine, readout, &weights[2])?,
             ],
-            x: machine.zeros(capacity * inputs)?,
+            x: machine.zeros(capacity * padded(inputs))?,
             scores: machine.zeros(members.len())?,
             architectures: members.into_iter().map(|member| member.0).collect(),
             machine,

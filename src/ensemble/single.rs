@@ -1,6 +1,11 @@
 //! An ensemble of one network, a step at a time: for comparisons.
 
-use super::{machine::Machine, networks::Ensemble};
+use super::{
+    layout::padded,
+    machine::Machine,
+    networks::Ensemble,
+    stack::{gathered, spread},
+};
 use crate::{
     Result, engine::LayerMeasurement, layers::NetworkWeights, learning_rule::LearningRule,
 };
@@ -38,7 +43,10 @@ impl<M: Machine> SingleNetwork<M> {
     /// If the machine fails.
     pub fn step(&mut self, x: &[f32], labels: &[u8]) -> Result<Step> {
         let (ensemble, size) = (&mut self.0, labels.len());
-        ensemble.machine.write(x, &mut ensemble.x)?;
+        let inputs = ensemble.layers[0].layout.forms[0].inputs;
+        let mut rows = vec![0.0; size * padded(inputs)];
+        spread(x, inputs, &mut rows, padded(inputs));
+        ensemble.machine.write(&rows, &mut ensemble.x)?;
         let labels = ensemble.machine.upload(labels)?;
         ensemble.forward(size)?;
         ensemble.score(&labels, 0..size, 1)?;
@@ -46,9 +54,8 @@ impl<M: Machine> SingleNetwork<M> {
         let measured = ensemble.measure(&[0], size)?[0];
         let z = |layer: usize| -> Result<Vec<f32>> {
             let stack = &ensemble.layers[layer];
-            let mut z = ensemble.machine.read(&stack.z)?;
-            z.truncate(size * stack.layout.forms[0].units);
-            Ok(z)
+            let z = ensemble.machine.read(&stack.z)?;
+            Ok(gathered(&z, size, stack.layout.forms[0].units))
         };
         let z = [z(0)?, z(1)?, z(2)?];
         ensemble.update(size)?;

@@ -1,6 +1,10 @@
 //! One layer of all networks of an ensemble.
 
-use super::{arguments::Net, layout::Layout, machine::Machine};
+use super::{
+    arguments::Net,
+    layout::{Layout, padded},
+    machine::Machine,
+};
 use crate::{
     Result,
     condition::GradNorm,
@@ -29,24 +33,23 @@ pub(super) struct Stack<M: Machine> {
 
 impl<M: Machine> Stack<M> {
     pub fn new(machine: &M, layout: Layout, weights: &[&LayerWeights<f32>]) -> Result<Self> {
-        let mut matrix = vec![0.0; layout.matrix];
-        let (mut w_ei, mut b, mut nu) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut matrix, mut w_ei) = (vec![0.0; layout.matrix], vec![0.0; layout.w_ei]);
+        let (mut b, mut nu) = (Vec::new(), Vec::new());
         for ((net, form), weights) in layout.nets.iter().zip(&layout.forms).zip(weights) {
-            let [units, _, targets, _] = net.sizes();
-            let rows = matrix[net.matrix as usize..].chunks_mut(net.matrix_stride as usize);
-            for (row, values) in rows.zip(stack(weights, form).chunks_exact(targets)) {
-                row[..targets].copy_from_slice(values);
-            }
-            w_ei.extend(&weights.w_ei);
+            let [units, inhibitory, targets, _] = net.sizes();
+            let rows = &mut matrix[net.matrix as usize..];
+            spread(&stack(weights, form), targets, rows, net.matrix_stride as usize);
+            spread(&weights.w_ei, inhibitory, &mut w_ei[net.w_ei as usize..], padded(inhibitory));
             b.extend(&weights.b);
             nu.extend(nu_of(weights, form));
             nu.resize(b.len(), 0.0);
             debug_assert_eq!(b.len(), net.unit as usize + units);
         }
-        let (columns, units) = (layout.columns * layout.capacity, layout.units * layout.capacity);
+        let columns = layout.columns * layout.capacity;
+        let units = layout.activities * layout.capacity;
         let samples = layout.nets.len() * layout.capacity;
         Ok(Self {
-            table: machine.upload(&layout.nets)?,
+            table: machine.upload(&layout.table())?,
             matrix: machine.upload(&matrix)?,
             w_ei: machine.upload(&w_ei)?,
             b: machine.upload(&b)?,
@@ -70,7 +73,7 @@ impl<M: Machine> Stack<M> {
         let (matrix, w_ei, b, nu) = (matrix?, w_ei?, b?, nu?);
         let weights = |(net, form): (&Net, &Form<f32>)| {
             let [units, inhibitory, ..] = net.sizes();
-            let w_ei = w_ei[net.w_ei as usize..][..units * inhibitory].to_vec();
+            let w_ei = gathered(&w_ei[net.w_ei as usize..], units, inhibitory);
             let of_units = |values: &[f32]| values[net.unit as usize..][..units].to_vec();
             let lateral = form.grad_norm == GradNorm::Lateral;
             let nu = if lateral { of_units(&nu) } else { Vec::new() };
@@ -115,7 +118,7 @@ impl ObservedStack<'_> {
         let (net, form) = (&self.layout.nets[index], &self.layout.forms[index]);
         let [units, _, targets, inputs] = net.sizes();
         let part = |values: &[f32], from: i64, count| values[from as usize..][..count].to_vec();
-        let of_samples = |values: &[f32]| part(values, net.activity, size * units);
+        let of_samples = |values: &[f32]| gathered(&values[net.activity as usize..], size, units);
         let pre_activation = self.pre_activation[net.pre_activation as usize..]
             .chunks(net.pre_activation_stride as usize)
             .take(size);
@@ -129,7 +132,22 @@ impl ObservedStack<'_> {
             ..Batch::default()
         };
         let [b, nu] = [&self.b, &self.nu].map(|values| part(values, net.unit, units));
-        let h = &h[net.input as usize..][..size * inputs];
-        measure(&Observed { form, b: &b, nu: &nu, batch: &batch }, h)
+        let h = gathered(&h[net.input as usize..], size, inputs);
+        measure(&Observed { form, b: &b, nu: &nu, batch: &batch }, &h)
     }
+}
+
+/// Writes rows of `width` values to the beginnings of rows of `stride` values.
+pub(super) fn spread(values: &[f32], width: usize, rows: &mut [f32], stride: usize) {
+    if width > 0 {
+        for (row, values) in rows.chunks_mut(stride).zip(values.chunks_exact(width)) {
+            row[..width].copy_from_slice(values);
+        }
+    }
+}
+
+/// The first `width` values of each of so many padded rows.
+pub(super) fn gathered(values: &[f32], rows: usize, width: usize) -> Vec<f32> {
+    let padded_rows = values.chunks(padded(width).max(1)).take(rows);
+    padded_rows.flat_map(|row| &row[..width]).copied().collect()
 }

@@ -24,14 +24,23 @@ static std::vector<double> exchanged;
 #define DEVICE static inline
 #define SHARED static
 #define UNROLL
+#define UNROLL_NOT
 #define UNROLL_A_FEW
 DEVICE int lane() { return (int)threadIdx.x; }
 DEVICE int lanes() { return (int)blockDim.x; }
-DEVICE int threads() { return (int)blockDim.x; }
 DEVICE void wait_for_block() {
     if (lanes() > 1) meeting->arrive_and_wait();
 }
-DEVICE float unchanging(const float *x) { return *x; }
+DEVICE void copy_ahead(float *to, const float *from, bool exists) { *to = exists ? *from : 0.0f; }
+DEVICE void copy_four_ahead(float *to, const float *from, int count) {
+    for (int i = 0; i < 4; i++) copy_ahead(to + i, from + i, i < count);
+}
+DEVICE void end_group() {}
+template <int groups> DEVICE void wait_for_copies() {}
+DEVICE void want(const float *) {}
+#define EACH_THREAD(t) for (int t = (int)threadIdx.x; t < BLOCK; t += lanes())
+#define MINE(t) ((t) / lanes())
+#define SHARE_OF_A_THREAD 128
 DEVICE float *global(float *x) { return x; }
 template <class T> DEVICE T from_lane(T x, int distance) {
     exchanged[lane()] = (double)x;
@@ -69,3 +78,4 @@ static void run_grid(Triple blocks, Triple threads, const std::function<void()> 
         run_grid({grid[0], grid[1], grid[2]}, {grid[3], grid[4], 1}, [&] { name##_lane(a); }); \
     }                                                                                       \
     static void name##_lane(const Arguments &a)
+#define TILE_KERNEL KERNEL

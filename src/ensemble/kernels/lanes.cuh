@@ -11,17 +11,49 @@
 #define DEVICE static __device__ __forceinline__
 #define KERNEL(name, Arguments) \
     extern "C" __global__ void __launch_bounds__(128) name(const Arguments a)
+// Of a block that multiplies or updates; so many at once that one computes while others wait.
+#define TILE_KERNEL(name, Arguments) \
+    extern "C" __global__ void __launch_bounds__(128, 4) name(const Arguments a)
 #define SHARED __shared__
 #define UNROLL _Pragma("unroll")
-#define UNROLL_A_FEW _Pragma("unroll 16")
+#define UNROLL_NOT _Pragma("unroll 1")
+#define UNROLL_A_FEW _Pragma("unroll 2")
 DEVICE int lane() { return threadIdx.x; }
 DEVICE int lanes() { return 32; }
-DEVICE int threads() { return 128; }
 template <class T> DEVICE T from_lane(T x, int distance) {
     return __shfl_xor_sync(0xffffffffu, x, distance);
 }
 DEVICE void wait_for_block() { __syncthreads(); }
-DEVICE float unchanging(const float *x) { return __ldg(x); }
+/// Starts to copy four values to shared memory, of which `count` exist and the others are 0: nothing
+/// waits for them before wait_for_copies(). Both places are at multiples of 16 bytes.
+DEVICE void copy_four_ahead(float *to, const float *from, int count) {
+    int bytes = 4 * max(0, min(4, count));
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(
+                     (unsigned)__cvta_generic_to_shared(to)),
+                 "l"(__cvta_generic_to_global(from)), "r"(bytes)
+                 : "memory");
+}
+/// Likewise for one value, anywhere.
+DEVICE void copy_ahead(float *to, const float *from, bool exists) {
+    asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(
+                     (unsigned)__cvta_generic_to_shared(to)),
+                 "l"(__cvta_generic_to_global(from)), "r"(exists ? 4 : 0)
+                 : "memory");
+}
+/// All copies begun since the last call are one group.
+DEVICE void end_group() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+/// Waits for this thread's copies but those of the last `groups`.
+template <int groups> DEVICE void wait_for_copies() {
+    asm volatile("cp.async.wait_group %0;" ::"n"(groups) : "memory");
+}
+/// Says that what is at `x` will be wanted.
+DEVICE void want(const float *x) {
+    asm volatile("prefetch.global.L2 [%0];" ::"l"(__cvta_generic_to_global(x)));
+}
+/// The work of each thread t of a block of BLOCK, with MINE(t) to find what it keeps in between.
+#define EACH_THREAD(t) for (int t = threadIdx.x, once = 1; once; once = 0)
+#define MINE(t) 0
+#define SHARE_OF_A_THREAD 1
 // The compiler does not see it where an address is one of two.
 DEVICE float *global(float *x) {
     __builtin_assume(__isGlobal(x));
@@ -94,7 +126,40 @@ AT(Layer, z, 72); AT(Layer, normalized, 80); AT(Layer, activity, 88); AT(Layer, 
 AT(Layer, error, 104); AT(Layer, delta, 112); AT(Layer, size, 120); AT(Layer, of_w_ei, 124);
 AT(Layer, backwards, 128);
 
-DEVICE int at_most(int most, int x) { return x < most ? x : most; }
+/// Threads of a block that multiplies or updates, those of a warp, and the rows and columns of a
+/// thread's part of the result. Eight by eight: less would leave the arithmetic waiting for shared
+/// memory, which gives a warp 128 bytes at a time.
+constexpr int BLOCK = 128, WARP = 32, SIDE = 8;
+/// Columns of a warp's part; the rows are the WARP / (SIDE · SIDE) · … = 32 that eight of its lanes
+/// leave to the other groups of eight.
+constexpr int WARP_COLUMNS = SIDE * SIDE, WARP_ROWS = WARP / SIDE * SIDE;
+static_assert(BLOCK / WARP * WARP_COLUMNS == Columns && WARP_ROWS == Samples, "Tile");
+
+/// Rows of what is stored sample by sample begin at multiples of four values.
+DEVICE int padded(int x) { return (x + 3) / 4 * 4; }
+
+/// Four values that are read or written in one go.
+struct alignas(16) Four {
+    float x[4];
+};
+DEVICE Four &four(float *x) { return *reinterpret_cast<Four *>(x); }
+DEVICE const Four &four(const float *x) { return *reinterpret_cast<const Four *>(x); }
+
+/// Where a thread's part is within its block's: four groups of rows and eight of columns a warp.
+/// Warps without a column are not the same ones in each block: each has a scheduler of its own.
+struct Place {
+    int warp, row, column;
+};
+DEVICE Place place_of(int t) {
+    int warp = (t / WARP + blockIdx.x + blockIdx.z) % (BLOCK / WARP);
+    return {warp, t % WARP / SIDE * SIDE, t % SIDE};
+}
+
+/// How many warps of a block lie side by side, so that all `columns` are covered: 1, 2 or 4. The
+/// others share out the rest of the work.
+DEVICE int across(int columns) {
+    return columns > 2 * WARP_COLUMNS ? 4 : columns > WARP_COLUMNS ? 2 : 1;
+}
 
 /// The sum over all lanes, in all of them.
 template <class T> DEVICE T sum_lanes(T x) {

@@ -52,7 +52,7 @@ KERNEL(task_loss, Loss) {
     double loss = 0.0;
     float correct = 0.0f;
     for (int sample = lane(); sample < a.size; sample += lanes()) {
-        long long at = net.activity + (long long)sample * net.units;
+        long long at = net.activity + (long long)sample * padded(net.units);
         bool hit;
         loss += cost_of(a.z + at, a.error + at, net.units, a.labels[sample], net.smoothing,
                         1.0 / a.size, &hit);

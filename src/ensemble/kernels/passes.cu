@@ -12,7 +12,7 @@ struct Sample {
 };
 
 DEVICE Sample sample_of(const Layer &a, const Net &net, int sample) {
-    long long at = net.activity + (long long)sample * net.units;
+    long long at = net.activity + (long long)sample * padded(net.units);
     long long first = net.pre_activation + sample * net.pre_activation_stride;
     return {net.units,        net.inhibitory,    a.b + net.unit,
             a.nu + net.unit,  a.error + at,      a.pre_activation + first,

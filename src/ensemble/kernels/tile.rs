@@ -1,8 +1,10 @@
-// How much of its result a thread has. Rust and C++ both include this file.
+// How much of a result a block has. Rust and C++ both include this file.
 
 enum Tile {
-    /// Rows of the matrix in an update, samples in a product.
-    Rows = 16,
-    /// Columns in both.
-    Columns = 2,
+    /// Samples of a product.
+    Samples = 32,
+    /// Rows of a matrix that is updated.
+    Rows = 64,
+    /// Columns of either.
+    Columns = 256,
 }

@@ -2,13 +2,13 @@
 //
 // W ← clamp(W − rate · lᵀ r), where l is what a weight's input was and r the error of its target,
 // or, for W_EI, the other way round. The sum over a batch is so short that reading and writing W
-// is most of the work: each weight is read once and written once. A thread's rows and columns are
-// in its registers; its columns are a block's width apart. Nothing waits for memory alone: the
-// errors of several samples are on their way at a time, and so are all weights of a thread.
+// is most of the work: each weight is read once and written once, and asked for before the sums
+// begin. A block has inputs and errors in shared memory; where there are few columns, some of its
+// warps have other rows.
 #include "lanes.cuh"
 
-/// Samples that a block has in shared memory, and samples whose errors a thread reads ahead.
-constexpr int CHUNK = 32, AHEAD = 8;
+/// Samples that a block has in shared memory.
+constexpr int CHUNK = 32;
 
 struct Update {
     int rows, columns, split, clamped;
@@ -22,104 +22,143 @@ DEVICE Update update_of(const Layer &a, const Net &net) {
     if (a.of_w_ei) {
         return {net.units, net.inhibitory, 0, net.inhibitory, 0.0f, net.rate_ei,
                 a.inhibition + net.activity, a.pre_activation + net.pre_activation + net.units,
-                net.units, net.pre_activation_stride, net.inhibitory, a.w_ei + net.w_ei, nullptr};
+                padded(net.units), net.pre_activation_stride, padded(net.inhibitory),
+                a.w_ei + net.w_ei, nullptr};
     }
     return {net.inputs, net.targets, net.units, net.units + net.inhibitory,
             net.rate, net.rate_ie, a.h + net.input, a.delta + net.pre_activation,
-            net.inputs, net.pre_activation_stride, net.matrix_stride, a.matrix + net.matrix,
+            padded(net.inputs), net.pre_activation_stride, net.matrix_stride, a.matrix + net.matrix,
             a.b + net.unit};
 }
 
-/// Fetches the inputs of the rows behind `first` for the samples behind `from`; 0 behind the last.
-DEVICE void fetch_inputs(const Update &u, int size, int first, int from,
-                         float (&left)[CHUNK][Rows]) {
-    UNROLL
-    for (int k = 0; k < CHUNK * Rows / threads(); k++) {
-        int i = threadIdx.x + k * threads(), sample = from + i / Rows, row = first + i % Rows;
-        bool exists = sample < size && row < u.rows;
-        left[i / Rows][i % Rows] = exists ? unchanging(u.left + sample * u.left_stride + row) : 0;
-    }
-}
+typedef float Inputs[CHUNK][Rows];
+typedef float Errors[CHUNK][Columns];
 
-/// Adds lᵀ r of AHEAD samples behind `from`, of which `samples` exist.
-DEVICE void add_samples(const Update &u, int column, int from, int samples,
-                        const float (*left)[Rows], float (&sums)[Columns][Rows],
-                        float (&bias)[Columns]) {
-    float right[AHEAD][Columns];
-    UNROLL
-    for (int sample = 0; sample < AHEAD; sample++) {
+/// Fetches the samples behind `from`, for the rows behind `row` and the columns behind `column`; 0
+/// behind the last of everything.
+DEVICE void fetch(const Update &u, int size, int row, int column, int from, Inputs &inputs,
+                  Errors &errors) {
+    bool in_fours = (size_t)u.right % sizeof(Four) == 0;
+    EACH_THREAD(t) {
         UNROLL
-        for (int c = 0; c < Columns; c++) {
-            int at = column + c * threads();
-            bool exists = sample < samples && at < u.columns;
-            right[sample][c] =
-                exists ? unchanging(u.right + (from + sample) * u.right_stride + at) : 0.0f;
+        for (int k = 0; k < CHUNK * Rows / 4 / BLOCK; k++) {
+            int i = t + k * BLOCK, sample = i / (Rows / 4), at = i % (Rows / 4) * 4;
+            copy_four_ahead(&inputs[sample][at], u.left + (from + sample) * u.left_stride + row + at,
+                            from + sample < size ? u.rows - row - at : 0);
+        }
+        UNROLL_A_FEW
+        for (int k = 0; k < CHUNK * Columns / 4 / BLOCK; k++) {
+            int i = t + k * BLOCK, sample = i / (Columns / 4), at = i % (Columns / 4) * 4;
+            int count = from + sample < size ? u.columns - column - at : 0;
+            const float *x = u.right + (from + sample) * u.right_stride + column + at;
+            if (in_fours) {
+                copy_four_ahead(&errors[sample][at], x, count);
+            } else {
+                UNROLL
+                for (int c = 0; c < 4; c++) copy_ahead(&errors[sample][at + c], x + c, c < count);
+            }
         }
     }
-    UNROLL
-    for (int sample = 0; sample < AHEAD; sample++) {
+    end_group();
+    wait_for_copies<0>();
+}
+
+/// sums += lᵀ r of the samples in shared memory.
+DEVICE void add_samples(const Inputs &inputs, const Errors &errors, int row, int column,
+                        float (&sums)[SIDE][SIDE]) {
+    UNROLL_A_FEW
+    for (int sample = 0; sample < CHUNK; sample++) {
+        Four rows[2] = {four(&inputs[sample][row]), four(&inputs[sample][row + 4])};
+        Four columns[2] = {four(&errors[sample][column]), four(&errors[sample][column + 32])};
         UNROLL
-        for (int c = 0; c < Columns; c++) {
-            bias[c] += right[sample][c];
+        for (int r = 0; r < SIDE; r++) {
             UNROLL
-            for (int row = 0; row < Rows; row++) {
-                sums[c][row] += left[sample][row] * right[sample][c];
+            for (int c = 0; c < SIDE; c++) {
+                sums[r][c] += rows[r / 4].x[r % 4] * columns[c / 4].x[c % 4];
             }
         }
     }
 }
 
-/// Moves one thread's weights; all are on their way before the first is written.
-DEVICE void move_weights(const Update &u, int first, int column,
-                         const float (&sums)[Columns][Rows]) {
-    float *w = global(u.weights + first * u.stride + column);
-    float moved[Columns][Rows];
+/// Moves a thread's weights: rows behind `row`, and two times four columns from `column` on. Four
+/// rows at a time, as many as there are registers for.
+DEVICE void move_weights(const Update &u, int row, int column, const float (&sums)[SIDE][SIDE]) {
     UNROLL
-    for (int c = 0; c < Columns; c++) {
-        int at = column + c * threads();
-        float rate = at < u.split ? u.rate : u.other_rate;
+    for (int k = 0; k < 4; k++) {
+        int first = column + k / 2 * 32, r = k % 2 * 4;
+        if (first >= u.columns) return;
+        float *w = global(u.weights + (row + r) * u.stride + first);
+        int rows = u.rows - row - r;
+        Four weights[4];
         UNROLL
-        for (int row = 0; row < Rows; row++) {
-            bool exists = first + row < u.rows && at < u.columns;
-            float weight = exists ? w[row * u.stride + c * threads()] : 0.0f;
-            float x = weight - rate * sums[c][row];
-            moved[c][row] = at < u.clamped ? rectified(x) : x;
+        for (int i = 0; i < 4; i++) {
+            if (i < rows) weights[i] = four(w + i * u.stride);
         }
-    }
-    UNROLL
-    for (int c = 0; c < Columns; c++) {
         UNROLL
-        for (int row = 0; row < Rows; row++) {
-            bool exists = first + row < u.rows && column + c * threads() < u.columns;
-            if (exists) w[row * u.stride + c * threads()] = moved[c][row];
+        for (int i = 0; i < 4; i++) {
+            UNROLL
+            for (int c = 0; c < 4; c++) {
+                // Behind the last column there is room up to a multiple of four, and no error.
+                float rate = first + c < u.split ? u.rate : u.other_rate;
+                float x = weights[i].x[c] - rate * sums[r + i][k / 2 * 4 + c];
+                weights[i].x[c] = first + c < u.clamped ? rectified(x) : x;
+            }
+            if (i < rows) four(w + i * u.stride) = weights[i];
         }
     }
 }
 
-KERNEL(update_weights, Layer) {
+TILE_KERNEL(update_weights, Layer) {
     const Net net = a.nets[blockIdx.z];
     // Frozen.
     if (a.of_w_ei && net.circuit == INHIBITORY_NORM) return;
-    Update u = update_of(a, net);
-    int first = blockIdx.y * Rows, from_column = blockIdx.x * threads() * Columns;
-    int column = from_column + threadIdx.x;
-    if (first >= u.rows || from_column >= u.columns) return;
-    alignas(16) SHARED float left[CHUNK][Rows];
-    float sums[Columns][Rows] = {}, bias[Columns] = {};
-    for (int from = 0; from < a.size; from += CHUNK) {
-        int samples = at_most(CHUNK, a.size - from);
-        wait_for_block();
-        fetch_inputs(u, a.size, first, from, left);
-        wait_for_block();
-        for (int sample = 0; sample < samples; sample += AHEAD) {
-            add_samples(u, column, from + sample, samples - sample, left + sample, sums, bias);
+    const Update u = update_of(a, net);
+    int from_row = blockIdx.y * Rows, from_column = blockIdx.x * Columns;
+    if (from_row >= u.rows || from_column >= u.columns) return;
+    int side_by_side = across(u.columns);
+    alignas(16) SHARED Inputs inputs;
+    alignas(16) SHARED Errors errors;
+    // Warps that lie side by side have one tile after the other.
+    for (int tile = 0; tile < Rows / WARP_ROWS; tile++) {
+        float sums[SHARE_OF_A_THREAD][SIDE][SIDE] = {};
+        bool all = side_by_side == BLOCK / WARP;
+        EACH_THREAD(t) {
+            UNROLL
+            for (int k = 0; k < WARP_ROWS * Columns / WARP / BLOCK; k++) {
+                int i = t + k * BLOCK, row = from_row + tile * WARP_ROWS + i / (Columns / WARP);
+                int column = from_column + i % (Columns / WARP) * WARP;
+                if (row < u.rows && column < u.columns) want(u.weights + row * u.stride + column);
+            }
         }
-    }
-    move_weights(u, first, column, sums);
-    if (!u.b || first > 0) return;
-    UNROLL
-    for (int c = 0; c < Columns; c++) {
-        int at = column + c * threads();
-        if (at < u.split) *global(u.b + at) -= u.rate * bias[c];
+        for (int from = 0; from < a.size; from += CHUNK) {
+            // A batch that fits is there for all tiles.
+            if (tile == 0 || a.size > CHUNK) {
+                wait_for_block();
+                fetch(u, a.size, from_row, from_column, from, inputs, errors);
+                wait_for_block();
+            }
+            EACH_THREAD(t) {
+                Place at = place_of(t);
+                if (!all && at.warp / side_by_side != tile) continue;
+                int column = at.warp % side_by_side * WARP_COLUMNS;
+                if (from_column + column >= u.columns) continue;
+                add_samples(inputs, errors, tile * WARP_ROWS + at.row, column + at.column * 4, sums[MINE(t)]);
+            }
+            if (!u.b || from_row + tile > 0) continue;
+            EACH_THREAD(t) {
+                for (int c = t; c < Columns && from_column + c < u.split; c += BLOCK) {
+                    float sum = 0;
+                    UNROLL_A_FEW
+                    for (int sample = 0; sample < CHUNK; sample++) sum += errors[sample][c];
+                    *global(u.b + from_column + c) -= u.rate * sum;
+                }
+            }
+        }
+        EACH_THREAD(t) {
+            Place at = place_of(t);
+            if (!all && at.warp / side_by_side != tile) continue;
+            int column = from_column + at.warp % side_by_side * WARP_COLUMNS + at.column * 4;
+            move_weights(u, from_row + tile * WARP_ROWS + at.row, column, sums[MINE(t)]);
+        }
     }
 }
