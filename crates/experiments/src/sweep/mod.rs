@@ -3,6 +3,7 @@
 mod place;
 mod plan;
 mod progress;
+mod repeats;
 mod run;
 mod slurm;
 mod submit;
@@ -31,6 +32,8 @@ pub enum Sweep {
     /// Print the paper's claims as differences between networks of the same configuration, and its
     /// significance marks beside ours.
     Claims(table::ShowClaims),
+    /// Compare the accuracy of repeated runs with that of the runs themselves.
+    Repeats(repeats::Repeats),
     /// Submit the unfinished runs of the plan to a cluster.
     Submit(submit::Submit),
 }
@@ -63,6 +66,7 @@ pub fn run(command: Sweep) -> Outcome {
         Sweep::Merge(options) => merge_stores(options),
         Sweep::Table(options) => table::run(&options),
         Sweep::Claims(options) => table::claims(&options),
+        Sweep::Repeats(options) => repeats::run(&options),
         Sweep::Submit(options) => submit::run(&options),
     }
 }
