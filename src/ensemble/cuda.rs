@@ -1,5 +1,4 @@
-//! An NVIDIA GPU as a machine that runs the kernels; the large products are cuBLAS's, in full
-//! single precision.
+//! An NVIDIA GPU as a machine that runs the kernels.
 //!
 //! All work goes to one stream, in the order in which it is asked for. The driver's library,
 //! `libcuda.so.1`, is linked: without a driver a program with this feature does not start at all.
@@ -113,6 +112,48 @@ impl Gpu {
         self.device.dtod_copy(&*from.bytes, &mut *to.bytes).map_err(failed("copy values"))
     }
 
+    /// `out = a b` by cuBLAS, in single precision: what a benchmark takes for the GPU's best. `out` is
+    /// m × n, `a` is m × k, `b` is k × n, each row by row without gaps.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn product(
+        &self,
+        sizes: [usize; 3],
+        a: &Buffer<f32>,
+        b: &Buffer<f32>,
+        out: &mut Buffer<f32>,
+    ) -> Result<()> {
+        let [m, n, k] = sizes.map(|size| size as c_int);
+        self.device.bind_to_thread().map_err(failed("use the GPU"))?;
+        let normal = Operation::CUBLAS_OP_N;
+        let [a, b] = [a, b].map(|buffer| self.address(buffer) as *const f32);
+        let out = self.address(out) as *mut f32;
+        // cuBLAS stores column by column: to it everything is transposed, and outᵀ = bᵀ aᵀ.
+        // SAFETY: the matrices lie inside their buffers, as the layouts made them, and α and β
+        // live until the call returns.
+        let started = unsafe {
+            blas::sgemm(
+                *self.blas.handle(),
+                normal,
+                normal,
+                n,
+                m,
+                k,
+                &1.0,
+                b,
+                n,
+                a,
+                k,
+                &0.0,
+                out,
+                n,
+            )
+        };
+        let refused = |status| Error::Device(format!("cuBLAS refuses a product: status {status}"));
+        started.map_err(|e| refused(e.0 as u32))
+    }
+
     fn allocate<T>(&self, count: usize) -> Result<Buffer<T>> {
         let size = (count * size_of::<T>()).max(1);
         let bytes = self.device.alloc_zeros(size);
@@ -199,42 +240,5 @@ impl Machine for Gpu {
         // SAFETY: the caller's.
         let launched = unsafe { function.launch(shape, (Parameters(arguments),)) };
         launched.map_err(failed(&format!("start {}", kernel.name())))
-    }
-
-    fn product(
-        &self,
-        sizes: [usize; 3],
-        a: &Buffer<f32>,
-        b: &Buffer<f32>,
-        out: &mut Buffer<f32>,
-    ) -> Result<()> {
-        let [m, n, k] = sizes.map(|size| size as c_int);
-        self.device.bind_to_thread().map_err(failed("use the GPU"))?;
-        let normal = Operation::CUBLAS_OP_N;
-        let [a, b] = [a, b].map(|buffer| self.address(buffer) as *const f32);
-        let out = self.address(out) as *mut f32;
-        // cuBLAS stores column by column: to it everything is transposed, and outᵀ = bᵀ aᵀ.
-        // SAFETY: the matrices lie inside their buffers, as the layouts made them, and α and β
-        // live until the call returns.
-        let started = unsafe {
-            blas::sgemm(
-                *self.blas.handle(),
-                normal,
-                normal,
-                n,
-                m,
-                k,
-                &1.0,
-                b,
-                n,
-                a,
-                k,
-                &0.0,
-                out,
-                n,
-            )
-        };
-        let refused = |status| Error::Device(format!("cuBLAS refuses a product: status {status}"));
-        started.map_err(|e| refused(e.0 as u32))
     }
 }

@@ -65,7 +65,7 @@ pub struct Grid {
     pub threads: [u32; 2],
 }
 
-/// What runs the kernels, and multiplies the one large matrix.
+/// What runs the kernels.
 ///
 /// There is one for NVIDIA GPUs behind the feature `cuda`, and one in the tests, on which each lane
 /// is a thread of the processor. Work is asynchronous: only
@@ -116,17 +116,4 @@ pub trait Machine {
     /// # Errors
     /// If it cannot be started.
     unsafe fn launch<A: Copy>(&self, kernel: Kernel, grid: Grid, arguments: A) -> Result<()>;
-
-    /// `out = a b`, after everything that was started before it: `out` is m × n, `a` is m × k, `b`
-    /// is k × n, each row by row without gaps at the start of its buffer.
-    ///
-    /// # Errors
-    /// If it cannot be started.
-    fn product(
-        &self,
-        sizes: [usize; 3],
-        a: &Self::Buffer<f32>,
-        b: &Self::Buffer<f32>,
-        out: &mut Self::Buffer<f32>,
-    ) -> Result<()>;
 }

@@ -1,7 +1,7 @@
 //! A machine of threads, for tests: it runs the kernels of the CUDA port on the processor.
 //!
 //! A C++ compiler turns `src/ensemble/kernels/all.cu` into a library, with each lane of a warp a
-//! thread. So everything between an ensemble and a GPU is tested but cuBLAS and the GPU.
+//! thread. So everything between an ensemble and a GPU is tested but the GPU.
 
 use inorm::{
     Error, Result,
@@ -130,25 +130,6 @@ impl Machine for Threads {
         let grid = [x, y, z, grid.threads[0], grid.threads[1]];
         // SAFETY: the caller's.
         unsafe { self.entries[kernel as usize](grid.as_ptr(), (&raw const arguments).cast()) };
-        Ok(())
-    }
-
-    fn product(
-        &self,
-        [m, n, k]: [usize; 3],
-        a: &Buffer<f32>,
-        b: &Buffer<f32>,
-        out: &mut Buffer<f32>,
-    ) -> Result<()> {
-        let (a, b, out) = (a.values(), b.values(), out.0.get_mut());
-        for (a, out) in a.chunks_exact(k).zip(out.chunks_exact_mut(n)).take(m) {
-            let mut sums = vec![0.0; n];
-            for (&a, b) in a.iter().zip(b.chunks_exact(n)) {
-                let terms = sums.iter_mut().zip(b);
-                terms.for_each(|(sum, &b)| *sum += f64::from(a) * f64::from(b));
-            }
-            out.iter_mut().zip(sums).for_each(|(out, sum)| *out = sum as f32);
-        }
         Ok(())
     }
 }

@@ -13,7 +13,7 @@
     extern "C" __global__ void __launch_bounds__(128) name(const Arguments a)
 // Of a block that multiplies or updates; so many at once that one computes while others wait.
 #define TILE_KERNEL(name, Arguments) \
-    extern "C" __global__ void __launch_bounds__(128, 4) name(const Arguments a)
+    extern "C" __global__ void __launch_bounds__(128, 3) name(const Arguments a)
 #define SHARED __shared__
 #define UNROLL _Pragma("unroll")
 #define UNROLL_NOT _Pragma("unroll 1")
@@ -130,8 +130,7 @@ AT(Layer, backwards, 128);
 /// thread's part of the result. Eight by eight: less would leave the arithmetic waiting for shared
 /// memory, which gives a warp 128 bytes at a time.
 constexpr int BLOCK = 128, WARP = 32, SIDE = 8;
-/// Columns of a warp's part; the rows are the WARP / (SIDE · SIDE) · … = 32 that eight of its lanes
-/// leave to the other groups of eight.
+/// A warp's part: eight threads lie side by side, and four such groups one below the other.
 constexpr int WARP_COLUMNS = SIDE * SIDE, WARP_ROWS = WARP / SIDE * SIDE;
 static_assert(BLOCK / WARP * WARP_COLUMNS == Columns && WARP_ROWS == Samples, "Tile");
 
