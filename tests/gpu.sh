@@ -6,8 +6,8 @@
 #                                no GPU. Says how much has to travel, and fails if it is too much.
 #   tests/gpu.sh first [DIR]     Is it right, and how fast is it, beside JAX and PyTorch? At most
 #                                310 seconds.
-#   tests/gpu.sh second [DIR]    Trains the paper's networks of the ε in EPSILONS (as given, "0
-#                                0.5"), for at most SECONDS_AT_MOST and a few (as given, 385).
+#   tests/gpu.sh second [DIR]    Trains the paper's networks, by ε and configurations, of GRID
+#                                ("0:0-29 0.5:0-29") for at most SECONDS_AT_MOST (385) and a few.
 #   tests/gpu.sh                 All of it, where one machine can do all.
 #
 # DIR is target/gpu if not given. Where the GPU is on another machine: build here; take along this
@@ -19,8 +19,9 @@
 # What comes back is in $OUT, or DIR/out: first.log, ncu.csv; second.log, gpu.csv (memory, power),
 # results (tables, to look at, or for `inorm sweep merge --store`). The last lines that a run prints
 # say how each step ended: a step that fails or takes too long does not stop the others (124: out
-# of time, 127: no such program). The first run leaves the processors training the networks of
-# ε = 0.5 with low priority; the second files what they have finished.
+# of time, 127: no such program). Meanwhile the processors train networks of ε = 0.25, of the
+# configurations PROCESSORS, with low priority; both runs file what they have finished.
+# STEPS="speed profile", say, runs these steps alone.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -173,7 +174,7 @@ grid() {
 start_processors() {
     local cores
     cores=$(nproc)
-    if ((cores > 4)) && plan processors 0.25 5-29; then
+    if ((cores > 4)) && plan processors 0.25 "${PROCESSORS:-5-29}"; then
         setsid nice -n 19 taskset --cpu-list "4-$((cores - 1))" bin-inorm-experiments sweep run \
             --store "$work/processors" --data "$work/images" --jobs $((cores - 4)) \
             --checkpoint-epochs 1000 >"$work/processors.log" 2>&1 </dev/null &
@@ -228,7 +229,7 @@ first() {
 }
 
 second() {
-    local sampler epsilon limit=${SECONDS_AT_MOST:-385}
+    local sampler part limit=${SECONDS_AT_MOST:-385}
     begin second "$limit"
     prepare "$directory"
     nvidia-smi --loop=5 --format=csv \
@@ -236,8 +237,8 @@ second() {
         >"$out/gpu.csv" 2>&1 &
     sampler=$!
     [[ -e $work/processors.pid ]] || start_processors >>"$log" 2>&1
-    for epsilon in ${EPSILONS:-0 0.5}; do
-        grid "$epsilon" 0-29
+    for part in ${GRID:-0:0-29 0.5:0-29}; do
+        grid "${part%:*}" "${part#*:}"
         collect
     done
     deadline=$((limit + 15))
