@@ -28,8 +28,12 @@ LANGUAGE = {
     "pygments_lexer": "rust",
     "version": "",
 }
-# A number followed by a unit of time: different in each run, so not for a repository.
-DURATION = re.compile(r"(?<![\w.])\d+(?:\.\d+)?(?=[ \u00a0]?(?:µs|ms|s|min|h)\b)")
+# A number followed by a unit of time: different in each run, so not for a repository. A picture in
+# base64 may have the same characters, and comes first so that it stays as it is.
+DURATION = re.compile(
+    r"(?P<picture>base64,[A-Za-z0-9+/=]+)"
+    r"|(?<![\w.])\d+(?:\.\d+)?(?=[ \u00a0]?(?:µs|ms|s|min|h)\b)"
+)
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 SECONDS_PER_CELL = 900
 SECONDS_TO_START = 900
@@ -151,7 +155,7 @@ def normalise_output(output, count: int) -> None:
 
 
 def without_durations(text: str) -> str:
-    return DURATION.sub("–", text)
+    return DURATION.sub(lambda found: found["picture"] or "–", text)
 
 
 def alternative_text(output) -> str:

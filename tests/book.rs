@@ -115,12 +115,18 @@ fn a_cell_shows_one_thing_and_a_picture_says_what_it_shows() {
             for output in outputs(cell) {
                 let plain = text(&output["data"]["text/plain"]);
                 assert!(!plain.starts_with("Table {") && plain != "()", "{place}: {plain}");
+                let decode = |png: &str| {
+                    let bytes = base64::engine::general_purpose::STANDARD.decode(png).unwrap();
+                    assert!(bytes.len() <= PICTURE_BYTES, "{place}: {} bytes", bytes.len());
+                };
+                let html = text(&output["data"]["text/html"]);
+                let embedded = html.split("base64,").skip(1);
+                embedded.for_each(|rest| decode(rest.split('"').next().unwrap_or_default()));
                 let png = text(&output["data"]["image/png"]).replace('\n', "");
                 if png.is_empty() {
                     continue;
                 }
-                let bytes = base64::engine::general_purpose::STANDARD.decode(png).unwrap();
-                assert!(bytes.len() <= PICTURE_BYTES, "{place}: {} bytes", bytes.len());
+                decode(&png);
                 let alt = text(&cell["metadata"]["alt"]);
                 assert!(alt.len() > 40 && plain.len() > 40, "{place}: no words for its picture");
             }
