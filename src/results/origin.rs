@@ -63,6 +63,7 @@ pub fn data_source(data: &FashionMnist) -> String {
     let (train, test) = (data.train.len(), data.test.len());
     match (&data.source, train, test) {
         (Source::Subset, ..) => "subset".to_owned(),
+        (Source::Own(name), ..) => name.clone(),
         (Source::Folder(_), 60_000, 10_000) => "FashionMNIST full".to_owned(),
         _ => format!("FashionMNIST, {train} training and {test} test images"),
     }

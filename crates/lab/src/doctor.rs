@@ -193,7 +193,7 @@ fn kernelspec(checkout: &Checkout) -> Outcome<Finding> {
 fn data() -> Outcome<Finding> {
     Ok(match FashionMnist::locate()? {
         Source::Folder(folder) => Present(format!("in {}", folder.display())),
-        Source::Subset => Later("only the built-in subset; `inorm data fetch` gets all".to_owned()),
+        _ => Later("only the built-in subset; `inorm data fetch` gets all".to_owned()),
     })
 }
 

@@ -107,7 +107,7 @@ fn load_libraries(checkout: &Checkout, toolchain: &Toolchain, program: &Path) ->
 fn describe_data() {
     let what = match FashionMnist::locate() {
         Ok(Source::Folder(folder)) => format!("in {}", folder.display()),
-        Ok(Source::Subset) => "not found, the notebooks use the built-in subset; \
+        Ok(_) => "not found, the notebooks use the built-in subset; \
                                `inorm data fetch` gets all of it"
             .to_owned(),
         // The notebooks that need images will say so, too; that is not a reason to open none.

@@ -30,6 +30,8 @@ pub enum Source {
     Folder(PathBuf),
     /// The balanced subset that is part of this crate.
     Subset,
+    /// Images of one's own, in one's own words: see [`Images::from_pixels`].
+    Own(String),
 }
 
 impl fmt::Display for Source {
@@ -37,6 +39,7 @@ impl fmt::Display for Source {
         match self {
             Self::Folder(path) => write!(f, "{}", path.display()),
             Self::Subset => f.write_str("the built-in subset"),
+            Self::Own(name) => f.write_str(name),
         }
     }
 }
@@ -63,7 +66,7 @@ impl FashionMnist {
     pub fn load() -> Result<Self> {
         match Self::locate()? {
             Source::Folder(folder) => Self::from_folder(&folder),
-            Source::Subset => Self::subset(),
+            _ => Self::subset(),
         }
     }
 

@@ -66,6 +66,20 @@ impl Images {
         }
     }
 
+    /// Images of one's own: 784 grey values and a label from 0 to 9 for each.
+    ///
+    /// # Errors
+    /// If an image is not whole, there are not as many labels as images, there is no image, or a
+    /// label is above 9. `name` is what the message calls them.
+    pub fn from_pixels(name: &str, pixels: Vec<u8>, labels: Vec<u8>) -> Result<Self> {
+        if !pixels.len().is_multiple_of(PIXELS) {
+            let problem = format!("has {} grey values", pixels.len());
+            return Err(Error::malformed(name, problem, format!("{PIXELS} for each image")));
+        }
+        let (images, count) = ([pixels.len() / PIXELS, SIDE, SIDE], labels.len());
+        Self::new((images, pixels), ([count], labels), Path::new(name))
+    }
+
     pub(super) fn new(
         pixels: ([usize; 3], Vec<u8>),
         labels: ([usize; 1], Vec<u8>),
