@@ -19,5 +19,5 @@ fn every_example_succeeds() {
         assert!(!output.stdout.is_empty(), "{name:?} prints nothing");
         count += 1;
     }
-    assert!(count >= 5, "{count} examples");
+    assert!(count >= 7, "{count} examples");
 }

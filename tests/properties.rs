@@ -9,15 +9,15 @@ use inorm::{
     dfdx::prelude::*,
     engine::Engine,
     layers::{
-        Batch, Center, Differentiable, DivisiveNorm, Ei, Excitatory, INorm, INormSub, Lateral,
-        LayerNorm, LayerWeights, MeanNorm, NetworkWeights, NoNorm, Raw, Scale, grad_norm,
-        initial_weights_of,
+        Batch, Center, Differentiable, DivisiveNorm, Ei, Excitatory, INorm, INormSub, Inputs,
+        Lateral, Layer, LayerNorm, LayerWeights, MeanNorm, Memory, NetworkWeights, NoNorm,
+        OwnLayer, Raw, Scale, Units, grad_norm, initial_weights_of,
         moments::{layer_norm, layer_norm_backward, standard_deviation},
         pre_activation,
     },
-    learning::LearningRule,
+    learning::{LearningRule, Training},
     networks::{
-        Hidden, Network,
+        Hidden, ImageBatch, Network, OUTPUTS,
         paper::{ENetwork, INormFull, INormNetwork},
         task_loss,
     },
@@ -321,6 +321,65 @@ fn errors_at_a_layer_are_those_before_and_after_its_grad_norm() {
 }
 
 /// On real images, in single precision, for the width of the paper's configuration 13.
+/// Passes nothing on to the layer below.
+#[derive(Debug, Clone)]
+struct Blind<L>(L);
+
+impl<L: Layer<f32, AutoDevice>> OwnLayer for Blind<L> {
+    type Base = L;
+
+    fn from_base(base: L) -> Self {
+        Self(base)
+    }
+
+    fn base(&self) -> &L {
+        &self.0
+    }
+
+    fn backward<B: Dim>(
+        &self,
+        delta: &Units<B, L>,
+        memory: &Memory<B, L>,
+        lambda: f64,
+    ) -> (Inputs<B, L>, L) {
+        let (below, gradients) = self.0.backward(delta, memory, lambda);
+        (below * 0.0, gradients)
+    }
+}
+
+#[test]
+fn a_layer_of_ones_own_does_what_its_base_does_but_for_what_it_says() {
+    type Own = Network<(INorm<784, 20, 2>, Blind<INorm<20, 20, 2>>)>;
+    type Base = Network<(INorm<784, 20, 2>, INorm<20, 20, 2>)>;
+    let (mut own, base) = (Own::new(3).unwrap(), Base::new(3).unwrap());
+    assert_eq!(own.weights(), base.weights());
+    let data = FashionMnist::subset().unwrap().first(64, 100);
+    let batch = ImageBatch::new(&data.train, 0..32, 0.25, 0).unwrap();
+    let gradients = |error: &Batch<usize, OUTPUTS>| {
+        let ours = own.backward(error, &own.forward(&batch.x), 0.0);
+        (ours, base.backward(error, &base.forward(&batch.x), 0.0))
+    };
+    let pass = own.forward(&batch.x);
+    let (_, error) = task_loss(&pass.logits, &batch.labels, 0.1);
+    let (ours, theirs) = gradients(&error);
+    assert_eq!(ours.hidden[1], theirs.hidden[1]);
+    assert!(ours.hidden[0].w_ee.iter().all(|&g| g == 0.0), "the first layer gets no error");
+    assert!(theirs.hidden[0].w_ee.iter().any(|&g| g != 0.0));
+    // The engine does not know it; what it does forward is that of its base.
+    let (ours, theirs) =
+        (own.evaluate(&data.test, 0.5, 1).unwrap(), base.evaluate(&data.test, 0.5, 1).unwrap());
+    assert_eq!((ours.images, ours.accuracy), (theirs.images, theirs.accuracy));
+    assert!((ours.loss - theirs.loss).abs() < 1e-5, "{ours:?} {theirs:?}");
+    let training = Training::paper(rule(0.01).rates).epochs(1);
+    let refused = own.train(&training, &data, &mut ()).unwrap_err().to_string();
+    assert!(refused.contains("`Network::step`"), "{refused}");
+    let rule = rule(0.01);
+    let (ours, _) = own.step(&batch.x, &batch.labels, &rule).unwrap();
+    let (theirs, _) = base.step(&batch.x, &batch.labels, &rule).unwrap();
+    assert_eq!(ours.readout.w_ee.as_vec(), theirs.readout.w_ee.as_vec());
+    assert_ne!(ours.hidden.0.w_ee.as_vec(), theirs.hidden.0.w_ee.as_vec());
+}
+
 #[test]
 fn i_norm_is_layer_norm_at_initialization() {
     let data = FashionMnist::subset().unwrap();

@@ -93,6 +93,7 @@ impl<
         units: EXC,
         inhibitory: INH,
     };
+    const FUSED: bool = true;
 
     fn from_weights(weights: &LayerWeights<E>) -> Self {
         const { assert_minority(INH, EXC) }

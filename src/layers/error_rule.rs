@@ -11,6 +11,23 @@ use dfdx::shapes::{Dim, Dtype};
 /// the activity z of the same units before ReLU.
 pub type OwnGradNorm<T> = fn(delta: &mut [T], z: &[T]);
 
+/// A reader's own GradNorm without its type.
+#[derive(Debug, Clone, Copy)]
+pub struct OwnRule {
+    /// What it does to one sample.
+    pub apply: OwnGradNorm<f32>,
+    type_name: fn() -> &'static str,
+}
+
+impl OwnRule {
+    /// The name of its type, without the modules that it is in.
+    pub fn name(&self) -> String {
+        let name = (self.type_name)();
+        let (path, parameters) = name.split_at(name.find('<').unwrap_or(name.len()));
+        format!("{}{parameters}", path.rsplit("::").next().unwrap_or(path))
+    }
+}
+
 /// A [`GradNorm`] as a type: the last parameter of [`INorm`](super::INorm) and
 /// [`INormSub`](super::INormSub).
 #[diagnostic::on_unimplemented(
@@ -25,7 +42,7 @@ pub trait GradNormRule {
     const KIND: GradNorm;
 
     /// What it does to one sample, if it is a reader's own.
-    const OWN: Option<OwnGradNorm<f32>> = None;
+    const OWN: Option<OwnRule> = None;
 
     /// The error that goes on from the error δ that arrives.
     ///
@@ -118,7 +135,8 @@ pub trait ErrorRule {
 
 impl<R: ErrorRule> GradNormRule for R {
     const KIND: GradNorm = GradNorm::Own;
-    const OWN: Option<OwnGradNorm<f32>> = Some(R::apply);
+    const OWN: Option<OwnRule> =
+        Some(OwnRule { apply: R::apply, type_name: std::any::type_name::<R> });
 
     fn pass_back<B: Dim, const N: usize, E: Dtype, D: Backend<E>>(
         delta: &Batch<B, N, E, D>,

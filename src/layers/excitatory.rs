@@ -55,6 +55,7 @@ impl<const IN: usize, const EXC: usize, N: NormalizationRule, E: Dtype, D: Backe
         units: EXC,
         inhibitory: 0,
     };
+    const FUSED: bool = true;
 
     fn from_weights(weights: &LayerWeights<E>) -> Self {
         let [w_ee, _, _, _, b, _] = D::hold_layer(weights);

@@ -2,7 +2,7 @@
 
 use super::{
     ei::Readout,
-    error_rule::{GradNormRule, OwnGradNorm, Raw},
+    error_rule::{GradNormRule, OwnRule, Raw},
     layer::{Differentiable, Layer, assert_minority, nu_values},
     normalization::NoNorm,
     shaped::{Backend, Batch, Matrix, Shaped, Vector, pre_activation, weight_gradient},
@@ -65,7 +65,8 @@ impl<const IN: usize, const EXC: usize, const INH: usize, G: GradNormRule, E: Dt
         units: EXC,
         inhibitory: INH,
     };
-    const OWN: Option<OwnGradNorm<f32>> = G::OWN;
+    const OWN: Option<OwnRule> = G::OWN;
+    const FUSED: bool = true;
 
     fn from_weights(weights: &LayerWeights<E>) -> Self {
         const { assert_minority(INH, EXC) }

@@ -1,7 +1,7 @@
 //! What all layers have in common.
 
 use super::{
-    error_rule::{GradNormRule, OwnGradNorm},
+    error_rule::{GradNormRule, OwnRule},
     normalization::NormalizationRule,
     shaped::{Backend, Shaped, Vector},
     weights::LayerWeights,
@@ -35,8 +35,12 @@ pub trait Layer<E: Dtype, D: Backend<E>>: Sized {
     /// The type as plain numbers.
     const KIND: LayerKind;
 
-    /// What a reader's own GradNorm does to one sample, if the layer has one.
-    const OWN: Option<OwnGradNorm<f32>> = None;
+    /// A reader's own GradNorm, if the layer has one.
+    const OWN: Option<OwnRule> = None;
+
+    /// Whether the fused engine does what this layer does, as it does for the library's. A network
+    /// with a layer that it does not know learns by [`step`](crate::networks::Network::step).
+    const FUSED: bool = false;
 
     /// The layer with these weights.
     ///

@@ -9,7 +9,7 @@
 //!
 //! All are [`Layer`]s: `forward` gives z and a memory, `backward` takes the error of z and that
 //! memory. [`grad_norm`] is what inhibition does to the error, [`ErrorRule`] how to write one's
-//! own; [`moments`] has LayerNorm and what it is made of; [`initial_weights`] is where every network
+//! own, [`OwnLayer`] a whole layer; [`moments`] has LayerNorm and what it is made of; [`initial_weights`] is where every network
 //! begins, as [`NetworkWeights`]: plain numbers, whatever trains them.
 //!
 //! Their tensors are [`Shaped`]: a [`Batch`], a [`Matrix`], a [`Vector`].
@@ -27,13 +27,14 @@ mod layer;
 pub mod moments;
 mod normalization;
 mod operation;
+mod own_layer;
 mod shaped;
 mod traced;
 mod weights;
 
 pub use ei::{Ei, Readout};
 pub use error_rule::{
-    Center, Decorrelate, ErrorRule, Full, GradNormRule, Lateral, OwnGradNorm, Raw, Scale,
+    Center, Decorrelate, ErrorRule, Full, GradNormRule, Lateral, OwnGradNorm, OwnRule, Raw, Scale,
 };
 pub use excitatory::Excitatory;
 pub use grad_norm::grad_norm;
@@ -46,5 +47,6 @@ pub use normalization::{
     NormalizationRule, normalize, normalize_backward,
 };
 pub use operation::{Operation, constant};
+pub use own_layer::{Inputs, Memory, OwnLayer, Units};
 pub use shaped::{Backend, Batch, Held, Matrix, Shaped, Vector, pre_activation, weight_gradient};
 pub use weights::{LayerWeights, NetworkWeights};

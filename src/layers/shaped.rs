@@ -143,7 +143,7 @@ impl<const ROWS: usize, const COLUMNS: usize, E: Dtype, D: Backend<E>> Matrix<RO
 }
 
 impl<S, E: Dtype, D: Backend<E>> Shaped<S, E, D> {
-    pub(super) fn from_held(held: Held) -> Self {
+    pub(crate) fn from_held(held: Held) -> Self {
         Self { held, of: PhantomData }
     }
 
@@ -170,6 +170,18 @@ impl<S, E: Dtype, D: Backend<E>> Shaped<S, E, D> {
     #[must_use]
     pub fn square(&self) -> Self {
         self.map(Operation::Square)
+    }
+
+    /// The mean over units (columns), repeated for each unit.
+    #[must_use]
+    pub fn mean(&self) -> Self {
+        self.map(Operation::Mean)
+    }
+
+    /// `√(mean(x²) + ε)` over units, repeated for each unit, with ε = 1e-5.
+    #[must_use]
+    pub fn root_mean_square(&self) -> Self {
+        self.map(Operation::RootMeanSquare)
     }
 
     /// An operation that keeps the shape.
@@ -220,18 +232,6 @@ impl<B: Dim, const N: usize, E: Dtype, D: Backend<E>> Batch<B, N, E, D> {
     /// The sum over the samples.
     pub fn sum_of_samples(&self) -> Vector<N, E, D> {
         Shaped::from_held(D::apply(Operation::SumRows, &[&self.held]))
-    }
-
-    /// The mean over units, repeated for each unit.
-    #[must_use]
-    pub fn mean(&self) -> Self {
-        self.map(Operation::Mean)
-    }
-
-    /// `√(mean(x²) + ε)` over units, repeated for each unit, with ε = 1e-5.
-    #[must_use]
-    pub fn root_mean_square(&self) -> Self {
-        self.map(Operation::RootMeanSquare)
     }
 
     /// See [`grad_norm`](super::grad_norm).

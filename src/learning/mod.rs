@@ -8,16 +8,19 @@
 
 mod checkpoint;
 mod evaluate;
+mod network_run;
 mod run;
 mod train;
 mod train_all;
 mod training;
 
 pub use checkpoint::Checkpoint;
+pub(crate) use evaluate::evaluation;
 pub use evaluate::{Evaluation, evaluate};
-pub use run::{Epoch, Measurement, Outcome, Record, Run};
+pub use network_run::NetworkRun;
+pub use run::{Epoch, Measurement, Outcome, Protocol, Record, Run};
 pub use train::{Observer, Trainer, train};
 pub use train_all::{in_parallel, train_all};
-pub use training::{Measure, Protocol, Training};
+pub use training::{Measure, Training};
 
 pub use crate::learning_rule::LearningRule;

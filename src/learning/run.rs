@@ -1,10 +1,10 @@
 //! One experiment as a value, and what came of it.
 
-use super::training::{Measure, Protocol, Training};
+use super::training::{Measure, Training};
 use crate::{
-    Condition, Error, Result,
+    Architecture, Condition, Error, Result,
     configuration::{Configuration, EPOCHS},
-    dataset::{CHANCE, FashionMnist},
+    dataset::{CHANCE, CLASSES, FashionMnist, PIXELS},
     engine::LayerMeasurement,
     learning_rule::LearningRule,
 };
@@ -38,7 +38,35 @@ pub struct Run {
     pub measure: Measure,
 }
 
+/// What a [`Record`] can be of: a [`Run`], or a [`NetworkRun`](super::NetworkRun).
+pub trait Protocol: Clone {
+    /// How the network is trained.
+    fn training(&self) -> Training;
+
+    /// What the network is called.
+    fn name(&self) -> String;
+
+    /// What the network is.
+    fn architecture(&self) -> Architecture;
+
+    /// The same as a run of one of the paper's networks, if it is one: with the initial weights of
+    /// the training's seed.
+    fn as_run(&self) -> Option<Run>;
+}
+
 impl Protocol for Run {
+    fn name(&self) -> String {
+        self.condition.to_string()
+    }
+
+    fn architecture(&self) -> Architecture {
+        self.condition.architecture([PIXELS, self.width, CLASSES.len()])
+    }
+
+    fn as_run(&self) -> Option<Run> {
+        Some(self.clone())
+    }
+
     fn training(&self) -> Training {
         let Self { rule, epsilon, seed, epochs, batch, measure, .. } = *self;
         Training { rule, epsilon, seed, epochs, batch, measure }
@@ -131,8 +159,8 @@ impl Run {
     }
 }
 
-/// What came of a run: of a [`Run`] of the paper's networks, or of the
-/// [`Training`] of any other.
+/// What came of a run: of a [`Run`] of the paper's networks, or of a
+/// [`NetworkRun`](super::NetworkRun) of any network that one had.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record<R = Run> {
     /// The run.
@@ -208,6 +236,14 @@ impl<R: Protocol> Record<R> {
             steps: 0,
             data: data.describe(),
         }
+    }
+
+    /// The same record of one of the paper's networks, if it is of one.
+    pub(crate) fn of_paper(&self) -> Option<Record> {
+        let Self { epochs, measurements, outcome, training_seconds, steps, data, .. } =
+            self.clone();
+        let run = self.run.as_run()?;
+        Some(Record { run, epochs, measurements, outcome, training_seconds, steps, data })
     }
 
     /// Accuracy on the test images after the last epoch, as a fraction; chance for a run that

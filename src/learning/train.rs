@@ -3,15 +3,16 @@
 use super::{
     checkpoint::{Checkpoint, check},
     evaluate::{EVALUATION_BATCH, check_classifier, classify},
-    run::{Epoch, Measurement, Outcome, Record, Run},
-    training::{Protocol, Training},
+    network_run::NetworkRun,
+    run::{Epoch, Measurement, Outcome, Protocol, Record, Run},
+    training::Training,
 };
 use crate::{
     Result,
     dataset::{FashionMnist, Luminosity, PIXELS},
     engine::Engine,
     interrupt::interrupted,
-    layers::{NetworkWeights, OwnGradNorm, initial_weights},
+    layers::{NetworkWeights, OwnRule, initial_weights},
     randomness::Purpose,
 };
 use std::{ops::ControlFlow, time::Instant};
@@ -58,7 +59,7 @@ pub struct Trainer<'d, R = Run> {
     before: Option<(Engine<f32>, Record<R>)>,
 }
 
-impl<'d> Trainer<'d, Training> {
+impl<'d> Trainer<'d, NetworkRun> {
     /// The training of a network, in whose hidden layers the error goes through a reader's own
     /// rules where there are such.
     ///
@@ -67,7 +68,7 @@ impl<'d> Trainer<'d, Training> {
     /// classes.
     pub fn of_network(
         weights: &NetworkWeights<f32>,
-        own: &[Option<OwnGradNorm<f32>>],
+        own: &[Option<OwnRule>],
         training: &Training,
         data: &'d FashionMnist,
     ) -> Result<Self> {
@@ -75,9 +76,10 @@ impl<'d> Trainer<'d, Training> {
         check_classifier(weights)?;
         let mut engine = Engine::new(weights, training.rule);
         for (layer, own) in own.iter().enumerate() {
-            own.iter().for_each(|own| engine.set_grad_norm(layer, *own));
+            own.iter().for_each(|own| engine.set_grad_norm(layer, own.apply));
         }
-        Ok(Self::with(engine, Record::begin(training, data), data))
+        let run = NetworkRun::new(weights.architecture.clone(), own, training);
+        Ok(Self::with(engine, Record::begin(&run, data), data))
     }
 }
 
@@ -107,15 +109,7 @@ impl<'d> Trainer<'d> {
         Ok(Self::with(Engine::new(weights, run.rule), record, data))
     }
 
-    /// The same run with a GradNorm of one's own in both hidden layers, instead of the
-    /// condition's. A checkpoint cannot hold it: give it again when the run is resumed.
-    #[must_use]
-    pub fn with_grad_norm(mut self, own: OwnGradNorm<f32>) -> Self {
-        (0..2).for_each(|layer| self.engine.set_grad_norm(layer, own));
-        self
-    }
-
-    /// Resumes a run, with its condition's GradNorm.
+    /// Resumes a run.
     ///
     /// # Errors
     /// As [`Checkpoint::validate`].
@@ -304,26 +298,6 @@ mod tests {
         let (_, record) = train(&run, &data, &mut ()).unwrap();
         assert!(matches!(record.outcome, Outcome::Diverged { step } if step > 1), "{record:?}");
         assert_eq!(record.test_accuracy(), Some(0.1));
-    }
-
-    #[test]
-    fn a_grad_norm_of_ones_own_acts_where_the_paper_s_acts() {
-        fn center(delta: &mut [f32], _: &[f32]) {
-            let mean = delta.iter().sum::<f32>() / delta.len() as f32;
-            delta.iter_mut().for_each(|d| *d -= mean);
-        }
-        let data = small();
-        let run = short(Condition::INormNone);
-        let mut own = Trainer::new(&run, &data).unwrap().with_grad_norm(center);
-        own.finish(&mut ());
-        let (paper, _) = train(&short(Condition::INormCenter), &data, &mut ()).unwrap();
-        let (none, _) = train(&run, &data, &mut ()).unwrap();
-        let own = own.weights();
-        let apart = |other: &NetworkWeights<f32>| -> f32 {
-            let weights = own.hidden[0].w_ee.iter().zip(&other.hidden[0].w_ee);
-            weights.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
-        };
-        assert!(100.0 * apart(&paper) < apart(&none), "{} {}", apart(&paper), apart(&none));
     }
 
     #[test]

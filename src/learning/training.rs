@@ -44,16 +44,10 @@ pub enum Measure {
     EachStep,
 }
 
-/// What a [`Record`](super::Record) can be of: a [`Run`](super::Run), or the [`Training`] of a network that was
-/// there before.
-pub trait Protocol: Clone {
-    /// How the network is trained.
-    fn training(&self) -> Training;
-}
-
-impl Protocol for Training {
-    fn training(&self) -> Training {
-        *self
+/// One for all networks: what [`train_together`](crate::notebook::train_together) takes.
+impl AsRef<[Self]> for Training {
+    fn as_ref(&self) -> &[Self] {
+        std::slice::from_ref(self)
     }
 }
 

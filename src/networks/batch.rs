@@ -18,12 +18,22 @@ pub struct ImageBatch<E = f32, D = AutoDevice> {
     pub labels: Vec<u8>,
 }
 
-impl<E: Dtype, D: Backend<E>> ImageBatch<E, D> {
+impl ImageBatch {
     /// The images of this range, each shifted by Δ ~ U(−ε, ε) drawn from `seed`.
     ///
     /// # Errors
     /// If ε is not from 0 to 1, or there are no such images.
     pub fn new(images: &Images, range: Range<usize>, epsilon: f64, seed: u64) -> Result<Self> {
+        Self::of(images, range, epsilon, seed)
+    }
+}
+
+impl<E: Dtype, D: Backend<E>> ImageBatch<E, D> {
+    /// The same in any precision and on any device: `ImageBatch::<f64>::of(…)`.
+    ///
+    /// # Errors
+    /// As [`new`](ImageBatch::new).
+    pub fn of(images: &Images, range: Range<usize>, epsilon: f64, seed: u64) -> Result<Self> {
         if range.is_empty() || range.end > images.len() {
             let expected = format!("some of the {} that there are", images.len());
             return Err(Error::invalid("images", format!("{range:?}"), expected));

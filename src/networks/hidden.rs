@@ -3,8 +3,7 @@
 use crate::{
     architecture::LayerKind,
     layers::{
-        Backend, Differentiable, Layer, LayerWeights, NormalizationRule, Operation, OwnGradNorm,
-        Shaped,
+        Backend, Differentiable, Layer, LayerWeights, NormalizationRule, Operation, OwnRule, Shaped,
     },
 };
 use dfdx::shapes::{Const, ConstDim, Dim, Dtype};
@@ -34,11 +33,14 @@ pub trait Hidden<E: Dtype, D: Backend<E>>: Sized {
     /// The errors at each layer: a tuple of [`LayerErrors`].
     type Errors<B: Dim>;
 
+    /// Whether the fused engine does what each layer does.
+    const FUSED: bool;
+
     /// The layers' types as plain numbers.
     fn kinds() -> Vec<LayerKind>;
 
-    /// What readers' own GradNorms do, layer by layer.
-    fn own_rules() -> Vec<Option<OwnGradNorm<f32>>>;
+    /// Readers' own GradNorms, layer by layer.
+    fn own_rules() -> Vec<Option<OwnRule>>;
 
     /// The layers with these weights.
     ///
@@ -115,11 +117,13 @@ where
     type Pass<B: Dim> = (LayerPass<B, First, E, D>,);
     type Errors<B: Dim> = (LayerErrors<B, First, E, D>,);
 
+    const FUSED: bool = First::FUSED;
+
     fn kinds() -> Vec<LayerKind> {
         vec![First::KIND]
     }
 
-    fn own_rules() -> Vec<Option<OwnGradNorm<f32>>> {
+    fn own_rules() -> Vec<Option<OwnRule>> {
         vec![First::OWN]
     }
 
@@ -161,11 +165,13 @@ where
     type Pass<B: Dim> = (LayerPass<B, First, E, D>, LayerPass<B, Second, E, D>);
     type Errors<B: Dim> = (LayerErrors<B, First, E, D>, LayerErrors<B, Second, E, D>);
 
+    const FUSED: bool = First::FUSED && Second::FUSED;
+
     fn kinds() -> Vec<LayerKind> {
         vec![First::KIND, Second::KIND]
     }
 
-    fn own_rules() -> Vec<Option<OwnGradNorm<f32>>> {
+    fn own_rules() -> Vec<Option<OwnRule>> {
         vec![First::OWN, Second::OWN]
     }
 
@@ -212,11 +218,13 @@ where
     type Errors<B: Dim> =
         (LayerErrors<B, First, E, D>, LayerErrors<B, Second, E, D>, LayerErrors<B, Third, E, D>);
 
+    const FUSED: bool = First::FUSED && Second::FUSED && Third::FUSED;
+
     fn kinds() -> Vec<LayerKind> {
         vec![First::KIND, Second::KIND, Third::KIND]
     }
 
-    fn own_rules() -> Vec<Option<OwnGradNorm<f32>>> {
+    fn own_rules() -> Vec<Option<OwnRule>> {
         vec![First::OWN, Second::OWN, Third::OWN]
     }
 

@@ -13,11 +13,11 @@ pub use hidden::{Hidden, LayerErrors, LayerPass};
 pub use trainable::{ToTrain, Trainable};
 
 use crate::{
-    Architecture, Condition, Result,
+    Architecture, Condition, Error, Result,
     configuration::LearningRates,
     dataset::{CLASSES, FashionMnist, Images},
     layers::{Backend, Batch, Differentiable, Layer, NetworkWeights, Operation, Shaped, constant},
-    learning::{Evaluation, Observer, Record, Training, evaluate},
+    learning::{Evaluation, NetworkRun, Observer, Record, Training, evaluate, evaluation},
     learning_rule::LearningRule,
 };
 use dfdx::{
@@ -228,14 +228,14 @@ impl<H: Hidden<f32, D>, const OUT: usize, D: Backend<f32>> Network<H, OUT, f32, 
     /// Trains the network on the fused engine; after an interruption it has learned what it has.
     ///
     /// # Errors
-    /// If the training's numbers make no sense, or the network is none from 784 inputs to 10
-    /// classes.
+    /// If the training's numbers make no sense, the network is none from 784 inputs to 10 classes,
+    /// or a layer is not one of the library's: [`step`](Self::step) trains any.
     pub fn train(
         &mut self,
         training: &Training,
         data: &FashionMnist,
         observer: &mut dyn Observer,
-    ) -> Result<Record<Training>> {
+    ) -> Result<Record<NetworkRun>> {
         let (weights, record) = self.to_train().train(training, data, observer)?;
         self.set_weights(&weights)?;
         Ok(record)
@@ -246,7 +246,17 @@ impl<H: Hidden<f32, D>, const OUT: usize, D: Backend<f32>> Network<H, OUT, f32, 
     /// # Errors
     /// As there.
     pub fn evaluate(&self, images: &Images, epsilon: f64, seed: u64) -> Result<Evaluation> {
-        evaluate(&self.weights(), images, epsilon, seed)
+        if H::FUSED {
+            return evaluate(&self.weights(), images, epsilon, seed);
+        }
+        let ImageBatch { x, labels } =
+            ImageBatch::<f32, D>::of(images, 0..images.len(), epsilon, seed)?;
+        let [_, inputs] = x.sizes();
+        if inputs != H::In::SIZE {
+            return Err(Error::invalid("inputs", H::In::SIZE, inputs.to_string()));
+        }
+        let pass = self.forward(&Shaped::<(usize, H::In), f32, D>::from_held(x.held().clone()));
+        Ok(evaluation(epsilon, &pass.logits.as_vec(), &labels))
     }
 }
 

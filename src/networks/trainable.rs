@@ -2,10 +2,10 @@
 
 use super::{Hidden, Network};
 use crate::{
-    Result,
+    Error, Result,
     dataset::FashionMnist,
-    layers::{Backend, NetworkWeights, OwnGradNorm},
-    learning::{Observer, Record, Trainer, Training},
+    layers::{Backend, NetworkWeights, OwnRule},
+    learning::{NetworkRun, Observer, Record, Trainer, Training},
 };
 
 /// A network of any type that can be trained: what a list of networks of several types is made of.
@@ -24,11 +24,18 @@ pub trait Trainable {
 pub struct ToTrain {
     /// Its weights.
     pub weights: NetworkWeights<f32>,
-    /// What readers' own GradNorms do, hidden layer by hidden layer.
-    pub own_rules: Vec<Option<OwnGradNorm<f32>>>,
+    /// Readers' own GradNorms, hidden layer by hidden layer.
+    pub own_rules: Vec<Option<OwnRule>>,
+    /// Whether the fused engine does what each layer does.
+    pub fused: bool,
 }
 
 impl ToTrain {
+    /// What a record of training it is of.
+    pub fn run(&self, training: &Training) -> NetworkRun {
+        NetworkRun::new(self.weights.architecture.clone(), &self.own_rules, training)
+    }
+
     /// Trains the network; its weights after that, and the record.
     ///
     /// # Errors
@@ -38,7 +45,11 @@ impl ToTrain {
         training: &Training,
         data: &FashionMnist,
         observer: &mut dyn Observer,
-    ) -> Result<(NetworkWeights<f32>, Record<Training>)> {
+    ) -> Result<(NetworkWeights<f32>, Record<NetworkRun>)> {
+        if !self.fused {
+            let expected = "layers of the library; one's own learn by `Network::step`";
+            return Err(Error::invalid("network", &self.weights.architecture, expected));
+        }
         let mut trainer = Trainer::of_network(&self.weights, &self.own_rules, training, data)?;
         trainer.finish(observer);
         Ok((trainer.weights(), trainer.into_record()))
@@ -47,7 +58,7 @@ impl ToTrain {
 
 impl<H: Hidden<f32, D>, const OUT: usize, D: Backend<f32>> Trainable for Network<H, OUT, f32, D> {
     fn to_train(&self) -> ToTrain {
-        ToTrain { weights: self.weights(), own_rules: H::own_rules() }
+        ToTrain { weights: self.weights(), own_rules: H::own_rules(), fused: H::FUSED }
     }
 
     fn set_weights(&mut self, weights: &NetworkWeights<f32>) -> Result<()> {

@@ -20,4 +20,4 @@ pub use crate::show::{Display, Show};
 pub use kernel::{attach, clear};
 pub use progress::Progress;
 pub use table::Table;
-pub use training::{train, train_all, train_own, train_together};
+pub use training::{train, train_all, train_together};

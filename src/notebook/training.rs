@@ -1,14 +1,15 @@
 //! Training in a cell: learning curves while it runs, and one line for each network at the end.
 
 use super::progress::{INTERVAL, bar, pace};
-use crate::Result;
 use crate::dataset::FashionMnist;
 use crate::figures::live::{self, Trained};
 use crate::figures::style::{self, Look};
-use crate::layers::OwnGradNorm;
-use crate::learning::{self, Epoch, Observer, Outcome, Protocol, Record, Run, Trainer, Training};
-use crate::networks::{ToTrain, Trainable};
+use crate::learning::{
+    self, Epoch, NetworkRun, Observer, Outcome, Protocol, Record, Run, Training,
+};
+use crate::networks::Trainable;
 use crate::show::{self, Display, Formats, Show};
+use crate::{Error, Result};
 use std::ops::ControlFlow;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -29,8 +30,7 @@ const PICTURES: u32 = 3;
 /// # Errors
 /// If a run is not valid; nothing is trained then. A run that diverges is a record.
 pub fn train_all(runs: &[Run], data: &FashionMnist) -> Result<Vec<Record>> {
-    let looks = runs.iter().map(|run| style::condition(run.condition));
-    let board = Board::new(names(runs).into_iter().zip(looks), runs, data);
+    let board = Board::new(runs, data);
     board.watch(|| learning::train_all(runs, data, cores(), |index| board.reporter(index)))
 }
 
@@ -42,26 +42,39 @@ pub fn train(
     network: &mut dyn Trainable,
     training: &Training,
     data: &FashionMnist,
-) -> Result<Record<Training>> {
+) -> Result<Record<NetworkRun>> {
     let mut records = train_together(&mut [network], training, data)?;
     Ok(records.pop().expect("there is one network"))
 }
 
 /// Trains networks, which may be of different types, as many at once as there are cores, and shows
-/// their progress: `train_together(&mut [&mut plain, &mut normed], &training, &data)?`.
+/// their progress: `train_together(&mut [&mut plain, &mut normed], &training, &data)?`, or with a
+/// training for each: `[slow, fast]`.
 ///
 /// # Errors
-/// As [`train`]; no network has changed then.
+/// As [`train`], and if there is neither one training nor one for each; no network has changed
+/// then.
 pub fn train_together(
     networks: &mut [&mut dyn Trainable],
-    training: &Training,
+    trainings: impl AsRef<[Training]>,
     data: &FashionMnist,
-) -> Result<Vec<Record<Training>>> {
+) -> Result<Vec<Record<NetworkRun>>> {
     let jobs: Vec<_> = networks.iter().map(|network| network.to_train()).collect();
-    let board = Board::new(described(&jobs), &vec![*training; jobs.len()], data);
+    let trainings = match trainings.as_ref() {
+        [one] => vec![*one; jobs.len()],
+        each if each.len() == jobs.len() => each.to_vec(),
+        other => {
+            let expected = format!("one, or one for each of {} networks", jobs.len());
+            return Err(Error::invalid("trainings", other.len(), expected));
+        }
+    };
+    trainings.iter().try_for_each(Training::validate)?;
+    let runs: Vec<_> = jobs.iter().zip(&trainings).map(|(job, one)| job.run(one)).collect();
+    let board = Board::new(&runs, data);
     let trained = Mutex::new(Vec::new());
     let records = board.watch(|| {
-        let work = |index: usize| jobs[index].train(training, data, &mut board.reporter(index));
+        let work =
+            |index: usize| jobs[index].train(&trainings[index], data, &mut board.reporter(index));
         let (weights, records): (Vec<_>, Vec<_>) =
             learning::in_parallel(jobs.len(), cores(), work)?.into_iter().unzip();
         *lock(&trained) = weights;
@@ -77,58 +90,30 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Names and looks of networks: the condition, if only one is of it; the whole network else.
-fn described(networks: &[ToTrain]) -> Vec<(String, Look)> {
-    let conditions: Vec<_> =
-        networks.iter().map(|network| network.weights.architecture.condition()).collect();
-    let only = |condition| conditions.iter().filter(|other| **other == condition).count() == 1;
-    let name = |(number, network): (usize, &ToTrain)| match conditions[number] {
-        Some(condition) if only(Some(condition)) => {
-            (condition.to_string(), style::condition(condition))
-        }
-        _ => (network.weights.architecture.to_string(), style::own(number)),
-    };
-    let (names, looks): (Vec<_>, Vec<_>) = networks.iter().enumerate().map(name).unzip();
-    padded(names).into_iter().zip(looks).collect()
-}
-
-/// Names that are equally long.
-fn padded(names: Vec<String>) -> Vec<String> {
-    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
-    names.into_iter().map(|name| format!("{name:<width$}")).collect()
-}
-
-/// Trains `run` with a GradNorm of one's own instead of the condition's, and shows its progress.
-///
-/// # Errors
-/// If the run is not valid.
-pub fn train_own(run: &Run, data: &FashionMnist, own: OwnGradNorm<f32>) -> Result<Record> {
-    let named = [("yours".to_owned(), style::condition(run.condition))];
-    let board = Board::new(named, std::slice::from_ref(run), data);
-    let mut trainer = Trainer::new(run, data)?.with_grad_norm(own);
-    let records = board.watch(|| {
-        trainer.finish(&mut board.reporter(0));
-        Ok(vec![trainer.into_record()])
-    })?;
-    Ok(records.into_iter().next().expect("there is one run"))
-}
-
-/// What distinguishes the runs: the condition, and whatever else is not the same for all.
-fn names(runs: &[Run]) -> Vec<String> {
-    let parts: [fn(&Run) -> String; 4] = [
-        |run| format!(", ε = {}", run.epsilon),
-        |run| format!(", width {}", run.width),
-        |run| format!(", λ = {}", run.rule.lambda),
-        |run| format!(", seed {}", run.seed),
+/// Names and looks of what is trained together. A name says what distinguishes it; of several
+/// networks of one condition the first has the condition's look.
+fn described<R: Protocol>(runs: &[R]) -> Vec<(String, Look)> {
+    let parts: [fn(&R) -> String; 4] = [
+        |run| format!(", ε = {}", run.training().epsilon),
+        |run| format!(", width {}", run.architecture().hidden.first().map_or(0, |l| l.units)),
+        |run| format!(", λ = {}", run.training().rule.lambda),
+        |run| format!(", seed {}", run.training().seed),
     ];
     let differ =
-        |part: &&fn(&Run) -> String| runs.windows(2).any(|pair| part(&pair[0]) != part(&pair[1]));
+        |part: &&fn(&R) -> String| runs.windows(2).any(|pair| part(&pair[0]) != part(&pair[1]));
     let parts: Vec<_> = parts.iter().filter(differ).collect();
-    let name = |run: &Run| {
+    let mut names: Vec<String> = Vec::new();
+    let mut looks = Vec::new();
+    for (number, run) in runs.iter().enumerate() {
         let others: String = parts.iter().map(|part| part(run)).collect();
-        format!("{}{others}", run.condition)
-    };
-    padded(runs.iter().map(name).collect())
+        let name = format!("{}{others}", run.name());
+        let same = names.iter().filter(|other| **other == name).count();
+        names.push(if same == 0 { name } else { format!("{name}, no. {}", same + 1) });
+        let look = run.architecture().condition().map(style::condition);
+        looks.push(look.filter(|look| !looks.contains(look)).unwrap_or(style::own(number)));
+    }
+    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+    names.iter().map(|name| format!("{name:<width$}")).zip(looks).collect()
 }
 
 /// The status of all runs: each run reports to it, and a thread of its own shows it.
@@ -147,11 +132,7 @@ struct Status {
 }
 
 impl Board {
-    fn new<R: Protocol>(
-        named: impl IntoIterator<Item = (String, Look)>,
-        runs: &[R],
-        data: &FashionMnist,
-    ) -> Self {
+    fn new<R: Protocol>(runs: &[R], data: &FashionMnist) -> Self {
         let status = |((name, look), run): ((String, Look), &R)| {
             let Training { batch, epochs, .. } = run.training();
             let trained = Trained { name, look, losses: Vec::new(), accuracies: Vec::new() };
@@ -159,7 +140,7 @@ impl Board {
             let steps = data.train.len().div_ceil(batch.max(1)) as u64;
             Mutex::new(Status { done: 0, total: steps * u64::from(epochs), epochs, trained })
         };
-        let statuses = named.into_iter().zip(runs).map(status).collect();
+        let statuses = described(runs).into_iter().zip(runs).map(status).collect();
         Self { started: Instant::now(), statuses }
     }
 
@@ -325,6 +306,7 @@ mod tests {
     use super::*;
     use crate::Condition;
     use crate::configuration::configuration;
+    use crate::learning::Trainer;
 
     fn run(condition: Condition) -> Run {
         Run::new(condition, &configuration(13).unwrap())
@@ -338,10 +320,16 @@ mod tests {
 
     #[test]
     fn runs_are_named_by_what_tells_them_apart() {
+        let names = |runs: &[Run]| -> Vec<String> {
+            described(runs).into_iter().map(|(name, _)| name).collect()
+        };
         let one = names(&[run(Condition::ELn), run(Condition::INormFull)]);
         assert_eq!(one, ["e_ln      ", "inorm_full"]);
         let two = names(&[run(Condition::ELn).epsilon(0.0), run(Condition::ELn).seed(1)]);
         assert_eq!(two, ["e_ln, ε = 0, seed 0   ", "e_ln, ε = 0.75, seed 1"]);
+        let same = described(&[run(Condition::ELn), run(Condition::ELn)]);
+        assert_eq!(same[1].0, "e_ln, no. 2");
+        assert_ne!(same[0].1, same[1].1);
     }
 
     #[test]
@@ -373,19 +361,53 @@ mod tests {
         let record = train(&mut alone, &training, &data).unwrap();
         assert_eq!((alone.weights(), record.epochs), (plain.weights(), records[0].epochs.clone()));
         assert!(train(&mut alone, &training.epsilon(2.0), &data).is_err());
-        let names: Vec<_> = described(&[plain.to_train(), normed.to_train()])
-            .into_iter()
-            .map(|(name, _)| name.trim().to_owned())
-            .collect();
+        let names: Vec<_> = records.iter().map(|record| record.run.name.as_str()).collect();
         assert_eq!(names, ["e_none", "784 → INorm 20/2 Center → Ei 30/3 LayerNorm → 10"]);
+        let trainings = [training.epochs(1), training.epsilon(0.0)];
+        let records = train_together(&mut [&mut plain, &mut normed], trainings, &data).unwrap();
+        assert_eq!(records.iter().map(|r| r.epochs.len()).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(records[1].run.training.epsilon, 0.0);
+        let three = [training; 3];
+        let refused = train_together(&mut [&mut plain, &mut normed], three, &data).unwrap_err();
+        assert!(refused.to_string().contains("one for each of 2"), "{refused}");
+    }
+
+    #[test]
+    fn a_rule_of_ones_own_acts_where_the_paper_s_acts_and_gives_the_network_its_name() {
+        use crate::layers::{Center, ErrorRule, INorm, Raw};
+        use crate::networks::Network;
+        struct Less<const TENTHS: usize>;
+        impl<const TENTHS: usize> ErrorRule for Less<TENTHS> {
+            fn apply(delta: &mut [f32], _: &[f32]) {
+                let mean = delta.iter().sum::<f32>() / delta.len() as f32;
+                delta.iter_mut().for_each(|d| *d -= mean * TENTHS as f32 / 10.0);
+            }
+        }
+        type Net<G> = Network<(INorm<784, 20, 2, G>, INorm<20, 20, 2, G>)>;
+        let data = small();
+        let mut own = Net::<Less<10>>::new(0).unwrap();
+        let mut center = Net::<Center>::new(0).unwrap();
+        let mut none = Net::<Raw>::new(0).unwrap();
+        let training = Training::paper(configuration(13).unwrap().rates).epochs(3);
+        let all: &mut [&mut dyn Trainable] = &mut [&mut own, &mut center, &mut none];
+        let records = train_together(all, &training, &data).unwrap();
+        let names: Vec<_> = records.iter().map(|record| record.run.name.as_str()).collect();
+        assert_eq!(names, ["Less<10>", "inorm_center", "inorm_none"]);
+        assert!(records[0].run.as_run().is_none());
+        let own = own.hidden.0.w_ee.as_vec();
+        let apart = |other: Vec<f32>| -> f32 {
+            own.iter().zip(other).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+        };
+        let (paper, none) =
+            (apart(center.hidden.0.w_ee.as_vec()), apart(none.hidden.0.w_ee.as_vec()));
+        assert!(100.0 * paper < none, "{paper} {none}");
     }
 
     #[test]
     fn what_is_shown_follows_the_training_and_what_stays_has_no_clock() {
         let data = small();
         let runs = [run(Condition::ELn).epochs(2), run(Condition::INormFull).epochs(1)];
-        let named = names(&runs).into_iter().map(|name| (name, style::OWN));
-        let board = Board::new(named, &runs, &data);
+        let board = Board::new(&runs, &data);
         let view = board.view(&board.snapshot(), None);
         let text = &view[0].1;
         assert!(text.contains("  0 %") && text.contains("e_ln        waiting"), "{text}");

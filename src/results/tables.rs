@@ -6,14 +6,17 @@ use super::{
 };
 use crate::{
     Result,
-    learning::{Outcome, Record},
+    learning::{Outcome, Protocol, Record},
 };
 use polars::prelude::{BooleanChunked, DataFrame, NewChunkedArray};
 use std::{collections::HashSet, path::Path};
 
 /// One row a run that is over: how it was set up, and its final test accuracy (a fraction;
 /// chance for a run that diverged). Interrupted runs are left out: they have no final accuracy.
-pub fn runs_table(records: &[Record]) -> Result<DataFrame> {
+///
+/// Of records of typed networks, this and the other two tables have those of the paper's.
+pub fn runs_table<R: Protocol>(records: &[Record<R>]) -> Result<DataFrame> {
+    let records = of_paper(records);
     let is_over = |r: &&Record| matches!(r.outcome, Outcome::Finished | Outcome::Diverged { .. });
     let row = |record: &Record| {
         let data = DataIdentity { source: record.data.clone(), checksum: None };
@@ -24,13 +27,19 @@ pub fn runs_table(records: &[Record]) -> Result<DataFrame> {
 
 /// One row an epoch of each run, also of those that were interrupted: losses, and the test
 /// accuracy as a fraction.
-pub fn epochs_table(records: &[Record]) -> Result<DataFrame> {
-    EpochRow::to_table(&records.iter().flat_map(EpochRow::of).collect::<Vec<_>>())
+pub fn epochs_table<R: Protocol>(records: &[Record<R>]) -> Result<DataFrame> {
+    EpochRow::to_table(&of_paper(records).iter().flat_map(EpochRow::of).collect::<Vec<_>>())
 }
 
 /// One row a hidden layer and measured step of each run.
-pub fn measurements_table(records: &[Record]) -> Result<DataFrame> {
-    MeasurementRow::to_table(&records.iter().flat_map(MeasurementRow::of).collect::<Vec<_>>())
+pub fn measurements_table<R: Protocol>(records: &[Record<R>]) -> Result<DataFrame> {
+    MeasurementRow::to_table(
+        &of_paper(records).iter().flat_map(MeasurementRow::of).collect::<Vec<_>>(),
+    )
+}
+
+fn of_paper<R: Protocol>(records: &[Record<R>]) -> Vec<Record> {
+    records.iter().filter_map(Record::of_paper).collect()
 }
 
 /// The results of many runs.
@@ -142,7 +151,9 @@ impl Rows {
 mod tests {
     use super::*;
     use crate::dataset::FashionMnist;
+    use crate::layers::Ei;
     use crate::learning::{Measure, Run, train};
+    use crate::networks::{Network, paper};
     use crate::{Condition, configuration::configuration};
 
     #[test]
@@ -165,6 +176,15 @@ mod tests {
         let measured = MeasurementRow::from_table(&measured).unwrap();
         assert_eq!(measured.len(), 2 * 2 * 2);
         assert!(measured.iter().all(|m| m.variance > 0.0));
+        // The same run of a typed network is the same row; what is none of the paper's has none.
+        let mut network = paper::ELn::<234>::new(0).unwrap();
+        let training = records[0].run.training();
+        let typed = network.train(&training, &data, &mut ()).unwrap();
+        let mut deeper = Network::<(Ei<784, 20, 2>,)>::new(0).unwrap();
+        let deeper = deeper.train(&training, &data, &mut ()).unwrap();
+        let rows = RunRow::from_table(&runs_table(&[typed, deeper]).unwrap()).unwrap();
+        assert_eq!(rows.len(), 1);
+        assert_eq!((&rows[0].id, rows[0].test_accuracy), (&runs[0].id, runs[0].test_accuracy));
         records[0].outcome = Outcome::Diverged { step: 3 };
         records[1].outcome = Outcome::Interrupted;
         let runs = RunRow::from_table(&runs_table(&records).unwrap()).unwrap();

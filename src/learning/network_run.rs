@@ -1,0 +1,68 @@
+//! The training of a network that one had, as a value.
+
+use super::{
+    run::{Protocol, Run},
+    training::Training,
+};
+use crate::{
+    Architecture,
+    configuration::configurations,
+    dataset::{CLASSES, PIXELS},
+    layers::OwnRule,
+};
+
+/// The training of a network that one had: what the network is, and how it was trained.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NetworkRun {
+    /// What the network is called: the condition, if it is the paper's; otherwise the reader's own
+    /// rules in it, or the whole architecture.
+    pub name: String,
+    /// What it is.
+    pub architecture: Architecture,
+    /// How it was trained.
+    pub training: Training,
+}
+
+impl NetworkRun {
+    pub(crate) fn new(
+        architecture: Architecture,
+        own: &[Option<OwnRule>],
+        training: &Training,
+    ) -> Self {
+        let mut rules: Vec<_> = own.iter().flatten().map(OwnRule::name).collect();
+        rules.dedup();
+        let name = match (architecture.condition(), rules.is_empty()) {
+            (Some(condition), _) => condition.to_string(),
+            (None, true) => architecture.to_string(),
+            (None, false) => rules.join(", "),
+        };
+        Self { name, architecture, training: *training }
+    }
+}
+
+impl Protocol for NetworkRun {
+    fn training(&self) -> Training {
+        self.training
+    }
+
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn architecture(&self) -> Architecture {
+        self.architecture.clone()
+    }
+
+    fn as_run(&self) -> Option<Run> {
+        let condition = self.architecture.condition()?;
+        let width = self.architecture.hidden[0].units;
+        if self.architecture != condition.architecture([PIXELS, width, CLASSES.len()]) {
+            return None;
+        }
+        let Training { rule, epsilon, seed, epochs, batch, measure } = self.training;
+        let mut all = configurations().iter();
+        let configuration = all.find(|c| (c.width, c.rates) == (width, rule.rates));
+        let configuration = configuration.map(|c| c.index);
+        Some(Run { condition, configuration, width, rule, epsilon, seed, epochs, batch, measure })
+    }
+}
