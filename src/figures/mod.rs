@@ -8,7 +8,7 @@
 //! | [`lambdas`] | test accuracy by the weight of the I-Norm loss |
 //! | [`lateral_mistake`] | how far lateral inhibition is from centering, by the size of a layer |
 //! | [`claims`] | what the paper claims, as differences between two networks of a configuration |
-//! | [`network()`] | the circuit of any network |
+//! | [`network()`], [`layer`] | the circuit of any network, and of one layer |
 //! | [`fig1`] … [`fig7`] | one module for each figure of the paper |
 //! | [`catalogue`] | all of them by number |
 //!
@@ -56,8 +56,8 @@ mod theory;
 pub use curves::{alignment_curves, learning_curves};
 pub use figure::Figure;
 pub use forest::claims;
-pub(crate) use images::images;
+pub(crate) use images::{Greys, images, matrix};
 pub use lambdas::lambdas;
-pub use network::network;
+pub use network::{layer, network};
 pub use points::{accuracy_points, accuracy_points_with};
 pub use theory::lateral_mistake;

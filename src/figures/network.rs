@@ -25,14 +25,26 @@ const FROZEN: Dash = Dash::Dotted;
 /// # Errors
 /// If the picture cannot be rendered.
 pub fn network(architecture: &Architecture) -> Result<Figure> {
-    let mut drawing = Drawing::new(WIDTH, HEIGHT);
     let layers: Vec<LayerKind> = architecture.layers().map(|(_, kind)| kind).collect();
-    let step = (WIDTH - 110.0) / layers.len() as f64;
+    circuit(architecture.inputs, &layers, true, &architecture.to_string())
+}
+
+/// The circuit of one hidden layer, with so many inputs.
+///
+/// # Errors
+/// If the picture cannot be rendered.
+pub fn layer(inputs: usize, kind: LayerKind) -> Result<Figure> {
+    circuit(inputs, &[kind], false, &format!("{inputs} → {kind}"))
+}
+
+fn circuit(inputs: usize, layers: &[LayerKind], readout: bool, name: &str) -> Result<Figure> {
+    let mut drawing = Drawing::new(WIDTH, HEIGHT);
+    let step = ((WIDTH - 110.0) / layers.len() as f64).min(WIDTH / 3.0);
     let column = |layer: usize| 55.0 + step * layer as f64;
-    population(&mut drawing, (column(0), EXCITATORY), architecture.inputs, "inputs", true);
+    population(&mut drawing, (column(0), EXCITATORY), inputs, "inputs", true);
     for (layer, kind) in layers.iter().enumerate() {
         let (before, here) = (column(layer), column(layer + 1));
-        draw_layer(&mut drawing, kind, before, here, layer + 1 == layers.len());
+        draw_layer(&mut drawing, kind, before, here, readout && layer + 1 == layers.len());
     }
     let mut x = 10.0;
     for (dash, words) in
@@ -45,14 +57,13 @@ pub fn network(architecture: &Architecture) -> Result<Figure> {
         drawing.text(label);
         x += 41.0 + width + 26.0;
     }
-    let facts = layers.iter().enumerate().map(|(layer, kind)| {
-        let name = match layer + 1 == layers.len() {
-            true => "read-out".to_owned(),
-            false => format!("hidden.{layer}"),
-        };
-        format!("{name}: {kind}")
-    });
-    Figure::new(drawing, format!("The circuit of {architecture}."), facts.collect())
+    let facts =
+        layers.iter().enumerate().map(|(layer, kind)| match (readout, layer + 1 == layers.len()) {
+            (true, true) => format!("read-out: {kind}"),
+            (true, false) => format!("hidden.{layer}: {kind}"),
+            (false, _) => kind.to_string(),
+        });
+    Figure::new(drawing, format!("The circuit of {name}."), facts.collect())
 }
 
 fn draw_layer(drawing: &mut Drawing, kind: &LayerKind, before: f64, here: f64, readout: bool) {
@@ -115,6 +126,7 @@ mod tests {
         for condition in Condition::ALL {
             let mut architecture = condition.architecture([784, 234, 10]);
             pictures.push(network(&architecture).unwrap().png().to_vec());
+            pictures.push(layer(784, architecture.hidden[0]).unwrap().png().to_vec());
             architecture.hidden.push(LayerKind { units: 100, ..architecture.hidden[0] });
             let figure = network(&architecture).unwrap();
             assert!(figure.text().contains("hidden.2: "), "{}", figure.text());
@@ -125,6 +137,6 @@ mod tests {
         }
         pictures.sort();
         pictures.dedup();
-        assert_eq!(pictures.len(), Condition::ALL.len(), "each looks different");
+        assert_eq!(pictures.len(), 2 * Condition::ALL.len(), "each looks different");
     }
 }

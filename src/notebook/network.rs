@@ -1,21 +1,60 @@
-//! Networks, records and images show themselves as the last value of a cell.
+//! Networks, layers, their matrices, records and images show themselves as the last value of a cell.
 
 use super::Table;
 use crate::Result;
-use crate::dataset::CLASSES;
+use crate::architecture::LayerKind;
+use crate::dataset::{CLASSES, PIXELS};
 use crate::figures::live::{self, Trained};
-use crate::figures::{self, style};
-use crate::layers::{Backend, NetworkWeights};
+use crate::figures::{self, Figure, Greys, style};
+use crate::layers::{
+    Backend, Ei, Excitatory, GradNormRule, INorm, INormSub, Layer, LayerWeights, NetworkWeights,
+    NormalizationRule, Shaped,
+};
 use crate::learning::{Outcome, Protocol, Record};
 use crate::networks::{Hidden, ImageBatch, Network};
 use crate::show::{self, Formats, Show};
+use dfdx::shapes::Dtype;
 
-impl<H: Hidden<f32, D>, const OUT: usize, D: Backend<f32>> Network<H, OUT, f32, D> {
+impl<H: Hidden<E, D>, const OUT: usize, E: Dtype, D: Backend<E>> Network<H, OUT, E, D> {
     /// Shows the network in a notebook: its circuit and its weights. The Rust kernel calls it for a
     /// cell's last value.
     pub fn evcxr_display(&self) {
-        show::print_value(&View::of_network(&self.weights()));
+        show::print_value(&View::of_network(&self.weights().convert(single)));
     }
+}
+
+/// Shows a layer: the last value of a cell shows itself.
+macro_rules! layers {
+    ($($Layer:ident<$($N:ident),+; $Rule:ident: $Trait:ident>),+) => { $(
+        impl<$(const $N: usize,)+ $Rule: $Trait, E: Dtype, D: Backend<E>>
+            $Layer<$($N,)+ $Rule, E, D>
+        {
+            /// Shows the layer in a notebook: its circuit and its weights. The Rust kernel calls it
+            /// for a cell's last value.
+            pub fn evcxr_display(&self) {
+                show::print_value(&View::of_layer(Self::KIND, &self.weights().convert(single)));
+            }
+        }
+    )+ };
+}
+layers!(
+    Excitatory<IN, EXC; N: NormalizationRule>,
+    Ei<IN, EXC, INH; N: NormalizationRule>,
+    INorm<IN, EXC, INH; G: GradNormRule>,
+    INormSub<IN, EXC, INH; G: GradNormRule>
+);
+
+impl<S, E: Dtype, D: Backend<E>> Shaped<S, E, D> {
+    /// Shows the values in a notebook: as a picture, and what they range over. The Rust kernel calls
+    /// it for a cell's last value.
+    pub fn evcxr_display(&self) {
+        let values: Vec<f32> = self.as_vec().into_iter().map(single).collect();
+        show::print_value(&View::of_matrix(&values, self.sizes()));
+    }
+}
+
+fn single<E: Dtype>(value: E) -> f32 {
+    value.to_f32().unwrap_or(f32::NAN)
 }
 
 impl<R: Protocol> Record<R> {
@@ -24,8 +63,8 @@ impl<R: Protocol> Record<R> {
     pub fn evcxr_display(&self) {
         let points = self.epochs.iter().map(|epoch| (f64::from(epoch.epoch), epoch.train_loss));
         let trained = Trained {
-            name: "the network".to_owned(),
-            look: style::own(0),
+            name: self.run.name(),
+            look: self.run.architecture().condition().map_or(style::own(0), style::condition),
             losses: points.collect(),
             accuracies: self.epochs.iter().map(|epoch| epoch.test_accuracy).collect(),
         };
@@ -69,10 +108,49 @@ impl View {
     }
 
     fn of_network(weights: &NetworkWeights<f32>) -> Self {
-        let png = figures::network(&weights.architecture).map(|figure| figure.png().to_vec());
-        match table(weights) {
+        let hidden = weights.hidden.len();
+        let named = weights.layers().into_iter().enumerate().map(|(index, layer)| match index {
+            index if index == hidden => ("readout ".to_owned(), layer),
+            index => (format!("hidden.{index} "), layer),
+        });
+        let title = weights.architecture.to_string();
+        Self::of_circuit(figures::network(&weights.architecture), named.collect(), title)
+    }
+
+    fn of_layer(kind: LayerKind, weights: &LayerWeights<f32>) -> Self {
+        let title = format!("{} → {kind}", weights.inputs);
+        let named = vec![(String::new(), weights)];
+        Self::of_circuit(figures::layer(weights.inputs, kind), named, title)
+    }
+
+    fn of_circuit(
+        circuit: Result<Figure>,
+        layers: Vec<(String, &LayerWeights<f32>)>,
+        title: String,
+    ) -> Self {
+        let png = circuit.map(|figure| figure.png().to_vec());
+        match table(&layers, &title) {
             Ok(table) => Self { png: png.ok(), text: table.text(), html: table.html() },
-            Err(_) => Self::new(png, weights.architecture.to_string()),
+            Err(_) => Self::new(png, title),
+        }
+    }
+
+    fn of_matrix(values: &[f32], [rows, columns]: [usize; 2]) -> Self {
+        let [smallest, mean, largest, zero] = range(values);
+        let range = format!(
+            "{rows} × {columns}, from {smallest:.3} to {largest:.3}, mean {mean:.3}, {} at zero",
+            style::percent(zero)
+        );
+        match figures::matrix(values, columns) {
+            Ok((png, Greys { white, black })) => {
+                let shown = match columns {
+                    PIXELS => "; the first rows as images",
+                    _ => "",
+                };
+                let text = format!("{range}{shown}; {white:.3} is white, {black:.3} black");
+                Self::new(Ok(png), text)
+            }
+            Err(error) => Self::new(Err(error), range),
         }
     }
 }
@@ -87,33 +165,36 @@ impl Show for View {
     }
 }
 
-/// One row for each matrix of a network.
-fn table(weights: &NetworkWeights<f32>) -> Result<Table> {
+/// Smallest, mean, largest, and the share that is zero.
+fn range(values: &[f32]) -> [f64; 4] {
+    let count = values.len() as f64;
+    let all = || values.iter().map(|&w| f64::from(w));
+    [
+        all().fold(f64::INFINITY, f64::min),
+        all().sum::<f64>() / count,
+        all().fold(f64::NEG_INFINITY, f64::max),
+        all().filter(|&w| w == 0.0).count() as f64 / count,
+    ]
+}
+
+/// One row for each matrix of some layers.
+fn table(layers: &[(String, &LayerWeights<f32>)], title: &str) -> Result<Table> {
     let (mut names, mut shapes, mut numbers) = (Vec::new(), Vec::new(), [const { Vec::new() }; 4]);
-    let hidden = weights.hidden.len();
-    for (index, layer) in weights.layers().into_iter().enumerate() {
-        let name = if index == hidden { "readout".to_owned() } else { format!("hidden.{index}") };
+    for (name, layer) in layers {
         for (symbol, values) in layer.named() {
             if values.is_empty() {
                 continue;
             }
-            names.push(format!("{name} {symbol}"));
+            names.push(format!("{name}{symbol}"));
             let rows = if symbol == "W_IE" { layer.inhibitory } else { layer.excitatory };
             shapes.push(match symbol {
                 "b" => format!("{rows}"),
                 _ => format!("{rows} × {}", values.len() / rows),
             });
-            let count = values.len() as f64;
-            let all = || values.iter().map(|&w| f64::from(w));
-            numbers[0].push(all().fold(f64::INFINITY, f64::min));
-            numbers[1].push(all().sum::<f64>() / count);
-            numbers[2].push(all().fold(f64::NEG_INFINITY, f64::max));
-            numbers[3].push(all().filter(|&w| w == 0.0).count() as f64 / count);
+            numbers.iter_mut().zip(range(values)).for_each(|(column, value)| column.push(value));
         }
     }
-    let mut table = Table::empty(&weights.architecture.to_string())
-        .texts("weights", &names)?
-        .texts("shape", &shapes)?;
+    let mut table = Table::empty(title).texts("weights", &names)?.texts("shape", &shapes)?;
     for (name, values) in ["smallest", "mean", "largest", "at zero"].into_iter().zip(&numbers) {
         table = table.numbers(name, values)?;
     }
@@ -137,8 +218,23 @@ mod tests {
         assert!(line("hidden.0 W_EE").ends_with("50.0"), "{}", view.text);
         assert!(line("hidden.1 W_IE").contains("2 × 20"), "{}", view.text);
         assert!(line("readout W_EI").contains("10 × 1"), "{}", view.text);
+        let layer = View::of_layer(weights.architecture.hidden[0], &weights.hidden[0]);
+        assert!(layer.png.is_some_and(|png| png.starts_with(b"\x89PNG")));
+        assert!(layer.text.contains("784 → INorm 20/2 Center"), "{}", layer.text);
+        assert!(layer.text.contains("U_IE") && !layer.text.contains("hidden"), "{}", layer.text);
         let weights = ELn::<20>::new(0).unwrap().weights();
         assert!(!View::of_network(&weights).text.contains("hidden.0 W_IE"));
+    }
+
+    #[test]
+    fn a_matrix_is_a_picture_and_its_range() {
+        let view = View::of_matrix(&[0.0, 1.0, 0.5, 0.0, 0.25, 0.25], [2, 3]);
+        assert!(view.png.is_some_and(|png| png.starts_with(b"\x89PNG")));
+        let expected = "2 × 3, from 0.000 to 1.000, mean 0.333, 33.3 % at zero; \
+                        0.000 is white, 1.000 black";
+        assert_eq!(view.text, expected);
+        let images = View::of_matrix(&[-0.5; 3 * 784], [3, 784]);
+        assert!(images.text.contains("as images; -0.500 is white, 0.500 black"), "{}", images.text);
     }
 
     #[test]
