@@ -26,7 +26,7 @@ fn main() -> Result<()> {
     let (mut none, mut center) = (Net::<Raw>::new(0)?, Net::<Center>::new(0)?);
     let mut median = Net::<Median>::new(0)?;
     let training = Training::paper(configuration(13)?.rates).epsilon(0.25).epochs(2);
-    let records = train_together(&mut [&mut none, &mut center, &mut median], &training, &data)?;
+    let records = train_together(&mut [&mut none, &mut center, &mut median], training, &data)?;
     for (name, record) in ["none", "center", "median"].iter().zip(&records) {
         let accuracy = record.test_accuracy().unwrap_or(f64::NAN);
         println!("{name:<7} test accuracy {:.1} %", 100.0 * accuracy);

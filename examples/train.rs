@@ -15,7 +15,7 @@ fn main() -> Result<()> {
     let data = FashionMnist::subset()?;
     let (mut plain, mut normed) = (Plain::new(0)?, Normed::new(0)?);
     let training = Training::paper(configuration(13)?.rates).epsilon(0.25).epochs(2);
-    let records = train_together(&mut [&mut plain, &mut normed], &training, &data)?;
+    let records = train_together(&mut [&mut plain, &mut normed], training, &data)?;
     for (name, record) in ["without", "LayerNorm"].iter().zip(&records) {
         let accuracy = record.test_accuracy().unwrap_or(f64::NAN);
         println!("{name:<9} test accuracy {:.1} %", 100.0 * accuracy);
