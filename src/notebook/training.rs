@@ -353,7 +353,7 @@ mod tests {
             Network::<(INorm<784, 20, 2, Center>, Ei<20, 30, 3, LayerNorm>)>::new(0).unwrap();
         let before = (plain.weights(), normed.weights());
         let training = Training::paper(configuration(13).unwrap().rates).epochs(2);
-        let records = train_together(&mut [&mut plain, &mut normed], &training, &data).unwrap();
+        let records = train_together(&mut [&mut plain, &mut normed], training, &data).unwrap();
         assert!(records.iter().all(|r| r.outcome == Outcome::Finished && r.epochs.len() == 2));
         assert!(plain.weights() != before.0 && normed.weights() != before.1);
         // What a network learned does not depend on what it was trained beside.
@@ -390,7 +390,7 @@ mod tests {
         let mut none = Net::<Raw>::new(0).unwrap();
         let training = Training::paper(configuration(13).unwrap().rates).epochs(3);
         let all: &mut [&mut dyn Trainable] = &mut [&mut own, &mut center, &mut none];
-        let records = train_together(all, &training, &data).unwrap();
+        let records = train_together(all, training, &data).unwrap();
         let names: Vec<_> = records.iter().map(|record| record.run.name.as_str()).collect();
         assert_eq!(names, ["Less<10>", "inorm_center", "inorm_none"]);
         assert!(records[0].run.as_run().is_none());
