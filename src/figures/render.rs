@@ -187,6 +187,9 @@ fn text<B: DrawingBackend>(label: &Text, backend: &mut B, target: Target) -> Res
 
 fn blit<B: DrawingBackend>(picture: &Picture, backend: &mut B) -> Result<()> {
     let rows = picture.grey.len() / picture.columns.max(1);
+    if rows == 0 {
+        return Ok(());
+    }
     let (left, top) = fine((picture.frame.left, picture.frame.top));
     let (right, bottom) = fine((picture.frame.right, picture.frame.bottom));
     let [width, height] = [right - left, bottom - top].map(|side| side.max(0) as usize);

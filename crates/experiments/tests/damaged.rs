@@ -301,7 +301,9 @@ fn damage_results(kind: &Kind, name: &str, times: u64) {
     let place = Place::new();
     for entry in fs::read_dir(results_folder()).unwrap() {
         let entry = entry.unwrap();
-        fs::copy(entry.path(), place.folder.path().join(entry.file_name())).unwrap();
+        if entry.path().is_file() {
+            fs::copy(entry.path(), place.folder.path().join(entry.file_name())).unwrap();
+        }
     }
     kind.damage_file(&place.path(name), times, || Tables::read(place.folder.path()).is_ok());
 }
