@@ -51,8 +51,8 @@ def code_of(markdown: str) -> str:
 
 
 def replaced(exercise: str, solution: str) -> str:
-    """A function is replaced whole, a `let` line by line."""
-    if solution.startswith("fn"):
+    """A function or a type is replaced whole, a `let` line by line."""
+    if solution.startswith(("fn", "struct")):
         return solution
     for line in solution.split("\n"):
         name = re.match(r"let (\w+)", line).group(1)
