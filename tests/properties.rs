@@ -320,7 +320,6 @@ fn errors_at_a_layer_are_those_before_and_after_its_grad_norm() {
     assert_eq!(gradients.hidden[1].b, summed);
 }
 
-/// On real images, in single precision, for the width of the paper's configuration 13.
 /// Passes nothing on to the layer below.
 #[derive(Debug, Clone)]
 struct Blind<L>(L);
@@ -380,6 +379,7 @@ fn a_layer_of_ones_own_does_what_its_base_does_but_for_what_it_says() {
     assert_ne!(ours.hidden.0.w_ee.as_vec(), theirs.hidden.0.w_ee.as_vec());
 }
 
+/// On real images, in single precision, for the width of the paper's configuration 13.
 #[test]
 fn i_norm_is_layer_norm_at_initialization() {
     let data = FashionMnist::subset().unwrap();

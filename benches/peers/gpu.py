@@ -49,29 +49,23 @@ def jax_step(layers, steps, precision):
             began = time.perf_counter()
         state = jitted(*state, images, labels, number, keys[number])
     jax.block_until_ready(state)
+    milliseconds = (time.perf_counter() - began) / steps * 1e3
     if not jnp.isfinite(state[1]).all():
         sys.exit("JAX: networks diverged")
-    return (time.perf_counter() - began) / steps * 1e3
+    return milliseconds
 
 
 def torch_step(layers, steps):
     import torch
 
-    from torch_step import loss
+    from torch_step import loss, trained
 
     cuda = torch.device("cuda")
     layers = [{n: torch.from_numpy(w).to(cuda) for n, w in layer.items()} for layer in layers]
-    groups, signed = [], []
-    for index, layer in enumerate(layers):
+    for layer in layers:
         # Biases are added to [networks, batch, units].
         layer["b"] = layer["b"].unsqueeze(1)
-        for name, weight in layer.items():
-            if name == "w_ei" and index < 2:
-                continue  # frozen
-            weight.requires_grad_()
-            groups.append({"params": [weight], "lr": RATES[name]})
-            if name in ("w_ee", "w_ie", "w_ei"):
-                signed.append(weight)
+    groups, signed = trained(layers)
     optimizer = torch.optim.SGD(groups, lr=RATES["w_ee"], fused=True)
     images, labels = (torch.from_numpy(a).to(cuda) for a in images_and_labels())
     x = torch.zeros(BATCH, images.shape[1], device=cuda)
@@ -110,9 +104,10 @@ def torch_step(layers, steps):
         load(number)
         graph.replay()
     torch.cuda.synchronize()
+    milliseconds = (time.perf_counter() - began) / steps * 1e3
     if not torch.isfinite(total):
         sys.exit("PyTorch: the networks diverged")
-    return (time.perf_counter() - began) / steps * 1e3
+    return milliseconds
 
 
 def main():

@@ -62,13 +62,8 @@ def loss(layers, x, labels):
     return total / BATCH + local
 
 
-def main():
-    width, steps, mode = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-    torch.set_num_threads(1)
-    layers = [
-        {name: torch.from_numpy(values) for name, values in layer.items()}
-        for layer in initial_layers(width)
-    ]
+def trained(layers):
+    """Groups of weights with their learning rates, and the weights that must stay ≥ 0."""
     groups, signed = [], []
     for index, layer in enumerate(layers):
         for name, weight in layer.items():
@@ -78,6 +73,17 @@ def main():
             groups.append({"params": [weight], "lr": RATES[name]})
             if name in ("w_ee", "w_ie", "w_ei"):
                 signed.append(weight)
+    return groups, signed
+
+
+def main():
+    width, steps, mode = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    torch.set_num_threads(1)
+    layers = [
+        {name: torch.from_numpy(values) for name, values in layer.items()}
+        for layer in initial_layers(width)
+    ]
+    groups, signed = trained(layers)
     optimizer = torch.optim.SGD(groups, lr=RATES["w_ee"])
     images, labels = map(torch.from_numpy, images_and_labels())
     compute = torch.compile(loss) if mode == "compile" else loss

@@ -112,11 +112,14 @@ impl Gpu {
         self.device.dtod_copy(&*from.bytes, &mut *to.bytes).map_err(failed("copy values"))
     }
 
-    /// `out = a b` by cuBLAS, in single precision: what a benchmark takes for the GPU's best. `out` is
-    /// m × n, `a` is m × k, `b` is k × n, each row by row without gaps.
+    /// `out = a b` by cuBLAS, in single precision: what a benchmark takes for the GPU's best. `out`
+    /// is m × n, `a` is m × k, `b` is k × n, each row by row without gaps.
     ///
     /// # Errors
     /// If it cannot be started.
+    ///
+    /// # Panics
+    /// If a buffer is too small.
     pub fn product(
         &self,
         sizes: [usize; 3],
@@ -124,14 +127,16 @@ impl Gpu {
         b: &Buffer<f32>,
         out: &mut Buffer<f32>,
     ) -> Result<()> {
+        let [m, n, k] = sizes;
+        assert!(m * k <= a.count && k * n <= b.count && m * n <= out.count, "too small a buffer");
         let [m, n, k] = sizes.map(|size| size as c_int);
         self.device.bind_to_thread().map_err(failed("use the GPU"))?;
         let normal = Operation::CUBLAS_OP_N;
         let [a, b] = [a, b].map(|buffer| self.address(buffer) as *const f32);
         let out = self.address(out) as *mut f32;
         // cuBLAS stores column by column: to it everything is transposed, and outᵀ = bᵀ aᵀ.
-        // SAFETY: the matrices lie inside their buffers, as the layouts made them, and α and β
-        // live until the call returns.
+        // SAFETY: the matrices lie inside their buffers, as asserted, and α and β live until the
+        // call returns.
         let started = unsafe {
             blas::sgemm(
                 *self.blas.handle(),

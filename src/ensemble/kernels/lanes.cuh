@@ -24,8 +24,8 @@ template <class T> DEVICE T from_lane(T x, int distance) {
     return __shfl_xor_sync(0xffffffffu, x, distance);
 }
 DEVICE void wait_for_block() { __syncthreads(); }
-/// Starts to copy four values to shared memory, of which `count` exist and the others are 0: nothing
-/// waits for them before wait_for_copies(). Both places are at multiples of 16 bytes.
+/// Starts to copy four values to shared memory, of which `count` exist and the others are 0:
+/// nothing waits for them before wait_for_copies(). Both places are at multiples of 16 bytes.
 DEVICE void copy_four_ahead(float *to, const float *from, int count) {
     int bytes = 4 * max(0, min(4, count));
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(

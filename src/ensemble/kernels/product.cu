@@ -77,7 +77,8 @@ DEVICE void fetch(const Product &p, const Work &w, int from, Left &left, Right &
             int term = from + at / WARP_COLUMNS / w.across * DEPTH +
                        (transposed ? i % 4 * 4 : i / (Columns / 4));
             if (transposed) {
-                copy_four_ahead(&right[of_right(at, i % 4)], p.right + column * p.right_stride + term,
+                const float *x = p.right + column * p.right_stride + term;
+                copy_four_ahead(&right[of_right(at, i % 4)], x,
                                 column < p.columns ? p.depth - term : 0);
             } else {
                 copy_four_ahead(&right[i * 4], p.right + term * p.right_stride + column,

@@ -43,8 +43,8 @@ DEVICE void fetch(const Update &u, int size, int row, int column, int from, Inpu
         UNROLL
         for (int k = 0; k < CHUNK * Rows / 4 / BLOCK; k++) {
             int i = t + k * BLOCK, sample = i / (Rows / 4), at = i % (Rows / 4) * 4;
-            copy_four_ahead(&inputs[sample][at], u.left + (from + sample) * u.left_stride + row + at,
-                            from + sample < size ? u.rows - row - at : 0);
+            const float *x = u.left + (from + sample) * u.left_stride + row + at;
+            copy_four_ahead(&inputs[sample][at], x, from + sample < size ? u.rows - row - at : 0);
         }
         UNROLL_A_FEW
         for (int k = 0; k < CHUNK * Columns / 4 / BLOCK; k++) {
@@ -142,7 +142,8 @@ TILE_KERNEL(update_weights, Layer) {
                 if (!all && at.warp / side_by_side != tile) continue;
                 int column = at.warp % side_by_side * WARP_COLUMNS;
                 if (from_column + column >= u.columns) continue;
-                add_samples(inputs, errors, tile * WARP_ROWS + at.row, column + at.column * 4, sums[MINE(t)]);
+                add_samples(inputs, errors, tile * WARP_ROWS + at.row, column + at.column * 4,
+                            sums[MINE(t)]);
             }
             if (!u.b || from_row + tile > 0) continue;
             EACH_THREAD(t) {
