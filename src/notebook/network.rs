@@ -69,7 +69,8 @@ impl<R: Protocol> Record<R> {
             accuracies: self.epochs.iter().map(|epoch| epoch.test_accuracy).collect(),
         };
         let text = outcome(self.outcome, self.test_accuracy(), self.epochs.len());
-        show::print_value(&View::new(live::picture(&[trained], self.run.training().epochs), text));
+        let picture = live::picture(&[trained], self.run.training().epochs);
+        show::print_value(&View::new(picture, "Training loss and test accuracy", text));
     }
 }
 
@@ -89,22 +90,24 @@ impl<D: Backend<f32>> ImageBatch<f32, D> {
     pub fn evcxr_display(&self) {
         let names = self.labels.iter().map(|&label| CLASSES[usize::from(label)]);
         let text = names.collect::<Vec<_>>().join(", ");
-        show::print_value(&View::new(figures::images(&self.x.as_vec()), text));
+        show::print_value(&View::new(figures::images(&self.x.as_vec()), "The images", text));
     }
 }
 
 /// A picture and words.
 struct View {
     png: Option<Vec<u8>>,
+    /// What the picture shows, for a reader who does not see it.
+    alt: &'static str,
     text: String,
     html: String,
 }
 
 impl View {
     /// Without a picture the words remain.
-    fn new(png: Result<Vec<u8>>, text: String) -> Self {
+    fn new(png: Result<Vec<u8>>, alt: &'static str, text: String) -> Self {
         let html = format!("<pre>{}</pre>", show::escape(&text));
-        Self { png: png.ok(), text, html }
+        Self { png: png.ok(), alt, text, html }
     }
 
     fn of_network(weights: &NetworkWeights<f32>) -> Self {
@@ -129,9 +132,10 @@ impl View {
         title: String,
     ) -> Self {
         let png = circuit.map(|figure| figure.png().to_vec());
+        let alt = "The circuit";
         match table(&layers, &title) {
-            Ok(table) => Self { png: png.ok(), text: table.text(), html: table.html() },
-            Err(_) => Self::new(png, title),
+            Ok(table) => Self { png: png.ok(), alt, text: table.text(), html: table.html() },
+            Err(_) => Self::new(png, alt, title),
         }
     }
 
@@ -141,6 +145,7 @@ impl View {
             "{rows} × {columns}, from {smallest:.3} to {largest:.3}, mean {mean:.3}, {} at zero",
             style::percent(zero)
         );
+        let alt = "The values in shades of grey";
         match figures::matrix(values, columns) {
             Ok((png, Greys { white, black })) => {
                 let shown = match columns {
@@ -148,9 +153,9 @@ impl View {
                     _ => "",
                 };
                 let text = format!("{range}{shown}; {white:.3} is white, {black:.3} black");
-                Self::new(Ok(png), text)
+                Self::new(Ok(png), alt, text)
             }
-            Err(error) => Self::new(Err(error), range),
+            Err(error) => Self::new(Err(error), alt, range),
         }
     }
 }
@@ -158,8 +163,8 @@ impl View {
 impl Show for View {
     fn formats(&self) -> Formats {
         let picture = self.png.as_ref().map_or(String::new(), |png| {
-            let (width, png) = (style::WIDTH, show::base64(png));
-            format!("<img width=\"{width}\" alt=\"\" src=\"data:image/png;base64,{png}\">")
+            let (width, alt, png) = (style::WIDTH, self.alt, show::base64(png));
+            format!("<img width=\"{width}\" alt=\"{alt}\" src=\"data:image/png;base64,{png}\">")
         });
         vec![("text/html", picture + &self.html), ("text/plain", self.text.clone())]
     }
@@ -212,6 +217,7 @@ mod tests {
         let mut weights = INormCenter::<20, 2>::new(0).unwrap().weights();
         weights.hidden[0].w_ee[..7840].fill(0.0);
         let view = View::of_network(&weights);
+        assert!(view.formats()[0].1.contains("alt=\"The circuit\""));
         assert!(view.png.is_some_and(|png| png.starts_with(b"\x89PNG")));
         let line = |start: &str| view.text.lines().find(|line| line.starts_with(start)).unwrap();
         assert!(line("hidden.0 W_EE").contains("20 × 784"), "{}", view.text);
