@@ -1,5 +1,8 @@
 //! The book as a reader sees it: JupyterLab in a browser, notebooks run from the menu.
 
+mod script;
+
+use script::checkout;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -11,13 +14,16 @@ const OPENED: [&str; 2] = ["00_start_here.ipynb", "05_grad_norm.ipynb"];
 #[ignore = "needs `inorm lab --prepare`, python/requirements-test.txt and Chromium"]
 fn tables_and_figures_are_visible() {
     let notebooks = OPENED.map(|name| checkout().join("notebooks").join(name));
-    look("browser.py", [program(), checkout(), pictures("browser")].into_iter().chain(notebooks));
+    script::run(
+        "browser.py",
+        [program(), checkout().into(), pictures("browser")].into_iter().chain(notebooks),
+    );
 }
 
 #[test]
 #[ignore = "needs `inorm lab --prepare`, python/requirements-test.txt and Chromium"]
 fn a_reader_sees_what_moves_and_can_stop_it() {
-    look("live.py", [program(), checkout(), pictures("browser")]);
+    script::run("live.py", [program(), checkout().into(), pictures("browser")]);
 }
 
 #[test]
@@ -30,22 +36,11 @@ fn the_rendered_book_can_be_read_from_disk_without_a_network() {
     assert!(output.status.success(), "{output:?}");
     // Sphinx warns of links that lead nowhere, formulas that cannot be read, and the like.
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
-    look("book.py", [folder.path().to_path_buf(), pictures("book")]);
-}
-
-/// Runs a script of this folder.
-fn look(script: &str, arguments: impl IntoIterator<Item = PathBuf>) {
-    let mut look = Command::new(checkout().join(".venv/bin/python"));
-    look.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(script)).args(arguments);
-    assert!(look.status().unwrap().success(), "{script} has said what is wrong");
+    script::run("book.py", [folder.path().to_path_buf(), pictures("book")]);
 }
 
 fn program() -> PathBuf {
     env!("CARGO_BIN_EXE_inorm").into()
-}
-
-fn checkout() -> PathBuf {
-    inorm_core::files::repository().into()
 }
 
 fn pictures(folder: &str) -> PathBuf {

@@ -1,20 +1,16 @@
 //! The kernel as Jupyter's clients see it; the tests themselves are in Python.
 
-use std::path::Path;
+mod script;
+
 use std::process::Command;
 
 /// Runs the tests `suite` of a script of this folder.
-fn run(script: &str, suite: &str) {
-    let clone = inorm_core::files::repository();
+fn run(name: &str, suite: &str) {
+    let clone = script::checkout();
     let program = env!("CARGO_BIN_EXE_inorm");
     let prepared = Command::new(program).args(["lab", "--prepare"]).current_dir(clone).status();
     assert!(prepared.unwrap().success());
-    let mut test = Command::new(clone.join(".venv/bin/python"));
-    test.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(script))
-        .args([clone.as_os_str(), suite.as_ref()]);
-    // The environment's own kernels and no others.
-    test.env("JUPYTER_PATH", clone.join(".venv/share/jupyter"));
-    assert!(test.status().unwrap().success());
+    script::run(name, [clone.as_os_str(), suite.as_ref()]);
 }
 
 #[test]

@@ -1,22 +1,20 @@
 //! Notebooks, executed by the real kernel through `inorm lab --run`.
 //!
-//! They need what `inorm lab --prepare` sets up (from nothing: a quarter of an hour of compiling), so
-//! that a plain `cargo test` leaves them out; `tests/check.sh` runs them.
+//! They need what `inorm lab --prepare` sets up (from nothing: a quarter of an hour of compiling),
+//! so that a plain `cargo test` leaves them out; `tests/check.sh` runs them.
 
+mod script;
+
+use script::checkout;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tempfile::TempDir;
 
-/// The top of the repository.
-fn clone() -> &'static Path {
-    inorm_core::files::repository()
-}
-
 fn lab(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_inorm"));
-    command.arg("lab").args(arguments).current_dir(clone());
+    command.arg("lab").args(arguments).current_dir(checkout());
     command
 }
 
@@ -32,7 +30,7 @@ struct Executed {
 fn execute(cells: &[&str]) -> Executed {
     let dependency = format!(
         ":dep inorm = {{ path = {:?}, default-features = false, features = [\"cpu\"] }}",
-        clone()
+        checkout()
     );
     let cells = std::iter::once(dependency.as_str()).chain(cells.iter().copied());
     let cell = |(index, source): (usize, &str)| {
@@ -102,17 +100,17 @@ let wanted: Tensor<Rank2<16, 2>, f32, AutoDevice> = device.sample_uniform();
 let data = FashionMnist::subset()?;
 ";
 const TRAINING: &str = "
-let (mut one, mut two) = (first.clone(), second.clone());
+let (mut one, mut two) = (first.checkout(), second.checkout());
 for _ in 0..5 {
-    let hidden = inputs.clone().traced(Gradients::leaky()).matmul(one.clone()).relu();
-    let loss = (hidden.matmul(two.clone()) - wanted.clone()).square().mean();
+    let hidden = inputs.checkout().traced(Gradients::leaky()).matmul(one.checkout()).relu();
+    let loss = (hidden.matmul(two.checkout()) - wanted.checkout()).square().mean();
     println!(\"{:e}\", loss.array());
     let gradients = loss.backward();
-    one = one.clone() - gradients.get(&one) * 0.05;
-    two = two.clone() - gradients.get(&two) * 0.05;
+    one = one.checkout() - gradients.get(&one) * 0.05;
+    two = two.checkout() - gradients.get(&two) * 0.05;
 }
 let training = Training::paper(configuration(13)?.rates).epochs(2).seed(5);
-let record = network.clone().train(&training, &data, &mut ())?;
+let record = network.checkout().train(&training, &data, &mut ())?;
 for epoch in &record.epochs {
     println!(\"{:?}\", epoch.test_accuracy);
 };
@@ -171,7 +169,7 @@ fn the_notebooks_print_what_is_committed() {
     for entry in fs::read_dir(executed.path()).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap();
-        let committed = read_notebook(&clone().join("notebooks").join(name));
+        let committed = read_notebook(&checkout().join("notebooks").join(name));
         let ours = read_notebook(&path);
         let (committed, ours) = (texts(&committed), texts(&ours));
         assert_eq!(committed.len(), ours.len());
@@ -188,10 +186,7 @@ fn the_notebooks_print_what_is_committed() {
 #[test]
 #[ignore = "needs `inorm lab --prepare`"]
 fn the_folded_solutions_are_right() {
-    let clone = clone();
-    let script = clone.join("crates/lab/tests/solutions.py");
-    let status = Command::new(clone.join(".venv/bin/python")).arg(script).arg(clone).status();
-    assert!(status.unwrap().success());
+    script::run("solutions.py", [checkout()]);
 }
 
 /// Networks that train at once report in any order: their lines are compared in that of the
