@@ -34,4 +34,17 @@ check tests/cuda.sh
 check cargo run --locked --release --quiet -- lab --prepare
 check .venv/bin/python -m pip install --quiet --disable-pip-version-check \
     --requirement python/requirements-test.txt
-check cargo test --locked --workspace --release --test notebooks --test kernel --test browser -- --ignored --test-threads=1
+
+# The kernel's tests wait for a compiler most of the time: the notebooks are executed meanwhile.
+jupyter() { cargo test --locked --workspace --release --test "$1" -- --ignored --test-threads=1; }
+check cargo test --locked --workspace --release --no-run --test notebooks --test kernel --test browser
+kernel_log=$(mktemp)
+set -m # a process group of its own, which ends with this script
+jupyter kernel >"$kernel_log" 2>&1 &
+kernel=$!
+set +m
+trap 'kill -- -$kernel 2>/dev/null || true; rm "$kernel_log"' EXIT
+check jupyter notebooks
+wait $kernel || { cat "$kernel_log"; exit 1; }
+cat "$kernel_log"
+check jupyter browser

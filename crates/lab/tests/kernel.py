@@ -23,10 +23,10 @@ from kernel_client import (
     PATIENCE,
     Kernel,
     directory_of,
+    kernels_of,
     kinds,
     notebook,
     read,
-    running,
     spare_command,
     start_spare,
     text,
@@ -585,13 +585,13 @@ class Compiling(unittest.TestCase):
         kernel = start()
         self.addCleanup(kernel.end)
         kernel.run(DEPENDENCY + "\nlet keep = 1;")
-        other = ':dep png = { version = "=0.17.16", features = ["benchmarks"] }'
+        other = ':dep hex = { version = "=0.4.3", features = ["serde"] }'
         # Whoever wants the variables more interrupts when told.
         kernel.interrupt_after(8)
         outputs, reply = kernel.run(other)
         self.assertEqual(reply["ename"], "Interrupted")
         said = text(outputs, "stderr")
-        self.assertRegex(said, r"png 0\.17\.16.*compiled again.*keep")
+        self.assertRegex(said, r"hex 0\.4\.3.*compiled again.*keep")
         self.assertEqual(text(kernel.run('println!("{}", keep + 1);')[0]), "2\n")
         outputs, reply = kernel.run(f'{other}\nprintln!("{{}}", 6 * 7);', patience=1200)
         self.assertEqual((reply["status"], text(outputs)), ("ok", "42\n"), reply)
@@ -728,15 +728,14 @@ class Ends(unittest.TestCase):
             kernel.end()
 
     def test_a_kernel_whose_client_is_killed_amid_a_cell_leaves_nothing(self):
-        before = running(CHECKOUT)
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         endless = Path(folder.name) / "endless.ipynb"
         endless.write_text(notebook(["loop { std::thread::sleep(std::time::Duration::MAX); }"]))
         command = [sys.executable, CHECKOUT / "python/execute.py", endless]
         client = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        wait_for("a kernel", lambda: running(CHECKOUT) - before, seconds=60)
-        (process,) = running(CHECKOUT) - before
+        wait_for("a kernel", lambda: kernels_of(client.pid), seconds=60)
+        (process,) = kernels_of(client.pid)
         wait_for("its directory", lambda: directory_of(process), seconds=60)
         place = directory_of(process)
         # Long enough for the cell to be inside its loop.

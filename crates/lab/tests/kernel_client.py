@@ -64,23 +64,18 @@ class Kernel:
 
     def memory(self):
         """Bytes that the kernel and all that it started have for themselves."""
-        processes, total = [self.process], 0
-        while processes:
-            process = processes.pop()
-            for file in Path(f"/proc/{process}/task").glob("*/children"):
-                processes += [int(child) for child in read(file).split()]
-            rollup = read(Path(f"/proc/{process}/smaps_rollup")).splitlines()
-            total += sum(1024 * int(line.split()[1]) for line in rollup if "Private" in line)
-        return total
+        rollups = [
+            read(Path(f"/proc/{process}/smaps_rollup")).splitlines()
+            for process in [self.process, *descendants(self.process)]
+        ]
+        private = [line for rollup in rollups for line in rollup if "Private" in line]
+        return sum(1024 * int(line.split()[1]) for line in private)
 
     def backend(self):
         """The process of the Rust kernel, if there is one at this moment."""
-        children = Path(f"/proc/{self.process}/task/{self.process}/children")
-        # A child belongs to the thread that started it.
-        lists = list(Path(f"/proc/{self.process}/task").glob("*/children")) or [children]
-        for child in " ".join(read(path) for path in lists).split():
+        for child in children(self.process):
             if "evcxr_jupyter" in read(Path(f"/proc/{child}/cmdline")):
-                return int(child)
+                return child
         return None
 
     def directory(self):
@@ -178,13 +173,22 @@ def directory_of(process):
     return next(iter((cache() / "kernels").glob(f"*/running/{process}")), None)
 
 
-def running(checkout):
-    """The kernels of a clone, by process."""
-    words = {
-        path.parent.name: read(path).split("\0") for path in Path("/proc").glob("[0-9]*/cmdline")
-    }
-    ours = ["kernel", "--checkout", str(checkout)]
-    return {process for process, words in words.items() if words[1:4] == ours}
+def children(process):
+    # A child belongs to the thread that started it.
+    lists = Path(f"/proc/{process}/task").glob("*/children")
+    return [int(child) for file in lists for child in read(file).split()]
+
+
+def descendants(process):
+    for child in children(process):
+        yield child
+        yield from descendants(child)
+
+
+def kernels_of(process):
+    """Our kernels that were started by a process, or by one that it has started."""
+    is_kernel = lambda child: read(Path(f"/proc/{child}/cmdline")).split("\0")[1:2] == ["kernel"]
+    return {child for child in descendants(process) if is_kernel(child)}
 
 
 def text(outputs, name="stdout"):
