@@ -22,7 +22,8 @@
 //!    shows layer 1. We plot what the axes say.
 //! 7. "Second moment" on the axis of Fig. 3 is the variance.
 //! 8. Figs. 6 and 7 leave out runs at or below 10 % where the median is 50 % or more. We show them
-//!    as counted outcomes.
+//!    as counted outcomes. A run that finished but would flatten everything else is in a strip at the
+//!    low end of the axis, beside its accuracy in words.
 //!
 //! # Decisions of our own
 //!

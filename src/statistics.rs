@@ -247,6 +247,9 @@ pub fn bootstrap(
     Some(Interval { low: quantile(&results, tail)?, high: quantile(&results, 1.0 - tail)? })
 }
 
+/// Fewer values have no quartiles worth drawing.
+pub const WORTH_A_BOX: usize = 5;
+
 /// What a box shows: the definition that matplotlib uses.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BoxStatistics {

@@ -16,6 +16,8 @@ pub struct Axis {
     pub ticks: Vec<(f64, String)>,
     /// Whether light lines cross the panel at the ticks.
     pub grid: bool,
+    /// What stands beside a strip at the low end, in which all lower values are drawn.
+    pub strip: Option<String>,
 }
 
 impl Axis {
@@ -26,7 +28,8 @@ impl Axis {
         (low, high): (f64, f64),
         ticks: impl IntoIterator<Item = (f64, String)>,
     ) -> Self {
-        let mut axis = Self { title: title.into(), low, high, ticks: Vec::new(), grid: false };
+        let title = title.into();
+        let mut axis = Self { title, low, high, ticks: Vec::new(), grid: false, strip: None };
         if axis.has_range() {
             axis.ticks = ticks.into_iter().collect();
         }
@@ -78,6 +81,23 @@ impl Axis {
     /// The same axis without light lines.
     pub fn without_grid(self) -> Self {
         Self { grid: false, ..self }
+    }
+
+    /// The same axis with a strip at its low end for all lower values; `name` stands beside it.
+    pub fn with_strip(mut self, name: String) -> Self {
+        // A number right beside the strip would run into its name.
+        let first = self.low + 0.05 * (self.high - self.low);
+        self.ticks.retain(|(value, _)| *value > first);
+        Self { strip: Some(name), ..self }
+    }
+
+    /// How far along an axis of this length a value is.
+    fn place(&self, value: f64, length: f64) -> f64 {
+        let strip = if self.strip.is_some() { style::STRIP } else { 0.0 };
+        match self.strip.is_some() && value < self.low {
+            true => strip / 2.0,
+            false => strip + (value - self.low) / (self.high - self.low) * (length - strip),
+        }
     }
 
     /// The same axis with at most about `count` ticks.
@@ -183,12 +203,22 @@ impl Panel {
 
     /// The place of a pair of values.
     pub fn at(&self, x: f64, y: f64) -> Point {
-        let share = |axis: &Axis, value: f64| (value - axis.low) / (axis.high - axis.low);
         let Frame { left, bottom, .. } = self.frame;
-        (
-            left + share(&self.x, x) * self.frame.width(),
-            bottom - share(&self.y, y) * self.frame.height(),
-        )
+        (left + self.x.place(x, self.frame.width()), bottom - self.y.place(y, self.frame.height()))
+    }
+
+    /// Draws the lines that separate strips from the rest, and what stands beside them.
+    fn draw_strips(&self, drawing: &mut Drawing) {
+        let Frame { left, top, right, bottom } = self.frame;
+        let (border, (x, y)) = (Stroke::new(style::BORDER, 1.0), self.at(self.x.low, self.y.low));
+        if let Some(name) = &self.y.strip {
+            drawing.line([(left, y), (right, y)], border);
+            drawing.text(number(name, (left - GAP, (y + bottom) / 2.0)).end());
+        }
+        if let Some(name) = &self.x.strip {
+            drawing.line([(x, top), (x, bottom)], border);
+            drawing.text(number(name, ((left + x) / 2.0, bottom + GAP + 6.0)).middle());
+        }
     }
 
     /// Draws grid, axes, numbers and titles; data go on top.
@@ -220,6 +250,7 @@ impl Panel {
             drawing.line([(x, bottom), (x, bottom + 3.5)], style::AXIS);
             drawing.text(number(text, (x, bottom + GAP + 6.0)).middle());
         }
+        self.draw_strips(drawing);
         drawing.line([(left, top), (left, bottom), (right, bottom)], style::AXIS);
         let (x, y) = self.frame.center();
         if !self.x.title.is_empty() {
@@ -244,7 +275,8 @@ impl Panel {
 
 /// The width of the longest of an axis' numbers.
 fn widest(axis: &Axis) -> f64 {
-    axis.ticks.iter().map(|(_, text)| text_width(text)).fold(0.0, f64::max)
+    let texts = axis.ticks.iter().map(|(_, text)| text).chain(&axis.strip);
+    texts.map(|text| text_width(text)).fold(0.0, f64::max)
 }
 
 fn text_width(text: &str) -> f64 {
@@ -334,6 +366,24 @@ mod tests {
         assert_eq!(panel.at(1.0, 4.0), (right, top));
         let mut drawing = Drawing::new(300.0, 200.0);
         panel.draw(&mut drawing).heading(&mut drawing, "a", "A heading");
+        assert_eq!(collisions(&drawing), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_strip_takes_all_lower_values_and_the_axis_begins_above_it() {
+        let outer = Frame::new(0.0, 0.0, 300.0, 200.0);
+        let axis = |title| Axis::percent(title, 0.7, 0.9).with_strip("< 70".into());
+        let panel = Panel::fit(outer, axis("x"), axis("y"));
+        let Frame { left, top, right, bottom } = panel.frame;
+        let strip = style::STRIP;
+        assert_eq!(panel.at(0.7, 0.7), (left + strip, bottom - strip));
+        assert_eq!(panel.at(0.9, 0.9), (right, top));
+        for value in [0.1, 0.69] {
+            assert_eq!(panel.at(value, value), (left + strip / 2.0, bottom - strip / 2.0));
+        }
+        assert_eq!(texts(&panel.x), ["75", "80", "85", "90"], "no 70 beside < 70");
+        let mut drawing = Drawing::new(300.0, 200.0);
+        panel.draw(&mut drawing);
         assert_eq!(collisions(&drawing), Vec::<String>::new());
     }
 }

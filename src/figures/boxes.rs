@@ -2,8 +2,10 @@
 
 use super::axes::{self, Panel};
 use super::drawing::{Drawing, Frame, Marker, Point, Stroke};
+use super::labels;
+use super::reach::Reach;
 use super::style::{self, Look};
-use crate::statistics::BoxStatistics;
+use crate::statistics::{BoxStatistics, WORTH_A_BOX};
 
 /// Draws `values` around `x` as a box of this `width`, both in the panel's unit, or one by one if
 /// they are too few for quartiles.
@@ -15,12 +17,9 @@ pub fn draw_sample(
     values: &[f64],
     look: Look,
 ) {
-    /// Fewer have no quartiles worth drawing.
-    const WORTH_A_BOX: usize = 5;
     let Some(b) = BoxStatistics::of(values).filter(|b| b.count >= WORTH_A_BOX) else {
-        for &value in values.iter().filter(|value| value.is_finite()) {
-            let edge = style::edge(look.color);
-            drawing.marker(panel.at(x, value), look.marker, 4.5, look.color, edge);
+        for at in places(panel, x, values) {
+            drawing.marker(at, look.marker, 4.5, look.color, style::edge(look.color));
         }
         return;
     };
@@ -37,9 +36,35 @@ pub fn draw_sample(
     let frame = Frame::new(left, y(b.q3), right, y(b.q1));
     drawing.rectangle(frame, Some(style::box_fill(look.color)), Some(edge));
     drawing.line([(left, y(b.median)), (right, y(b.median))], Stroke::new(style::INK, 2.4));
-    for &outlier in &b.outliers {
-        drawing.marker((middle, y(outlier)), Marker::Circle, 3.0, style::WHITE, style::INK);
+    for at in places(panel, x, &b.outliers) {
+        drawing.marker(at, Marker::Circle, 3.0, style::WHITE, style::INK);
     }
+}
+
+/// Where values at `x` are drawn: those in the strip below the axis side by side.
+fn places(panel: &Panel, x: f64, values: &[f64]) -> Vec<Point> {
+    /// From one to the next.
+    const APART: f64 = 8.0;
+    let finite = values.iter().copied().filter(|value| value.is_finite());
+    let (off, on): (Vec<_>, Vec<_>) =
+        finite.partition(|value| panel.y.strip.is_some() && *value < panel.y.low);
+    let beside = |(k, value): (usize, &f64)| {
+        let (x, y) = panel.at(x, *value);
+        (x + (k as f64 - (off.len() as f64 - 1.0) / 2.0) * APART, y)
+    };
+    let in_strip = off.iter().enumerate().map(beside);
+    on.iter().map(|value| panel.at(x, *value)).chain(in_strip).collect()
+}
+
+/// Writes how many of `values` are in the strip below the axis, and where they would be, beside
+/// their marks. For after everything else is drawn, so that the words cover nothing.
+pub fn draw_words(drawing: &mut Drawing, panel: &Panel, x: f64, values: &[f64], reach: Reach) {
+    let Some(words) = reach.words(values) else { return };
+    let short = words.split(" at ").next().unwrap_or_default().to_owned();
+    let (left, low) = panel.at(panel.x.low, panel.y.low);
+    let strip = Frame { left: left + 4.0, top: low, ..panel.frame };
+    let at = (panel.at(x, 0.0).0, strip.center().1);
+    labels::beside(drawing, strip, at, &[words, short].map(|text| axes::number(&text, at)));
 }
 
 /// Writes how many diverged, below their box; in bold if any did.
@@ -68,5 +93,29 @@ mod tests {
         assert_eq!(discs(&[1.0, 2.0]), 2 * 2);
         assert_eq!(discs(&[1.0, 2.0, 3.0, 4.0, 5.0]), 0);
         assert_eq!(discs(&[1.0, 2.0, 3.0, 4.0, 30.0]), 2, "one outlier: an edge and a fill");
+    }
+
+    #[test]
+    fn what_is_off_the_axis_lies_side_by_side_in_the_strip_beside_its_number() {
+        let frame = Frame::new(0.0, 0.0, 600.0, 200.0);
+        let values: Vec<f64> =
+            (0..30).map(|k| 0.8 + f64::from(k) * 1e-3).chain([0.1, 0.15]).collect();
+        let reach = Reach::of([&values[..]], [], 0.05);
+        let panel = Panel::fit(frame, Axis::names("", &["a"]), reach.axis("accuracy"));
+        let mut drawing = Drawing::new(600.0, 200.0);
+        draw_sample(&mut drawing, &panel, 0.0, 0.2, &values, style::epsilon(0.0));
+        draw_words(&mut drawing, &panel, 0.0, &values, reach);
+        let discs = drawing.marks.iter().filter_map(|mark| match mark {
+            Mark::Disc(at, ..) => Some(*at),
+            _ => None,
+        });
+        let mut places: Vec<Point> = discs.collect();
+        places.dedup();
+        assert_eq!(places.len(), 2);
+        assert!(places.iter().all(|at| at.1 == panel.frame.bottom - style::STRIP / 2.0));
+        assert!(places[1].0 - places[0].0 > 6.0, "{places:?}");
+        let Some(Mark::Text(label)) = drawing.marks.last() else { panic!("no label") };
+        assert_eq!(label.text, "2 of 32 at 10.0 to 15.0 %");
+        assert!(places.iter().all(|at| !label.extent().grown(3.0).contains(*at)));
     }
 }

@@ -48,34 +48,16 @@ pub fn texts(drawing: &Drawing) -> impl Iterator<Item = &Text> {
 /// Labels that run into each other or over the edge, named; empty for a clean drawing.
 pub fn collisions(drawing: &Drawing) -> Vec<String> {
     let sheet = Frame::new(0.0, 0.0, drawing.width, drawing.height);
-    let labels: Vec<_> = texts(drawing).map(|label| (&label.text, extent(label))).collect();
+    let labels: Vec<_> = texts(drawing).map(|label| (&label.text, label.extent())).collect();
     let mut found = Vec::new();
     for (row, (text, frame)) in labels.iter().enumerate() {
-        let corners = [(frame.left, frame.top), (frame.right, frame.bottom)];
-        if !corners.into_iter().all(|corner| sheet.contains(corner)) {
+        if !sheet.holds(frame) {
             found.push(format!("'{text}' leaves the sheet"));
         }
-        let others = labels[row + 1..].iter().filter(|(_, other)| overlap(frame, other));
+        let others = labels[row + 1..].iter().filter(|(_, other)| frame.overlaps(other));
         found.extend(others.map(|(other, _)| format!("'{text}' runs into '{other}'")));
     }
     found
-}
-
-/// The rectangle of a label's capital letters.
-fn extent(label: &Text) -> Frame {
-    let (width, half) = (label.width(), label.size * font::CAPITAL / 2.0);
-    let ((x, y), before) = (label.at, label.anchor * width);
-    match label.upwards {
-        true => Frame::new(x - half, y + before - width, x + half, y + before),
-        false => Frame::new(x - before, y - half, x - before + width, y + half),
-    }
-}
-
-/// Whether two rectangles overlap by more than a hair in both directions.
-fn overlap(one: &Frame, other: &Frame) -> bool {
-    let x = one.right.min(other.right) - one.left.max(other.left);
-    let y = one.bottom.min(other.bottom) - one.top.max(other.top);
-    x > 0.2 && y > 0.2
 }
 
 #[test]

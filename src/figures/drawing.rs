@@ -119,6 +119,24 @@ impl Frame {
     pub fn contains(&self, (x, y): Point) -> bool {
         (self.left..=self.right).contains(&x) && (self.top..=self.bottom).contains(&y)
     }
+
+    /// Whether all of `other` is inside.
+    pub fn holds(&self, other: &Self) -> bool {
+        self.contains((other.left, other.top)) && self.contains((other.right, other.bottom))
+    }
+
+    /// Whether both have more than a hair in common, in both directions.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let x = self.right.min(other.right) - self.left.max(other.left);
+        let y = self.bottom.min(other.bottom) - self.top.max(other.top);
+        x > 0.2 && y > 0.2
+    }
+
+    /// The same with `room` more on all sides.
+    pub fn grown(&self, room: f64) -> Self {
+        let Self { left, top, right, bottom } = *self;
+        Self::new(left - room, top - room, right + room, bottom + room)
+    }
 }
 
 /// A line of text. `_{…}` and `^{…}` set sub- and superscripts.
@@ -174,6 +192,16 @@ impl Text {
 
     pub fn width(&self) -> f64 {
         font::width(&self.text, self.weight, self.size)
+    }
+
+    /// The rectangle of its capital letters.
+    pub fn extent(&self) -> Frame {
+        let (width, half) = (self.width(), self.size * font::CAPITAL / 2.0);
+        let ((x, y), before) = (self.at, self.anchor * width);
+        match self.upwards {
+            true => Frame::new(x - half, y + before - width, x + half, y + before),
+            false => Frame::new(x - before, y - half, x - before + width, y + half),
+        }
     }
 }
 

@@ -1,8 +1,9 @@
 //! Figure 2: LayerNorm improves perceptual invariance in excitatory-inhibitory networks.
 
-use super::axes::{self, Axis, Panel};
+use super::axes::{Axis, Panel};
 use super::drawing::{Drawing, Frame, Stroke, Text};
 use super::legend::Legend;
+use super::reach::Reach;
 use super::sample::Sample;
 use super::scatter::Comparison;
 use super::{Figure, boxes, style};
@@ -13,6 +14,8 @@ use polars::prelude::DataFrame;
 
 /// How many runs panel b takes of each condition.
 const BEST: usize = 10;
+/// From one box of a pair to the other.
+const APART: f64 = 0.42;
 
 /// What panel b compares.
 const CONDITIONS: [Condition; 2] = [Condition::EiLn, Condition::ELn];
@@ -46,9 +49,9 @@ pub fn figure(runs: &DataFrame, live: Option<&DataFrame>) -> Result<Figure> {
 fn best(drawing: &mut Drawing, outer: Frame, runs: &[RunRow]) -> Vec<String> {
     let all = CONDITIONS.map(|condition| Sample::of(runs, condition, None));
     let top = all.clone().map(|sample| sample.best(BEST));
-    let (low, high) = axes::range(all.iter().flat_map(|s| s.values.iter().copied()), 0.1);
+    let reach = Reach::of(all.iter().map(|sample| &sample.values[..]), [], 0.1);
     let names = [format!("{BEST} best"), "all runs".to_owned()];
-    let y = Axis::percent("Test accuracy (%)", low, high);
+    let y = reach.axis("Test accuracy (%)");
     let inner = Frame { bottom: outer.bottom - 24.0, ..outer };
     let panel = Panel::fit(inner, Axis::names("", &names), y).draw(drawing).heading(
         drawing,
@@ -60,17 +63,20 @@ fn best(drawing: &mut Drawing, outer: Frame, runs: &[RunRow]) -> Vec<String> {
         drawing.text(label.middle().color(style::QUIET));
     }
     let (mut facts, mut tests) = (Vec::new(), Vec::new());
-    for (place, which, samples) in [(0.0, "best", top), (1.0, "all", all)] {
+    for (place, which, samples) in [(0.0, "best", &top), (1.0, "all", &all)] {
         for (sample, side) in samples.iter().zip([-0.5, 0.5]) {
-            let (x, look) = (place + side * 0.42, style::condition(sample.condition));
+            let (x, look) = (place + side * APART, style::condition(sample.condition));
             boxes::draw_sample(drawing, &panel, x, 0.3, &sample.values, look);
-            facts.extend((sample.count() > 0).then(|| format!("{which}: {}", sample.fact())));
+            facts.extend((sample.count() > 0).then(|| format!("{which}: {}", sample.fact(reach))));
         }
-        let [ei, e] = &samples;
+        let [ei, e] = samples;
         if let Some(p) = ei.p_against(e) {
             bracket(drawing, &panel, place, [ei, e], stars(p));
             tests.push(format!("{which}: EI against E-only {} (p = {p:.2e})", stars(p)));
         }
+    }
+    for (sample, side) in all.iter().zip([-0.5, 0.5]) {
+        boxes::draw_words(drawing, &panel, 1.0 + side * APART, &sample.values, reach);
     }
     let below = Frame::new(outer.left, outer.bottom - 22.0, outer.right, outer.bottom);
     Legend::default().boxes(&CONDITIONS).draw(drawing, below);

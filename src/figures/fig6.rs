@@ -22,7 +22,8 @@ const BOXES: [Condition; 4] = [
 /// `runs` and `measurements` are stored; `live` runs are drawn on top.
 ///
 /// Paper: Fig. 6. Differs: the paper leaves out runs at chance when the median is above one half;
-/// here all diverged runs are counted under their box, and no box contains them.
+/// here all diverged runs are counted under their box, and no box contains them; runs that finished
+/// so low that the axis would more than double are in a strip below it, in words as well.
 ///
 /// # Errors
 /// If a table lacks a column, or has no run of these conditions.

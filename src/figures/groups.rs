@@ -3,6 +3,7 @@
 use super::axes::{self, Axis, Panel};
 use super::drawing::{Drawing, Frame, Text};
 use super::legend::{self, Legend, Swatch};
+use super::reach::Reach;
 use super::sample::Sample;
 use super::{boxes, style};
 use crate::results::RunRow;
@@ -40,8 +41,16 @@ pub fn draw(
     let legend = legend_of(&groups, conditions);
     let height = legend.height(frame.width());
     legend.draw(drawing, frame);
-    draw_panel(drawing, Frame { top: frame.top + height, ..frame }, letter, &groups);
-    Ok(facts(&groups))
+    let reach = reach(&groups);
+    draw_panel(drawing, Frame { top: frame.top + height, ..frame }, letter, &groups, reach);
+    Ok(facts(&groups, reach))
+}
+
+/// How far the axis reaches: to all that is drawn, with room for the stars above the highest box.
+fn reach(groups: &[Group]) -> Reach {
+    let samples = groups.iter().flat_map(|g| g.samples.iter().chain([&g.reference]).chain(&g.live));
+    let published = samples.clone().filter_map(Sample::published).flat_map(|p| [p.q1, p.q3]);
+    Reach::of(samples.map(|sample| &sample.values[..]), published, 0.07)
 }
 
 /// The boxes of one ε.
@@ -66,9 +75,11 @@ impl Group {
         }
     }
 
-    fn draw(&self, drawing: &mut Drawing, panel: &Panel, center: f64) {
+    /// Draws the boxes; returns where each is.
+    fn draw(&self, drawing: &mut Drawing, panel: &Panel, center: f64) -> Vec<f64> {
         let count = self.samples.len() as f64;
         let unit = panel.at(1.0, panel.y.low).0 - panel.at(0.0, panel.y.low).0;
+        let reference = median(&self.reference.values).map(|median| panel.at(center, median).1);
         if let Some(median) = median(&self.reference.values) {
             let half = 0.46_f64.min((count * BOX_ROOM / 2.0 + 8.0) / unit);
             let ends = [panel.at(center - half, median), panel.at(center + half, median)];
@@ -76,8 +87,10 @@ impl Group {
         }
         // A single group stays together instead of filling the chart.
         let width = (0.86 / count).min(BOX_ROOM / unit);
-        for (k, (sample, live)) in self.samples.iter().zip(&self.live).enumerate() {
-            let x = center + (k as f64 - (count - 1.0) / 2.0) * width;
+        let places: Vec<f64> = (0..self.samples.len())
+            .map(|k| center + (k as f64 - (count - 1.0) / 2.0) * width)
+            .collect();
+        for ((sample, live), &x) in self.samples.iter().zip(&self.live).zip(&places) {
             let look = style::condition(sample.condition);
             boxes::draw_sample(drawing, panel, x, width * 0.62, &sample.values, look);
             if let Some(p) = sample.published() {
@@ -86,7 +99,8 @@ impl Group {
             }
             if let Some(p) = sample.p_against(&self.reference) {
                 let (x, top) = panel.at(x, values_of(sample).fold(panel.y.low, f64::max));
-                drawing.text(Text::new(stars(p), (x, top - 12.0), style::SMALL).middle());
+                let at = clear_of(reference, top - 12.0);
+                drawing.text(Text::new(stars(p), (x, at), style::SMALL).middle());
             }
             if sample.count() > 0 {
                 let at = (panel.at(x, panel.y.low).0, panel.frame.bottom + 13.0);
@@ -96,7 +110,13 @@ impl Group {
                 legend::live(drawing, panel.at(x, value), look.marker, look.color);
             }
         }
+        places
     }
+}
+
+/// The height of a label, or one above a line that would go through it.
+fn clear_of(line: Option<f64>, label: f64) -> f64 {
+    line.filter(|line| (line - label).abs() < 8.0).map_or(label, |line| line - 8.0)
 }
 
 /// Swatches for the conditions and whatever else is in the chart.
@@ -110,21 +130,23 @@ fn legend_of(groups: &[Group], conditions: &[Condition]) -> Legend {
 }
 
 /// Draws the panel into `outer`, with the counts of diverged runs in a row under the axis.
-fn draw_panel(drawing: &mut Drawing, outer: Frame, letter: &str, groups: &[Group]) {
+fn draw_panel(drawing: &mut Drawing, outer: Frame, letter: &str, groups: &[Group], reach: Reach) {
     let names: Vec<_> = groups.iter().map(|g| style::epsilon_label(g.epsilon)).collect();
-    let samples = groups.iter().flat_map(|g| g.samples.iter().chain([&g.reference]).chain(&g.live));
-    // Room for the stars above the highest box.
-    let (low, high) = axes::range(samples.flat_map(values_of), 0.07);
     // The names go below the counts.
     let x = Axis { ticks: Vec::new(), ..Axis::names("", &names) };
     // The word beside the counts is wider than the numbers on the axis.
     let inner = Frame { left: outer.left + 18.0, bottom: outer.bottom - 22.0, ..outer };
-    let panel = Panel::fit(inner, x, Axis::percent("Test accuracy (%)", low, high));
+    let panel = Panel::fit(inner, x, reach.axis("Test accuracy (%)"));
     let panel = Panel { left: outer.left, ..panel }.draw(drawing);
+    let mut samples = Vec::new();
     for (k, (group, name)) in groups.iter().zip(&names).enumerate() {
-        group.draw(drawing, &panel, k as f64);
-        let at = (panel.at(k as f64, low).0, panel.frame.bottom + 33.0);
+        samples.extend(group.draw(drawing, &panel, k as f64).into_iter().zip(&group.samples));
+        let at = (panel.at(k as f64, panel.y.low).0, panel.frame.bottom + 33.0);
         drawing.text(axes::title(name, at).middle());
+    }
+    // From the right, where there is no room beyond the last box.
+    for (x, sample) in samples.into_iter().rev() {
+        boxes::draw_words(drawing, &panel, x, &sample.values, reach);
     }
     let at = (panel.frame.left - 4.0, panel.frame.bottom + 13.0);
     drawing.text(Text::new("diverged", at, style::SMALL).end().color(style::QUIET));
@@ -132,20 +154,22 @@ fn draw_panel(drawing: &mut Drawing, outer: Frame, letter: &str, groups: &[Group
 }
 
 /// What the boxes say, in numbers.
-fn facts(groups: &[Group]) -> Vec<String> {
+fn facts(groups: &[Group], reach: Reach) -> Vec<String> {
     let there = |sample: &&Sample| sample.count() > 0;
     let tested = |sample: &Sample, reference: &Sample| match sample.p_against(reference) {
         Some(p) => {
-            format!("{}, {} against {} (p = {p:.2e})", sample.fact(), stars(p), REFERENCE.label())
+            let fact = sample.fact(reach);
+            format!("{fact}, {} against {} (p = {p:.2e})", stars(p), REFERENCE.label())
         }
-        None => sample.fact(),
+        None => sample.fact(reach),
     };
-    let references = groups.iter().map(|g| &g.reference).filter(there).map(Sample::fact);
+    let references =
+        groups.iter().map(|g| &g.reference).filter(there).map(|sample| sample.fact(reach));
     let stored = groups.iter().flat_map(|g| {
         g.samples.iter().filter(there).map(move |sample| tested(sample, &g.reference))
     });
     let live = groups.iter().flat_map(|g| &g.live).filter(there);
-    references.chain(stored).chain(live.map(|s| format!("live, {}", s.fact()))).collect()
+    references.chain(stored).chain(live.map(|s| format!("live, {}", s.fact(reach)))).collect()
 }
 
 /// What is drawn of a sample.

@@ -1,9 +1,10 @@
 //! The weight of the I-Norm loss (appendix).
 
 use super::axes::{self, Axis, Panel};
-use super::boxes::{draw_count, draw_sample};
+use super::boxes::{draw_count, draw_sample, draw_words};
 use super::drawing::{Drawing, Frame};
 use super::legend::{Legend, Swatch};
+use super::reach::Reach;
 use super::sample::Sample;
 use super::{Figure, style};
 use crate::configuration::EPOCHS;
@@ -37,7 +38,9 @@ pub fn lambdas(runs: &DataFrame, epsilon: f64) -> Result<Figure> {
         .boxes(&[CONDITION])
         .entry_if(!reference.values.is_empty(), Swatch::Dashes, median_of_reference)
         .draw(&mut drawing, Frame::new(0.0, 6.0, style::WIDTH, 30.0));
-    let panel = panel(&samples, &reference).draw(&mut drawing).heading(
+    let values = samples.iter().map(|(_, sample)| &sample.values[..]);
+    let reach = Reach::of(values, median(&reference.values), 0.05);
+    let panel = panel(&samples, reach).draw(&mut drawing).heading(
         &mut drawing,
         "",
         &style::epsilon_label(epsilon),
@@ -53,9 +56,12 @@ pub fn lambdas(runs: &DataFrame, epsilon: f64) -> Result<Figure> {
         let x = k as f64;
         draw_sample(&mut drawing, &panel, x, 0.4, &sample.values, style::condition(CONDITION));
         draw_count(&mut drawing, (panel.at(x, panel.y.low).0, below), sample.diverged);
-        facts.push(format!("λ = {lambda:e}: {}", sample.fact()));
+        facts.push(format!("λ = {lambda:e}: {}", sample.fact(reach)));
     }
-    facts.extend((reference.count() > 0).then(|| reference.fact()));
+    for (k, (_, sample)) in samples.iter().enumerate() {
+        draw_words(&mut drawing, &panel, k as f64, &sample.values, reach);
+    }
+    facts.extend((reference.count() > 0).then(|| reference.fact(reach)));
     let alt = format!(
         "Test accuracy of I-Norm at ε = {epsilon} for {} weights λ of its local loss.",
         samples.len()
@@ -73,15 +79,13 @@ fn samples(runs: &[RunRow]) -> Vec<(f64, Sample)> {
     distinct(of_condition.map(|run| run.lambda)).into_iter().map(of).collect()
 }
 
-fn panel(samples: &[(f64, Sample)], reference: &Sample) -> Panel {
-    let values = samples.iter().flat_map(|(_, sample)| sample.values.iter().copied());
-    let (low, high) = axes::range(values.chain(median(&reference.values)), 0.05);
+fn panel(samples: &[(f64, Sample)], reach: Reach) -> Panel {
     let names: Vec<String> =
         samples.iter().map(|(lambda, _)| axes::power_of_ten(lambda.log10())).collect();
     Panel::fit(
         Frame::new(28.0, 32.0, 696.0, 346.0),
         Axis::names("weight λ of the I-Norm loss", &names),
-        Axis::percent("Test accuracy (%)", low, high),
+        reach.axis("Test accuracy (%)"),
     )
 }
 

@@ -4,6 +4,7 @@ use super::Figure;
 use super::axes::{self, Axis, Panel};
 use super::drawing::{Drawing, Frame, Stroke};
 use super::legend::{self, Legend, Swatch};
+use super::reach::Reach;
 use super::sample::{self, Sample};
 use super::style::{self, Look, percent};
 use crate::results::{Published, RunRow, published_for};
@@ -21,6 +22,10 @@ struct Row {
 }
 
 const HEIGHT: f64 = 48.0;
+/// From the panel to the numbers beside it.
+const GAP: f64 = 14.0;
+/// Room for a median.
+const MEDIAN: f64 = 62.0;
 /// More points than this are drawn small.
 const DRAWN_LARGE: usize = 5;
 
@@ -54,25 +59,24 @@ pub fn accuracy_points_with(runs: &DataFrame, own: &[(&str, Option<f64>)]) -> Re
         return Err(Error::unfit("runs table", "has no rows", "at least one run"));
     }
     let published = rows.iter().filter_map(Row::drawn);
-    let values = rows.iter().flat_map(|r| r.values.iter().copied());
-    let (low, high) = axes::range(values.chain(published.flat_map(|p| [p.q1, p.q3])), 0.04);
+    let values = rows.iter().map(|row| &row.values[..]);
+    let reach = Reach::of(values, published.flat_map(|p| [p.q1, p.q3]), 0.04);
 
     let height = 84.0 + HEIGHT * rows.len() as f64;
     let mut drawing = Drawing::new(style::WIDTH, height);
     let epochs = runs.iter().map(|r| r.epochs).max().unwrap_or(0);
     legend_of(&rows, epochs).draw(&mut drawing, Frame::new(0.0, 6.0, style::WIDTH, height));
     let names: Vec<_> = rows.iter().rev().map(|row| &row.name).collect();
-    let wordy = |r: &Row| r.diverged > 0 || r.published.is_some() != r.drawn().is_some();
-    let numbers = if rows.iter().any(wordy) { 150.0 } else { 76.0 };
-    let outer = Frame::new(6.0, 4.0, style::WIDTH - numbers, height - 4.0);
-    let x = Axis::percent("Test accuracy (%)", low, high);
+    let numbers = rows.iter().map(|row| row.numbers_width(reach)).fold(MEDIAN, f64::max);
+    let outer = Frame::new(6.0, 4.0, style::WIDTH - GAP - numbers, height - 4.0);
+    let x = reach.axis("Test accuracy (%)");
     let panel = Panel::fit(outer, x, Axis::names("", &names)).draw(&mut drawing);
     for (k, row) in rows.iter().rev().enumerate() {
-        row.draw(&mut drawing, &panel, k as f64);
+        row.draw(&mut drawing, &panel, k as f64, reach);
     }
     let count: usize = rows.iter().map(|row| row.values.len() + row.diverged).sum();
     let alt = format!("Test accuracy after {epochs} epochs, one point a run, {count} runs.");
-    Figure::new(drawing, alt, rows.iter().map(Row::fact).collect())
+    Figure::new(drawing, alt, rows.iter().map(|row| row.fact(reach)).collect())
 }
 
 fn rows(runs: &[RunRow]) -> Vec<Row> {
@@ -116,26 +120,48 @@ impl Row {
         self.published.filter(|p| !p.is_at_chance())
     }
 
-    fn draw(&self, drawing: &mut Drawing, panel: &Panel, place: f64) {
+    /// What is said of the runs that the axis does not show.
+    fn remark(&self, reach: Reach) -> Option<String> {
+        let diverged = (self.diverged > 0).then(|| format!("{} diverged", self.diverged));
+        let words: Vec<_> = reach.words(&self.values).into_iter().chain(diverged).collect();
+        (!words.is_empty()).then(|| words.join(", "))
+    }
+
+    /// The published median.
+    fn published_words(&self) -> Option<String> {
+        let p = self.published?;
+        let chance = if p.is_at_chance() { " (diverged)" } else { "" };
+        Some(format!("{}{chance}", percent(p.median)))
+    }
+
+    /// Where a remark begins: after the median, if there is one.
+    fn remark_at(&self) -> f64 {
+        if self.values.is_empty() { 0.0 } else { 52.0 }
+    }
+
+    /// The room that all that is written to the right needs.
+    fn numbers_width(&self, reach: Reach) -> f64 {
+        let width = |text: &str| axes::number(text, (0.0, 0.0)).width() + 4.0;
+        let remark = self.remark(reach).map_or(0.0, |text| self.remark_at() + width(&text));
+        remark.max(self.published_words().map_or(0.0, |words| width(&words)))
+    }
+
+    fn draw(&self, drawing: &mut Drawing, panel: &Panel, place: f64, reach: Reach) {
         let (above, below) = if self.published.is_some() { (0.14, -0.22) } else { (0.0, 0.0) };
         if let Some(p) = self.drawn() {
             let at = |value| panel.at(value, place + below);
             legend::published(drawing, [p.q1, p.median, p.q3].map(at), 4.0);
         }
         self.draw_values(drawing, panel, place + above);
-        let right = panel.frame.right + 14.0;
+        let right = panel.frame.right + GAP;
         let (_, y) = panel.at(0.0, place + above);
         if let Some(median) = median(&self.values) {
             drawing.text(axes::number(&percent(median), (right, y)).bold());
         }
-        if self.diverged > 0 {
-            let shift = if self.values.is_empty() { 0.0 } else { 52.0 };
-            let text = format!("{} diverged", self.diverged);
-            drawing.text(axes::number(&text, (right + shift, y)));
+        if let Some(text) = self.remark(reach) {
+            drawing.text(axes::number(&text, (right + self.remark_at(), y)));
         }
-        if let Some(p) = self.published {
-            let chance = if p.is_at_chance() { " (diverged)" } else { "" };
-            let text = format!("{}{chance}", percent(p.median));
+        if let Some(text) = self.published_words() {
             let at = (right, panel.at(0.0, place + below).1);
             drawing.text(axes::number(&text, at).color(style::QUIET));
         }
@@ -143,17 +169,19 @@ impl Row {
 
     fn draw_values(&self, drawing: &mut Drawing, panel: &Panel, place: f64) {
         let Look { marker, color, .. } = self.look;
+        // Up and down by turns, so that near values do not hide each other.
+        let aside = |k: usize| [0.0, 4.0, -4.0, 8.0, -8.0][k % 5];
         if self.values.len() <= DRAWN_LARGE {
-            for &value in &self.values {
-                let edge = style::edge(color);
-                drawing.marker(panel.at(value, place), marker, 5.0, color, edge);
+            for (k, &value) in self.values.iter().enumerate() {
+                let (x, y) = panel.at(value, place);
+                let y = if value < panel.x.low { y + aside(k) } else { y };
+                drawing.marker((x, y), marker, 5.0, color, style::edge(color));
             }
             return;
         }
         for (k, &value) in self.values.iter().enumerate() {
             let (x, y) = panel.at(value, place);
-            // Up and down by turns, so that near values do not hide each other.
-            let y = y + [0.0, 4.0, -4.0, 8.0, -8.0][k % 5];
+            let y = y + aside(k);
             drawing.marker((x, y), marker, 3.0, color, style::WHITE);
         }
         if let Some(median) = median(&self.values) {
@@ -164,7 +192,7 @@ impl Row {
         }
     }
 
-    fn fact(&self) -> String {
+    fn fact(&self, reach: Reach) -> String {
         let ours = match (median(&self.values), self.values.len()) {
             (None, _) => "no finished run".to_owned(),
             (Some(value), 1) => percent(value),
@@ -173,13 +201,14 @@ impl Row {
         let published = self.published.map_or(String::new(), |p| {
             format!(" (published median of {} after 50 epochs: {})", p.runs, percent(p.median))
         });
-        format!("{}: {ours}{}{published}", self.name, sample::diverged(self.diverged))
+        let diverged = sample::diverged(self.diverged);
+        format!("{}: {ours}{diverged}{}{published}", self.name, reach.fact(&self.values))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::checks::{check, sweep};
+    use super::super::checks::{check, sweep, texts};
     use super::*;
     use crate::results::made_up::runs_table;
 
@@ -213,6 +242,23 @@ mod tests {
         let figure = accuracy_points(&sweep(&[Condition::ELn, Condition::INormNone])).unwrap();
         check("accuracy_sweep", &figure);
         assert!(figure.text().contains("diverged (published"), "{}", figure.text());
+    }
+
+    #[test]
+    fn runs_far_below_all_others_are_in_the_strip() {
+        let mut rows: Vec<_> =
+            (0..20).map(|k| (Condition::ELn, k, 0.75, Some(0.84 + f64::from(k) * 1e-3))).collect();
+        rows.extend(
+            [(0, None), (1, Some(0.15)), (2, Some(0.1)), (3, Some(0.8))]
+                .map(|(config, accuracy)| (Condition::INormDecorrelate, config, 0.75, accuracy)),
+        );
+        let figure = accuracy_points(&runs_table(&rows)).unwrap();
+        check("accuracy_strip", &figure);
+        let labels: Vec<_> = figure.charts().flat_map(texts).map(|l| l.text.as_str()).collect();
+        assert!(labels.contains(&"2 of 3 at 10.0 to 15.0 %, 1 diverged"), "{labels:?}");
+        assert!(labels.contains(&"< 79") && !labels.contains(&"20"), "{labels:?}");
+        let text = figure.text();
+        assert!(text.contains("1 diverged, off the axis 2 of 3 at 10.0 to 15.0 %"), "{text}");
     }
 
     #[test]

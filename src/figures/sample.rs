@@ -1,5 +1,6 @@
 //! The test accuracies of one condition.
 
+use super::reach::Reach;
 use super::style::percent;
 use crate::Condition;
 use crate::dataset::CHANCE;
@@ -64,8 +65,8 @@ impl Sample {
         self.values.iter().copied().chain(gone).collect()
     }
 
-    /// What the box says, in numbers.
-    pub fn fact(&self) -> String {
+    /// What the box says, in numbers, and what the axis leaves to its strip.
+    pub fn fact(&self, reach: Reach) -> String {
         let place = self.epsilon.map_or(String::new(), |e| format!("ε = {e}, "));
         let numbers = match BoxStatistics::of(&self.values) {
             None => "no finished run".to_owned(),
@@ -78,7 +79,8 @@ impl Sample {
                 self.values.len()
             ),
         };
-        format!("{place}{}: {numbers}{}", self.condition.label(), diverged(self.diverged))
+        let off = reach.fact(&self.values);
+        format!("{place}{}: {numbers}{}{off}", self.condition.label(), diverged(self.diverged))
     }
 }
 
@@ -95,8 +97,9 @@ mod tests {
     fn a_run_that_diverged_is_none_of_the_best_while_others_finished() {
         let values = vec![0.6, 0.8, 0.7];
         let all = Sample { condition: Condition::ELn, epsilon: None, values, diverged: 3 };
+        let reach = Reach::of([&all.values[..]], [], 0.1);
         assert_eq!(
-            all.clone().best(2).fact(),
+            all.clone().best(2).fact(reach),
             "E-only + LN: median 75.0 %, quartiles 72.5 and 77.5 %, n = 2"
         );
         assert_eq!(all.best(4).diverged, 1);

@@ -1,10 +1,11 @@
 //! Two conditions against each other, one point a configuration and ε, with the identity line.
 
-use super::axes::{self, Axis, Panel};
-use super::drawing::{Dash, Drawing, Frame, Marker, Stroke, Text};
+use super::axes::{self, Panel};
+use super::drawing::{Dash, Drawing, Frame, Marker, Point, Stroke};
 use super::legend::{self, Legend, Swatch};
-use super::sample;
-use super::style::{self, Look, percent};
+use super::reach::Reach;
+use super::style::{self, percent};
+use super::{labels, sample};
 use crate::results::{Published, RunRow, published_for};
 use crate::statistics::{distinct, median};
 use crate::{Condition, Error, Result};
@@ -80,11 +81,13 @@ impl Comparison {
     /// Draws panel a of a figure, at its left, with a legend above; returns its key numbers.
     pub fn draw(&self, drawing: &mut Drawing, heading: &str) -> Vec<String> {
         self.legend().draw(drawing, Frame::new(0.0, 6.0, style::WIDTH, 30.0));
-        let panel = self.panel().draw(drawing);
+        let reach = self.reach();
+        let panel = self.panel(reach).draw(drawing);
         self.draw_stored(drawing, &panel);
         self.draw_live(drawing, &panel);
+        self.draw_words(drawing, &panel, reach);
         panel.heading(drawing, "a", heading);
-        [self.facts(), self.live_facts()].concat()
+        [self.facts(reach), self.live_facts()].concat()
     }
 
     fn legend(&self) -> Legend {
@@ -98,15 +101,29 @@ impl Comparison {
             .on_top(!self.published.is_empty(), !self.live.is_empty())
     }
 
-    /// A square with equal axes.
-    fn panel(&self) -> Panel {
-        let framing = if self.count() < ENOUGH { &self.live[..] } else { &[] };
-        let values = self.stored.iter().chain(framing).flat_map(|p| [p.x, p.y]).flatten();
+    /// How far both axes reach. Of live pairs beside enough stored ones those below are left to the
+    /// strip.
+    fn reach(&self) -> Reach {
+        let samples =
+            distinct(self.stored.iter().map(|pair| pair.epsilon)).into_iter().flat_map(|epsilon| {
+                let here = self.stored.iter().filter(move |pair| pair.epsilon == epsilon);
+                let sides: [Vec<f64>; 2] = [
+                    here.clone().filter_map(|pair| pair.x).collect(),
+                    here.filter_map(|pair| pair.y).collect(),
+                ];
+                sides
+            });
+        let samples: Vec<Vec<f64>> = samples.collect();
+        let live: Vec<f64> = self.live.iter().flat_map(|p| [p.x, p.y]).flatten().collect();
+        let framing = if self.count() < ENOUGH { &live[..] } else { &[] };
         let published = self.published.iter().flatten().flat_map(|p| [p.q1, p.q3]);
-        let (low, high) = axes::range(values.chain(published), 0.04);
-        let [x, y] = self
-            .labels
-            .map(|label| Axis::percent(&format!("{label}, test accuracy (%)"), low, high));
+        let others = published.chain(framing.iter().copied());
+        Reach::of(samples.iter().map(Vec::as_slice), others, 0.04).and(&live)
+    }
+
+    /// A square with equal axes.
+    fn panel(&self, reach: Reach) -> Panel {
+        let [x, y] = self.labels.map(|label| reach.axis(&format!("{label}, test accuracy (%)")));
         let panel = Panel::fit(Frame::new(4.0, 32.0, 404.0, 420.0), x, y);
         let Frame { left, top, .. } = panel.frame;
         let side = panel.frame.width().min(panel.frame.height());
@@ -135,9 +152,8 @@ impl Comparison {
 
     /// Runs without a final accuracy: a tick on the axis of the condition that finished.
     fn draw_diverged(&self, drawing: &mut Drawing, panel: &Panel) {
-        let Frame { left, right, bottom, .. } = panel.frame;
-        let gone: Vec<&Pair> = self.stored.iter().filter(|p| p.finished().is_none()).collect();
-        for pair in &gone {
+        let Frame { left, bottom, .. } = panel.frame;
+        for pair in self.stored.iter().filter(|p| p.finished().is_none()) {
             let tick = match (pair.x, pair.y) {
                 (Some(x), _) => {
                     [1.0, 9.0].map(|inset| (panel.at(x, panel.y.low).0, bottom - inset))
@@ -147,30 +163,48 @@ impl Comparison {
             };
             drawing.line(tick, Stroke::new(style::epsilon(pair.epsilon).color, 2.0));
         }
-        if !gone.is_empty() {
-            let text = format!("{} of {} diverged", gone.len(), self.count());
-            let at = (right - 4.0, bottom - 18.0);
-            drawing.text(Text::new(text, at, style::SMALL).end().color(style::QUIET));
-        }
     }
 
     fn draw_live(&self, drawing: &mut Drawing, panel: &Panel) {
-        let mut outside = 0;
+        let mut taken: Vec<Point> = Vec::new();
         for pair in &self.live {
             let Some((x, y)) = pair.finished() else { continue };
-            let (at, look) = (panel.at(x, y), style::epsilon(pair.epsilon));
-            if panel.frame.contains(at) {
-                legend::live(drawing, at, look.marker, look.color);
-            } else {
-                draw_outside(drawing, panel, look, [x, y], outside);
-                outside += 1;
+            let (mut at, look) = (panel.at(x, y), style::epsilon(pair.epsilon));
+            // Where both are in a strip, pairs would hide each other.
+            while x.max(y) < panel.x.low && taken.contains(&at) {
+                at.0 += 9.0;
             }
+            taken.push(at);
+            legend::live(drawing, at, look.marker, look.color);
+        }
+    }
+
+    /// In words what no place in the panel says: the accuracies of live pairs in a strip, how many
+    /// stored pairs are there, and how many diverged.
+    fn draw_words(&self, drawing: &mut Drawing, panel: &Panel, reach: Reach) {
+        let inside = panel.frame.grown(-2.0);
+        let number = |text: &str| axes::number(text, (0.0, 0.0));
+        for (x, y) in self.live.iter().filter_map(Pair::finished) {
+            if x.min(y) < panel.x.low {
+                let words = format!("({:.1}, {:.1})", x * 100.0, y * 100.0);
+                labels::beside(drawing, inside, panel.at(x, y), &[number(&words)]);
+            }
+        }
+        let finished: Vec<_> = self.stored.iter().filter_map(Pair::finished).collect();
+        let lower: Vec<f64> = finished.iter().map(|(x, y)| x.min(*y)).collect();
+        let gone = self.count() - finished.len();
+        let diverged = (gone > 0).then(|| format!("{gone} of {} diverged", self.count()));
+        let words: Vec<_> = reach.words(&lower).into_iter().chain(diverged).collect();
+        if !words.is_empty() {
+            let corner = (panel.frame.right, panel.at(panel.x.low, panel.y.low).1);
+            let label = number(&words.join(", ")).color(style::QUIET);
+            labels::beside(drawing, inside, corner, &[label]);
         }
     }
 
     /// What the stored pairs say, in numbers.
-    fn facts(&self) -> Vec<String> {
-        let middle = |values: Vec<f64>| median(&values).map_or("none".into(), percent);
+    fn facts(&self, reach: Reach) -> Vec<String> {
+        let middle = |values: &[f64]| median(values).map_or("none".into(), percent);
         let [x_label, y_label] = self.labels;
         let fact = |epsilon: f64| {
             let here: Vec<_> = self.stored.iter().filter(|p| p.epsilon == epsilon).collect();
@@ -178,12 +212,14 @@ impl Comparison {
             let (x, y): (Vec<_>, Vec<_>) = finished.iter().copied().unzip();
             format!(
                 "ε = {epsilon}: median {} for {x_label}, {} for {y_label}; \
-                 {} of {} below the diagonal{}",
-                middle(x),
-                middle(y),
+                 {} of {} below the diagonal{}{}{}",
+                middle(&x),
+                middle(&y),
                 finished.iter().filter(|(x, y)| y < x).count(),
                 finished.len(),
                 sample::diverged(here.len() - finished.len()),
+                reach.fact(&x),
+                reach.fact(&y),
             )
         };
         distinct(self.stored.iter().map(|p| p.epsilon)).into_iter().map(fact).collect()
@@ -198,29 +234,6 @@ impl Comparison {
         };
         self.live.iter().map(fact).collect()
     }
-}
-
-/// A live pair that the axes do not reach: it stands at the edge, with its two numbers and a line
-/// that points to where it is. The numbers of the `nth` one stand that many lines above those of the
-/// first, which stand above any marker.
-fn draw_outside(drawing: &mut Drawing, panel: &Panel, look: Look, [x, y]: [f64; 2], nth: usize) {
-    const INSET: f64 = 16.0;
-    const LINE: f64 = 17.0;
-    let Frame { left, top, right, bottom } = panel.frame;
-    let place = panel.at(x, y);
-    let shown =
-        (place.0.clamp(left + INSET, right - INSET), place.1.clamp(top + INSET, bottom - INSET));
-    let (dx, dy) = (place.0 - shown.0, place.1 - shown.1);
-    let stretch = (INSET - 2.0) / dx.hypot(dy).max(1.0);
-    let tip = (shown.0 + dx * stretch, shown.1 + dy * stretch);
-    drawing.line([shown, tip], Stroke::new(style::INK, 2.5));
-    legend::live(drawing, shown, look.marker, look.color);
-    let text = format!("({:.1}, {:.1})", x * 100.0, y * 100.0);
-    let at_right = shown.0 < panel.frame.center().0;
-    let beside = if at_right { shown.0 + 12.0 } else { shown.0 - 12.0 };
-    let at = (beside, shown.1 - (nth + 1) as f64 * LINE);
-    let label = axes::number(&text, at);
-    drawing.text(if at_right { label } else { label.end() });
 }
 
 #[cfg(test)]
@@ -267,7 +280,7 @@ mod tests {
             ]
         );
         assert_eq!(
-            comparison.facts(),
+            comparison.facts(comparison.reach()),
             ["ε = 0.75: median 86.0 % for E-only + LN, 80.0 % for I-Norm; \
               1 of 1 below the diagonal, 1 diverged"]
         );

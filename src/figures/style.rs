@@ -12,6 +12,8 @@ pub const LETTER: f64 = 16.0;
 pub const TITLE: f64 = 13.0;
 /// Numbers on axes and annotations; nothing is smaller.
 pub const SMALL: f64 = 11.5;
+/// The width of a strip beyond the end of an axis.
+pub const STRIP: f64 = 26.0;
 
 /// Text and axes.
 pub const INK: Color = Color::new(34, 34, 34);
@@ -19,6 +21,8 @@ pub const INK: Color = Color::new(34, 34, 34);
 pub const QUIET: Color = Color::new(96, 96, 96);
 /// Grid lines.
 pub const GRID: Color = Color::new(228, 228, 228);
+/// The line between an axis and the strip beyond its end.
+pub const BORDER: Color = Color::new(176, 176, 176);
 /// The background.
 pub const WHITE: Color = Color::new(255, 255, 255);
 /// Published values; no condition has this colour.
