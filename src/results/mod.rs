@@ -9,6 +9,7 @@
 
 mod checksums;
 mod comparison;
+mod departures;
 mod finished;
 #[cfg(test)]
 pub(crate) mod made_up;
@@ -23,6 +24,7 @@ mod stored;
 mod tables;
 
 pub use comparison::{ComparisonRow, comparison, left_out, outside_published};
+pub use departures::departures_markdown;
 pub use finished::FinishedRun;
 pub use merge::{Merged, merge};
 pub use origin::{DataIdentity, Provenance, data_source};

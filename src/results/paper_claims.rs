@@ -62,11 +62,11 @@ pub(super) struct Evidence {
     source: &'static str,
     pairs: Option<usize>,
     diverged: Option<[usize; 2]>,
-    median: f64,
+    pub(super) median: f64,
     ends: Option<Interval>,
     p: Option<f64>,
-    p_unpaired: Option<f64>,
-    p_equivalent: Option<f64>,
+    pub(super) p_unpaired: Option<f64>,
+    pub(super) p_equivalent: Option<f64>,
 }
 
 row! {
@@ -120,7 +120,7 @@ fn equivalent(evidence: &Evidence) -> &'static str {
 
 impl Evidence {
     /// Of the accuracies of both networks in each pair; nothing of no pairs.
-    fn of(source: &'static str, pairs: &[[f64; 2]]) -> Result<Option<Self>> {
+    pub(super) fn of(source: &'static str, pairs: &[[f64; 2]]) -> Result<Option<Self>> {
         let differences: Vec<f64> = pairs.iter().map(|[a, b]| a - b).collect();
         let Some(middle) = median(&differences) else { return Ok(None) };
         let enough = pairs.len() >= FEWEST_PAIRS;
@@ -175,15 +175,25 @@ fn unpaired(a: &[f64], b: &[f64]) -> Result<Option<f64>> {
     Ok(Some(mann_whitney(a, b)?.p))
 }
 
-/// The accuracies of two networks with the same configuration and seed.
-fn pairs(network: Condition, than: Condition, epsilon: f64, runs: &[RunRow]) -> Vec<[f64; 2]> {
+/// The accuracies of two networks with the same configuration and seed, by these two.
+pub(super) fn paired(
+    network: Condition,
+    than: Condition,
+    epsilon: f64,
+    runs: &[RunRow],
+) -> BTreeMap<(Option<i32>, i64), [f64; 2]> {
     let mut joined: BTreeMap<_, [Option<f64>; 2]> = BTreeMap::new();
     for run in runs.iter().filter(|run| run.epsilon == epsilon && run.is_papers()) {
         if let Some(side) = [network, than].iter().position(|c| *c == run.condition) {
             joined.entry((run.config, run.seed)).or_default()[side] = Some(run.test_accuracy);
         }
     }
-    joined.into_values().filter_map(|[a, b]| Some([a?, b?])).collect()
+    joined.into_iter().filter_map(|(key, [a, b])| Some((key, [a?, b?]))).collect()
+}
+
+/// The accuracies alone.
+fn pairs(network: Condition, than: Condition, epsilon: f64, runs: &[RunRow]) -> Vec<[f64; 2]> {
+    paired(network, than, epsilon, runs).into_values().collect()
 }
 
 /// What is known of a claim: from our runs, and published.

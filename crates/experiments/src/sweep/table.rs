@@ -7,8 +7,8 @@ use inorm::{
     notebook::Table,
     polars::prelude::DataFrame,
     results::{
-        ClaimRow, RunRow, claims as differences, claims_markdown, comparison, left_out, marks,
-        outside_published, rows_to_json,
+        ClaimRow, RunRow, Tables, claims as differences, claims_markdown, comparison,
+        departures_markdown, left_out, marks, outside_published, rows_to_json,
     },
     sweep::results_in,
 };
@@ -31,7 +31,7 @@ pub struct ShowTable {
 
 /// Prints the sweep beside what was published.
 pub fn run(options: &ShowTable) -> Outcome {
-    let Some(runs) = options.runs()? else { return Ok(()) };
+    let Some(Tables { runs, .. }) = options.tables()? else { return Ok(()) };
     print(format_args!("{}\n", comparison_table(comparison(&runs)?).text()))?;
     let outside = outside_published(&runs, MARGIN)?;
     print(outside_table(outside).text())?;
@@ -59,12 +59,19 @@ pub struct ShowClaims {
     /// fractions.
     #[arg(long, conflicts_with = "markdown")]
     json: bool,
+    /// Print the list of what is not as published instead, in Markdown.
+    #[arg(long, conflicts_with_all = ["markdown", "json"])]
+    departures: bool,
 }
 
 /// Prints the paper's claims as differences between networks of the same configuration, and its
 /// significance marks beside ours.
 pub fn claims(options: &ShowClaims) -> Outcome {
-    let Some(runs) = options.of.runs()? else { return Ok(()) };
+    let Some(stored) = options.of.tables()? else { return Ok(()) };
+    if options.departures {
+        return print(departures_markdown(&stored)?.trim_end());
+    }
+    let runs = stored.runs;
     if options.markdown {
         return print(claims_markdown(&runs)?.trim_end());
     }
@@ -78,17 +85,17 @@ pub fn claims(options: &ShowClaims) -> Outcome {
 }
 
 impl ShowTable {
-    /// The runs; says so if there are none.
-    fn runs(&self) -> Outcome<Option<DataFrame>> {
-        let runs = match &self.store {
-            Some(folder) => results_in(folder)?.to_tables()?.runs,
-            None => results::read(self.results.as_deref())?.runs,
+    /// The tables; says so if there are no runs in them.
+    fn tables(&self) -> Outcome<Option<Tables>> {
+        let tables = match &self.store {
+            Some(folder) => results_in(folder)?.to_tables()?,
+            None => results::read(self.results.as_deref())?,
         };
-        if runs.height() == 0 {
+        if tables.runs.height() == 0 {
             print("no run is done yet")?;
             return Ok(None);
         }
-        Ok(Some(runs))
+        Ok(Some(tables))
     }
 }
 
