@@ -9,9 +9,11 @@
 //! A program that runs cells learns the mark from the environment variable [`MARK`]. Without it
 //! none of this is printed, and everything works with any other Rust kernel, in plain lines.
 //!
-//! In the other direction there is one thing to say, *stop and return what you have*: then the
-//! file exists that the environment variable [`INTERRUPT`] names.
+//! In the other direction there are two things to say. *Stop and return what you have*: then the
+//! file exists that the environment variable [`INTERRUPT`] names. And *the reader has moved a
+//! control*: [`controls`](crate::controls) says how.
 
+use crate::controls::Control;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::io::Write;
@@ -50,6 +52,17 @@ pub enum Message {
         data: Map<String, Value>,
         /// What the one before was called.
         id: String,
+    },
+    /// Show controls here, and a value that will change with them.
+    Interact {
+        /// What they are called.
+        id: String,
+        /// The number of the process that asks.
+        program: u32,
+        /// At least one.
+        controls: Vec<Control>,
+        /// The value by format, for what is set first.
+        data: Map<String, Value>,
     },
     /// Remove what the cell has shown so far.
     Clear,
@@ -147,13 +160,17 @@ pub fn send(message: &Message) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::controls::Kind;
 
     #[test]
     fn every_message_is_read_as_it_was_written() {
         let mark = Mark::new("word");
         let (data, id) = (Map::from_iter([("text/plain".to_owned(), "x".into())]), "3".to_owned());
         let location = Some(Location { file: "src/lib.rs".to_owned(), line: 7 });
+        let (label, kind, start) = ("ε".to_owned(), Kind::Toggle, true.into());
+        let controls = vec![Control { label, kind, start }];
         for message in [
+            Message::Interact { id: id.clone(), program: 7, controls, data: data.clone() },
             Message::Display { data: data.clone(), id: id.clone() },
             Message::Update { data, id },
             Message::Clear,
