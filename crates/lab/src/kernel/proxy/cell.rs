@@ -6,6 +6,7 @@ use super::front::Client;
 use super::output::shown;
 use super::session_state::SessionState;
 use super::stream::{Stream, Written};
+use super::widgets::Widgets;
 use crate::kernel::backend::{Backend, Event};
 use crate::kernel::cargo::{interrupt_compilation, library};
 use crate::kernel::pipes::Said;
@@ -39,6 +40,8 @@ pub struct Cell<'c> {
     pub audience: Audience,
     /// What knows the cells before.
     pub state: &'c SessionState,
+    /// What knows the controls that it shows.
+    pub widgets: &'c Widgets,
     /// The variables that there are before it.
     pub variables: &'c [String],
     /// What marks messages in its output.
@@ -216,6 +219,12 @@ impl Cell<'_> {
             }
             Message::Returned => progress.failed = Some(Failed::Returned),
             Message::Write { text } => self.write(progress.stream.push("stdout", &text)),
+            Message::Interact { id, program, controls, data } => {
+                self.write(progress.stream.take());
+                if self.audience != Audience::Nobody {
+                    self.widgets.open(Some(self.request), id, program, controls, data);
+                }
+            }
             output => {
                 if let Some((kind, content)) = shown(output, self.mark) {
                     self.publish(kind, content, progress);

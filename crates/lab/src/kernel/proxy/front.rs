@@ -128,6 +128,30 @@ impl Client {
     }
 }
 
+/// What was sent to a client without sockets.
+#[cfg(test)]
+pub struct Sent(UnboundedReceiver<Outgoing>);
+
+#[cfg(test)]
+impl Sent {
+    /// The next message on iopub, if there is one.
+    pub fn next(&mut self) -> Option<JupyterMessage> {
+        match self.0.try_recv().ok()? {
+            Outgoing::Message(Channel::IOPub, message) => Some(*message),
+            _ => self.next(),
+        }
+    }
+}
+
+#[cfg(test)]
+impl Client {
+    /// A client without sockets.
+    pub fn without_sockets() -> (Self, Sent) {
+        let (outgoing, sent) = unbounded_channel();
+        (Self { outgoing }, Sent(sent))
+    }
+}
+
 struct Writer {
     shell: RouterSendConnection,
     control: RouterSendConnection,

@@ -10,19 +10,24 @@ use crate::kernel::libraries::PrebuiltLibraries;
 use crate::kernel::pipes::Pipes;
 use crate::kernel::running::Running;
 use crate::kernel::secret::random_hex;
-use inorm_core::Outcome;
+use inorm_core::controls::CONTROLS;
 use inorm_core::files::write_if_different;
 use inorm_core::protocol::{self, Mark};
+use inorm_core::{Outcome, say};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::OnceCell;
 use tokio::task::{JoinHandle, block_in_place};
 
 /// What a preparation takes where nobody has measured it yet.
 const EXPECTED: Duration = Duration::from_secs(20);
+
+/// The socket to which programs with controls connect, in the private directory.
+const SOCKET: &str = "controls";
 
 /// Makes the kernel infer the types of the library once, which takes seconds; a table is what
 /// most notebooks show first. The variable is the price: the kernel infers only what is kept.
@@ -48,6 +53,8 @@ struct Shared {
     program: PathBuf,
     toolchain: Toolchain,
     running: Running,
+    /// To which programs with controls connect; without it they show none.
+    controls: Option<UnixListener>,
 }
 
 /// A backend that is being started.
@@ -98,6 +105,12 @@ impl Launcher {
         self.shared.get().map(|shared| Workspace::at(&shared.directory(number)).tree())
     }
 
+    /// The connection of the next program with controls; none if there can be no more.
+    pub async fn next_program(&self) -> Option<UnixStream> {
+        let controls = self.shared().await.ok()?.controls.as_ref()?;
+        controls.accept().await.ok().map(|(stream, _)| stream)
+    }
+
     /// The file by which cells are asked to stop.
     pub fn interrupt(&self) -> Option<PathBuf> {
         self.shared.get().map(Shared::interrupt)
@@ -132,17 +145,18 @@ impl Launcher {
 
     async fn launch(self: Arc<Self>, news: Arc<Mutex<News>>) -> Outcome<Backend> {
         let begun = Instant::now();
-        let shared = self.shared.get_or_try_init(|| async { block_in_place(Shared::find) }).await?;
+        let shared = self.shared().await?;
         lock(&news).expected = Some(shared.expected());
         let number = self.started.fetch_add(1, Ordering::Relaxed) + 1;
         let workspace = block_in_place(|| self.make_workspace(shared, number))?;
-        let Shared { program, toolchain, running } = shared;
+        let Shared { program, toolchain, running, .. } = shared;
         let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
         let pipes = Pipes::make(running, &self.mark)?;
         let [messages, errors] = pipes.variables();
         let variables = [
             (protocol::INTERRUPT, shared.interrupt().display().to_string()),
             (protocol::MARK, self.mark.as_str().to_owned()),
+            (CONTROLS, shared.controls().display().to_string()),
             messages,
             errors,
         ];
@@ -166,6 +180,10 @@ impl Launcher {
         Ok(backend)
     }
 
+    async fn shared(&self) -> Outcome<&Shared> {
+        self.shared.get_or_try_init(|| async { block_in_place(Shared::find) }).await
+    }
+
     /// A directory of its own for each backend; that of the one before is of no use any more.
     fn make_workspace(&self, shared: &Shared, number: u32) -> Outcome<Workspace> {
         let _ = fs::remove_dir_all(shared.directory(number - 1));
@@ -181,7 +199,21 @@ impl Shared {
         let program = evcxr::require(&cache)?;
         let toolchain = Toolchain::current(&cache)?;
         let running = Running::new(&toolchain)?;
-        Ok(Self { program, toolchain, running })
+        let socket = running.join(SOCKET);
+        let controls = UnixListener::bind(&socket)
+            .inspect_err(|error| {
+                say(format_args!(
+                    "inorm kernel: notebooks will have no sliders, because the socket {} cannot be \
+                     made: {error}; INORM_CACHE can name a folder with a shorter path",
+                    socket.display()
+                ));
+            })
+            .ok();
+        Ok(Self { program, toolchain, running, controls })
+    }
+
+    fn controls(&self) -> PathBuf {
+        self.running.join(SOCKET)
     }
 
     fn directory(&self, number: u32) -> PathBuf {

@@ -12,6 +12,7 @@
 //! | `session_state` | what is answered without the backend |
 //! | `requests` | what does not wait for the cell that runs |
 //! | `elsewhere` | questions about code while a cell runs |
+//! | `widgets` | controls that a reader moves, and what changes with them |
 //! | `launch` | how the backend comes to be |
 //! | `cell` | one cell, from the request to `idle` |
 //! | `cell_error` | errors, in words for the reader |
@@ -37,6 +38,7 @@ mod serve;
 mod session;
 mod session_state;
 mod stream;
+mod widgets;
 
 pub use log::Log;
 pub use serve::{serve, wait_as_spare};

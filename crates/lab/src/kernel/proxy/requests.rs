@@ -3,6 +3,7 @@
 use super::elsewhere;
 use super::front::Client;
 use super::session_state::SessionState;
+use super::widgets::Widgets;
 use crate::checkout::Checkout;
 use crate::kernel::wire;
 use jupyter_protocol::JupyterMessage;
@@ -14,12 +15,16 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 pub fn forward(
     client: Client,
     state: SessionState,
+    widgets: Widgets,
     checkout: Checkout,
     mut requests: UnboundedReceiver<JupyterMessage>,
 ) -> UnboundedReceiver<JupyterMessage> {
     let (sender, queue) = unbounded_channel();
     tokio::spawn(async move {
         while let Some(request) = requests.recv().await {
+            if widgets.answer(&request) {
+                continue;
+            }
             let Some(request) = state.answer(&client, request) else { continue };
             if state.is_busy() && elsewhere::can_answer(&request) {
                 let (client, state, checkout) = (client.clone(), state.clone(), checkout.clone());
@@ -45,6 +50,7 @@ pub fn forward(
 pub async fn control(
     client: Client,
     state: SessionState,
+    widgets: Widgets,
     mut requests: UnboundedReceiver<JupyterMessage>,
     interrupts: UnboundedSender<()>,
 ) {
@@ -55,6 +61,7 @@ pub async fn control(
                 client.reply(&request, json!({"status": "ok"}));
             }
             "shutdown_request" => {
+                widgets.close();
                 let restart = wire::switch(&request, "restart", false);
                 let content = json!({"status": "ok", "restart": restart});
                 client.publish("shutdown_reply", content.clone(), Some(&request));

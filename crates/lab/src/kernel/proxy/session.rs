@@ -10,11 +10,12 @@ use super::output::shown;
 use super::reply;
 use super::requests;
 use super::session_state::SessionState;
+use super::widgets::Widgets;
 use crate::kernel::backend::{Backend, Event};
 use crate::kernel::pipes::Said;
 use crate::kernel::wire;
 use crate::source;
-use inorm_core::protocol::Mark;
+use inorm_core::protocol::{Mark, Message};
 use inorm_core::say;
 use jupyter_protocol::JupyterMessage;
 use serde_json::{Map, Value, json};
@@ -32,6 +33,7 @@ const ON_THEIR_WAY: Duration = Duration::from_millis(20);
 pub struct Session {
     client: Client,
     state: SessionState,
+    widgets: Widgets,
     queue: UnboundedReceiver<JupyterMessage>,
     stdin: UnboundedReceiver<JupyterMessage>,
     interrupts: UnboundedReceiver<()>,
@@ -66,13 +68,18 @@ impl Session {
         let mark = launcher.mark().clone();
         let state = SessionState::default();
         let (sender, interrupts) = unbounded_channel();
-        tokio::spawn(requests::control(client.clone(), state.clone(), received.control, sender));
+        let widgets = Widgets::new(client.clone(), state.clone(), mark.clone(), log);
+        let (control, shell) = (received.control, received.shell);
+        let (told, asked) = (widgets.clone(), widgets.clone());
+        tokio::spawn(requests::control(client.clone(), state.clone(), told, control, sender));
         let checkout = launcher.checkout().clone();
-        let queue = requests::forward(client.clone(), state.clone(), checkout, received.shell);
+        let queue = requests::forward(client.clone(), state.clone(), asked, checkout, shell);
+        tokio::spawn(connect_programs(Arc::clone(&launcher), widgets.clone()));
         state.set_prepared(matches!(backend, BackendState::Ready(_)));
         Self {
             client,
             state,
+            widgets,
             queue,
             stdin: received.stdin,
             interrupts,
@@ -103,8 +110,7 @@ impl Session {
     }
 
     async fn handle(&mut self, request: &JupyterMessage) {
-        self.state.set_active(Some(request));
-        self.client.status("busy", Some(request));
+        self.state.begin(&self.client, request);
         let mut sent_before = Vec::new();
         match request.header.msg_type.as_str() {
             "execute_request" => sent_before = self.execute(request).await,
@@ -116,8 +122,7 @@ impl Session {
             }
             other => self.log.note(|| format!("{other} is not supported")),
         }
-        self.state.set_active(None);
-        self.client.status("idle", Some(request));
+        self.state.end(&self.client, request);
         for other in sent_before {
             match other.header.msg_type.as_str() {
                 "execute_request" => self.abort(&other),
@@ -131,6 +136,7 @@ impl Session {
     async fn execute(&mut self, request: &JupyterMessage) -> Vec<JupyterMessage> {
         let silent = wire::switch(request, "silent", false);
         self.last = Some(request.clone());
+        self.widgets.close_replaced(request);
         self.announce(request, silent);
         let mut sent_before = Vec::new();
         let audience = if silent { Audience::SilentlyEverybody } else { Audience::Everybody };
@@ -256,6 +262,7 @@ impl Session {
             count: self.count,
             audience,
             state: &self.state,
+            widgets: &self.widgets,
             variables: &self.variables,
             mark: &self.mark,
             interrupt: &interrupt,
@@ -343,6 +350,9 @@ impl Session {
                 say(format_args!("inorm kernel: {how}; a new one is being prepared"));
                 self.prepare();
             }
+            Some(Event::Said(Said::Message(Message::Interact { id, program, controls, data }))) => {
+                self.widgets.open(self.last.as_ref(), id, program, controls, data);
+            }
             // Of a thread that the last cell has left.
             Some(Event::Said(said)) => {
                 let output = match said {
@@ -364,6 +374,13 @@ impl Session {
     fn prepare(&mut self) {
         self.state.set_prepared(false);
         self.backend = BackendState::Preparing(self.launcher.begin());
+    }
+}
+
+/// Connects controls with each program that runs cells.
+async fn connect_programs(launcher: Arc<Launcher>, widgets: Widgets) {
+    while let Some(program) = launcher.next_program().await {
+        tokio::spawn(widgets.clone().serve(program));
     }
 }
 

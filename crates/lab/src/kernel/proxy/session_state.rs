@@ -24,9 +24,17 @@ struct Inner {
 }
 
 impl SessionState {
-    /// Notes which request is being worked on, if one is.
-    pub fn set_active(&self, request: Option<&JupyterMessage>) {
-        self.lock().active = request.cloned();
+    /// A request is being worked on.
+    pub fn begin(&self, client: &Client, request: &JupyterMessage) {
+        self.lock().active = Some(request.clone());
+        client.status("busy", Some(request));
+    }
+
+    /// It is no longer.
+    pub fn end(&self, client: &Client, request: &JupyterMessage) {
+        let mut inner = self.lock();
+        inner.active = None;
+        client.status("idle", Some(request));
     }
 
     /// Notes whether there is a backend to ask.
@@ -60,11 +68,16 @@ impl SessionState {
     pub fn reply(&self, client: &Client, request: &JupyterMessage, content: Value) {
         client.status("busy", Some(request));
         client.reply(request, content);
+        self.finish(client, request);
+    }
+
+    /// Says that a request is answered, beside whatever is being worked on.
+    pub fn finish(&self, client: &Client, request: &JupyterMessage) {
+        let inner = self.lock();
         client.status("idle", Some(request));
-        let active = self.lock().active.clone();
-        if active.is_some() {
+        if inner.active.is_some() {
             // To clients the last status counts, and a cell is still running.
-            client.status("busy", active.as_ref());
+            client.status("busy", inner.active.as_ref());
         }
     }
 
@@ -89,7 +102,6 @@ impl Inner {
     fn reply(&self, request: &JupyterMessage) -> Option<Value> {
         Some(match request.header.msg_type.as_str() {
             "kernel_info_request" => kernel_info(),
-            "comm_info_request" => json!({"status": "ok", "comms": {}}),
             "is_complete_request" => source::is_complete(wire::text(request, "code")),
             "history_request" => self.history.reply(wire::content(request)),
             // A reader who types does not wait for a library to be loaded.
