@@ -36,6 +36,18 @@ impl Show for str {
     }
 }
 
+impl Show for String {
+    fn formats(&self) -> Formats {
+        self.as_str().formats()
+    }
+}
+
+impl<T: Show + ?Sized> Show for &T {
+    fn formats(&self) -> Formats {
+        T::formats(self)
+    }
+}
+
 impl Show for Formats {
     fn formats(&self) -> Formats {
         self.clone()
@@ -50,10 +62,7 @@ pub struct Display {
 
 impl Display {
     fn next() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        // After a crash a new process counts from 1 again.
-        Self { id: format!("{}-{number}", std::process::id()) }
+        Self { id: next_id() }
     }
 
     /// Shows this instead of what is there.
@@ -63,14 +72,26 @@ impl Display {
 
     fn send(&self, formats: Formats, message: fn(Map<String, Value>, String) -> Message) {
         if supports_updates() {
-            let data = formats.into_iter().map(|(format, text)| (format.to_owned(), text.into()));
-            protocol::send(&message(data.collect(), self.id.clone()));
+            protocol::send(&message(bundle(formats), self.id.clone()));
         } else if is_notebook() {
             print(&blocks(&formats));
         } else if let Some((_, text)) = formats.iter().find(|(name, _)| *name == "text/plain") {
             print(text);
         }
     }
+}
+
+/// The name of the next thing that is shown.
+pub fn next_id() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    // After a crash a new process counts from 1 again.
+    format!("{}-{number}", std::process::id())
+}
+
+/// A value as the kernel is told of it.
+pub fn bundle(formats: Formats) -> Map<String, Value> {
+    formats.into_iter().map(|(format, text)| (format.to_owned(), text.into())).collect()
 }
 
 /// Whether this program runs the cells of this project's kernel, which can replace what it shows.

@@ -6,8 +6,10 @@
 //!
 //! A cell that shows more than its last value calls [`Show::show`]; one that takes long shows a
 //! [`Progress`]. Both change in place under this project's kernel, and become lines elsewhere.
+//! What depends on something that a reader should try out is shown with [`interact`].
 
 mod digits;
+mod interact;
 mod kernel;
 mod network;
 mod progress;
@@ -17,6 +19,8 @@ mod training;
 pub use crate::figures::Figure;
 pub use crate::interrupt::interrupted;
 pub use crate::show::{Display, Show};
+pub use interact::{Button, Choice, Controls, Interaction, IntoShown, Number, OneControl};
+pub use interact::{Slider, Toggle, button, choice, interact, slider, toggle};
 pub use kernel::{attach, clear};
 pub use progress::Progress;
 pub use table::Table;

@@ -21,7 +21,12 @@ from kernel_client import PATIENCE, Kernel, kernels_of, notebook, text, wait_for
 CHECKOUT = Path(sys.argv.pop(1)).resolve()
 PROGRAMS = CHECKOUT / ".venv/bin"
 DEPENDENCY = f':dep inorm = {{ path = "{CHECKOUT}", default-features = false, features = ["cpu"] }}'
-CELLS = [DEPENDENCY, "let answer = 6 * 7;", 'println!("the answer is {answer}");', "answer"]
+INTERACT = """inorm::notebook::interact(("x", 0.0..=1.0), |x: f64| {
+    let _ = x;
+    inorm::figures::fig1::network()
+});"""
+ANSWER = ["let answer = 6 * 7;", 'println!("the answer is {answer}");', "answer"]
+CELLS = [DEPENDENCY, *ANSWER, INTERACT]
 
 
 class Clients(unittest.TestCase):
@@ -38,6 +43,15 @@ class Clients(unittest.TestCase):
         self.assertEqual(printed, "the answer is 42\n")
         value = cells[3]["outputs"][0]["data"]["text/plain"]
         self.assertEqual("".join(value), "42")
+        bundles = [output.get("data", {}) for output in cells[4]["outputs"]]
+        pictures = [data for data in bundles if "image/png" in data]
+        self.assertEqual(len(pictures), 1)
+        self.assertIn("has controls to change that", "".join(pictures[0]["text/plain"]))
+        command = [PROGRAMS / "jupyter", "nbconvert", "--to", "html", "--output", "page.html", path]
+        subprocess.run(command, check=True, timeout=PATIENCE)
+        page = path.with_name("page.html").read_text()
+        self.assertEqual(page.count('src="data:image/png;base64'), 1)
+        self.assertIn("has controls to change that", page)
 
     def test_nbconvert(self):
         command = [PROGRAMS / "jupyter", "nbconvert", "--to", "notebook", "--execute"]
@@ -102,6 +116,10 @@ class StockKernel(unittest.TestCase):
                 for kind, content in outputs:
                     if kind == "execute_result":
                         shown |= set(content["data"])
+            outputs, reply = bare.run(INTERACT)
+            self.assertEqual(reply["status"], "ok")
+            self.assertIn("image/png", str(outputs))
+            self.assertIn("x = 0.00; the kernel Rust (inorm) has controls", text(outputs))
         self.assertLessEqual({"image/png", "text/html", "text/plain"}, shown)
         # No bar and no growing curve, but a line an epoch.
         self.assertRegex(printed, r"ei_ln, ε = 0\s+epoch  1 of 2: test accuracy \d\d\.\d %")

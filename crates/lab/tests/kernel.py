@@ -617,6 +617,270 @@ class Compiling(unittest.TestCase):
             self.assertIn(shown, reply["data"]["text/plain"])
 
 
+class Widgets(unittest.TestCase):
+    """Controls that a reader moves, as a page sees them that speaks Jupyter's widgets protocol."""
+
+    SLIDER = 'inorm::notebook::slider("x", 0.0..=100.0).step(1.0).start(3.0)'
+    MANAGER = {"comm_id": "manager-1", "target_name": "jupyter.widget.control", "data": {}}
+    STATES = {"comm_id": "manager-1", "data": {"method": "request_states"}}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.kernel = start()
+        prepared = cls.kernel.client.execute(DEPENDENCY)
+        case = cls()
+        early = [("comm_open", cls.MANAGER), ("comm_msg", cls.STATES)]
+        cls.early = [case.heard(case.send(*message), 5) for message in early]
+        cls.kernel.outcome(prepared)
+        cls.twice, cls.outputs = case.slider('format!("twice {}", 2.0 * x)', "shared")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.kernel.end()
+
+    def send(self, kind, content, metadata=None):
+        """Says something on shell; the id of what was said."""
+        client = self.kernel.client
+        message = client.session.msg(kind, content, metadata=metadata)
+        client.shell_channel.send(message)
+        return message["header"]["msg_id"]
+
+    def move(self, comm, **state):
+        data = {"method": "update", "state": state, "buffer_paths": []}
+        return self.send("comm_msg", {"comm_id": comm, "data": data})
+
+    def press(self, comm):
+        data = {"method": "custom", "content": {"event": "click"}}
+        return self.send("comm_msg", {"comm_id": comm, "data": data})
+
+    def heard(self, request, patience=PATIENCE):
+        """All that is said because of a message, up to its `idle`, as (type, content)."""
+        return list(self.until_idle(request, patience))
+
+    def until_idle(self, request, patience):
+        until = time.monotonic() + patience
+        while True:
+            message = self.kernel.client.get_iopub_msg(timeout=max(0, until - time.monotonic()))
+            if message["parent_header"].get("msg_id") == request:
+                yield message["msg_type"], message["content"]
+                if message["content"].get("execution_state") == "idle":
+                    return
+
+    def silence(self, request, seconds=0.6):
+        """Nothing more is said because of a message."""
+        with self.assertRaises(Empty):
+            self.heard(request, seconds)
+
+    def interact(self, code, cell="cell"):
+        """Runs a cell that shows controls; their comms, and all outputs."""
+        metadata = {"cellId": cell, "deletedCells": []}
+        content = {"code": code, "silent": False, "store_history": True, "stop_on_error": True}
+        content |= {"user_expressions": {}, "allow_stdin": False}
+        request = self.send("execute_request", content, metadata)
+        outputs, reply = self.kernel.outcome(request)
+        self.assertEqual(reply["status"], "ok", reply)
+        comms = [content["comm_id"] for kind, content in outputs if kind == "comm_open"]
+        self.assertTrue(comms, outputs)
+        return comms, outputs
+
+    def slider(self, body, cell="cell"):
+        return self.interact(f"inorm::notebook::interact({self.SLIDER}, |x: f64| {body});", cell)
+
+    def shown(self, heard):
+        """The last value in what was heard."""
+        states = [c["data"]["state"] for kind, c in heard if kind == "comm_msg"]
+        outputs = [state["outputs"] for state in states if "outputs" in state]
+        return outputs[-1][0]["data"]["text/plain"] if outputs else None
+
+    def steps(self, heard):
+        return [c["data"]["method"] if k == "comm_msg" else c.get("execution_state", k) for k, c in heard]
+
+    def test_a_slider_is_shown_with_its_value_and_moves_it(self):
+        comms, outputs = self.twice, self.outputs
+        opened = [content for kind, content in outputs if kind == "comm_open"]
+        models = [content["data"]["state"]["_model_name"] for content in opened]
+        self.assertEqual(models, ["FloatSliderModel", "OutputModel", "VBoxModel"])
+        self.assertEqual({content["target_name"] for content in opened}, {"jupyter.widget"})
+        self.assertEqual(opened[0]["data"]["state"]["value"], 3.0)
+        view, saved = [c["data"] for kind, c in outputs if kind == "display_data"]
+        model = view["application/vnd.jupyter.widget-view+json"]["model_id"]
+        self.assertEqual((model, set(view) & {"text/html", "image/png"}), (comms[-1], set()))
+        self.assertIn("twice 6", saved["text/html"])
+        for value in [40, 41, 0, 100]:
+            heard = self.heard(self.move(comms[0], value=value))
+            self.assertEqual(self.steps(heard), ["update", "echo_update", "idle"])
+            self.assertEqual(self.shown(heard), f"twice {2 * value}")
+        value = self.move(comms[0], value=100)
+        self.assertEqual(self.steps(self.heard(value)), ["echo_update", "idle"])
+        self.silence(value)
+
+    def test_several_controls_of_every_kind_reach_the_closure_typed(self):
+        comms, outputs = self.interact(
+            """use inorm::notebook::{button, choice, interact, toggle};
+            let offset = 10i64;
+            interact((("n", 1..=9), choice("kind", ["a", "b"]), toggle("on", true), button("go")),
+                move |(n, kind, on, pressed)| format!("{} {kind} {on} {pressed}", n + offset))"""
+        )
+        self.assertNotIn("execute_result", kinds(outputs))
+        whole, kind, on, go, *_ = comms
+        for move, expected in [
+            (lambda: self.move(whole, value=4), "14 a true 0"),
+            (lambda: self.move(kind, index=1), "14 b true 0"),
+            (lambda: self.move(on, value=False), "14 b false 0"),
+            (lambda: self.press(go), "14 b false 1"),
+            (lambda: self.press(go), "14 b false 2"),
+        ]:
+            self.assertEqual(self.shown(self.heard(move())), expected)
+        for comm, state in [(kind, {"index": None}), (kind, {"index": 2}), (on, {"value": 3})]:
+            self.assertEqual(self.steps(self.heard(self.move(comm, **state))), ["idle"])
+
+    def test_an_error_and_a_panic_are_shown_in_place_and_the_slider_lives_on(self):
+        comms, _ = self.slider(
+            """{ if x == 5.0 { panic!("five") }
+            match x == 6.0 { true => Err("six"), false => Ok(x.to_string()) } }"""
+        )
+        for value, expected in [(5, "panicked: five"), (6, "six"), (7, "7"), (5, "panicked: five")]:
+            heard = self.heard(self.move(comms[0], value=value))
+            self.assertEqual(self.steps(heard), ["update", "echo_update", "idle"])
+            self.assertEqual(self.shown(heard), expected)
+        outputs, reply = self.kernel.run('println!("next")')
+        self.assertEqual((text(outputs), text(outputs, "stderr")), ("next\n", ""))
+
+    def test_a_page_that_is_opened_again_finds_everything(self):
+        comms = self.twice
+        self.heard(self.move(comms[0], value=77))
+        request = self.send("comm_info_request", {"target_name": "jupyter.widget"})
+        self.heard(request)
+        reply = self.kernel.client.get_shell_msg(timeout=PATIENCE)
+        self.assertLessEqual(set(comms), set(reply["content"]["comms"]))
+        self.assertEqual(self.steps(self.heard(self.send("comm_open", self.MANAGER))), ["idle"])
+        heard = self.heard(self.send("comm_msg", self.STATES))
+        self.assertEqual(self.steps(heard), ["update_states", "idle"])
+        states = heard[0][1]["data"]["states"]
+        self.assertEqual(heard[0][1]["data"]["buffer_paths"], [])
+        self.assertEqual(states[comms[0]]["state"]["value"], 77)
+        self.assertEqual(states[comms[1]]["state"]["outputs"][0]["data"]["text/plain"], "twice 154")
+        self.assertEqual(self.steps(self.heard(self.send("comm_close", self.MANAGER))), ["idle"])
+        ask = {"comm_id": comms[0], "data": {"method": "request_state"}}
+        heard = self.heard(self.send("comm_msg", ask))
+        self.assertEqual(self.steps(heard), ["update", "idle"])
+        self.assertEqual(heard[0][1]["data"]["state"]["value"], 77)
+
+    def test_it_moves_while_a_cell_runs_or_is_compiled(self):
+        sleep = "std::thread::sleep(std::time::Duration::from_secs(2));"
+        cell = self.kernel.client.execute(f'println!("runs");\n{sleep}')
+        times = []
+
+        def moves(values):
+            for value in values:
+                at = time.monotonic()
+                heard = self.heard(self.move(self.twice[0], value=value), 5)
+                times.append(time.monotonic() - at)
+                self.assertEqual(self.shown(heard), f"twice {2 * value}")
+
+        moves(range(20, 40))
+        while self.kernel.client.get_iopub_msg(timeout=PATIENCE)["msg_type"] != "stream":
+            pass
+        began = time.monotonic()
+        moves(range(40, 60))
+        self.assertLess(time.monotonic() - began, 2, "the cell is still running")
+        times = sorted(1000 * seconds for seconds in times)
+        print(f"a cell runs: {times[20]:.1f} ms, 95 %: {times[38]:.1f} ms", file=sys.stderr)
+        _, reply = self.kernel.outcome(cell)
+        self.assertEqual(reply["status"], "ok")
+
+    def test_of_many_changes_the_last_is_shown_and_each_gets_one_idle(self):
+        comms, _ = self.slider(
+            "{ std::thread::sleep(std::time::Duration::from_millis(50)); x.to_string() }"
+        )
+        requests = [self.move(comms[0], value=value) for value in range(100, 0, -1)]
+        idles, values = dict.fromkeys(requests, 0), []
+        while not idles[requests[-1]]:
+            message = self.kernel.client.get_iopub_msg(timeout=20)
+            content, parent = message["content"], message["parent_header"].get("msg_id")
+            idles[parent] = idles.get(parent, 0) + (content.get("execution_state") == "idle")
+            if message["msg_type"] == "comm_msg" and "outputs" in content["data"]["state"]:
+                values.append(self.shown([("comm_msg", content)]))
+        self.assertEqual({idles[request] for request in requests}, {1})
+        self.assertEqual(values[-1], "1")
+        self.assertLess(len(values), 30)
+
+    def test_a_closure_that_never_ends_keeps_nobody_waiting(self):
+        comms, _ = self.slider(
+            "{ while x == 9.0 { std::thread::sleep(std::time::Duration::from_secs(1)) } x.to_string() }",
+            "endless",
+        )
+        began = time.monotonic()
+        heard = self.heard(self.move(comms[0], value=9), 20)
+        self.assertEqual(self.steps(heard), ["echo_update", "idle"])
+        self.assertGreater(time.monotonic() - began, 4)
+        self.assertEqual(self.shown(self.heard(self.move(self.twice[0], value=11))), "twice 22")
+
+    def comms(self):
+        request = self.send("comm_info_request", {})
+        while True:
+            reply = self.kernel.client.get_shell_msg(timeout=PATIENCE)
+            if reply["parent_header"]["msg_id"] == request:
+                return reply["content"]["comms"]
+
+    def test_nothing_leaks_after_a_thousand_moves(self):
+        comms, _ = self.slider('"x".repeat(20_000 + x as usize)', "many")
+        times = []
+        for turn in range(1_100):
+            if turn == 100:
+                before = self.kernel.memory()
+            at = time.monotonic()
+            self.heard(self.move(comms[0], value=turn % 101))
+            times.append(time.monotonic() - at)
+        grown = self.kernel.memory() - before
+        times = sorted(1000 * seconds for seconds in times)
+        said = f"1000 moves: {times[550]:.1f} ms, 95 %: {times[1045]:.1f} ms, {grown / 1e6:+.1f} MB"
+        print(said, file=sys.stderr)
+        self.assertLess(grown, 20e6)
+
+    def test_what_nobody_would_say_harms_nothing(self):
+        comms = self.twice
+        dice = random.Random(3)
+        things = [None, 1, -1, 1e300, True, "x", "y" * 100_000, [], {}, [[]], {"value": {}}]
+        pick = lambda: dice.choice(things)
+        targets = ["jupyter.widget", "jupyter.widget.control", "nothing", ""]
+        for _ in range(1000):
+            kind = dice.choice(["comm_msg", "comm_msg", "comm_msg", "comm_open", "comm_info_request"])
+            comm = dice.choice([*comms, comms[0] + "9", "nobody", ""])
+            method = dice.choice(["update", "custom", "request_state", "request_states", "dance"])
+            state = dice.choice([pick(), {"value": pick()}, {"index": pick(), "outputs": pick()}])
+            data = dice.choice([pick(), {"method": method, "state": state, "content": pick()}])
+            content = {"comm_id": dice.choice([comm] * 9 + [pick()]), "data": data}
+            if kind != "comm_msg":
+                content["target_name"] = dice.choice([*targets, pick()])
+            request = self.send(kind, content)
+            self.assertEqual(self.steps(self.heard(request, 20)).count("idle"), 1)
+        self.assertEqual(self.shown(self.heard(self.move(comms[0], value=55))), "twice 110")
+        self.assertEqual(self.shown(self.heard(self.move(comms[0], value=56))), "twice 112")
+
+    def test_it_is_answered_while_the_library_is_prepared(self):
+        opened, heard = self.early
+        self.assertEqual(self.steps(opened), ["idle"])
+        self.assertEqual(heard[0][1]["data"]["states"], {})
+
+    def test_with_their_cell_or_program_they_are_closed(self):
+        """The last one: it ends the program."""
+        first, _ = self.slider("x.to_string()", "again")
+        second, outputs = self.slider("x.to_string()", "again")
+        closed = [content["comm_id"] for kind, content in outputs if kind == "comm_close"]
+        # Said as children of the first run.
+        self.assertEqual(closed, [])
+        self.assertEqual(self.steps(self.heard(self.move(first[0], value=9))), ["idle"])
+        self.assertEqual(self.shown(self.heard(self.move(second[0], value=9))), "9")
+        content = {"code": "1", "silent": False, "user_expressions": {}}
+        request = self.send("execute_request", content, {"cellId": "z", "deletedCells": ["again"]})
+        self.kernel.outcome(request)
+        self.assertEqual(self.steps(self.heard(self.move(second[0], value=8))), ["idle"])
+        self.kernel.run(":restart")
+        wait_for("it to be closed", lambda: self.twice[0] not in self.comms())
+        self.assertEqual(self.steps(self.heard(self.move(self.twice[0], value=9))), ["idle"])
+
+
 class Spare(unittest.TestCase):
     """A kernel that is prepared before anybody asks for it."""
 

@@ -39,6 +39,12 @@ fn a_cell_costs_one_call_of_rustc() {
 
 #[test]
 #[ignore = "needs `inorm lab --prepare` and python/requirements-test.txt"]
+fn what_a_reader_moves_changes_what_a_cell_shows() {
+    run("kernel.py", "Widgets");
+}
+
+#[test]
+#[ignore = "needs `inorm lab --prepare` and python/requirements-test.txt"]
 fn a_spare_kernel_serves_the_next_notebook() {
     run("kernel.py", "Spare");
 }

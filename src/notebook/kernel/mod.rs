@@ -2,11 +2,14 @@
 //!
 //! [`inorm_core::protocol`] says what is sent, and how.
 
+mod controls;
 mod input;
 mod output;
 mod panics;
 
+pub use controls::connection;
 use inorm_core::protocol::{self, Message};
+pub use panics::catch_quietly;
 use std::sync::Once;
 
 /// Tells the kernel about panics, errors of `?`, and text without a newline from now on. The

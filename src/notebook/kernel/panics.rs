@@ -2,16 +2,37 @@
 
 use inorm_core::protocol::{Location, Message};
 use std::backtrace::Backtrace;
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 static LAST: Mutex<Option<Message>> = Mutex::new(None);
+
+thread_local! {
+    /// Whether the caller of what runs in this thread shows a panic itself.
+    static QUIET: Cell<bool> = const { Cell::new(false) };
+}
+
+/// What a function returns, or the message of its panic, which the kernel is not told.
+pub fn catch_quietly<T>(call: impl FnOnce() -> T) -> Result<T, String> {
+    let before = QUIET.replace(true);
+    let result = catch_unwind(AssertUnwindSafe(call));
+    QUIET.set(before);
+    result.map_err(|payload| {
+        let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        text.or_else(|| payload.downcast_ref().cloned()).unwrap_or_else(|| "panicked".to_owned())
+    })
+}
 
 /// Notes every panic from now on, instead of printing it with a backtrace that nobody asked for.
 pub fn catch() {
     let cells = std::thread::current().id();
     let backtraces = std::env::var_os("INORM_BACKTRACE").is_some_and(|value| !value.is_empty());
     std::panic::set_hook(Box::new(move |info| {
+        if QUIET.get() {
+            return;
+        }
         let message = info.payload_as_str().unwrap_or("panicked").to_owned();
         if std::thread::current().id() != cells {
             // Files of cells have no full paths, and lines that no reader knows.
