@@ -35,6 +35,9 @@ DURATION = re.compile(
     r"|(?<![\w.])\d+(?:\.\d+)?(?=[ \u00a0]?(?:µs|ms|s|min|h)\b)"
 )
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+# Controls are there only as long as their kernel: a repository keeps what they showed.
+CONTROLS = "application/vnd.jupyter.widget-view+json"
+WHERE_CONTROLS_ARE = re.compile(r'<style>[^<]*</style>\n<div class="saved-[\w-]+">\n')
 SECONDS_PER_CELL = 900
 SECONDS_TO_START = 900
 
@@ -63,6 +66,8 @@ def execute(path: Path, into: Path) -> None:
         timeout=SECONDS_PER_CELL,
         startup_timeout=SECONDS_TO_START,
         resources={"metadata": {"path": str(path.parent.resolve())}},
+        # Nobody could do anything with the controls of a kernel that has ended.
+        store_widget_state=False,
         on_cell_start=starting,
         on_cell_executed=done,
     )
@@ -118,7 +123,8 @@ def normalise(notebook) -> None:
             continue
         count += 1
         cell.execution_count = count
-        cell.outputs = merge_streams(cell.outputs)
+        outputs = [output for output in cell.outputs if CONTROLS not in output.get("data", {})]
+        cell.outputs = merge_streams(outputs)
         for output in cell.outputs:
             normalise_output(output, count)
         texts = [alternative_text(output) for output in cell.outputs]
@@ -152,6 +158,12 @@ def normalise_output(output, count: int) -> None:
         for mime in ("text/plain", "text/html"):
             if mime in output.data:
                 output.data[mime] = without_durations(output.data[mime])
+        html, controls = WHERE_CONTROLS_ARE.subn("<div>\n", output.data.get("text/html", ""))
+        if controls and "image/png" in output.data:
+            # The same picture once more, in an element that can be hidden beside controls.
+            del output.data["text/html"]
+        elif controls:
+            output.data["text/html"] = html
 
 
 def without_durations(text: str) -> str:
