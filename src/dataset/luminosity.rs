@@ -30,6 +30,11 @@ impl Luminosity {
         Ok(Self { epsilon: epsilon as f32, rng: stream(seed, purpose, epoch) })
     }
 
+    /// Draws the next shifts from U(−ε, ε) with this ε, from 0 to 1.
+    pub(crate) fn set_epsilon(&mut self, epsilon: f64) {
+        self.epsilon = epsilon as f32;
+    }
+
     /// The next Δ, dimensionless: 1 is the whole range from black to white.
     pub fn draw(&mut self) -> f32 {
         (self.rng.r#gen::<f32>() * 2.0 - 1.0) * self.epsilon

@@ -25,6 +25,8 @@ pub struct Engine<T> {
     /// From the input up; the last is the read-out.
     layers: Vec<Layer<T>>,
     rule: LearningRule,
+    /// The readers' own GradNorms, by hidden layer.
+    own_grad_norms: Vec<Option<OwnGradNorm<T>>>,
 }
 
 impl<T: Real> Engine<T> {
@@ -36,7 +38,8 @@ impl<T: Real> Engine<T> {
         let architecture = weights.architecture.clone();
         let layers = weights.layers().into_iter().zip(Form::of(&architecture));
         let layers = layers.map(|(weights, form)| Layer::new(weights, form)).collect();
-        Self { architecture, layers, rule }
+        let own_grad_norms = vec![None; architecture.hidden.len()];
+        Self { architecture, layers, rule, own_grad_norms }
     }
 
     /// From now on the error of this hidden layer, counted from 0, goes through `own` instead of its
@@ -45,7 +48,15 @@ impl<T: Real> Engine<T> {
     /// # Panics
     /// If there is no such layer.
     pub fn set_grad_norm(&mut self, layer: usize, own: OwnGradNorm<T>) {
-        self.layers[..self.architecture.hidden.len()][layer].form.own_grad_norm = Some(own);
+        self.own_grad_norms[layer] = Some(own);
+        self.layers[layer].form.own_grad_norm = Some(own);
+    }
+
+    /// From now on the errors of all hidden layers go through their GradNorms, or pass unchanged.
+    pub fn enable_grad_norms(&mut self, enabled: bool) {
+        for (layer, own) in self.layers.iter_mut().zip(&self.own_grad_norms) {
+            layer.form.own_grad_norm = if enabled { *own } else { Some(|_, _| ()) };
+        }
     }
 
     /// The weights as they are now.
@@ -66,6 +77,11 @@ impl<T: Real> Engine<T> {
             layer.set_velocity(velocity);
         }
         engine
+    }
+
+    /// Follows this learning rule from now on.
+    pub fn set_rule(&mut self, rule: LearningRule) {
+        self.rule = rule;
     }
 
     /// The learning rule.

@@ -16,6 +16,8 @@ pub struct Trained {
     pub losses: Vec<(f64, f64)>,
     /// Test accuracy after each epoch, as a fraction.
     pub accuracies: Vec<f64>,
+    /// When its settings were changed, in epochs.
+    pub changes: Vec<f64>,
 }
 
 const HEIGHT: f64 = 260.0;
@@ -23,7 +25,8 @@ const HEIGHT: f64 = 260.0;
 const BETWEEN: f64 = 20.0;
 
 /// The curves so far, as a PNG file: training loss on the left, test accuracy on the right, both
-/// over all `epochs`, so that the curves grow into the panels.
+/// over all `epochs`, so that the curves grow into the panels. A vertical line is a change of
+/// settings.
 pub fn picture(trained: &[Trained], epochs: u32) -> Result<Vec<u8>> {
     let legend = trained.iter().fold(Legend::default(), |legend, one| {
         legend.entry(Swatch::Line(one.look), one.name.trim())
@@ -45,6 +48,10 @@ pub fn picture(trained: &[Trained], epochs: u32) -> Result<Vec<u8>> {
     let outer = Frame::new(middle + BETWEEN, top, style::WIDTH - 2.0, height - 4.0);
     let right = Panel::fit(outer, x, accuracy).draw(&mut drawing);
     for one in trained {
+        for (panel, &x) in one.changes.iter().flat_map(|x| [(&left, x), (&right, x)]) {
+            let ends = [panel.y.low, panel.y.high].map(|y| panel.at(x, y));
+            drawing.line(ends, Stroke::new(style::QUIET, 1.0));
+        }
         let stroke = Stroke::new(one.look.color, 2.0).dash(one.look.dash);
         let line: Vec<_> = one.losses.iter().map(|(x, y)| left.at(*x, *y)).collect();
         drawing.line(line, stroke);
@@ -72,6 +79,7 @@ mod tests {
             look: style::condition(Condition::ELn),
             losses: Vec::new(),
             accuracies: Vec::new(),
+            changes: Vec::new(),
         };
         let empty = picture(std::slice::from_ref(&one), 2).unwrap();
         one.losses = vec![(0.1, 2.3)];
@@ -80,6 +88,8 @@ mod tests {
         one.accuracies = vec![0.7, 0.8];
         let full = picture(std::slice::from_ref(&one), 2).unwrap();
         assert!(full.starts_with(b"\x89PNG") && full != empty);
+        one.changes = vec![0.5];
+        assert_ne!(picture(std::slice::from_ref(&one), 2).unwrap(), full);
         // Whatever a training that diverges comes to.
         one.look = style::condition(Condition::INormNone);
         for loss in [1e17, 1e290, f64::INFINITY, f64::NAN] {

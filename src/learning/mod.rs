@@ -2,14 +2,15 @@
 //! [`Training`], and the network has learned.
 //!
 //! [`train`] does one run, [`train_all`] several at once; an [`Observer`] watches, and may stop
-//! them. A [`Trainer`] advances an epoch at a time and can save a run as a [`Checkpoint`];
-//! [`evaluate`] classifies images with any network. [`results`](crate::results) makes tables of
-//! records, which is what figures read.
+//! them; a [`Steering`] changes a training while it runs. A [`Trainer`] advances an epoch at a time
+//! and can save a run as a [`Checkpoint`]; [`evaluate`] classifies images with any network.
+//! [`results`](crate::results) makes tables of records, which is what figures read.
 
 mod checkpoint;
 mod evaluate;
 mod network_run;
 mod run;
+mod steering;
 mod train;
 mod train_all;
 mod training;
@@ -19,6 +20,7 @@ pub(crate) use evaluate::evaluation;
 pub use evaluate::{Evaluation, evaluate};
 pub use network_run::NetworkRun;
 pub use run::{Epoch, Measurement, Outcome, Protocol, Record, Run};
+pub use steering::{Change, Settings, Steering};
 pub use train::{Observer, Trainer, train};
 pub use train_all::{in_parallel, train_all};
 pub use training::{Measure, Training};

@@ -2,6 +2,7 @@
 
 use super::{
     run::{Protocol, Run},
+    steering::Change,
     training::Training,
 };
 use crate::{
@@ -21,6 +22,8 @@ pub struct NetworkRun {
     pub architecture: Architecture,
     /// How it was trained.
     pub training: Training,
+    /// What a [`Steering`](super::Steering) changed meanwhile.
+    pub changes: Vec<Change>,
 }
 
 impl NetworkRun {
@@ -36,7 +39,7 @@ impl NetworkRun {
             (None, true) => architecture.to_string(),
             (None, false) => rules.join(", "),
         };
-        Self { name, architecture, training: *training }
+        Self { name, architecture, training: *training, changes: Vec::new() }
     }
 }
 
@@ -53,10 +56,19 @@ impl Protocol for NetworkRun {
         self.architecture.clone()
     }
 
+    fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
+    fn note(&mut self, change: Change) {
+        self.changes.push(change);
+    }
+
     fn as_run(&self) -> Option<Run> {
         let condition = self.architecture.condition()?;
         let width = self.architecture.hidden[0].units;
-        if self.architecture != condition.architecture([PIXELS, width, CLASSES.len()]) {
+        let paper = condition.architecture([PIXELS, width, CLASSES.len()]);
+        if self.architecture != paper || !self.changes.is_empty() {
             return None;
         }
         let Training { rule, epsilon, seed, epochs, batch, measure } = self.training;

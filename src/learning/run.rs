@@ -1,6 +1,9 @@
 //! One experiment as a value, and what came of it.
 
-use super::training::{Measure, Training};
+use super::{
+    steering::Change,
+    training::{Measure, Training},
+};
 use crate::{
     Architecture, Condition, Error, Result,
     configuration::{Configuration, EPOCHS},
@@ -50,8 +53,17 @@ pub trait Protocol: Clone {
     fn architecture(&self) -> Architecture;
 
     /// The same as a run of one of the paper's networks, if it is one: with the initial weights of
-    /// the training's seed.
+    /// the training's seed, and trained without changes.
     fn as_run(&self) -> Option<Run>;
+
+    /// What a [`Steering`](super::Steering) changed during the training.
+    fn changes(&self) -> &[Change] {
+        &[]
+    }
+
+    /// Adds to the [changes](Self::changes). A [`Run`] is never steered: its id says what decided
+    /// its result.
+    fn note(&mut self, _: Change) {}
 }
 
 impl Protocol for Run {

@@ -5,6 +5,7 @@ use super::{
     evaluate::{EVALUATION_BATCH, check_classifier, classify},
     network_run::NetworkRun,
     run::{Epoch, Measurement, Outcome, Protocol, Record, Run},
+    steering::{Change, Settings, Steering},
     training::Training,
 };
 use crate::{
@@ -23,6 +24,11 @@ pub trait Observer {
     fn step(&mut self, done: u64, total: u64, loss: f64) -> ControlFlow<()> {
         let _ = (done, total, loss);
         ControlFlow::Continue(())
+    }
+
+    /// Before a training step whose settings a [`Steering`] has changed.
+    fn change(&mut self, change: &Change) {
+        let _ = change;
     }
 
     /// After an epoch and its evaluation: the last of `epochs` is new, and the run has `total`.
@@ -57,6 +63,7 @@ pub struct Trainer<'d, R = Run> {
     batch: Vec<f32>,
     /// The run before the epoch within which it was interrupted.
     before: Option<(Engine<f32>, Record<R>)>,
+    steering: Option<Steering>,
 }
 
 impl<'d> Trainer<'d, NetworkRun> {
@@ -80,6 +87,14 @@ impl<'d> Trainer<'d, NetworkRun> {
         }
         let run = NetworkRun::new(weights.architecture.clone(), own, training);
         Ok(Self::with(engine, Record::begin(&run, data), data))
+    }
+
+    /// The same training, which follows `steering` from its first step on.
+    #[must_use]
+    pub fn steered_by(mut self, steering: &Steering) -> Self {
+        self.steering = Some(steering.clone());
+        self.record.run.name += ", steered";
+        self
     }
 }
 
@@ -138,7 +153,7 @@ impl<'d, R: Protocol> Trainer<'d, R> {
         let training = record.run.training();
         let largest = training.batch.min(data.train.len()).max(EVALUATION_BATCH);
         let batch = vec![0.0; largest * PIXELS];
-        Self { data, engine, training, record, batch, before: None }
+        Self { data, engine, training, record, batch, before: None, steering: None }
     }
 
     /// What was recorded so far.
@@ -207,6 +222,10 @@ impl<'d, R: Protocol> Trainer<'d, R> {
         let size = self.training.batch;
         let (mut total, mut ended) = (0.0, None);
         for from in (0..images.len()).step_by(size) {
+            if let Some(change) = self.follow_steering() {
+                luminosity.set_epsilon(change.settings.epsilon);
+                observer.change(&change);
+            }
             let range = from..(from + size).min(images.len());
             let batch = &mut self.batch[..range.len() * PIXELS];
             luminosity.fill(images, range.clone(), batch);
@@ -226,6 +245,23 @@ impl<'d, R: Protocol> Trainer<'d, R> {
         self.record.training_seconds += start.elapsed().as_secs_f64();
         let mean = total / images.len() as f64;
         ended.map_or(ControlFlow::Continue(mean), ControlFlow::Break)
+    }
+
+    /// Takes over what was changed since the last step.
+    fn follow_steering(&mut self) -> Option<Change> {
+        let settings = self.steering.as_ref()?.settings();
+        let before = self.record.run.changes().last().map(|change| change.settings);
+        if settings == before.unwrap_or_else(|| Settings::of(&self.training)) {
+            return None;
+        }
+        (self.training.rule, self.training.epsilon) = (settings.rule, settings.epsilon);
+        self.engine.set_rule(settings.rule);
+        self.engine.enable_grad_norms(settings.grad_norm);
+        let step = self.record.steps;
+        let share = step as f64 / self.total_steps() as f64;
+        let change = Change { step, epoch: share * f64::from(self.training.epochs), settings };
+        self.record.run.note(change);
+        Some(change)
     }
 
     /// One training step on the images of `range`, which are in the batch buffer.
@@ -298,6 +334,107 @@ mod tests {
         let (_, record) = train(&run, &data, &mut ()).unwrap();
         assert!(matches!(record.outcome, Outcome::Diverged { step } if step > 1), "{record:?}");
         assert_eq!(record.test_accuracy(), Some(0.1));
+    }
+
+    /// Changes what steers a training once so many steps are done.
+    struct After(u64, Steering, fn(&mut Settings));
+
+    impl Observer for After {
+        fn step(&mut self, done: u64, _: u64, _: f64) -> ControlFlow<()> {
+            if done == self.0 {
+                self.1.change(self.2).unwrap();
+            }
+            ControlFlow::Continue(())
+        }
+    }
+
+    fn steered(
+        run: &Run,
+        data: &FashionMnist,
+        after: u64,
+        change: fn(&mut Settings),
+    ) -> (NetworkWeights<f32>, Record<NetworkRun>) {
+        let weights = initial_weights(run.condition, run.width, run.seed).unwrap();
+        let weights = weights.convert(|w| w as f32);
+        let training = run.training();
+        let steering = Steering::new(&training).unwrap();
+        let trainer = Trainer::of_network(&weights, &[], &training, data).unwrap();
+        let mut trainer = trainer.steered_by(&steering);
+        trainer.finish(&mut After(after, steering, change));
+        (trainer.weights(), trainer.into_record())
+    }
+
+    #[test]
+    fn a_steered_training_is_two_trainings_joined() {
+        let data = small();
+        let run = short(Condition::INormFull).epochs(2).epsilon(0.0);
+        let (weights, record) = steered(&run, &data, 11, |settings| {
+            settings.rule.lambda = 0.5;
+            settings.rule.rates.lr *= 3.0;
+            settings.epsilon = 0.75;
+            settings.grad_norm = false;
+        });
+        let changes = &record.run.changes;
+        assert_eq!(changes.iter().map(|c| (c.step, c.epoch)).collect::<Vec<_>>(), [(11, 1.0)]);
+        let mut first = Trainer::new(&run, &data).unwrap();
+        first.epoch(&mut ());
+        // The error passes the hidden layers of this condition unchanged.
+        let mut checkpoint = first.checkpoint();
+        let second = &mut checkpoint.record.run;
+        (second.condition, second.epsilon) = (Condition::INormNone, 0.75);
+        second.rule = changes[0].settings.rule;
+        checkpoint.state.weights.architecture =
+            second.condition.architecture([PIXELS, second.width, 10]);
+        let mut second = Trainer::resume(checkpoint, &data).unwrap();
+        second.finish(&mut ());
+        assert_eq!(weights.hidden, second.weights().hidden);
+        assert_eq!(weights.readout, second.weights().readout);
+        assert_eq!(record.epochs, second.record().epochs);
+        assert_eq!((record.run.as_run(), record.run.name.as_str()), (None, "inorm_full, steered"));
+    }
+
+    #[test]
+    fn a_change_within_an_epoch_holds_from_the_next_step_on() {
+        let data = small();
+        let run = short(Condition::INormCenter).epochs(1);
+        let (weights, record) = steered(&run, &data, 5, |settings| settings.rule.rates.lr = 0.0);
+        assert_eq!(record.run.changes[0].step, 5);
+        let (five_steps, _) = train(&run, &data.first(160, 120), &mut ()).unwrap();
+        let (layer, five) = (&weights.hidden[0], &five_steps.hidden[0]);
+        assert_eq!(layer.w_ee, five.w_ee);
+        // What learns at another rate goes on.
+        assert_ne!(layer.w_ie, five.w_ie);
+        let (untouched, record) = steered(&run, &data, 5, |_| ());
+        assert_eq!(record.of_paper().unwrap().run.training(), run.training());
+        assert_eq!(untouched, train(&run, &data, &mut ()).unwrap().0);
+    }
+
+    #[test]
+    fn grad_norm_comes_back_as_it_was() {
+        fn nothing(delta: &mut [f32], _: &[f32]) {
+            delta.fill(0.0);
+        }
+        let run = short(Condition::INormFull);
+        let weights = initial_weights(run.condition, run.width, 0).unwrap().convert(|w| w as f32);
+        let mut engine = Engine::new(&weights, run.rule);
+        engine.set_grad_norm(1, nothing);
+        let data = small();
+        let mut errors = |enabled| {
+            engine.enable_grad_norms(enabled);
+            let mut trained = engine.clone();
+            let mut x = vec![0.0; 32 * PIXELS];
+            let luminosity = Luminosity::new(0.5, 0, Purpose::TrainingLuminosity, 1);
+            luminosity.unwrap().fill(&data.train, 0..32, &mut x);
+            trained.forward(&x);
+            trained.backward(&data.train.labels()[..32]);
+            trained.update(&x);
+            trained.weights().hidden
+        };
+        let (with, without, again) = (errors(true), errors(false), errors(true));
+        assert_eq!(with, again);
+        // Below a GradNorm that lets nothing through, nothing of the task's is learned.
+        assert_eq!(with[0].w_ee, weights.hidden[0].w_ee);
+        assert_ne!(without[0].w_ee, weights.hidden[0].w_ee);
     }
 
     #[test]

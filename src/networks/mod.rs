@@ -236,7 +236,7 @@ impl<H: Hidden<f32, D>, const OUT: usize, D: Backend<f32>> Network<H, OUT, f32, 
         data: &FashionMnist,
         observer: &mut dyn Observer,
     ) -> Result<Record<NetworkRun>> {
-        let (weights, record) = self.to_train().train(training, data, observer)?;
+        let (weights, record) = self.to_train().train(training, None, data, observer)?;
         self.set_weights(&weights)?;
         Ok(record)
     }

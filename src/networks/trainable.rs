@@ -5,7 +5,7 @@ use crate::{
     Error, Result,
     dataset::FashionMnist,
     layers::{Backend, NetworkWeights, OwnRule},
-    learning::{NetworkRun, Observer, Record, Trainer, Training},
+    learning::{NetworkRun, Observer, Record, Steering, Trainer, Training},
 };
 
 /// A network of any type that can be trained: what a list of networks of several types is made of.
@@ -36,13 +36,14 @@ impl ToTrain {
         NetworkRun::new(self.weights.architecture.clone(), &self.own_rules, training)
     }
 
-    /// Trains the network; its weights after that, and the record.
+    /// Trains the network, which may be steered; its weights after that, and the record.
     ///
     /// # Errors
     /// As [`Network::train`].
     pub fn train(
         &self,
         training: &Training,
+        steering: Option<&Steering>,
         data: &FashionMnist,
         observer: &mut dyn Observer,
     ) -> Result<(NetworkWeights<f32>, Record<NetworkRun>)> {
@@ -51,6 +52,9 @@ impl ToTrain {
             return Err(Error::invalid("network", &self.weights.architecture, expected));
         }
         let mut trainer = Trainer::of_network(&self.weights, &self.own_rules, training, data)?;
+        if let Some(steering) = steering {
+            trainer = trainer.steered_by(steering);
+        }
         trainer.finish(observer);
         Ok((trainer.weights(), trainer.into_record()))
     }

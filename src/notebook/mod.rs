@@ -24,4 +24,4 @@ pub use interact::{Slider, Toggle, button, choice, interact, slider, toggle};
 pub use kernel::{attach, clear};
 pub use progress::Progress;
 pub use table::Table;
-pub use training::{train, train_all, train_together};
+pub use training::{train, train_all, train_steered, train_together};

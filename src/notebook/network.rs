@@ -10,7 +10,7 @@ use crate::layers::{
     Backend, Ei, Excitatory, GradNormRule, INorm, INormSub, Layer, LayerWeights, NetworkWeights,
     NormalizationRule, Shaped,
 };
-use crate::learning::{Outcome, Protocol, Record};
+use crate::learning::{Change, Outcome, Protocol, Record};
 use crate::networks::{Hidden, ImageBatch, Network};
 use crate::show::{self, Formats, Show};
 use dfdx::shapes::Dtype;
@@ -61,16 +61,7 @@ impl<R: Protocol> Record<R> {
     /// Shows the record in a notebook: its curves and how it ended. The Rust kernel calls it for a
     /// cell's last value.
     pub fn evcxr_display(&self) {
-        let points = self.epochs.iter().map(|epoch| (f64::from(epoch.epoch), epoch.train_loss));
-        let trained = Trained {
-            name: self.run.name(),
-            look: self.run.architecture().condition().map_or(style::own(0), style::condition),
-            losses: points.collect(),
-            accuracies: self.epochs.iter().map(|epoch| epoch.test_accuracy).collect(),
-        };
-        let text = outcome(self.outcome, self.test_accuracy(), self.epochs.len());
-        let picture = live::picture(&[trained], self.run.training().epochs);
-        show::print_value(&View::new(picture, "Training loss and test accuracy", text));
+        show::print_value(&View::of_record(self));
     }
 }
 
@@ -104,6 +95,23 @@ struct View {
 }
 
 impl View {
+    fn of_record<R: Protocol>(record: &Record<R>) -> Self {
+        let (run, epochs) = (&record.run, || record.epochs.iter());
+        let trained = Trained {
+            name: run.name(),
+            look: run.architecture().condition().map_or(style::own(0), style::condition),
+            losses: epochs().map(|epoch| (f64::from(epoch.epoch), epoch.train_loss)).collect(),
+            accuracies: epochs().map(|epoch| epoch.test_accuracy).collect(),
+            changes: run.changes().iter().map(|change| change.epoch).collect(),
+        };
+        let mut text = outcome(record.outcome, record.test_accuracy(), record.epochs.len());
+        for Change { epoch, settings, .. } in run.changes() {
+            text += &format!("\nafter {epoch:.2} epochs: {settings}");
+        }
+        let picture = live::picture(&[trained], run.training().epochs);
+        Self::new(picture, "Training loss and test accuracy", text)
+    }
+
     /// Without a picture the words remain.
     fn new(png: Result<Vec<u8>>, alt: &'static str, text: String) -> Self {
         let html = format!("<pre>{}</pre>", show::escape(&text));
@@ -209,7 +217,10 @@ fn table(layers: &[(String, &LayerWeights<f32>)], title: &str) -> Result<Table> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::configuration::configuration;
     use crate::dataset::FashionMnist;
+    use crate::learning::{Steering, Training};
+    use crate::networks::Trainable;
     use crate::networks::paper::{ELn, INormCenter};
 
     #[test]
@@ -252,5 +263,20 @@ mod tests {
         assert!(ImageBatch::<f32>::new(&data.test, 0..0, 0.75, 0).is_err());
         assert!(ImageBatch::<f32>::new(&data.test, 0..1_000_000, 0.75, 0).is_err());
         assert_eq!(outcome(Outcome::Diverged { step: 3 }, Some(0.1), 0), "diverged at step 3");
+    }
+
+    #[test]
+    fn a_steered_record_says_what_was_changed_when() {
+        let data = FashionMnist::subset().unwrap().first(64, 100);
+        let training = Training::paper(configuration(13).unwrap().rates).epochs(1);
+        let mut record =
+            Record::begin(&ELn::<20>::new(0).unwrap().to_train().run(&training), &data);
+        let before = View::of_record(&record);
+        let settings = Steering::new(&training).unwrap().settings();
+        record.run.note(Change { step: 1, epoch: 0.5, settings });
+        let view = View::of_record(&record);
+        let said = format!("\nafter 0.50 epochs: {settings}");
+        assert!(view.text.ends_with(&said), "{}", view.text);
+        assert_ne!(view.png, before.png);
     }
 }

@@ -5,7 +5,8 @@ use crate::dataset::FashionMnist;
 use crate::figures::live::{self, Trained};
 use crate::figures::style::{self, Look};
 use crate::learning::{
-    self, Epoch, NetworkRun, Observer, Outcome, Protocol, Record, Run, Training,
+    self, Change, Epoch, NetworkRun, Observer, Outcome, Protocol, Record, Run, Settings, Steering,
+    Training,
 };
 use crate::networks::Trainable;
 use crate::show::{self, Display, Formats, Show};
@@ -59,8 +60,53 @@ pub fn train_together(
     trainings: impl AsRef<[Training]>,
     data: &FashionMnist,
 ) -> Result<Vec<Record<NetworkRun>>> {
+    together(networks, trainings.as_ref(), None, data)
+}
+
+/// Trains `network` as [`train`] does, and follows `steering` at each step.
+///
+/// With [`interact`](super::interact) a reader steers, in the same cell or in one before:
+///
+/// ```
+/// use inorm::{configuration::configuration, dataset::FashionMnist, networks::paper::INormFull};
+/// use inorm::learning::{Steering, Training};
+/// use inorm::notebook::{interact, slider, toggle, train_steered};
+///
+/// let data = FashionMnist::subset()?.first(320, 100);
+/// let mut network = INormFull::<20, 2>::new(0)?;
+/// let training = Training::paper(configuration(13)?.rates).epochs(1);
+/// let steering = Steering::new(&training)?;
+/// let held = steering.clone();
+/// let light = slider("ε", 0.0..=1.0).step(0.05).start(0.75);
+/// interact((light, toggle("GradNorm", false)), move |(epsilon, grad_norm)| {
+///     held.change(|settings| (settings.epsilon, settings.grad_norm) = (epsilon, grad_norm))
+/// });
+/// let steered = train_steered(&mut network, &training, &steering, &data)?;
+/// assert_eq!(steered.run.changes.len(), 1);
+/// assert!(!steered.run.changes[0].settings.grad_norm);
+/// # Ok::<(), inorm::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`train`].
+pub fn train_steered(
+    network: &mut dyn Trainable,
+    training: &Training,
+    steering: &Steering,
+    data: &FashionMnist,
+) -> Result<Record<NetworkRun>> {
+    let mut records = together(&mut [network], training.as_ref(), Some(steering), data)?;
+    Ok(records.pop().expect("there is one network"))
+}
+
+fn together(
+    networks: &mut [&mut dyn Trainable],
+    trainings: &[Training],
+    steering: Option<&Steering>,
+    data: &FashionMnist,
+) -> Result<Vec<Record<NetworkRun>>> {
     let jobs: Vec<_> = networks.iter().map(|network| network.to_train()).collect();
-    let trainings = match trainings.as_ref() {
+    let trainings = match trainings {
         [one] => vec![*one; jobs.len()],
         each if each.len() == jobs.len() => each.to_vec(),
         other => {
@@ -69,12 +115,16 @@ pub fn train_together(
         }
     };
     trainings.iter().try_for_each(Training::validate)?;
-    let runs: Vec<_> = jobs.iter().zip(&trainings).map(|(job, one)| job.run(one)).collect();
+    let mut runs: Vec<_> = jobs.iter().zip(&trainings).map(|(job, one)| job.run(one)).collect();
+    if steering.is_some() {
+        runs.iter_mut().for_each(|run| run.name += ", steered");
+    }
     let board = Board::new(&runs, data);
     let trained = Mutex::new(Vec::new());
     let records = board.watch(|| {
-        let work =
-            |index: usize| jobs[index].train(&trainings[index], data, &mut board.reporter(index));
+        let work = |index: usize| {
+            jobs[index].train(&trainings[index], steering, data, &mut board.reporter(index))
+        };
         let (weights, records): (Vec<_>, Vec<_>) =
             learning::in_parallel(jobs.len(), cores(), work)?.into_iter().unzip();
         *lock(&trained) = weights;
@@ -84,6 +134,12 @@ pub fn train_together(
     let mut pairs = networks.iter_mut().zip(&trained);
     pairs.try_for_each(|(network, weights)| network.set_weights(weights))?;
     Ok(records)
+}
+
+impl Show for Settings {
+    fn formats(&self) -> Formats {
+        self.to_string().formats()
+    }
 }
 
 fn cores() -> usize {
@@ -135,7 +191,13 @@ impl Board {
     fn new<R: Protocol>(runs: &[R], data: &FashionMnist) -> Self {
         let status = |((name, look), run): ((String, Look), &R)| {
             let Training { batch, epochs, .. } = run.training();
-            let trained = Trained { name, look, losses: Vec::new(), accuracies: Vec::new() };
+            let trained = Trained {
+                name,
+                look,
+                losses: Vec::new(),
+                accuracies: Vec::new(),
+                changes: Vec::new(),
+            };
             // A batch of no images is refused before anything is trained.
             let steps = data.train.len().div_ceil(batch.max(1)) as u64;
             Mutex::new(Status { done: 0, total: steps * u64::from(epochs), epochs, trained })
@@ -281,6 +343,10 @@ impl Observer for Reporter<'_> {
         ControlFlow::Continue(())
     }
 
+    fn change(&mut self, change: &Change) {
+        lock(self.status).trained.changes.push(change.epoch);
+    }
+
     fn epoch(&mut self, epochs: &[Epoch], _: u32) -> ControlFlow<()> {
         let Some(last) = epochs.last() else { return ControlFlow::Continue(()) };
         let mut status = lock(self.status);
@@ -422,6 +488,9 @@ mod tests {
         assert!(html.contains("base64,QUJD"), "{html}");
         let status = board.snapshot().swap_remove(0);
         assert_eq!(status.trained.losses.len(), 2);
+        let settings = Settings::of(&runs[0].training());
+        board.reporter(0).change(&Change { step: 3, epoch: 1.5, settings });
+        assert_eq!(board.snapshot()[0].trained.changes, [1.5]);
         let mut record = trainer.into_record();
         let accuracy = style::percent(record.epochs[0].test_accuracy);
         record.outcome = Outcome::Interrupted;
