@@ -29,6 +29,8 @@ SECONDS_TO_RUN = 600
 ARGUMENTS = """--no-sandbox --disable-gpu --disable-quic --no-first-run
     --disable-background-networking --disable-component-update --disable-sync""".split()
 
+OUTPUT = ".jp-OutputArea-output"
+
 # What of the current screen is visible: the element in the middle of a picture or table must be
 # that picture or table itself, or a part of it.
 VISIBLE = """
@@ -89,6 +91,38 @@ def jupyterlab(program: str, checkout: Path, height: int) -> Iterator[tuple[Page
         shutil.rmtree(folder)
 
 
+class Reader:
+    """Looks at the page, and remembers since when."""
+
+    def __init__(self, page: Page, pictures: Path):
+        self.page, self.pictures = page, pictures
+        self.began = time.monotonic()
+
+    def say(self, what: str) -> None:
+        print(f"{time.monotonic() - self.began:6.1f} s  {what}", flush=True)
+
+    def photograph(self, name: str) -> None:
+        self.page.screenshot(path=self.pictures / f"live-{name}.png")
+
+    def wait_for_text(self, text: str, seconds: float) -> None:
+        self.wait(f"the text {text!r}", seconds, lambda: text in self.outputs())
+
+    def outputs(self) -> str:
+        return "\n".join(self.page.locator(OUTPUT).all_inner_texts())
+
+    def wait(self, what: str, seconds: float, condition) -> None:
+        until = time.monotonic() + seconds
+        while not condition():
+            if self.page.locator(".jp-Dialog").count():
+                self.photograph("dialog")
+                raise SystemExit("a dialog asks the reader something")
+            if time.monotonic() > until:
+                self.photograph("waiting")
+                raise SystemExit(f"waited in vain for {what}; shown is: {self.outputs()}")
+            self.page.wait_for_timeout(50)
+        self.say(f"{what} is there")
+
+
 def wait_for_lab(lab: subprocess.Popen) -> str:
     for line in lab.stdout:
         if match := re.search(r"http://\S+token=\w+", line):
@@ -111,13 +145,30 @@ def wait_for_lab(lab: subprocess.Popen) -> str:
 
 def open_notebook(page: Page, address: str, path: Path) -> None:
     """Until the page shows it and its kernel is connected."""
-    base, token = re.match(r"(http://[^/]+).*token=(\w+)", address).groups()
+    base, token = server(address)
     page.goto(f"{base}/lab/tree/{path.parent.name}/{path.name}?token={token}&reset")
     page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=300_000)
     shown = time.monotonic()
-    wait_for_kernel(base, token)
+    wait_for_kernel(base, token, path.name)
     after = time.monotonic() - shown
     print(f"{path.name}: kernel connected {after:.1f} s after the page", flush=True)
+
+
+def share_kernel(address: str, path: Path, other: Path) -> None:
+    """When `other` is opened, it finds the kernel of the notebook `path`."""
+    base, token = server(address)
+    sessions = json.load(urllib.request.urlopen(f"{base}/api/sessions?token={token}"))
+    [kernel] = [s["kernel"]["id"] for s in sessions if s["name"] == path.name]
+    session = {"path": f"{other.parent.name}/{other.name}", "name": other.name}
+    session |= {"type": "notebook", "kernel": {"id": kernel}}
+    json_type = {"Content-Type": "application/json"}
+    asked = f"{base}/api/sessions?token={token}", json.dumps(session).encode(), json_type
+    urllib.request.urlopen(urllib.request.Request(*asked))
+
+
+def server(address: str) -> tuple[str, str]:
+    """Its address without a path, and the token."""
+    return re.match(r"(http://[^/]+).*token=(\w+)", address).groups()
 
 
 def choose(page: Page, menu: str, entry: str) -> None:
@@ -149,10 +200,11 @@ def read(page: Page, address: str, path: Path, pictures: Path) -> None:
     check_outputs(page, path, pictures)
 
 
-def wait_for_kernel(base: str, token: str) -> None:
+def wait_for_kernel(base: str, token: str, notebook: str) -> None:
     until = time.monotonic() + 300
     while time.monotonic() < until:
-        kernels = json.load(urllib.request.urlopen(f"{base}/api/kernels?token={token}"))
+        sessions = json.load(urllib.request.urlopen(f"{base}/api/sessions?token={token}"))
+        kernels = [session["kernel"] for session in sessions if session["name"] == notebook]
         if any(k["execution_state"] == "idle" and k["name"] == "inorm" for k in kernels):
             return
         time.sleep(0.1)

@@ -1,19 +1,19 @@
-"""What moves while a cell runs: JupyterLab in Chromium, photographed at the moments that matter.
+"""What moves in a page: JupyterLab in Chromium, photographed at the moments that matter.
 
 Usage: live.py PROGRAM CHECKOUT PICTURES
 
 All cells are run the moment the page is there. The first waits with a line that says for what,
 unless a spare kernel was ready; a training shows curves that grow; an interrupt ends it and keeps
-its variables.
+its variables. Then a reader moves what cells show: controls.py.
 """
 
 import sys
 import time
 from pathlib import Path
 
-from browser import choose, jupyterlab, open_notebook
+import controls
+from browser import OUTPUT, Reader, choose, jupyterlab, open_notebook
 from kernel_client import notebook
-from playwright.sync_api import Page
 
 CELLS = [
     ':dep inorm = { path = "..", default-features = false, features = ["cpu"] }',
@@ -33,39 +33,6 @@ let records = train_all(&runs, &data)?;""",
     """println!("kept: {} records", records.len());""",
 ]
 # The training is far longer than the test on any machine: it is there to be interrupted.
-OUTPUT = ".jp-OutputArea-output"
-
-
-class Reader:
-    """Looks at the page, and remembers since when."""
-
-    def __init__(self, page: Page, pictures: Path):
-        self.page, self.pictures = page, pictures
-        self.began = time.monotonic()
-
-    def say(self, what: str) -> None:
-        print(f"{time.monotonic() - self.began:6.1f} s  {what}", flush=True)
-
-    def photograph(self, name: str) -> None:
-        self.page.screenshot(path=self.pictures / f"live-{name}.png")
-
-    def wait_for_text(self, text: str, seconds: float) -> None:
-        self.wait(f"the text {text!r}", seconds, lambda: text in self.outputs())
-
-    def outputs(self) -> str:
-        return "\n".join(self.page.locator(OUTPUT).all_inner_texts())
-
-    def wait(self, what: str, seconds: float, condition) -> None:
-        until = time.monotonic() + seconds
-        while not condition():
-            if self.page.locator(".jp-Dialog").count():
-                self.photograph("dialog")
-                raise SystemExit("a dialog asks the reader something")
-            if time.monotonic() > until:
-                self.photograph("waiting")
-                raise SystemExit(f"waited in vain for {what}; shown is: {self.outputs()}")
-            self.page.wait_for_timeout(50)
-        self.say(f"{what} is there")
 
 
 def look(reader: Reader, address: str, path: Path) -> None:
@@ -119,7 +86,9 @@ def main() -> None:
     with jupyterlab(program, checkout, height=1100) as (page, address, folder):
         path = folder / "live.ipynb"
         path.write_text(notebook(CELLS))
-        look(Reader(page, pictures), address, path)
+        reader = Reader(page, pictures)
+        look(reader, address, path)
+        controls.look(reader, address, path)
 
 
 if __name__ == "__main__":
