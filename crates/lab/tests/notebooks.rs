@@ -100,17 +100,17 @@ let wanted: Tensor<Rank2<16, 2>, f32, AutoDevice> = device.sample_uniform();
 let data = FashionMnist::subset()?;
 ";
 const TRAINING: &str = "
-let (mut one, mut two) = (first.checkout(), second.checkout());
+let (mut one, mut two) = (first.clone(), second.clone());
 for _ in 0..5 {
-    let hidden = inputs.checkout().traced(Gradients::leaky()).matmul(one.checkout()).relu();
-    let loss = (hidden.matmul(two.checkout()) - wanted.checkout()).square().mean();
+    let hidden = inputs.clone().traced(Gradients::leaky()).matmul(one.clone()).relu();
+    let loss = (hidden.matmul(two.clone()) - wanted.clone()).square().mean();
     println!(\"{:e}\", loss.array());
     let gradients = loss.backward();
-    one = one.checkout() - gradients.get(&one) * 0.05;
-    two = two.checkout() - gradients.get(&two) * 0.05;
+    one = one.clone() - gradients.get(&one) * 0.05;
+    two = two.clone() - gradients.get(&two) * 0.05;
 }
 let training = Training::paper(configuration(13)?.rates).epochs(2).seed(5);
-let record = network.checkout().train(&training, &data, &mut ())?;
+let record = network.clone().train(&training, &data, &mut ())?;
 for epoch in &record.epochs {
     println!(\"{:?}\", epoch.test_accuracy);
 };
