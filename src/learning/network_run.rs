@@ -41,6 +41,12 @@ impl NetworkRun {
         };
         Self { name, architecture, training: *training, changes: Vec::new() }
     }
+
+    /// Says in its name that it is steered.
+    pub(crate) fn steered(mut self) -> Self {
+        self.name += ", steered";
+        self
+    }
 }
 
 impl Protocol for NetworkRun {

@@ -93,7 +93,7 @@ impl<'d> Trainer<'d, NetworkRun> {
     #[must_use]
     pub fn steered_by(mut self, steering: &Steering) -> Self {
         self.steering = Some(steering.clone());
-        self.record.run.name += ", steered";
+        self.record.run = self.record.run.steered();
         self
     }
 }

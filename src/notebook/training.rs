@@ -115,10 +115,11 @@ fn together(
         }
     };
     trainings.iter().try_for_each(Training::validate)?;
-    let mut runs: Vec<_> = jobs.iter().zip(&trainings).map(|(job, one)| job.run(one)).collect();
-    if steering.is_some() {
-        runs.iter_mut().for_each(|run| run.name += ", steered");
-    }
+    let runs: Vec<_> = jobs.iter().zip(&trainings).map(|(job, one)| job.run(one)).collect();
+    let runs = match steering {
+        Some(_) => runs.into_iter().map(NetworkRun::steered).collect(),
+        None => runs,
+    };
     let board = Board::new(&runs, data);
     let trained = Mutex::new(Vec::new());
     let records = board.watch(|| {
