@@ -32,6 +32,10 @@ pub struct LayerKind {
     pub units: usize,
     /// Subtractive inhibitory units; 0 in an E-only layer.
     pub inhibitory: usize,
+    /// Whether it is a layer of a reader's own, made of this one: see
+    /// [`OwnLayer`](crate::layers::OwnLayer).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub own: bool,
 }
 
 impl LayerKind {
@@ -43,6 +47,7 @@ impl LayerKind {
             grad_norm: GradNorm::None,
             units: outputs,
             inhibitory: 1,
+            own: false,
         }
     }
 
@@ -69,12 +74,12 @@ impl Architecture {
     }
 
     /// Which of the paper's networks this is, if it is one, whatever its sizes: two hidden layers
-    /// that are the same.
+    /// that are the same, and the library's.
     pub fn condition(&self) -> Option<Condition> {
         let [first, second] = self.hidden[..] else { return None };
         let wanted = (first.circuit, first.normalization, first.grad_norm);
         let is = |c: &Condition| (c.circuit(), c.normalization(), c.grad_norm()) == wanted;
-        Condition::ALL.into_iter().find(is).filter(|_| first == second)
+        Condition::ALL.into_iter().find(is).filter(|_| first == second && !first.own)
     }
 
     /// Checks that there is such a network.
@@ -99,6 +104,7 @@ impl Condition {
             grad_norm: self.grad_norm(),
             units: width,
             inhibitory: if circuit.subtracts() { inhibitory_units(width) } else { 0 },
+            own: false,
         };
         Architecture { inputs, hidden: vec![kind; 2], outputs }
     }
@@ -125,7 +131,10 @@ impl fmt::Display for Architecture {
 /// As in the type of such a layer: `Ei 234/23 LayerNorm`.
 impl fmt::Display for LayerKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { circuit, normalization, grad_norm, units, inhibitory } = self;
+        let Self { circuit, normalization, grad_norm, units, inhibitory, own } = self;
+        if *own {
+            f.write_str("own layer of ")?;
+        }
         match circuit {
             Circuit::Excitatory => write!(f, "Excitatory {units}")?,
             Circuit::ExcitatoryInhibitory => write!(f, "Ei {units}/{inhibitory}")?,
@@ -152,6 +161,9 @@ mod tests {
             let architecture = condition.architecture([784, 234, 10]);
             assert_eq!(architecture.condition(), Some(condition));
             assert!(architecture.validate().is_ok());
+            let mut own = architecture.clone();
+            own.hidden.iter_mut().for_each(|kind| kind.own = true);
+            assert_eq!(own.condition(), None);
             let mut deeper = architecture.clone();
             deeper.hidden.push(deeper.hidden[0]);
             assert_eq!(deeper.condition(), None);

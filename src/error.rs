@@ -22,10 +22,10 @@ pub enum Error {
     /// A file that cannot be read or written, or is not what its name or place promises.
     #[error(transparent)]
     File(#[from] inorm_core::Error),
-    /// A table or data set that can be read, but does not hold what is needed of it.
+    /// A table, data set or network that does not hold what is needed of it.
     #[error("{what}: {problem}; expected {expected}")]
     Unfit {
-        /// The table, and the column if it is one.
+        /// What it is; of a table, the column.
         what: String,
         /// What is wrong with it.
         problem: String,
@@ -78,7 +78,7 @@ impl Error {
         Self::File(inorm_core::Error::malformed(path, problem, expected))
     }
 
-    /// A table or data set `what` with a `problem`, where `expected` was needed.
+    /// A table, data set or network `what` with a `problem`, where `expected` was needed.
     pub fn unfit(
         what: impl Into<String>,
         problem: impl Into<String>,

@@ -10,7 +10,7 @@ use inorm::{
     learning::{Evaluation, Measure, Protocol, Run, Trainer, evaluate, train},
     networks::{
         Network,
-        paper::{EiNetwork, INormFull, INormNetwork},
+        paper::{EiNetwork, INormFull, INormNetwork, INormNone},
     },
 };
 use proptest::prelude::*;
@@ -53,6 +53,26 @@ impl Place {
     fn refused(&self, bytes: &[u8]) -> String {
         self.load(bytes).expect_err("refused").to_string()
     }
+}
+
+#[test]
+fn a_network_of_another_type_is_refused_by_the_name_of_its_file() {
+    let place = Place::new();
+    INormFull::<20, 2>::new(0).unwrap().save(place.path()).unwrap();
+    let error = INormNone::<20, 2>::load(place.path()).unwrap_err().to_string();
+    let expected = "it holds the network inorm_full: 784 → INorm 20/2 Full → INorm 20/2 Full → 10; \
+                    expected one of this type, inorm_none: 784 → INorm 20/2 → INorm 20/2 → 10";
+    assert!(
+        error.starts_with(place.path().to_str().unwrap()) && error.contains(expected),
+        "{error}"
+    );
+    let mut negative = INormFull::<20, 2>::new(0).unwrap().weights();
+    negative.hidden[0].w_ee[3] = -1.0;
+    let error = negative.save(place.path()).unwrap_err().to_string();
+    let expected = "network: hidden.0.w_ee holds -1, but Dale's principle needs 0 or more; \
+                    expected finite weights in Dale's bounds";
+    assert_eq!(error, expected);
+    assert!(INormFull::<20, 2>::load(place.path()).is_ok(), "what was there is kept");
 }
 
 /// The parts of a file, to be changed.

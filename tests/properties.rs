@@ -106,6 +106,28 @@ proptest! {
         }
     }
 
+    /// A batch of fewer samples than units, and the same samples again and again.
+    #[test]
+    fn what_is_measured_does_not_depend_on_the_size_of_the_batch(
+        condition in conditions(), seed in 0..1000_u64,
+    ) {
+        let (x, labels) = batch(seed);
+        let measured = |copies: usize| {
+            let mut engine = Engine::new(&network(condition, seed), rule(0.01));
+            engine.forward(&x.repeat(copies));
+            engine.backward(&labels.repeat(copies));
+            engine.measure(&x.repeat(copies))
+        };
+        let copies = 1 + SHAPE[1] / SIZE;
+        for (once, often) in measured(1).iter().zip(measured(copies)) {
+            let near = |a: f64, b: f64| (a - b).abs() <= 1e-9 * a.abs().max(1e-3);
+            prop_assert!(near(once.gradient_alignment, often.gradient_alignment));
+            // Each sample's error is its share of the mean loss.
+            let shared = often.error_eigenvalue.unwrap() * (copies * copies) as f64;
+            prop_assert!(near(once.error_eigenvalue.unwrap(), shared), "{once:?} {often:?}");
+        }
+    }
+
     #[test]
     fn the_jacobian_of_layer_norm_removes_what_is_common_and_what_stretches(seed in 0..1000_u64) {
         let z = tensor(&random_values(seed, SIZE * UNITS, -2.0, 3.0));
@@ -202,6 +224,7 @@ fn a_network_of_any_depth_equals_finite_differences() {
         grad_norm: GradNorm::None,
         units,
         inhibitory,
+        own: false,
     };
     let kinds = [
         layer(Circuit::ExcitatoryInhibitory, Normalization::LayerNorm, 9, 2),
@@ -351,7 +374,9 @@ fn a_layer_of_ones_own_does_what_its_base_does_but_for_what_it_says() {
     type Own = Network<(INorm<784, 20, 2>, Blind<INorm<20, 20, 2>>)>;
     type Base = Network<(INorm<784, 20, 2>, INorm<20, 20, 2>)>;
     let (mut own, base) = (Own::new(3).unwrap(), Base::new(3).unwrap());
-    assert_eq!(own.weights(), base.weights());
+    assert_eq!(own.weights().hidden, base.weights().hidden);
+    assert_eq!((Own::condition(), Base::condition()), (None, Some(Condition::INormNone)));
+    assert!(Base::from_weights(&own.weights()).is_err(), "another network");
     let data = FashionMnist::subset().unwrap().first(64, 100);
     let batch = ImageBatch::new(&data.train, 0..32, 0.25, 0).unwrap();
     let gradients = |error: &Batch<usize, OUTPUTS>| {
@@ -373,6 +398,13 @@ fn a_layer_of_ones_own_does_what_its_base_does_but_for_what_it_says() {
     let refused = own.train(&training, &data, &mut ()).unwrap_err().to_string();
     assert!(refused.contains("`Network::step`"), "{refused}");
     let rule = rule(0.01);
+    for (refused, what) in [
+        (LearningRule { lambda: f64::NAN, ..rule }, "lambda: NaN"),
+        (LearningRule { momentum: 0.5, ..rule }, "momentum or weight decay"),
+    ] {
+        let error = own.step(&batch.x, &batch.labels, &refused).unwrap_err().to_string();
+        assert!(error.contains(what), "{error}");
+    }
     let (ours, _) = own.step(&batch.x, &batch.labels, &rule).unwrap();
     let (theirs, _) = base.step(&batch.x, &batch.labels, &rule).unwrap();
     assert_eq!(ours.readout.w_ee.as_vec(), theirs.readout.w_ee.as_vec());

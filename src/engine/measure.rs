@@ -97,7 +97,8 @@ fn output_alignment<T: Real>(z: &[T], reference: &[T]) -> f64 {
 
 /// The cosine of two gradients of `W_EE`, each a sum over samples of an outer product with `h`.
 ///
-/// `⟨AᵀH, BᵀH⟩ = Σ (ABᵀ ⊙ HHᵀ)`: sums over pairs of samples, so no gradient is ever formed.
+/// `⟨AᵀH, BᵀH⟩ = Σ (ABᵀ ⊙ HHᵀ)`: sums over pairs of samples, and no gradient is formed, unless
+/// there are more samples than units.
 fn gradient_alignment<T: Real>(layer: &Observed<'_, T>, reference: &[T], h: &[T]) -> f64 {
     let Observed { form, nu, batch, .. } = layer;
     let Batch { size, z, s, .. } = batch;
@@ -123,6 +124,17 @@ fn gradient_alignment<T: Real>(layer: &Observed<'_, T>, reference: &[T], h: &[T]
         }
         ours.iter_mut().chain(wanted).for_each(|d| *d /= s);
     }
+    if size > units {
+        let gradient = |a: &[T]| {
+            let mut out = vec![T::zero(); units * form.inputs];
+            let (a, h) = (rows(a, size, units), rows(h, size, form.inputs));
+            product(Accum::Replace, a.transpose(), h, &mut out, form.inputs);
+            out
+        };
+        let (ours, wanted) = (gradient(&ours), gradient(&wanted));
+        let inner = |a: &[T], b: &[T]| dot(a, b).double();
+        return cosine(inner(&ours, &wanted), inner(&ours, &ours), inner(&wanted, &wanted));
+    }
     let gram = |a: &[T], b: &[T], width: usize| {
         let mut out = vec![T::zero(); size * size];
         let (a, b) = (rows(a, size, width), rows(b, size, width));
@@ -140,8 +152,8 @@ fn cosine(inner: f64, a: f64, b: f64) -> f64 {
 
 /// The largest eigenvalue of the covariance of δ, the error that arrives at GradNorm.
 ///
-/// With δ centred over the batch, `δᵀδ/size` and `δδᵀ/size` share their largest eigenvalue; the
-/// latter has only as many rows as the batch has samples.
+/// With δ centred over the batch, `δᵀδ/size` and `δδᵀ/size` share their largest eigenvalue: the
+/// first has a row for each unit, the second one for each sample, and the smaller is made.
 fn error_eigenvalue<T: Real>(layer: &Observed<'_, T>) -> Option<f64> {
     let Batch { size, z, normalized, error, .. } = layer.batch;
     let (units, size) = (layer.form.units, *size);
@@ -156,10 +168,12 @@ fn error_eigenvalue<T: Real>(layer: &Observed<'_, T>) -> Option<f64> {
         let mean = (0..size).map(|s| delta[s * units + unit]).sum::<f64>() / size as f64;
         (0..size).for_each(|s| delta[s * units + unit] -= mean);
     }
-    let mut gram = vec![0.0; size * size];
     let delta = rows(&delta, size, units);
-    product(Accum::Replace, delta, delta.transpose(), &mut gram, size);
-    let gram = Mat::from_fn(size, size, |i, j| gram[i * size + j] / size as f64);
+    let delta = if size > units { delta.transpose() } else { delta };
+    let order = delta.nrows();
+    let mut gram = vec![0.0; order * order];
+    product(Accum::Replace, delta, delta.transpose(), &mut gram, order);
+    let gram = Mat::from_fn(order, order, |i, j| gram[i * order + j] / size as f64);
     let eigenvalues = gram.self_adjoint_eigenvalues(Side::Lower);
     eigenvalues.ok()?.last().copied()
 }

@@ -54,6 +54,9 @@ pub fn picture(trained: &[Trained], epochs: u32) -> Result<Vec<u8>> {
         }
         let stroke = Stroke::new(one.look.color, 2.0).dash(one.look.dash);
         let line: Vec<_> = one.losses.iter().map(|(x, y)| left.at(*x, *y)).collect();
+        if let [only] = line[..] {
+            drawing.marker(only, one.look.marker, 4.0, one.look.color, style::WHITE);
+        }
         drawing.line(line, stroke);
         let after = |(index, value): (usize, &f64)| right.at((index + 1) as f64, *value);
         let points: Vec<_> = one.accuracies.iter().enumerate().map(after).collect();

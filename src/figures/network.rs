@@ -29,7 +29,7 @@ pub fn network(architecture: &Architecture) -> Result<Figure> {
     circuit(architecture.inputs, &layers, true, &architecture.to_string())
 }
 
-/// The circuit of one hidden layer, with so many inputs.
+/// The circuit of one layer, with so many inputs.
 ///
 /// # Errors
 /// If the picture cannot be rendered.
@@ -44,7 +44,12 @@ fn circuit(inputs: usize, layers: &[LayerKind], readout: bool, name: &str) -> Re
     population(&mut drawing, (column(0), EXCITATORY), inputs, "inputs", true);
     for (layer, kind) in layers.iter().enumerate() {
         let (before, here) = (column(layer), column(layer + 1));
-        draw_layer(&mut drawing, kind, before, here, readout && layer + 1 == layers.len());
+        let top = match (readout, layer + 1 == layers.len()) {
+            (true, true) => Top::Classes,
+            (true, false) => Top::Rectified,
+            (false, _) => Top::Layer,
+        };
+        draw_layer(&mut drawing, kind, before, here, top);
     }
     let mut x = 10.0;
     for (dash, words) in
@@ -66,7 +71,18 @@ fn circuit(inputs: usize, layers: &[LayerKind], readout: bool, name: &str) -> Re
     Figure::new(drawing, format!("The circuit of {name}."), facts.collect())
 }
 
-fn draw_layer(drawing: &mut Drawing, kind: &LayerKind, before: f64, here: f64, readout: bool) {
+/// What follows a layer.
+#[derive(Clone, Copy)]
+enum Top {
+    /// ReLU, and the next layer of the network.
+    Rectified,
+    /// Nothing: it is the read-out of a network.
+    Classes,
+    /// It is drawn without a network, which is what rectifies.
+    Layer,
+}
+
+fn draw_layer(drawing: &mut Drawing, kind: &LayerKind, before: f64, here: f64, top: Top) {
     let circuit = kind.circuit;
     let from = (before + HALF.0, EXCITATORY);
     arrow(drawing, from, (here - HALF.0, EXCITATORY), TASK);
@@ -83,14 +99,18 @@ fn draw_layer(drawing: &mut Drawing, kind: &LayerKind, before: f64, here: f64, r
         let words = if circuit.divides() { "inhibitory, and s" } else { "inhibitory" };
         population(drawing, (here, INHIBITORY), kind.inhibitory, words, false);
     }
-    let above = match (readout, kind.normalization) {
-        (true, _) => "classes".to_owned(),
-        (_, Normalization::None) => "ReLU".to_owned(),
-        (_, normalization) => format!("{normalization:?}, ReLU"),
+    let above = match (top, kind.normalization) {
+        (Top::Classes, _) => "classes".to_owned(),
+        (Top::Layer, Normalization::None) => "excitatory".to_owned(),
+        (Top::Layer, normalization) => format!("{normalization:?}"),
+        (Top::Rectified, Normalization::None) => "ReLU".to_owned(),
+        (Top::Rectified, normalization) => format!("{normalization:?}, ReLU"),
     };
     population(drawing, (here, EXCITATORY), kind.units, &above, true);
-    if kind.grad_norm != GradNorm::None {
-        let words = format!("error: {:?}", kind.grad_norm);
+    let own = kind.own.then(|| "layer of one's own".to_owned());
+    let error = (kind.grad_norm != GradNorm::None).then(|| format!("error: {:?}", kind.grad_norm));
+    let words = [own, error].into_iter().flatten().collect::<Vec<_>>().join(", ");
+    if !words.is_empty() {
         drawing.text(Text::new(words, (here, INHIBITORY + 52.0), SMALL).middle().color(INK));
     }
 }

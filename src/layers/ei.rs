@@ -92,6 +92,7 @@ impl<
         grad_norm: GradNorm::None,
         units: EXC,
         inhibitory: INH,
+        own: false,
     };
     const FUSED: bool = true;
 

@@ -54,6 +54,7 @@ impl<const IN: usize, const EXC: usize, N: NormalizationRule, E: Dtype, D: Backe
         grad_norm: GradNorm::None,
         units: EXC,
         inhibitory: 0,
+        own: false,
     };
     const FUSED: bool = true;
 

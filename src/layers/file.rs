@@ -74,7 +74,7 @@ impl NetworkWeights<f32> {
     fn save_as(&self, path: &Path) -> Result<()> {
         self.validate()?;
         if let Some(problem) = unusable(self) {
-            return Err(Error::invalid("network", problem, "finite weights in Dale's bounds"));
+            return Err(Error::unfit("network", problem, "finite weights in Dale's bounds"));
         }
         let content = match self.architecture.condition() {
             Some(condition) => NetworkContent::Condition(condition),

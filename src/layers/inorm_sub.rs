@@ -64,6 +64,7 @@ impl<const IN: usize, const EXC: usize, const INH: usize, G: GradNormRule, E: Dt
         grad_norm: G::KIND,
         units: EXC,
         inhibitory: INH,
+        own: false,
     };
     const OWN: Option<OwnRule> = G::OWN;
     const FUSED: bool = true;

@@ -20,7 +20,8 @@ pub type Memory<B, L> = <L as Layer<f32, AutoDevice>>::Memory<B>;
 /// A layer of one's own: one of the library's, with another way forward or back.
 ///
 /// A network that has one learns by [`step`](crate::networks::Network::step), which calls
-/// `forward` and `backward`; the fused engine does not know it.
+/// `forward` and `backward`; the fused engine does not know it. It is none of the paper's networks,
+/// and its file is not that of a network without the layer.
 ///
 /// ```
 /// use inorm::dfdx::{shapes::Dim, tensor::AutoDevice};
@@ -55,6 +56,11 @@ pub type Memory<B, L> = <L as Layer<f32, AutoDevice>>::Memory<B>;
 ///
 /// type Net = Network<(INorm<784, 20, 2>, Blind<INorm<20, 20, 2>>)>;
 /// let network = Net::new(0).unwrap();
+/// let name = Net::architecture().to_string();
+/// assert_eq!(name, "784 → INorm 20/2 → own layer of INorm 20/2 → 10");
+/// assert_eq!(Net::condition(), None);
+/// type Plain = Network<(INorm<784, 20, 2>, INorm<20, 20, 2>)>;
+/// assert!(Plain::from_weights(&network.weights()).is_err());
 /// ```
 pub trait OwnLayer: Sized {
     /// The layer that it is but for what it does otherwise.
@@ -95,7 +101,7 @@ where
     type Readout<const OUT: usize> = <L::Base as Layer<f32, AutoDevice>>::Readout<OUT>;
     type Memory<B: Dim> = Memory<B, L::Base>;
 
-    const KIND: LayerKind = L::Base::KIND;
+    const KIND: LayerKind = LayerKind { own: true, ..L::Base::KIND };
 
     fn from_weights(weights: &LayerWeights<f32>) -> Self {
         L::from_base(L::Base::from_weights(weights))

@@ -7,7 +7,7 @@ use crate::{
     },
 };
 use dfdx::shapes::{Const, ConstDim, Dim, Dtype};
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 
 /// The hidden layers of a network, from the input up: a tuple of one, two or three [`Layer`]s, each
 /// with as many inputs as the one below it has units.
@@ -28,10 +28,10 @@ pub trait Hidden<E: Dtype, D: Backend<E>>: Sized {
     type Readout<const OUT: usize>: Layer<E, D, In = Self::Out, Out = Const<OUT>> + Clone + Debug;
 
     /// What each layer made of a batch of size `B`: a tuple of [`LayerPass`]es.
-    type Pass<B: Dim>;
+    type Pass<B: Dim>: Debug;
 
     /// The errors at each layer: a tuple of [`LayerErrors`].
-    type Errors<B: Dim>;
+    type Errors<B: Dim>: Debug;
 
     /// Whether the fused engine does what each layer does.
     const FUSED: bool;
@@ -99,12 +99,29 @@ impl<B: Dim, L: Layer<E, D>, E: Dtype, D: Backend<E>> LayerPass<B, L, E, D> {
     }
 }
 
+/// Sizes: the values of a field are shown by the field.
+impl<B: Dim, L: Layer<E, D>, E: Dtype, D: Backend<E>> Debug for LayerPass<B, L, E, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { z, activity, .. } = self;
+        let mut shown = f.debug_struct("LayerPass");
+        shown.field("z", z).field("activity", activity).finish_non_exhaustive()
+    }
+}
+
 /// The errors at a hidden layer.
 pub struct LayerErrors<B: Dim, L: Layer<E, D>, E: Dtype, D: Backend<E>> {
     /// The error δ that arrives at z, \[B, EXC\].
     pub arriving: Shaped<(B, L::Out), E, D>,
     /// What the GradNorm makes of it, \[B, EXC\]; the same without one.
     pub passed_on: Shaped<(B, L::Out), E, D>,
+}
+
+impl<B: Dim, L: Layer<E, D>, E: Dtype, D: Backend<E>> Debug for LayerErrors<B, L, E, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { arriving, passed_on } = self;
+        let mut shown = f.debug_struct("LayerErrors");
+        shown.field("arriving", arriving).field("passed_on", passed_on).finish()
+    }
 }
 
 impl<First, E: Dtype, D: Backend<E>> Hidden<E, D> for (First,)

@@ -24,7 +24,7 @@ use dfdx::{
     shapes::{ConstDim, Dim, Dtype},
     tensor::AutoDevice,
 };
-use std::path::Path;
+use std::{fmt, path::Path};
 
 /// Outputs of the paper's networks: the classes of FashionMNIST.
 pub const OUTPUTS: usize = CLASSES.len();
@@ -41,6 +41,7 @@ pub const OUTPUTS: usize = CLASSES.len();
 /// let pass = network.forward(&images);
 /// assert_eq!(pass.logits.sizes(), [8, 10]);
 /// assert_eq!(pass.hidden.1.z.sizes(), [8, 40]);
+/// assert!(format!("{pass:?}").starts_with("Pass { logits: [8, 10], hidden: (LayerPass { z: [8, 60]"));
 /// assert_eq!(network.hidden.0.w_ie.as_vec().len(), 6 * 784);
 /// ```
 ///
@@ -77,6 +78,16 @@ pub struct Pass<B: Dim, H: Hidden<E, D>, const OUT: usize, E: Dtype, D: Backend<
     /// What each hidden layer made of it: `pass.hidden.0.z`.
     pub hidden: H::Pass<B>,
     readout: <H::Readout<OUT> as Layer<E, D>>::Memory<B>,
+}
+
+impl<B: Dim, H: Hidden<E, D>, const OUT: usize, E: Dtype, D: Backend<E>> fmt::Debug
+    for Pass<B, H, OUT, E, D>
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { logits, hidden, .. } = self;
+        let mut shown = f.debug_struct("Pass");
+        shown.field("logits", logits).field("hidden", hidden).finish_non_exhaustive()
+    }
 }
 
 impl<H: Hidden<E, D>, const OUT: usize, E: Dtype, D: Backend<E>> Network<H, OUT, E, D> {
@@ -192,13 +203,18 @@ impl<H: Hidden<E, D>, const OUT: usize, E: Dtype, D: Backend<E>> Network<H, OUT,
     /// x: \[B, IN\]; one label a sample.
     ///
     /// # Errors
-    /// Never for weights of this network's own.
+    /// If the rule's numbers make no sense, or it has momentum or weight decay.
     pub fn step<B: Dim>(
         &self,
         x: &Shaped<(B, H::In), E, D>,
         labels: &[u8],
         rule: &LearningRule,
     ) -> Result<(Self, f64)> {
+        rule.validate()?;
+        if !rule.is_plain() {
+            let expected = "neither of them; `train` has both";
+            return Err(Error::invalid("step", "momentum or weight decay", expected));
+        }
         let pass = self.forward(x);
         let (loss, error) = task_loss(&pass.logits, labels, rule.label_smoothing);
         let gradients = self.backward(&error, &pass, rule.lambda);
@@ -222,7 +238,14 @@ impl<H: Hidden<f32, D>, const OUT: usize, D: Backend<f32>> Network<H, OUT, f32, 
     /// # Errors
     /// As there, and if the file holds a network of other layers or another size.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
-        Self::from_weights(&NetworkWeights::load(path)?)
+        let path = path.as_ref();
+        let weights = NetworkWeights::load(path)?;
+        if weights.architecture != Self::architecture() {
+            let found = format!("it holds the network {}", weights.architecture);
+            let expected = format!("one of this type, {}", Self::architecture());
+            return Err(Error::malformed(path, found, expected));
+        }
+        Self::from_weights(&weights)
     }
 
     /// Trains the network on the fused engine; after an interruption it has learned what it has.

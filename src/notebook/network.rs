@@ -73,7 +73,8 @@ fn outcome(outcome: Outcome, accuracy: Option<f64>, epochs: usize) -> String {
         Outcome::Diverged { step } => return format!("diverged at step {step}"),
     };
     let accuracy = accuracy.map_or("unknown".to_owned(), style::percent);
-    format!("test accuracy {accuracy} after {epochs} epochs, {how}")
+    let word = if epochs == 1 { "epoch" } else { "epochs" };
+    format!("test accuracy {accuracy} after {epochs} {word}, {how}")
 }
 
 impl<D: Backend<f32>> ImageBatch<f32, D> {
@@ -263,6 +264,8 @@ mod tests {
         assert!(ImageBatch::<f32>::new(&data.test, 0..0, 0.75, 0).is_err());
         assert!(ImageBatch::<f32>::new(&data.test, 0..1_000_000, 0.75, 0).is_err());
         assert_eq!(outcome(Outcome::Diverged { step: 3 }, Some(0.1), 0), "diverged at step 3");
+        let once = outcome(Outcome::Finished, Some(0.5), 1);
+        assert_eq!(once, "test accuracy 50.0 % after 1 epoch, finished");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::learning::{
 use crate::networks::Trainable;
 use crate::show::{self, Display, Formats, Show};
 use crate::{Error, Result};
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -160,12 +161,14 @@ fn described<R: Protocol>(runs: &[R]) -> Vec<(String, Look)> {
         |part: &&fn(&R) -> String| runs.windows(2).any(|pair| part(&pair[0]) != part(&pair[1]));
     let parts: Vec<_> = parts.iter().filter(differ).collect();
     let mut names: Vec<String> = Vec::new();
+    let mut counts = BTreeMap::new();
     let mut looks = Vec::new();
     for (number, run) in runs.iter().enumerate() {
         let others: String = parts.iter().map(|part| part(run)).collect();
         let name = format!("{}{others}", run.name());
-        let same = names.iter().filter(|other| **other == name).count();
-        names.push(if same == 0 { name } else { format!("{name}, no. {}", same + 1) });
+        let same: &mut u32 = counts.entry(name.clone()).or_default();
+        *same += 1;
+        names.push(if *same == 1 { name } else { format!("{name}, no. {same}") });
         let look = run.architecture().condition().map(style::condition);
         looks.push(look.filter(|look| !looks.contains(look)).unwrap_or(style::own(number)));
     }
@@ -394,8 +397,8 @@ mod tests {
         assert_eq!(one, ["e_ln      ", "inorm_full"]);
         let two = names(&[run(Condition::ELn).epsilon(0.0), run(Condition::ELn).seed(1)]);
         assert_eq!(two, ["e_ln, ε = 0, seed 0   ", "e_ln, ε = 0.75, seed 1"]);
-        let same = described(&[run(Condition::ELn), run(Condition::ELn)]);
-        assert_eq!(same[1].0, "e_ln, no. 2");
+        let same = described(&[run(Condition::ELn), run(Condition::ELn), run(Condition::ELn)]);
+        assert_eq!([&same[1].0, &same[2].0], ["e_ln, no. 2", "e_ln, no. 3"]);
         assert_ne!(same[0].1, same[1].1);
     }
 
