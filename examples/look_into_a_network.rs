@@ -15,11 +15,11 @@ fn main() -> Result<()> {
     println!("{}", Net::architecture());
     let ImageBatch { x, labels } = ImageBatch::new(&FashionMnist::subset()?.train, 0..8, 0.25, 0)?;
     let pass = network.forward(&x);
-    println!("z of the second hidden layer: {:?}", pass.hidden.1.z);
+    println!("z in the second hidden layer: {:.2?} …", &pass.hidden.1.z.as_vec()[..6]);
 
     let (loss, error) = task_loss(&pass.logits, &labels, 0.1);
     let errors = network.errors(&error, &pass);
-    println!("error that arrives there: {:?}", errors.1.arriving);
+    println!("errors that arrive there: {:.4?} …", &errors.1.arriving.as_vec()[..6]);
     let (ours, theirs) = (network.backward(&error, &pass, 0.0), network.autodiff(&x, &error));
     let pairs = ours.hidden[0].w_ee.iter().zip(&theirs.hidden[0].w_ee);
     let apart = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);

@@ -1,5 +1,6 @@
 //! Trains I-Norm networks with three rules for the error: none, the paper's centring, and a rule
-//! written here, which subtracts the error of the median unit.
+//! written here, which subtracts the error of the median unit. Many errors are zero (ReLU), and so
+//! is their median, often: this rule is nearly none.
 //!
 //!     cargo run --release --example own_grad_norm
 

@@ -19,6 +19,10 @@ pub struct Architecture {
     pub outputs: usize,
 }
 
+/// A network with more would not fit into the memory that most computers have: each takes 4 bytes in
+/// `W_EE`, as many in `U_IE`, and several times that while it is made.
+const MOST_CONNECTIONS: usize = 100_000_000;
+
 /// What a layer is, apart from its numbers and its inputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct LayerKind {
@@ -85,12 +89,21 @@ impl Architecture {
     /// Checks that there is such a network.
     ///
     /// # Errors
-    /// If there is no hidden layer, or a layer has too few units or too many inhibitory ones.
+    /// If there is no hidden layer, a layer has too few units or too many inhibitory ones, or there
+    /// are more weights than memory is likely to hold.
     pub fn validate(&self) -> Result<()> {
         if self.hidden.is_empty() {
             return Err(Error::invalid("hidden layers", 0, "at least 1"));
         }
-        self.layers().try_for_each(|(inputs, kind)| kind.validate(inputs))
+        self.layers().try_for_each(|(inputs, kind)| kind.validate(inputs))?;
+        let connections = self.layers().fold(0_usize, |sum, (inputs, kind)| {
+            sum.saturating_add(inputs.saturating_mul(kind.units))
+        });
+        if connections > MOST_CONNECTIONS {
+            let expected = format!("at most {MOST_CONNECTIONS} excitatory connections");
+            return Err(Error::invalid("network", connections, expected));
+        }
+        Ok(())
     }
 }
 
@@ -186,6 +199,7 @@ mod tests {
             change(&mut changed);
             changed.validate().unwrap_err().to_string()
         };
+        assert!(refused(|a| a.hidden[0].units = 1 << 40).contains("at most 100000000"));
         assert!(refused(|a| a.hidden.clear()).contains("hidden layers: 0"));
         assert!(refused(|a| a.inputs = 0).contains("0 → 12 units"));
         assert!(refused(|a| a.outputs = 1).contains("12 → 1 units"));

@@ -45,7 +45,7 @@ fn wrong_wiring_is_refused_in_words_that_help() {
     );
     refused(
         "Network::<(Ei<36, 20, 20>,)>::new(0).unwrap();",
-        &["inhibition is a minority: INH must be from 1 to EXC − 1", "Ei<36, 20, 20>"],
+        &["inhibitory units are fewer than excitatory ones", "Ei<36, 20, 20>"],
     );
     refused(
         "Network::<(INorm<36, 20, 2, LayerNorm>,)>::new(0).unwrap();",
@@ -56,8 +56,19 @@ fn wrong_wiring_is_refused_in_words_that_help() {
         &["Center` is no normalization of activity", "a GradNorm belongs to `INorm`"],
     );
     refused(
+        "Network::<(INorm<36, 20, 2, Center, f64>,)>::new(0).unwrap();",
+        &["is no layer for this network", "have one precision and device"],
+    );
+    refused(
+        "Network::<(Excitatory<36, 1>,)>::new(0).unwrap();",
+        &["at least two excitatory units"],
+    );
+    refused(
         "Network::<Ei<36, 20, 2>>::new(0).unwrap();",
-        &["Ei<36, 20, 2>` is no tuple of hidden layers", "a tuple of one has a comma"],
+        &[
+            "Ei<36, 20, 2>` is no tuple of one to three hidden layers",
+            "a tuple of one layer has a comma",
+        ],
     );
     refused(
         "let network = Network::<(Ei<36, 20, 2>,)>::new(0).unwrap();
@@ -68,6 +79,6 @@ fn wrong_wiring_is_refused_in_words_that_help() {
         "let network = Network::<(INorm<36, 20, 2, Center>,)>::new(0).unwrap();
          let x = Batch::<_, 36>::of_samples(vec![0.0; 72]);
          network.autodiff(&x, &network.forward(&x).logits);",
-        &["are not those that autodiff finds"],
+        &["autodiff does not find the errors of"],
     );
 }

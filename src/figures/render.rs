@@ -113,11 +113,34 @@ fn line<B: DrawingBackend>(points: &[Point], stroke: Stroke, backend: &mut B) ->
     for piece in strokes(&finite(points).collect::<Vec<_>>(), &pattern) {
         let mut piece: Vec<_> = piece.into_iter().map(fine).collect();
         piece.dedup();
-        if piece.len() > 1 {
-            backend.draw_path(piece, &style).map_err(refused)?;
+        for piece in without_sharp_bends(&piece) {
+            backend.draw_path(piece.iter().copied(), &style).map_err(refused)?;
         }
     }
     Ok(())
+}
+
+/// The parts of a path between its sharp bends. The backend would make a spike of each, several
+/// times as long as the line is wide.
+fn without_sharp_bends(path: &[(i32, i32)]) -> Vec<&[(i32, i32)]> {
+    let step = |from: (i32, i32), to: (i32, i32)| {
+        (f64::from(to.0) - f64::from(from.0), f64::from(to.1) - f64::from(from.1))
+    };
+    let sharp = |bend: &[(i32, i32)]| {
+        let (a, b) = (step(bend[0], bend[1]), step(bend[1], bend[2]));
+        // The lines turn by more than 120°.
+        a.0 * b.0 + a.1 * b.1 < -0.5 * a.0.hypot(a.1) * b.0.hypot(b.1)
+    };
+    let (mut parts, mut from) = (Vec::new(), 0);
+    for (before, bend) in path.windows(3).enumerate() {
+        if sharp(bend) {
+            parts.push(&path[from..before + 2]);
+            from = before + 1;
+        }
+    }
+    parts.push(&path[from..]);
+    parts.retain(|part| part.len() > 1);
+    parts
 }
 
 /// Cuts a line into the strokes that `pattern` (stroke, gap, stroke, gap …) leaves of it.
@@ -303,6 +326,19 @@ mod tests {
             drawing.disc(nowhere, 3.0, ink);
         }
         assert_eq!(png(&drawing).unwrap(), png(&Drawing::new(20.0, 20.0)).unwrap());
+    }
+
+    #[test]
+    fn a_line_that_turns_back_has_no_spike() {
+        let parts = without_sharp_bends(&[(0, 0), (10, 0), (10, 10), (10, 0), (20, 0)]);
+        assert_eq!(parts, [&[(0, 0), (10, 0), (10, 10)][..], &[(10, 10), (10, 0), (20, 0)]]);
+        assert!(without_sharp_bends(&[(3, 3)]).is_empty());
+        let mut drawing = Drawing::new(100.0, 100.0);
+        let zigzag = [(40.0, 90.0), (42.0, 50.0), (44.0, 90.0)];
+        drawing.line(zigzag, Stroke::new(Color::new(0, 0, 0), 4.0));
+        let (pixels, width) = palette::decode(&png(&drawing).unwrap()).unwrap();
+        let above = &pixels[..width * 3 * 2 * 46];
+        assert!(above.iter().all(|channel| *channel == 255), "nothing is drawn above the bend");
     }
 
     #[test]

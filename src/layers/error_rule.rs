@@ -26,6 +26,13 @@ impl OwnRule {
         let (path, parameters) = name.split_at(name.find('<').unwrap_or(name.len()));
         format!("{}{parameters}", path.rsplit("::").next().unwrap_or(path))
     }
+
+    /// The names of those in a network, one after another only once.
+    pub(crate) fn names(rules: &[Option<Self>]) -> Vec<String> {
+        let mut names: Vec<_> = rules.iter().flatten().map(Self::name).collect();
+        names.dedup();
+        names
+    }
 }
 
 /// A [`GradNorm`] as a type: the last parameter of [`INorm`](super::INorm) and

@@ -59,6 +59,7 @@ impl<const IN: usize, const EXC: usize, N: NormalizationRule, E: Dtype, D: Backe
     const FUSED: bool = true;
 
     fn from_weights(weights: &LayerWeights<E>) -> Self {
+        const { assert!(EXC > 1, "a layer has at least two excitatory units") }
         let [w_ee, _, _, _, b, _] = D::hold_layer(weights);
         Self { w_ee: Shaped::from_held(w_ee), b: Shaped::from_held(b), normalization: PhantomData }
     }

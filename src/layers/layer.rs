@@ -81,10 +81,10 @@ pub trait Layer<E: Dtype, D: Backend<E>>: Sized {
 /// A layer whose rule for the task is what autodiff finds: without GradNorm, and with a
 /// [`DifferentiableNorm`](super::DifferentiableNorm).
 #[diagnostic::on_unimplemented(
-    message = "the errors of `{Self}` are not those that autodiff finds",
-    label = "its rule changes the errors",
-    note = "autodiff knows layers without GradNorm (`Raw`), and all normalizations but \
-            `LayerNormForwardOnly`"
+    message = "autodiff does not find the errors of `{Self}`",
+    label = "not a layer whose rule autodiff knows",
+    note = "autodiff knows the library's layers without GradNorm (`Raw`), and all normalizations \
+            but `LayerNormForwardOnly`; it knows no layer of your own"
 )]
 pub trait Differentiable {}
 
@@ -92,7 +92,7 @@ pub trait Differentiable {}
 pub(super) const fn assert_minority(inhibitory: usize, excitatory: usize) {
     assert!(
         0 < inhibitory && inhibitory < excitatory,
-        "inhibition is a minority: INH must be from 1 to EXC − 1"
+        "inhibitory units are fewer than excitatory ones: in `<IN, EXC, INH>`, INH is from 1 to EXC − 1"
     );
 }
 

@@ -62,6 +62,13 @@ pub type Memory<B, L> = <L as Layer<f32, AutoDevice>>::Memory<B>;
 /// type Plain = Network<(INorm<784, 20, 2>, INorm<20, 20, 2>)>;
 /// assert!(Plain::from_weights(&network.weights()).is_err());
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no layer for this network",
+    label = "not a layer of the network's precision and device",
+    note = "layers and network have one precision and device, `f32` and the processor unless said \
+            otherwise: `Network<(INorm<784, 60, 6, Raw, f64>,), 10, f64>`; a layer of your own has \
+            `impl OwnLayer`"
+)]
 pub trait OwnLayer: Sized {
     /// The layer that it is but for what it does otherwise.
     type Base: Layer<f32, AutoDevice>;

@@ -76,7 +76,7 @@ pub trait Backend<E: Dtype>: Device<E> {
 
 /// A dfdx tensor of a size known at run time, whose type is hidden.
 pub struct Held {
-    tensor: ManuallyDrop<Arc<dyn Any>>,
+    tensor: ManuallyDrop<Arc<dyn Any + Send + Sync>>,
     sizes: [usize; 2],
 }
 
@@ -101,7 +101,10 @@ impl Drop for Held {
 pub(super) type Dynamic<E, D> = Tensor<(usize, usize), E, D>;
 
 impl Held {
-    pub(super) fn new<E: Dtype, D: Device<E>>(tensor: Dynamic<E, D>) -> Self {
+    pub(super) fn new<E: Dtype, D: Device<E>>(tensor: Dynamic<E, D>) -> Self
+    where
+        Dynamic<E, D>: Send + Sync,
+    {
         use dfdx::shapes::HasShape;
         let (rows, columns) = *tensor.shape();
         Self { tensor: ManuallyDrop::new(Arc::new(tensor)), sizes: [rows, columns] }
@@ -147,7 +150,7 @@ impl<S, E: Dtype, D: Backend<E>> Shaped<S, E, D> {
         Self { held, of: PhantomData }
     }
 
-    /// The values, row by row.
+    /// A copy of the values, row by row.
     pub fn as_vec(&self) -> Vec<E> {
         D::values(&self.held)
     }

@@ -5,11 +5,12 @@ use crate::{
     architecture::{Architecture, LayerKind},
     condition::GradNorm,
 };
+use std::fmt;
 
 /// The weights of one layer, row-major, in the order *post, pre*.
 ///
 /// A matrix that a circuit does not have is empty.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct LayerWeights<E> {
     /// Units of the layer below.
     pub inputs: usize,
@@ -46,7 +47,8 @@ impl<E> LayerWeights<E> {
         [self.inputs, self.excitatory, self.inhibitory]
     }
 
-    /// All weight matrices with their symbols, in the order of the glossary.
+    /// All weights that are learned or may be, with their symbols, in the order of the glossary; what
+    /// the layer does not have is empty.
     pub fn named(&self) -> [(&'static str, &[E]); 5] {
         [
             ("W_EE", &self.w_ee),
@@ -96,6 +98,21 @@ impl<E> LayerWeights<E> {
     }
 }
 
+/// The sizes alone.
+impl<E> fmt::Debug for LayerWeights<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [inputs, excitatory, inhibitory] = self.sizes();
+        write!(f, "LayerWeights({inputs} → {excitatory}/{inhibitory})")
+    }
+}
+
+/// The architecture alone.
+impl<E> fmt::Debug for NetworkWeights<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NetworkWeights({})", self.architecture)
+    }
+}
+
 impl<E: Copy> LayerWeights<E> {
     /// The same numbers in another precision.
     pub fn convert<F>(&self, convert: impl Fn(E) -> F + Copy) -> LayerWeights<F> {
@@ -107,7 +124,7 @@ impl<E: Copy> LayerWeights<E> {
 }
 
 /// The weights of a whole network.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct NetworkWeights<E> {
     /// Which network this is.
     pub architecture: Architecture,

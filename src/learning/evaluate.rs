@@ -10,6 +10,7 @@ use crate::{
     randomness::Purpose,
 };
 use serde::Serialize;
+use std::fmt;
 
 /// Images are classified this many at a time.
 pub(super) const EVALUATION_BATCH: usize = 500;
@@ -23,8 +24,17 @@ pub struct Evaluation {
     pub images: usize,
     /// Mean task loss.
     pub loss: f64,
-    /// Fraction that was classified correctly.
+    /// Fraction that was classified correctly; 0 if the network's outputs are not numbers.
     pub accuracy: f64,
+}
+
+/// `accuracy 81.2 %, task loss 0.913 (10000 images, ε = 0.75)`
+impl fmt::Display for Evaluation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { epsilon, images, loss, accuracy } = self;
+        let accuracy = 100.0 * accuracy;
+        write!(f, "accuracy {accuracy:.1} %, task loss {loss:.3} ({images} images, ε = {epsilon})")
+    }
 }
 
 /// Classifies `images`, each shifted once by Δ ~ U(−ε, ε) drawn from `seed`.
@@ -57,7 +67,7 @@ pub(crate) fn evaluation(epsilon: f64, logits: &[f32], labels: &[u8]) -> Evaluat
 }
 
 /// Checks that these are weights of a network that classifies the images.
-pub(super) fn check_classifier(weights: &NetworkWeights<f32>) -> Result<()> {
+pub(crate) fn check_classifier(weights: &NetworkWeights<f32>) -> Result<()> {
     weights.validate()?;
     let Architecture { inputs, outputs, .. } = weights.architecture;
     if [inputs, outputs] != [PIXELS, CLASSES.len()] {

@@ -16,8 +16,8 @@ mod train_all;
 mod training;
 
 pub use checkpoint::Checkpoint;
-pub(crate) use evaluate::evaluation;
 pub use evaluate::{Evaluation, evaluate};
+pub(crate) use evaluate::{check_classifier, evaluation};
 pub use network_run::NetworkRun;
 pub use run::{Epoch, Measurement, Outcome, Protocol, Record, Run};
 pub use steering::{Change, Settings, Steering};

@@ -32,8 +32,7 @@ impl NetworkRun {
         own: &[Option<OwnRule>],
         training: &Training,
     ) -> Self {
-        let mut rules: Vec<_> = own.iter().flatten().map(OwnRule::name).collect();
-        rules.dedup();
+        let rules = OwnRule::names(own);
         let name = match (architecture.condition(), rules.is_empty()) {
             (Some(condition), _) => condition.to_string(),
             (None, true) => architecture.to_string(),

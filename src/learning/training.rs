@@ -6,6 +6,7 @@ use crate::{
     learning_rule::LearningRule,
 };
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// Everything that decides the outcome of training a network that one has, apart from the network
 /// and the data.
@@ -42,6 +43,25 @@ pub enum Measure {
     EachEpoch,
     /// At each step, as the authors did.
     EachStep,
+}
+
+/// One line for each number.
+impl fmt::Display for Training {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rule, epsilon, seed, epochs, batch, measure } = self;
+        let LearningRule { rates, momentum, inhibitory_momentum, weight_decay, lambda, .. } = rule;
+        let LearningRates { lr, lr_w_ie, lr_w_ei } = rates;
+        write!(
+            f,
+            "epochs: {epochs}, of batches of {batch}\nseed: {seed}\nε: {epsilon}\nλ: {lambda}\n\
+             learning rates: {lr:.3e}, {lr_w_ie:.3e} (W_IE), {lr_w_ei:.3e} (W_EI)\n"
+        )?;
+        if !rule.is_plain() {
+            let momenta = format!("{momentum}, {inhibitory_momentum} (inhibition)");
+            write!(f, "momentum: {momenta}\nweight decay: {weight_decay}\n")?;
+        }
+        write!(f, "label smoothing: {}\nmeasured: {measure:?}", rule.label_smoothing)
+    }
 }
 
 /// One for all networks: what [`train_together`](crate::notebook::train_together) takes.

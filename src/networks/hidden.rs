@@ -12,10 +12,9 @@ use std::fmt::{self, Debug};
 /// The hidden layers of a network, from the input up: a tuple of one, two or three [`Layer`]s, each
 /// with as many inputs as the one below it has units.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no tuple of hidden layers",
-    label = "not a tuple of layers",
-    note = "hidden layers are a tuple of one to three layers, and a tuple of one has a comma: \
-            `(Ei<784, 100, 10>,)`"
+    message = "`{Self}` is no tuple of one to three hidden layers",
+    label = "not a tuple of one to three layers",
+    note = "a tuple of one layer has a comma: `(Ei<784, 100, 10>,)`"
 )]
 pub trait Hidden<E: Dtype, D: Backend<E>>: Sized {
     /// Inputs of the first layer.

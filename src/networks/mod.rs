@@ -45,6 +45,17 @@ pub const OUTPUTS: usize = CLASSES.len();
 /// assert_eq!(network.hidden.0.w_ie.as_vec().len(), 6 * 784);
 /// ```
 ///
+/// A network may go to another thread: it is `Send` and `Sync`.
+/// ```
+/// # use inorm::networks::paper::INormFull;
+/// let network = INormFull::<20, 2>::new(0).unwrap();
+/// std::thread::spawn(move || network.weights()).join().unwrap();
+/// ```
+///
+/// A network of precision `f64`, `Network<(INorm<784, 60, 6, Raw, f64>,), 10, f64>`, is for
+/// comparisons: it has [`forward`](Self::forward), [`step`](Self::step) and
+/// [`autodiff`](Self::autodiff), and is neither trained by the fused engine nor saved.
+///
 /// # What does not compile
 /// Layers that do not fit: "expected `60`, found `50`".
 /// ```compile_fail
@@ -52,7 +63,8 @@ pub const OUTPUTS: usize = CLASSES.len();
 /// type Net = Network<(Ei<784, 60, 6, LayerNorm>, INorm<50, 40, 4, Center>)>;
 /// let network = Net::new(0).unwrap();
 /// ```
-/// A layer that is no tuple: "`Ei<784, 60, 6>` is no tuple of hidden layers".
+/// A layer that is no tuple: "`Ei<784, 60, 6>` is no tuple of one to three
+/// hidden layers".
 /// ```compile_fail
 /// # use inorm::{layers::Ei, networks::Network};
 /// type Net = Network<Ei<784, 60, 6>>;
@@ -291,12 +303,16 @@ impl<H: Hidden<f32, D>, const OUT: usize, D: Backend<f32>> Network<H, OUT, f32, 
 ///
 /// # Panics
 /// If there are not as many labels as samples, or a label is no class.
+#[track_caller]
 pub fn task_loss<B: Dim, const OUT: usize, E: Dtype, D: Backend<E>>(
     logits: &Batch<B, OUT, E, D>,
     labels: &[u8],
     smoothing: f64,
 ) -> (f64, Batch<B, OUT, E, D>) {
-    assert_eq!(logits.sizes()[0], labels.len(), "one label a sample");
+    let (samples, given) = (logits.sizes()[0], labels.len());
+    assert_eq!(samples, given, "{samples} samples need as many labels, and there are {given}");
+    let largest = usize::from(labels.iter().copied().max().unwrap_or(0));
+    assert!(largest < OUT, "label {largest} is none of {OUT} classes, which are counted from 0");
     let mut targets = vec![constant(smoothing / OUT as f64); labels.len() * OUT];
     for (row, &label) in targets.chunks_exact_mut(OUT).zip(labels) {
         row[usize::from(label)] = constant(1.0 - smoothing + smoothing / OUT as f64);

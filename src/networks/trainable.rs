@@ -5,7 +5,7 @@ use crate::{
     Error, Result,
     dataset::FashionMnist,
     layers::{Backend, NetworkWeights, OwnRule},
-    learning::{NetworkRun, Observer, Record, Steering, Trainer, Training},
+    learning::{NetworkRun, Observer, Record, Steering, Trainer, Training, check_classifier},
 };
 
 /// A network of any type that can be trained: what a list of networks of several types is made of.
@@ -36,6 +36,18 @@ impl ToTrain {
         NetworkRun::new(self.weights.architecture.clone(), &self.own_rules, training)
     }
 
+    /// Checks that it can be trained.
+    ///
+    /// # Errors
+    /// If it is no classifier of the images, or a layer is not one of the library's.
+    pub fn validate(&self) -> Result<()> {
+        if self.fused {
+            return check_classifier(&self.weights);
+        }
+        let expected = "layers of the library; one's own learn by `Network::step`";
+        Err(Error::invalid("network", &self.weights.architecture, expected))
+    }
+
     /// Trains the network, which may be steered; its weights after that, and the record.
     ///
     /// # Errors
@@ -47,10 +59,7 @@ impl ToTrain {
         data: &FashionMnist,
         observer: &mut dyn Observer,
     ) -> Result<(NetworkWeights<f32>, Record<NetworkRun>)> {
-        if !self.fused {
-            let expected = "layers of the library; one's own learn by `Network::step`";
-            return Err(Error::invalid("network", &self.weights.architecture, expected));
-        }
+        self.validate()?;
         let mut trainer = Trainer::of_network(&self.weights, &self.own_rules, training, data)?;
         if let Some(steering) = steering {
             trainer = trainer.steered_by(steering);

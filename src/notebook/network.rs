@@ -1,16 +1,16 @@
 //! Networks, layers, their matrices, records and images show themselves as the last value of a cell.
 
-use super::Table;
+use super::{Table, digits::Digits};
 use crate::Result;
-use crate::architecture::LayerKind;
+use crate::architecture::{Architecture, LayerKind};
 use crate::dataset::{CLASSES, PIXELS};
 use crate::figures::live::{self, Trained};
 use crate::figures::{self, Figure, Greys, style};
 use crate::layers::{
     Backend, Ei, Excitatory, GradNormRule, INorm, INormSub, Layer, LayerWeights, NetworkWeights,
-    NormalizationRule, Shaped,
+    NormalizationRule, OwnRule, Shaped,
 };
-use crate::learning::{Change, Outcome, Protocol, Record};
+use crate::learning::{Change, Evaluation, Protocol, Record, Training};
 use crate::networks::{Hidden, ImageBatch, Network};
 use crate::show::{self, Formats, Show};
 use dfdx::shapes::Dtype;
@@ -19,7 +19,7 @@ impl<H: Hidden<E, D>, const OUT: usize, E: Dtype, D: Backend<E>> Network<H, OUT,
     /// Shows the network in a notebook: its circuit and its weights. The Rust kernel calls it for a
     /// cell's last value.
     pub fn evcxr_display(&self) {
-        show::print_value(&View::of_network(&self.weights().convert(single)));
+        show::print_value(&View::of_network(&self.weights().convert(single), &H::own_rules()));
     }
 }
 
@@ -65,26 +65,37 @@ impl<R: Protocol> Record<R> {
     }
 }
 
-fn outcome(outcome: Outcome, accuracy: Option<f64>, epochs: usize) -> String {
-    let how = match outcome {
-        Outcome::Finished => "finished",
-        Outcome::Interrupted => "interrupted",
-        Outcome::Running => "not over yet",
-        Outcome::Diverged { step } => return format!("diverged at step {step}"),
-    };
-    let accuracy = accuracy.map_or("unknown".to_owned(), style::percent);
-    let word = if epochs == 1 { "epoch" } else { "epochs" };
-    format!("test accuracy {accuracy} after {epochs} {word}, {how}")
-}
-
-impl<D: Backend<f32>> ImageBatch<f32, D> {
+impl<E: Dtype, D: Backend<E>> ImageBatch<E, D> {
     /// Shows the images in a notebook. The Rust kernel calls it for a cell's last value.
     pub fn evcxr_display(&self) {
         let names = self.labels.iter().map(|&label| CLASSES[usize::from(label)]);
         let text = names.collect::<Vec<_>>().join(", ");
-        show::print_value(&View::new(figures::images(&self.x.as_vec()), "The images", text));
+        show::print_value(&View::of_images(
+            self.x.as_vec().into_iter().map(single).collect(),
+            text,
+        ));
     }
 }
+
+impl NetworkWeights<f32> {
+    /// Shows the network in a notebook, as [`Network`] does.
+    pub fn evcxr_display(&self) {
+        show::print_value(&View::of_network(self, &[]));
+    }
+}
+
+/// Shows what it says of itself.
+macro_rules! texts {
+    ($($Text:ty),+) => { $(
+        impl $Text {
+            /// Shows it in a notebook. The Rust kernel calls it for a cell's last value.
+            pub fn evcxr_display(&self) {
+                show::print_value(&self.to_string());
+            }
+        }
+    )+ };
+}
+texts!(Architecture, Evaluation, Training);
 
 /// A picture and words.
 struct View {
@@ -105,7 +116,7 @@ impl View {
             accuracies: epochs().map(|epoch| epoch.test_accuracy).collect(),
             changes: run.changes().iter().map(|change| change.epoch).collect(),
         };
-        let mut text = outcome(record.outcome, record.test_accuracy(), record.epochs.len());
+        let mut text = record.to_string();
         for Change { epoch, settings, .. } in run.changes() {
             text += &format!("\nafter {epoch:.2} epochs: {settings}");
         }
@@ -119,13 +130,21 @@ impl View {
         Self { png: png.ok(), alt, text, html }
     }
 
-    fn of_network(weights: &NetworkWeights<f32>) -> Self {
+    fn of_images(pixels: Vec<f32>, text: String) -> Self {
+        Self::new(figures::images(&pixels), "The images", text)
+    }
+
+    fn of_network(weights: &NetworkWeights<f32>, own: &[Option<OwnRule>]) -> Self {
         let hidden = weights.hidden.len();
         let named = weights.layers().into_iter().enumerate().map(|(index, layer)| match index {
             index if index == hidden => ("readout ".to_owned(), layer),
             index => (format!("hidden.{index} "), layer),
         });
-        let title = weights.architecture.to_string();
+        let own = OwnRule::names(own);
+        let title = match weights.architecture.to_string() {
+            title if own.is_empty() => title,
+            title => format!("{}: {title}", own.join(", ")),
+        };
         Self::of_circuit(figures::network(&weights.architecture), named.collect(), title)
     }
 
@@ -151,7 +170,10 @@ impl View {
     fn of_matrix(values: &[f32], [rows, columns]: [usize; 2]) -> Self {
         let [smallest, mean, largest, zero] = range(values);
         let range = format!(
-            "{rows} × {columns}, from {smallest:.3} to {largest:.3}, mean {mean:.3}, {} at zero",
+            "{rows} × {columns}, from {} to {}, mean {}, {} at zero",
+            three(smallest),
+            three(largest),
+            three(mean),
             style::percent(zero)
         );
         let alt = "The values in shades of grey";
@@ -161,7 +183,8 @@ impl View {
                     PIXELS => "; the first rows as images",
                     _ => "",
                 };
-                let text = format!("{range}{shown}; {white:.3} is white, {black:.3} black");
+                let (white, black) = (three(white), three(black));
+                let text = format!("{range}{shown}; {white} is white, {black} black");
                 Self::new(Ok(png), alt, text)
             }
             Err(error) => Self::new(Err(error), alt, range),
@@ -177,6 +200,11 @@ impl Show for View {
         });
         vec![("text/html", picture + &self.html), ("text/plain", self.text.clone())]
     }
+}
+
+/// With three decimals.
+fn three(number: impl Into<f64>) -> String {
+    Digits::Decimals(3).write(number.into())
 }
 
 /// Smallest, mean, largest, and the share that is zero.
@@ -195,16 +223,17 @@ fn range(values: &[f32]) -> [f64; 4] {
 fn table(layers: &[(String, &LayerWeights<f32>)], title: &str) -> Result<Table> {
     let (mut names, mut shapes, mut numbers) = (Vec::new(), Vec::new(), [const { Vec::new() }; 4]);
     for (name, layer) in layers {
-        for (symbol, values) in layer.named() {
+        for (symbol, values) in layer.named().into_iter().chain([("ν", &layer.nu[..])]) {
             if values.is_empty() {
                 continue;
             }
             names.push(format!("{name}{symbol}"));
-            let rows = if symbol == "W_IE" { layer.inhibitory } else { layer.excitatory };
-            shapes.push(match symbol {
-                "b" => format!("{rows}"),
-                _ => format!("{rows} × {}", values.len() / rows),
-            });
+            let rows = match symbol {
+                "b" | "ν" => 1,
+                "W_IE" => layer.inhibitory,
+                _ => layer.excitatory,
+            };
+            shapes.push(format!("{rows} × {}", values.len() / rows));
             numbers.iter_mut().zip(range(values)).for_each(|(column, value)| column.push(value));
         }
     }
@@ -228,7 +257,7 @@ mod tests {
     fn a_network_is_a_circuit_and_a_table() {
         let mut weights = INormCenter::<20, 2>::new(0).unwrap().weights();
         weights.hidden[0].w_ee[..7840].fill(0.0);
-        let view = View::of_network(&weights);
+        let view = View::of_network(&weights, &[]);
         assert!(view.formats()[0].1.contains("alt=\"The circuit\""));
         assert!(view.png.is_some_and(|png| png.starts_with(b"\x89PNG")));
         let line = |start: &str| view.text.lines().find(|line| line.starts_with(start)).unwrap();
@@ -241,7 +270,7 @@ mod tests {
         assert!(layer.text.contains("784 → INorm 20/2 Center"), "{}", layer.text);
         assert!(layer.text.contains("U_IE") && !layer.text.contains("hidden"), "{}", layer.text);
         let weights = ELn::<20>::new(0).unwrap().weights();
-        assert!(!View::of_network(&weights).text.contains("hidden.0 W_IE"));
+        assert!(!View::of_network(&weights, &[]).text.contains("hidden.0 W_IE"));
     }
 
     #[test]
@@ -252,7 +281,7 @@ mod tests {
                         0.000 is white, 1.000 black";
         assert_eq!(view.text, expected);
         let images = View::of_matrix(&[-0.5; 3 * 784], [3, 784]);
-        assert!(images.text.contains("as images; -0.500 is white, 0.500 black"), "{}", images.text);
+        assert!(images.text.contains("as images; −0.500 is white, 0.500 black"), "{}", images.text);
     }
 
     #[test]
@@ -263,9 +292,6 @@ mod tests {
         assert!(png.starts_with(b"\x89PNG"));
         assert!(ImageBatch::<f32>::new(&data.test, 0..0, 0.75, 0).is_err());
         assert!(ImageBatch::<f32>::new(&data.test, 0..1_000_000, 0.75, 0).is_err());
-        assert_eq!(outcome(Outcome::Diverged { step: 3 }, Some(0.1), 0), "diverged at step 3");
-        let once = outcome(Outcome::Finished, Some(0.5), 1);
-        assert_eq!(once, "test accuracy 50.0 % after 1 epoch, finished");
     }
 
     #[test]

@@ -8,11 +8,12 @@ use crate::learning::{
     self, Change, Epoch, NetworkRun, Observer, Outcome, Protocol, Record, Run, Settings, Steering,
     Training,
 };
-use crate::networks::Trainable;
+use crate::networks::{ToTrain, Trainable};
 use crate::show::{self, Display, Formats, Show};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -39,7 +40,8 @@ pub fn train_all(runs: &[Run], data: &FashionMnist) -> Result<Vec<Record>> {
 /// Trains `network`, and shows its progress. After an interrupt it has learned what it has.
 ///
 /// # Errors
-/// If the training's numbers make no sense, or the network is none from 784 inputs to 10 classes.
+/// If the training's numbers make no sense, the network is none from 784 inputs to 10 classes, or a
+/// layer is not one of the library's.
 pub fn train(
     network: &mut dyn Trainable,
     training: &Training,
@@ -117,6 +119,10 @@ fn together(
     };
     trainings.iter().try_for_each(Training::validate)?;
     let runs: Vec<_> = jobs.iter().zip(&trainings).map(|(job, one)| job.run(one)).collect();
+    if jobs.is_empty() {
+        return Err(Error::invalid("networks", "none", "at least one"));
+    }
+    jobs.iter().try_for_each(ToTrain::validate)?;
     let runs = match steering {
         Some(_) => runs.into_iter().map(NetworkRun::steered).collect(),
         None => runs,
@@ -153,7 +159,10 @@ fn cores() -> usize {
 fn described<R: Protocol>(runs: &[R]) -> Vec<(String, Look)> {
     let parts: [fn(&R) -> String; 4] = [
         |run| format!(", ε = {}", run.training().epsilon),
-        |run| format!(", width {}", run.architecture().hidden.first().map_or(0, |l| l.units)),
+        |run| match &run.architecture() {
+            network if network.condition().is_none() => String::new(),
+            network => format!(", width {}", network.hidden[0].units),
+        },
         |run| format!(", λ = {}", run.training().rule.lambda),
         |run| format!(", seed {}", run.training().seed),
     ];
@@ -238,15 +247,17 @@ impl Board {
                     self.update(display, &mut picture, round % PICTURES == 0);
                 }
             });
-            let records = train();
+            // A rule of a reader's own may panic.
+            let records = catch_unwind(AssertUnwindSafe(train));
             drop(over);
             records
         });
         match &records {
-            Ok(records) => display.replace(self.summary(records).as_str()),
-            Err(_) => display.replace("nothing was trained"),
+            Ok(Ok(records)) => display.replace(self.summary(records).as_str()),
+            Ok(Err(_)) => display.replace("nothing was trained"),
+            Err(_) => display.replace("a panic ended the training; the networks are as before"),
         }
-        records
+        records.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
     fn update(&self, display: &Display, picture: &mut Option<String>, draw: bool) {

@@ -5,7 +5,7 @@ use super::{
     checksums::{read_table, write_tables},
 };
 use crate::{
-    Result,
+    Error, Result,
     learning::{Outcome, Protocol, Record},
 };
 use polars::prelude::{BooleanChunked, DataFrame, NewChunkedArray};
@@ -14,9 +14,11 @@ use std::{collections::HashSet, path::Path};
 /// One row a run that is over: how it was set up, and its final test accuracy (a fraction;
 /// chance for a run that diverged). Interrupted runs are left out: they have no final accuracy.
 ///
-/// Of records of typed networks, this and the other two tables have those of the paper's.
+/// # Errors
+/// As the other two tables, if a record is of none of the paper's networks: rows are told apart by
+/// their conditions.
 pub fn runs_table<R: Protocol>(records: &[Record<R>]) -> Result<DataFrame> {
-    let records = of_paper(records);
+    let records = of_paper(records)?;
     let is_over = |r: &&Record| matches!(r.outcome, Outcome::Finished | Outcome::Diverged { .. });
     let row = |record: &Record| {
         let data = DataIdentity { source: record.data.clone(), checksum: None };
@@ -27,19 +29,33 @@ pub fn runs_table<R: Protocol>(records: &[Record<R>]) -> Result<DataFrame> {
 
 /// One row an epoch of each run, also of those that were interrupted: losses, and the test
 /// accuracy as a fraction.
+///
+/// # Errors
+/// As [`runs_table`].
 pub fn epochs_table<R: Protocol>(records: &[Record<R>]) -> Result<DataFrame> {
-    EpochRow::to_table(&of_paper(records).iter().flat_map(EpochRow::of).collect::<Vec<_>>())
+    EpochRow::to_table(&of_paper(records)?.iter().flat_map(EpochRow::of).collect::<Vec<_>>())
 }
 
 /// One row a hidden layer and measured step of each run.
+///
+/// # Errors
+/// As [`runs_table`].
 pub fn measurements_table<R: Protocol>(records: &[Record<R>]) -> Result<DataFrame> {
     MeasurementRow::to_table(
-        &of_paper(records).iter().flat_map(MeasurementRow::of).collect::<Vec<_>>(),
+        &of_paper(records)?.iter().flat_map(MeasurementRow::of).collect::<Vec<_>>(),
     )
 }
 
-fn of_paper<R: Protocol>(records: &[Record<R>]) -> Vec<Record> {
-    records.iter().filter_map(Record::of_paper).collect()
+fn of_paper<R: Protocol>(records: &[Record<R>]) -> Result<Vec<Record>> {
+    let of_paper = |(number, record): (usize, &Record<R>)| {
+        record.of_paper().ok_or_else(|| {
+            let problem = format!("no. {number} is of {}", record.run.name());
+            let expected = "the paper's networks, trained as they were set up; pass a slice of \
+                            the records without it";
+            Error::unfit("records", problem, expected)
+        })
+    };
+    records.iter().enumerate().map(of_paper).collect()
 }
 
 /// The results of many runs.
@@ -176,13 +192,18 @@ mod tests {
         let measured = MeasurementRow::from_table(&measured).unwrap();
         assert_eq!(measured.len(), 2 * 2 * 2);
         assert!(measured.iter().all(|m| m.variance > 0.0));
-        // The same run of a typed network is the same row; what is none of the paper's has none.
+        // The same run of a typed network is the same row; what is none of the paper's is refused.
         let mut network = paper::ELn::<234>::new(0).unwrap();
         let training = records[0].run.training();
         let typed = network.train(&training, &data, &mut ()).unwrap();
         let mut deeper = Network::<(Ei<784, 20, 2>,)>::new(0).unwrap();
         let deeper = deeper.train(&training, &data, &mut ()).unwrap();
-        let rows = RunRow::from_table(&runs_table(&[typed, deeper]).unwrap()).unwrap();
+        let both = [typed, deeper];
+        let refused = runs_table(&both).unwrap_err().to_string();
+        let expected = "records: no. 1 is of 784 → Ei 20/2 → 10; expected the paper's networks";
+        assert!(refused.starts_with(expected), "{refused}");
+        assert!(epochs_table(&both).is_err() && measurements_table(&both).is_err());
+        let rows = RunRow::from_table(&runs_table(&both[..1]).unwrap()).unwrap();
         assert_eq!(rows.len(), 1);
         assert_eq!((&rows[0].id, rows[0].test_accuracy), (&runs[0].id, runs[0].test_accuracy));
         records[0].outcome = Outcome::Diverged { step: 3 };
