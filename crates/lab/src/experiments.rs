@@ -2,7 +2,9 @@
 //! is first asked for or its sources have changed, and run in place of this one.
 
 use crate::checkout::Checkout;
-use crate::compilation::{Build, Freshness, PROGRAM, Sources, Toolchain, cache};
+use crate::compilation::{
+    Build, Freshness, LIBRARY_PATH, PROGRAM, Sources, Toolchain, cache, library_path,
+};
 use crate::step::{GO_ON, Output, Step};
 use inorm_core::{Context, Error, Outcome};
 use std::ffi::OsString;
@@ -30,7 +32,10 @@ const SOURCES: Sources = &[
 pub fn run(command: &str, arguments: &[OsString]) -> Outcome {
     let named = std::env::var_os(NAMED).filter(|program| !program.is_empty());
     let program = named.map_or_else(find_or_build, |program| Ok(PathBuf::from(program)))?;
-    let error = Command::new(&program).arg(command).args(arguments).exec();
+    let beside = program.parent().map(Path::to_owned);
+    let libraries = library_path(beside, std::env::var_os(LIBRARY_PATH));
+    let error =
+        Command::new(&program).arg(command).args(arguments).env(LIBRARY_PATH, libraries).exec();
     Err(Error::io("run", program, error).into())
 }
 

@@ -26,5 +26,7 @@ pub use build::Build;
 pub use cache::cache;
 pub use compiler::{Compiler, OLDEST_RUST};
 pub use freshness::{Freshness, Sources};
-pub use toolchain::{DEPENDENCY, EVCXR_VERSION, LIBRARY, Toolchain, dependency};
+pub use toolchain::{
+    DEPENDENCY, EVCXR_VERSION, LIBRARY, LIBRARY_PATH, Toolchain, dependency, library_path,
+};
 pub use workspace::{LIBRARIES, PROGRAM, Workspace};

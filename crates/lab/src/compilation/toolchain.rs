@@ -41,7 +41,7 @@ const NOTEBOOK: [(&str, &str); 4] = [
 pub const LIBRARY: &str = "libinorm.so";
 
 /// Where the system looks for shared libraries.
-const LIBRARY_PATH: &str = "LD_LIBRARY_PATH";
+pub const LIBRARY_PATH: &str = "LD_LIBRARY_PATH";
 
 /// Variables of the reader's shell that would make cargo build something else.
 const REMOVED_VARIABLES: [&str; 6] = [
@@ -163,15 +163,36 @@ impl Toolchain {
     }
 
     /// Where a compiled cell finds this library and the standard library. The linker writes a
-    /// path into it that is relative to a directory one level below the one that it runs in. And
-    /// `cargo run` names the libraries beside this program, which a cell must not find: it would
-    /// be linked with one build of this library and run with another.
+    /// path into it that is relative to a directory one level below the one that it runs in.
     fn library_path(&self, tree: &Path) -> OsString {
-        let inherited = std::env::var_os(LIBRARY_PATH).unwrap_or_default();
-        let others =
-            std::env::split_paths(&inherited).filter(|directory| !directory.join(LIBRARY).exists());
         let deps = tree.join("target").join(self.output()).join("deps");
-        let all = [deps, self.compiler.libraries.clone()].into_iter().chain(others);
-        std::env::join_paths(all).unwrap_or_default()
+        library_path([deps, self.compiler.libraries.clone()], std::env::var_os(LIBRARY_PATH))
+    }
+}
+
+/// These directories, and those of the reader's shell without a library of this project: `cargo run`
+/// names the one beside this program, and who was linked with one build of it must not be run with
+/// another.
+pub fn library_path(
+    first: impl IntoIterator<Item = PathBuf>,
+    inherited: Option<OsString>,
+) -> OsString {
+    let inherited = inherited.unwrap_or_default();
+    let others =
+        std::env::split_paths(&inherited).filter(|directory| !directory.join(LIBRARY).exists());
+    std::env::join_paths(first.into_iter().chain(others)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_library_of_another_build_is_not_found() {
+        let [ours, other, cuda] = [(); 3].map(|()| tempfile::tempdir().unwrap());
+        std::fs::write(other.path().join(LIBRARY), "").unwrap();
+        let inherited = std::env::join_paths([other.path(), cuda.path()]).unwrap();
+        let found = library_path([ours.path().to_owned()], Some(inherited));
+        assert_eq!(found, std::env::join_paths([ours.path(), cuda.path()]).unwrap());
     }
 }
