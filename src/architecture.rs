@@ -5,7 +5,10 @@ use crate::{
     condition::{Circuit, GradNorm, Normalization},
 };
 use serde::{Deserialize, Serialize};
-use std::{fmt, mem};
+use std::{fmt, mem, str::FromStr};
+
+/// The most hidden layers that a network of a [`Run`](crate::learning::Run) can have.
+pub const MOST_HIDDEN_LAYERS: usize = 16;
 
 /// What a network is, apart from its numbers. Its read-out is always an EI layer with one
 /// inhibitory unit.
@@ -40,6 +43,98 @@ pub struct LayerKind {
     /// [`OwnLayer`](crate::layers::OwnLayer).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub own: bool,
+}
+
+/// Some of a network's hidden layers, counted from 1 at the input.
+///
+/// Written as `all`, `none`, `2` or `1+3`.
+///
+/// ```
+/// use inorm::architecture::HiddenLayers;
+/// let layers: HiddenLayers = "1+3".parse()?;
+/// assert!(layers.contains(3) && !layers.contains(2));
+/// assert_eq!(layers.to_string(), "1+3");
+/// # Ok::<(), inorm::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct HiddenLayers(u32);
+
+impl HiddenLayers {
+    /// All that the network has.
+    pub const ALL: Self = Self(u32::MAX);
+
+    /// None.
+    pub const NONE: Self = Self(0);
+
+    /// The first `count`.
+    pub fn first(count: usize) -> Self {
+        (1..=count).fold(Self::NONE, Self::with)
+    }
+
+    /// Whether layer number `layer` is one of them.
+    pub fn contains(self, layer: usize) -> bool {
+        self.0 & Self::NONE.with(layer).0 != 0
+    }
+
+    fn with(self, layer: usize) -> Self {
+        let bit = if (1..=MOST_HIDDEN_LAYERS).contains(&layer) { 1 << (layer - 1) } else { 0 };
+        Self(self.0 | bit)
+    }
+
+    /// Whether they are some, but not all, of `count` layers.
+    pub(crate) fn are_some_of(self, count: usize) -> bool {
+        let all = Self::first(count).0;
+        self != Self::NONE && self.0 & !all == 0 && self.0 != all
+    }
+}
+
+impl fmt::Display for HiddenLayers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let numbers = (1..=MOST_HIDDEN_LAYERS).filter(|layer| self.contains(*layer));
+        let text = match *self {
+            Self::ALL => "all".to_owned(),
+            Self::NONE => "none".to_owned(),
+            _ => numbers.map(|layer| layer.to_string()).collect::<Vec<_>>().join("+"),
+        };
+        f.pad(&text)
+    }
+}
+
+impl FromStr for HiddenLayers {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let number = |digits: &str| {
+            let layer = digits.trim().parse().ok()?;
+            (1..=MOST_HIDDEN_LAYERS).contains(&layer).then_some(layer)
+        };
+        let some = || text.split('+').try_fold(Self::NONE, |all, one| Some(all.with(number(one)?)));
+        let layers = match text {
+            "all" => Some(Self::ALL),
+            "none" => Some(Self::NONE),
+            _ => some(),
+        };
+        layers.ok_or_else(|| {
+            let expected =
+                format!("all, none, or numbers from 1 to {MOST_HIDDEN_LAYERS} such as 2 or 1+3");
+            Error::invalid("hidden layers", format!("'{text}'"), expected)
+        })
+    }
+}
+
+impl TryFrom<String> for HiddenLayers {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl From<HiddenLayers> for String {
+    fn from(layers: HiddenLayers) -> Self {
+        layers.to_string()
+    }
 }
 
 impl LayerKind {
@@ -84,6 +179,17 @@ impl Architecture {
         let wanted = (first.circuit, first.normalization, first.grad_norm);
         let is = |c: &Condition| (c.circuit(), c.normalization(), c.grad_norm()) == wanted;
         Condition::ALL.into_iter().find(is).filter(|_| first == second && !first.own)
+    }
+
+    /// The same network with so many hidden layers, each as the first, and GradNorm in those of
+    /// `grad_norm` alone.
+    pub(crate) fn varied(mut self, hidden_layers: usize, grad_norm: HiddenLayers) -> Self {
+        if let Some(&first) = self.hidden.first() {
+            self.hidden = vec![first; hidden_layers];
+        }
+        let others = (1..).zip(&mut self.hidden).filter(|(layer, _)| !grad_norm.contains(*layer));
+        others.for_each(|(_, kind)| kind.grad_norm = GradNorm::None);
+        self
     }
 
     /// Checks that there is such a network.
@@ -189,6 +295,33 @@ mod tests {
         assert_eq!(text(Condition::INormFull), full);
         let ln = "e_ln: 784 → Excitatory 234 LayerNorm → Excitatory 234 LayerNorm → 10";
         assert_eq!(text(Condition::ELn), ln);
+    }
+
+    #[test]
+    fn hidden_layers_are_written_as_they_are_read() {
+        for text in ["all", "none", "2", "1+3", "1+2+3+16"] {
+            let layers: HiddenLayers = text.parse().unwrap();
+            assert_eq!(layers.to_string(), text);
+            let json = serde_json::to_string(&layers).unwrap();
+            assert_eq!(serde_json::from_str::<HiddenLayers>(&json).unwrap(), layers);
+        }
+        assert_eq!("3+1".parse::<HiddenLayers>().unwrap(), "1+3".parse().unwrap());
+        assert!((1..=MOST_HIDDEN_LAYERS).all(|layer| HiddenLayers::ALL.contains(layer)));
+        for text in ["", "0", "17", "1+", "+2", "1-3", "second", "99999999999999999999"] {
+            let message = text.parse::<HiddenLayers>().unwrap_err().to_string();
+            assert!(message.starts_with(&format!("hidden layers: '{text}' is not")), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_varied_network_has_other_layers_and_grad_norm_in_some() {
+        let paper = Condition::INormLateral.architecture([784, 30, 10]);
+        let varied = |depth, layers: &str| paper.clone().varied(depth, layers.parse().unwrap());
+        assert_eq!(varied(2, "all"), paper);
+        assert_eq!(varied(2, "none"), Condition::INormNone.architecture([784, 30, 10]));
+        let deep = varied(3, "1+3").to_string();
+        let (with, without) = ("INorm 30/3 Lateral", "INorm 30/3");
+        assert_eq!(deep, format!("784 → {with} → {without} → {with} → 10"));
     }
 
     #[test]

@@ -150,6 +150,15 @@ impl Condition {
         self.row().4
     }
 
+    /// The same network without GradNorm: itself, if it has none.
+    pub const fn without_grad_norm(self) -> Self {
+        match self.circuit() {
+            Circuit::InhibitoryNorm => Self::INormNone,
+            Circuit::InhibitoryNormSubtractive => Self::INormSubNone,
+            Circuit::Excitatory | Circuit::ExcitatoryInhibitory => self,
+        }
+    }
+
     /// The one table behind every property.
     const fn row(self) -> (&'static str, &'static str, Circuit, Normalization, GradNorm) {
         use Circuit::{

@@ -253,6 +253,11 @@ fn runs_that_cannot_be_trained_together_are_refused() {
     other.rule.momentum = 0.5;
     let message = refused(&[run.clone(), other]);
     assert!(message.contains("momentum") && message.contains("alone"), "{message}");
+    let full = self::run(Condition::INormFull, 12);
+    for other in [full.clone().hidden_layers(3), full.grad_norm_in("2".parse().unwrap())] {
+        let message = refused(&[run.clone(), other]);
+        assert!(message.contains("one of the paper's; train this one alone"), "{message}");
+    }
     let mut other = run;
     other.width = 1;
     assert!(refused(&[other]).contains("width"));

@@ -39,4 +39,4 @@ mod trainer;
 pub use cuda::Gpu;
 pub use machine::{Grid, Kernel, Machine, Plain};
 pub use single::{SingleNetwork, Step};
-pub use trainer::{EVALUATION_BATCH, EnsembleTrainer};
+pub use trainer::{EVALUATION_BATCH, EnsembleTrainer, can_join};

@@ -30,6 +30,23 @@ pub(super) struct Ensemble<M: Machine> {
 /// A network, and the rule that it learns by.
 pub(super) type Member = (Architecture, LearningRule);
 
+/// Refuses a network, or a rule, that ensembles do not know.
+///
+/// # Errors
+/// If the network is none of the paper's, or the rule has momentum or weight decay.
+pub(super) fn check(architecture: &Architecture, rule: &LearningRule) -> Result<()> {
+    let refused = |found, expected| Err(Error::invalid("network of an ensemble", found, expected));
+    let Some(condition) = architecture.condition() else {
+        let found = architecture.to_string();
+        return refused(found, "one of the paper's; train this one alone");
+    };
+    if !rule.is_plain() {
+        let found = format!("{condition} with momentum or weight decay");
+        return refused(found, "plain gradient descent; train this run alone");
+    }
+    Ok(())
+}
+
 /// Where the layers of these networks are, from the input up.
 pub(super) fn layouts(members: &[Member], capacity: usize) -> [Layout; 3] {
     let rules: Vec<_> = members.iter().map(|member| member.1).collect();
@@ -44,25 +61,13 @@ impl<M: Machine> Ensemble<M> {
     /// Networks of the same inputs and outputs, with room for `capacity` samples.
     ///
     /// # Errors
-    /// If a network is none of the paper's, a rule has momentum or weight decay, or the machine has
-    /// no memory left.
+    /// As [`check`], or if the machine has no memory left.
     pub fn new(
         machine: M,
         members: &[(&NetworkWeights<f32>, LearningRule)],
         capacity: usize,
     ) -> Result<Self> {
-        for (NetworkWeights { architecture, .. }, rule) in members {
-            let refused =
-                |found, expected| Err(Error::invalid("network of an ensemble", found, expected));
-            let Some(condition) = architecture.condition() else {
-                let found = architecture.to_string();
-                return refused(found, "one of the paper's; train this one alone");
-            };
-            if !rule.is_plain() {
-                let found = format!("{condition} with momentum or weight decay");
-                return refused(found, "plain gradient descent; train this run alone");
-            }
-        }
+        members.iter().try_for_each(|(weights, rule)| check(&weights.architecture, rule))?;
         let inputs = members[0].0.architecture.inputs;
         let of = |layer: usize| -> Vec<&LayerWeights<f32>> {
             members.iter().map(|(weights, _)| weights.layers()[layer]).collect()

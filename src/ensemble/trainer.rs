@@ -4,12 +4,12 @@ use super::{
     arguments::Score,
     cores::on_all_cores,
     machine::Machine,
-    networks::{Ensemble, layouts},
+    networks::{Ensemble, check, layouts},
 };
 use crate::{
-    Architecture, Error, Result,
+    Error, Result,
     condition::GradNorm,
-    dataset::{CLASSES, FashionMnist, Images, Luminosity, PIXELS},
+    dataset::{FashionMnist, Images, Luminosity, PIXELS},
     engine::EngineState,
     layers::{NetworkWeights, initial_weights},
     learning::{Checkpoint, Epoch, Measurement, Outcome, Protocol, Record, Run},
@@ -49,6 +49,12 @@ impl<M: Machine> StoredImages<M> {
     }
 }
 
+/// Whether a run is one that can be trained in ensembles: one of the paper's networks, without
+/// momentum and weight decay.
+pub fn can_join(run: &Run) -> bool {
+    check(&run.architecture(), &run.rule).is_ok()
+}
+
 /// What all runs of an ensemble must have in common.
 fn common(Record { run, epochs, .. }: &Record) -> String {
     let (epsilon, seed, batch, done) = (run.epsilon, run.seed, run.batch, epochs.len());
@@ -59,10 +65,11 @@ impl<'d, M: Machine> EnsembleTrainer<'d, M> {
     /// The start of some runs.
     ///
     /// # Errors
-    /// If a run's numbers make no sense, the runs cannot be trained together, or the machine has
-    /// too little memory.
+    /// If a run's numbers make no sense or it [cannot join](can_join) an ensemble, the runs cannot
+    /// be trained together, or the machine has too little memory.
     pub fn new(machine: M, runs: &[Run], data: &'d FashionMnist) -> Result<Self> {
         runs.iter().try_for_each(Run::validate)?;
+        runs.iter().try_for_each(|run| check(&run.architecture(), &run.rule))?;
         let begin = |(run, weights)| Checkpoint {
             record: Record::begin(run, data),
             state: EngineState { weights, velocities: Vec::new() },
@@ -106,7 +113,7 @@ impl<'d, M: Machine> EnsembleTrainer<'d, M> {
     pub fn bytes(runs: &[Run], data: &FashionMnist) -> u64 {
         let Some(first) = runs.first() else { return 0 };
         let capacity = first.batch.max(EVALUATION_BATCH);
-        let members: Vec<_> = runs.iter().map(|run| (architecture(run), run.rule)).collect();
+        let members: Vec<_> = runs.iter().map(|run| (run.architecture(), run.rule)).collect();
         let layers: u64 = layouts(&members, capacity).iter().map(|l| l.bytes()).sum();
         let images = (data.train.len() + data.test.len()) * (PIXELS + 5) + 4 * capacity * PIXELS;
         layers + (images + runs.len() * size_of::<Score>()) as u64
@@ -277,10 +284,6 @@ fn draw(run: &Run, purpose: Purpose, epoch: u32, count: usize) -> Vec<f32> {
     (0..count).map(|_| luminosity.draw()).collect()
 }
 
-fn architecture(run: &Run) -> Architecture {
-    run.condition.architecture([PIXELS, run.width, CLASSES.len()])
-}
-
 /// The initial weights of each run; each SVD is done once, and on all cores: runs of one seed and
 /// width share all that their circuits and GradNorms have in common.
 fn initial_weights_of(runs: &[Run]) -> Result<Vec<NetworkWeights<f32>>> {
@@ -295,7 +298,7 @@ fn initial_weights_of(runs: &[Run]) -> Result<Vec<NetworkWeights<f32>>> {
     });
     let weights: HashMap<_, NetworkWeights<f32>> = weights.into_iter().collect::<Result<_>>()?;
     let of = |run: &Run| {
-        let architecture = architecture(run);
+        let architecture = run.architecture();
         NetworkWeights { architecture, ..weights[&key(run)].clone() }
     };
     Ok(runs.iter().map(of).collect())

@@ -1,9 +1,8 @@
 //! A run saved between two epochs.
 
-use super::run::{Outcome, Record, Run};
+use super::run::{Outcome, Protocol, Record, Run};
 use crate::{
     Error, Result,
-    dataset::{CLASSES, PIXELS},
     engine::EngineState,
     layers::{
         LayerWeights, NetworkWeights,
@@ -57,7 +56,8 @@ impl Checkpoint {
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let (Content { record, wall_seconds }, mut file) = WeightsFile::read(path, KIND)?;
-        let weights = file.network(file.architecture(record.run.condition)?)?;
+        let architecture = file.architecture(record.run.condition)?;
+        let weights = file.network(record.run.varied(architecture))?;
         let velocities = file.velocities(&weights)?;
         file.finish()?;
         let checkpoint = Self { record, state: EngineState { weights, velocities }, wall_seconds };
@@ -97,12 +97,12 @@ impl Checkpoint {
 pub(super) fn check(run: &Run, weights: &NetworkWeights<f32>) -> Result<()> {
     weights.validate()?;
     let found = &weights.architecture;
-    let expected = run.condition.architecture([PIXELS, run.width, CLASSES.len()]);
+    let expected = run.architecture();
     // Whatever the number of inhibitory units.
-    let fits = found.condition() == Some(run.condition)
-        && (found.inputs, found.outputs) == (expected.inputs, expected.outputs)
-        && found.hidden[0].units == run.width;
-    if !fits {
+    let mut alike = expected.clone();
+    let inhibitory = found.hidden[0].inhibitory;
+    alike.hidden.iter_mut().for_each(|kind| kind.inhibitory = inhibitory);
+    if *found != alike {
         return Err(Error::invalid("network", found, expected.to_string()));
     }
     Ok(())
@@ -166,7 +166,7 @@ mod tests {
         trainer.epoch(&mut ());
         let whole = trainer.checkpoint();
         assert!(whole.validate().is_ok() && whole.state.velocities.len() == 3);
-        let changes: [fn(&mut Checkpoint); 13] = [
+        let changes: [fn(&mut Checkpoint); 15] = [
             |c| c.record.run.epochs = 0,
             |c| c.record.run.epochs = 1,
             |c| c.record.epochs.extend([c.record.epochs[0]; 2]),
@@ -175,6 +175,8 @@ mod tests {
             |c| c.record.outcome = Outcome::Diverged { step: 2 },
             |c| c.record.run.width = 13,
             |c| c.record.run.condition = Condition::INormFull,
+            |c| c.record.run.hidden_layers = 3,
+            |c| c.record.run.grad_norm_layers = "1".parse().unwrap(),
             |c| c.state.weights.readout.excitatory = 3,
             |c| c.state.weights.hidden[1].inputs = 784,
             |c| _ = c.state.weights.hidden[0].u_ie.pop(),
@@ -217,14 +219,18 @@ mod tests {
         let (run, data) = small(3);
         let mut plain = run.clone().measure(Measure::EachEpoch);
         (plain.rule.momentum, plain.rule.inhibitory_momentum) = (0.0, 0.0);
-        for run in [run, plain] {
+        let varied = run.clone().hidden_layers(3).grad_norm_in("1+3".parse().unwrap());
+        let place = tempfile::tempdir().unwrap();
+        for run in [run, plain, varied] {
             let (weights, record) = train(&run, &data, &mut ()).unwrap();
             // Within the first epoch, at the start and at the end of the second, and between two.
             for (steps, epochs, whole) in [(1, 3, 0), (3, 3, 1), (4, 3, 1), (NEVER, 2, 2)] {
                 let mut trainer = Trainer::new(&run, &data).unwrap();
                 trainer.finish(&mut StopAfter { steps, epochs });
                 assert_eq!(trainer.record().outcome, Outcome::Interrupted);
-                let checkpoint = trainer.checkpoint();
+                let path = place.path().join("run.safetensors");
+                trainer.checkpoint().save(&path).unwrap();
+                let checkpoint = Checkpoint::load(&path).unwrap();
                 assert_eq!(checkpoint.record.epochs.len(), whole);
                 let mut resumed = Trainer::resume(checkpoint, &data).unwrap();
                 resumed.finish(&mut ());

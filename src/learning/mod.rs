@@ -19,6 +19,7 @@ pub use checkpoint::Checkpoint;
 pub use evaluate::{Evaluation, evaluate};
 pub(crate) use evaluate::{check_classifier, evaluation};
 pub use network_run::NetworkRun;
+pub(crate) use run::unusual;
 pub use run::{Epoch, Measurement, Outcome, Protocol, Record, Run};
 pub use steering::{Change, Settings, Steering};
 pub use train::{Observer, Trainer, train};

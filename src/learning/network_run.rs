@@ -1,12 +1,13 @@
 //! The training of a network that one had, as a value.
 
 use super::{
-    run::{Protocol, Run},
+    run::{HIDDEN_LAYERS, Protocol, Run},
     steering::Change,
     training::Training,
 };
 use crate::{
     Architecture,
+    architecture::HiddenLayers,
     configuration::configurations,
     dataset::{CLASSES, PIXELS},
     layers::OwnRule,
@@ -80,6 +81,18 @@ impl Protocol for NetworkRun {
         let mut all = configurations().iter();
         let configuration = all.find(|c| (c.width, c.rates) == (width, rule.rates));
         let configuration = configuration.map(|c| c.index);
-        Some(Run { condition, configuration, width, rule, epsilon, seed, epochs, batch, measure })
+        Some(Run {
+            condition,
+            configuration,
+            width,
+            rule,
+            epsilon,
+            seed,
+            epochs,
+            batch,
+            measure,
+            hidden_layers: HIDDEN_LAYERS,
+            grad_norm_layers: HiddenLayers::ALL,
+        })
     }
 }

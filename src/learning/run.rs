@@ -6,6 +6,8 @@ use super::{
 };
 use crate::{
     Architecture, Condition, Error, Result,
+    architecture::{HiddenLayers, MOST_HIDDEN_LAYERS},
+    condition::GradNorm,
     configuration::{Configuration, EPOCHS},
     dataset::{CHANCE, CLASSES, FashionMnist, PIXELS},
     engine::LayerMeasurement,
@@ -19,7 +21,13 @@ use std::fmt;
 /// from before the change are never taken for results from after it.
 const PROTOCOL: u32 = 1;
 
+/// The hidden layers of the paper's networks.
+pub(crate) const HIDDEN_LAYERS: usize = 2;
+
 /// Everything that decides the outcome of a training run, apart from the data.
+///
+/// What the paper has no other value for is part of its [id](Self::id), and of what is written of
+/// it, only where it is another: `hidden_layers` and `grad_norm_layers`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Run {
     /// Which network.
@@ -40,6 +48,39 @@ pub struct Run {
     pub batch: usize,
     /// When the hidden layers are measured.
     pub measure: Measure,
+    /// Hidden layers, all of the same kind; 2 in the paper.
+    #[serde(default = "hidden_layers", skip_serializing_if = "is_hidden_layers")]
+    pub hidden_layers: usize,
+    /// In which of them GradNorm acts; in all in the paper. In the others the error passes
+    /// unchanged.
+    #[serde(default = "all_layers", skip_serializing_if = "is_all_layers")]
+    pub grad_norm_layers: HiddenLayers,
+}
+
+/// What the paper has one value for, and other runs may have another: names, and that value.
+const USUAL: [(&str, &str); 2] = [("hidden_layers", "2"), ("grad_norm_layers", "all")];
+
+/// Which of these values are not the paper's.
+pub(crate) fn unusual(values: [String; USUAL.len()]) -> Vec<(&'static str, String)> {
+    let all = USUAL.into_iter().zip(values);
+    let unusual = all.filter(|((_, usual), value)| value != usual);
+    unusual.map(|((name, _), value)| (name, value)).collect()
+}
+
+const fn hidden_layers() -> usize {
+    HIDDEN_LAYERS
+}
+
+fn is_hidden_layers(layers: &usize) -> bool {
+    *layers == HIDDEN_LAYERS
+}
+
+const fn all_layers() -> HiddenLayers {
+    HiddenLayers::ALL
+}
+
+fn is_all_layers(layers: &HiddenLayers) -> bool {
+    *layers == HiddenLayers::ALL
 }
 
 /// What a [`Record`] can be of: a [`Run`], or a [`NetworkRun`](super::NetworkRun).
@@ -73,7 +114,7 @@ impl Protocol for Run {
     }
 
     fn architecture(&self) -> Architecture {
-        self.condition.architecture([PIXELS, self.width, CLASSES.len()])
+        self.varied(self.condition.architecture([PIXELS, self.width, CLASSES.len()]))
     }
 
     fn as_run(&self) -> Option<Run> {
@@ -100,6 +141,8 @@ impl Run {
             epochs: EPOCHS,
             batch: 32,
             measure: Measure::LastStep,
+            hidden_layers: HIDDEN_LAYERS,
+            grad_norm_layers: HiddenLayers::ALL,
         }
     }
 
@@ -131,11 +174,58 @@ impl Run {
         self
     }
 
+    /// With another number of hidden layers, all of the same kind and width.
+    #[must_use]
+    pub const fn hidden_layers(mut self, layers: usize) -> Self {
+        self.hidden_layers = layers;
+        self
+    }
+
+    /// With GradNorm in these of its hidden layers only: in none of them, the run is one of the
+    /// condition without GradNorm.
+    #[must_use]
+    pub fn grad_norm_in(mut self, layers: HiddenLayers) -> Self {
+        self.grad_norm_layers = layers;
+        if layers == HiddenLayers::NONE {
+            self.condition = self.condition.without_grad_norm();
+        }
+        if layers == HiddenLayers::NONE || layers == HiddenLayers::first(self.hidden_layers) {
+            self.grad_norm_layers = HiddenLayers::ALL;
+        }
+        self
+    }
+
+    /// What this run makes of the architecture of its condition.
+    pub(super) fn varied(&self, architecture: Architecture) -> Architecture {
+        architecture.varied(self.hidden_layers, self.grad_norm_layers)
+    }
+
+    /// What of it the paper has no other value for, and is another: names and values.
+    pub fn variations(&self) -> Vec<(&'static str, String)> {
+        unusual([self.hidden_layers.to_string(), self.grad_norm_layers.to_string()])
+    }
+
     /// Checks that every number makes sense.
     ///
     /// # Errors
     /// Names the first one that does not.
     pub fn validate(&self) -> Result<()> {
+        let Self { condition, hidden_layers, grad_norm_layers: layers, .. } = self;
+        if !(1..=MOST_HIDDEN_LAYERS).contains(hidden_layers) {
+            let expected = format!("1 to {MOST_HIDDEN_LAYERS}");
+            return Err(Error::invalid("hidden layers", hidden_layers, expected));
+        }
+        if *layers != HiddenLayers::ALL {
+            let what = "hidden layers with GradNorm";
+            if condition.grad_norm() == GradNorm::None {
+                let expected = format!("all; {condition} has no GradNorm");
+                return Err(Error::invalid(what, layers, expected));
+            }
+            if !layers.are_some_of(*hidden_layers) {
+                let expected = format!("all, or some of the {hidden_layers} that there are");
+                return Err(Error::invalid(what, layers, expected));
+            }
+        }
         if !(2..=10_000).contains(&self.width) {
             return Err(Error::invalid("width", self.width, "2 to 10000 units"));
         }
@@ -147,8 +237,20 @@ impl Run {
     /// The data are not part of it: a [`Store`](crate::sweep::Store) holds results of one data set
     /// only.
     pub fn id(&self) -> String {
-        let Self { condition, configuration, width, rule, epsilon, seed, epochs, batch, measure } =
-            self;
+        // All fields but those of `variations`.
+        let Self {
+            condition,
+            configuration,
+            width,
+            rule,
+            epsilon,
+            seed,
+            epochs,
+            batch,
+            measure,
+            hidden_layers: _,
+            grad_norm_layers: _,
+        } = self;
         let LearningRule {
             rates,
             momentum,
@@ -160,7 +262,7 @@ impl Run {
         let configuration =
             configuration.map_or_else(|| "none".to_owned(), |index| index.to_string());
         // Rust prints the shortest decimal number that reads back as the same float.
-        let text = format!(
+        let mut text = format!(
             "protocol={PROTOCOL} condition={condition} config={configuration} width={width} \
              lr={} lr_w_ie={} lr_w_ei={} momentum={momentum} \
              inhibitory_momentum={inhibitory_momentum} weight_decay={weight_decay} lambda={lambda} \
@@ -168,6 +270,9 @@ impl Run {
              batch={batch} measure={measure:?}",
             rates.lr, rates.lr_w_ie, rates.lr_w_ei,
         );
+        for (name, value) in self.variations() {
+            text += &format!(" {name}={value}");
+        }
         short_sha256(text)
     }
 }
@@ -331,7 +436,7 @@ mod tests {
     #[test]
     fn everything_that_decides_a_result_decides_the_id() {
         let run = Run::new(Condition::INormFull, &configuration(0).unwrap());
-        let changes: [fn(&mut Run); 15] = [
+        let changes: [fn(&mut Run); 17] = [
             |r| r.condition = Condition::ELn,
             |r| r.configuration = None,
             |r| r.width += 1,
@@ -347,6 +452,8 @@ mod tests {
             |r| r.seed = 1,
             |r| r.epochs = 1,
             |r| r.batch = 1,
+            |r| r.hidden_layers = 3,
+            |r| r.grad_norm_layers = "2".parse().unwrap(),
         ];
         let mut ids = vec![run.id()];
         for change in changes {
@@ -357,5 +464,39 @@ mod tests {
         ids.sort();
         ids.dedup();
         assert_eq!(ids.len(), changes.len() + 1);
+    }
+
+    #[test]
+    fn a_network_has_one_run_however_its_grad_norms_are_named() {
+        let full = Run::new(Condition::INormFull, &configuration(0).unwrap());
+        let within = |run: &Run, layers: &str| run.clone().grad_norm_in(layers.parse().unwrap());
+        assert_eq!(within(&full, "all"), full);
+        assert_eq!(within(&full, "1+2"), full);
+        let none = Run { condition: Condition::INormNone, ..full.clone() };
+        assert_eq!((within(&full, "none"), within(&none, "none")), (none.clone(), none.clone()));
+        assert!(none.architecture().hidden.iter().all(|kind| kind.grad_norm == GradNorm::None));
+        // Results are filed under these names: new ones would orphan them.
+        let second = within(&full, "2").measure(Measure::EachEpoch);
+        assert_eq!(second.id(), "8ce774d99398a0a2");
+        let deep = within(&full.clone().hidden_layers(3), "3").measure(Measure::EachEpoch);
+        assert_eq!(deep.id(), "91a4c1eba697e0f3");
+        for run in [second, deep] {
+            assert!(run.validate().is_ok());
+            let json = serde_json::to_string(&run).unwrap();
+            assert_eq!(serde_json::from_str::<Run>(&json).unwrap(), run);
+        }
+        let json = serde_json::to_string(&full).unwrap();
+        assert!(!json.contains("layers"), "{json}");
+        assert_eq!(serde_json::from_str::<Run>(&json).unwrap(), full);
+        let refused = |run: &Run| run.validate().unwrap_err().to_string();
+        let message = refused(&within(&full, "3"));
+        let expected = "hidden layers with GradNorm: 3 is not valid; \
+                        expected all, or some of the 2 that there are";
+        assert_eq!(message, expected);
+        assert!(refused(&within(&none, "2")).ends_with("all; inorm_none has no GradNorm"));
+        let written = Run { grad_norm_layers: HiddenLayers::first(2), ..full.clone() };
+        assert!(refused(&written).contains("1+2 is not valid"), "it is `all`");
+        assert!(refused(&full.clone().hidden_layers(0)).contains("hidden layers: 0"));
+        assert!(refused(&full.hidden_layers(17)).contains("expected 1 to 16"));
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     dataset::{FashionMnist, Luminosity, PIXELS},
     engine::Engine,
     interrupt::interrupted,
-    layers::{NetworkWeights, OwnRule, initial_weights},
+    layers::{NetworkWeights, OwnRule, initial_weights_of},
     randomness::Purpose,
 };
 use std::{ops::ControlFlow, time::Instant};
@@ -105,7 +105,7 @@ impl<'d> Trainer<'d> {
     /// If the run's numbers make no sense.
     pub fn new(run: &Run, data: &'d FashionMnist) -> Result<Self> {
         run.validate()?;
-        let weights = initial_weights(run.condition, run.width, run.seed)?;
+        let weights = initial_weights_of(&run.architecture(), run.seed)?;
         Self::from_weights(run, &weights.convert(|w| w as f32), data)
     }
 
@@ -354,7 +354,7 @@ mod tests {
         after: u64,
         change: fn(&mut Settings),
     ) -> (NetworkWeights<f32>, Record<NetworkRun>) {
-        let weights = initial_weights(run.condition, run.width, run.seed).unwrap();
+        let weights = initial_weights_of(&run.architecture(), run.seed).unwrap();
         let weights = weights.convert(|w| w as f32);
         let training = run.training();
         let steering = Steering::new(&training).unwrap();
@@ -415,7 +415,7 @@ mod tests {
             delta.fill(0.0);
         }
         let run = short(Condition::INormFull);
-        let weights = initial_weights(run.condition, run.width, 0).unwrap().convert(|w| w as f32);
+        let weights = initial_weights_of(&run.architecture(), 0).unwrap().convert(|w| w as f32);
         let mut engine = Engine::new(&weights, run.rule);
         engine.set_grad_norm(1, nothing);
         let data = small();

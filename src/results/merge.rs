@@ -21,8 +21,8 @@ pub struct Merged {
 /// Later ones win over earlier ones of the same run. Several may do so at once.
 ///
 /// # Errors
-/// If there are none, there or here; or the rows are of different schemas or images: no table is
-/// written then.
+/// If there are none, there or here; or the rows are of an unknown schema or of different images: no
+/// table is written then.
 pub fn merge(results: Vec<(PathBuf, Rows)>, into: &Path) -> Result<Merged> {
     let found = || results.iter().map(|(place, rows)| (place.as_path(), rows));
     check_alike(found())?;
@@ -50,7 +50,7 @@ pub fn merge(results: Vec<(PathBuf, Rows)>, into: &Path) -> Result<Merged> {
     Ok(Merged { added: runs - known, runs })
 }
 
-/// Refuses results of different schemas or images.
+/// Refuses results of unknown schemas, and of different images.
 fn check_alike<'r>(results: impl IntoIterator<Item = (&'r Path, &'r Rows)>) -> Result<()> {
     let mut images = None;
     for (place, rows) in results {

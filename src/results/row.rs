@@ -15,12 +15,13 @@ pub(super) trait Field: Sized {
 }
 
 /// Declares a row as a struct, what it is made from, and the table of such rows: a column for each
-/// field, in order. Of a field it says the name, the type, the value and the documentation.
+/// field, in order. Of a field it says the name, the type, the value and the documentation; and, if
+/// there was a time without the column, behind `or` the value of that time.
 macro_rules! row {
     (
         $(#[$about:meta])*
         $Row:ident of $table:literal, from |$($source:ident: $Source:ty),+| {
-            $($field:ident: $Type:ty = $value:expr, $doc:literal;)+
+            $($field:ident: $Type:ty = $value:expr, $doc:literal $(or $absent:expr)?;)+
         }
     ) => {
         $(#[$about])*
@@ -49,8 +50,8 @@ macro_rules! row {
             pub fn from_table(table: &polars::prelude::DataFrame) -> crate::Result<Vec<Self>> {
                 let source = crate::results::row::Source { name: $table, table };
                 $(
-                    let $field =
-                        <$Type as crate::results::row::Field>::read(&source, stringify!($field));
+                    let absent: Option<$Type> = None$(.or(Some($absent)))?;
+                    let $field = source.read(stringify!($field), absent);
                     let mut $field = $field?.into_iter();
                 )+
                 Ok(std::iter::from_fn(|| Some(Self { $($field: $field.next()?,)+ })).collect())
@@ -83,6 +84,14 @@ pub(super) struct Source<'a> {
 }
 
 impl Source<'_> {
+    /// A field's value in each row; `absent` where there is no such column.
+    pub fn read<F: Field + Clone>(&self, name: &str, absent: Option<F>) -> Result<Vec<F>> {
+        match absent {
+            Some(value) if self.table.column(name).is_err() => Ok(vec![value; self.table.height()]),
+            _ => F::read(self, name),
+        }
+    }
+
     fn column(&self, name: &str) -> Result<&Column> {
         self.table.column(name).map_err(|_| {
             let names: Vec<_> = self.table.get_column_names().iter().map(|n| n.as_str()).collect();

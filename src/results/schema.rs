@@ -7,22 +7,24 @@ use super::{
 };
 use crate::{
     Condition, Error, Result,
+    architecture::HiddenLayers,
     configuration::{EPOCHS, LAMBDA},
-    learning::{Epoch, Measurement, Outcome, Record, Run},
+    learning::{Epoch, Measurement, Outcome, Record, Run, unusual},
 };
 use serde_json::{Map, Value};
 use std::path::Path;
 
-/// Counts changes of the tables' columns. Tables of different schemas are never mixed.
-pub const SCHEMA: i32 = 1;
+/// Counts changes of the tables' columns. Rows of an earlier schema lack columns that came later:
+/// there they have the only value that there was, or none, because nothing was measured.
+pub const SCHEMA: i32 = 2;
 
 /// Refuses rows of a schema that this version does not know.
 pub(super) fn check_schema(schema: i32, place: &Path) -> Result<()> {
-    if schema == SCHEMA {
+    if (1..=SCHEMA).contains(&schema) {
         return Ok(());
     }
     let expected =
-        format!("schema {SCHEMA} only; use the version that made them, or another folder");
+        format!("schema 1 to {SCHEMA}; use the version that made them, or another folder");
     Err(Error::malformed(place, format!("has rows of schema {schema}"), expected))
 }
 
@@ -49,6 +51,10 @@ row! {
         weight_decay: f64 = record.run.rule.weight_decay, "Weight decay.";
         label_smoothing: f64 = record.run.rule.label_smoothing, "Label smoothing of the loss.";
         batch: i32 = record.run.batch as i32, "Images a step.";
+        hidden_layers: i32 = record.run.hidden_layers as i32, "Hidden layers." or 2;
+        grad_norm_layers: String = record.run.grad_norm_layers.to_string(),
+            "In which of them GradNorm acts: `all`, or numbers from 1 such as `1+3`."
+            or HiddenLayers::ALL.to_string();
         outcome: Outcome = record.outcome,
             "How it ended; the step is a column of its own, `diverged_at_step`.";
         test_accuracy: f64 = record.test_accuracy().unwrap_or(f64::NAN),
@@ -93,7 +99,7 @@ row! {
         seed: i64 = run.seed as i64, "Seed of all its random numbers.";
         epoch: i32 = measured.epoch as i32, "From 1.";
         step: i64 = measured.step as i64, "From 1 at the start of the run.";
-        layer: i32 = measured.layer as i32, "Hidden layer, 0 or 1.";
+        layer: i32 = measured.layer as i32, "Hidden layer, from 0.";
         mean: f64 = measured.values.mean, "Mean over units of z, averaged over the batch.";
         variance: f64 = measured.values.variance,
             "Variance over units of z, averaged over the batch.";
@@ -122,9 +128,18 @@ impl RunRow {
     }
 
     /// Whether it is one of the paper's: in one of its configurations, for 50 epochs, with
-    /// λ = 0.01. No other is compared with what was published.
+    /// λ = 0.01, and without [variations](Run::variations). No other is compared with what was
+    /// published.
     pub fn is_papers(&self) -> bool {
-        (self.epochs, self.lambda) == (EPOCHS as i32, LAMBDA) && self.config.is_some()
+        (self.epochs, self.lambda) == (EPOCHS as i32, LAMBDA)
+            && self.config.is_some()
+            && self.variations().is_empty()
+    }
+
+    /// What of the run the paper has no other value for, and is another: columns and values, as
+    /// [`Run::variations`].
+    pub fn variations(&self) -> Vec<(&'static str, String)> {
+        unusual([self.hidden_layers.to_string(), self.grad_norm_layers.clone()])
     }
 
     /// Whether it diverged.
@@ -169,6 +184,23 @@ mod tests {
         let json = rows[1].to_json().unwrap();
         assert!(table.get_column_names().iter().all(|name| json.contains_key(name.as_str())));
         assert_eq!((&json["config"], &json["diverged_at_step"]), (&4.into(), &1.into()));
+    }
+
+    #[test]
+    fn a_table_of_an_earlier_schema_is_read() {
+        let table = runs_table(&[(Condition::INormFull, 3, 0.75, Some(0.85))]);
+        let earlier = table.drop_many(["hidden_layers", "grad_norm_layers"]);
+        let rows = RunRow::from_table(&earlier).unwrap();
+        assert_eq!(rows, RunRow::from_table(&table).unwrap());
+        assert!(rows[0].is_papers());
+        let other = RunRow { grad_norm_layers: "2".to_owned(), ..rows[0].clone() };
+        assert!(!other.is_papers());
+        assert_eq!(other.variations(), [("grad_norm_layers", "2".to_owned())]);
+        let deep = RunRow { hidden_layers: 3, ..rows[0].clone() };
+        assert!(!deep.is_papers());
+        for (schema, known) in [(0, false), (1, true), (SCHEMA, true), (SCHEMA + 1, false)] {
+            assert_eq!(check_schema(schema, Path::new("here")).is_ok(), known, "{schema}");
+        }
     }
 
     #[test]

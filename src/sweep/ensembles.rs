@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    ensemble::{EnsembleTrainer, Machine},
+    ensemble::{EnsembleTrainer, Machine, can_join},
     learning::{Checkpoint, Record, Run},
 };
 
@@ -19,8 +19,7 @@ fn common(planned: &Planned) -> (u64, u64, usize, u32) {
 impl Worker<'_> {
     /// Trains every unfinished run of the plan, in ensembles of runs of the same ε and seed. All
     /// ensembles of this worker together stay below `memory` bytes; `machine` makes the machine of
-    /// each. Runs with momentum or weight decay, which ensembles do not know, are trained one by
-    /// one.
+    /// each. Runs that [cannot join](can_join) an ensemble are trained one by one.
     ///
     /// # Errors
     /// As [`train_plan`](Self::train_plan); if `memory` is too little for a single run; or if the
@@ -32,7 +31,7 @@ impl Worker<'_> {
         machine: impl Fn() -> Result<M> + Sync,
     ) -> Result<Summary> {
         let (plain, others): (Vec<_>, Vec<_>) =
-            plan.iter().cloned().partition(|planned| planned.run.rule.is_plain());
+            plan.iter().cloned().partition(|planned| can_join(&planned.run));
         let memory = memory / self.jobs.max(1) as u64;
         Session::begin(self)?.on_every_thread(plan, |session| {
             while !session.must_stop() {

@@ -3,6 +3,7 @@
 use crate::{
     Condition::{self, *},
     Error, Result,
+    architecture::HiddenLayers,
     configuration::{EPOCHS, EPSILONS, LAMBDA, configuration, configurations},
     learning::{Measure, Run},
 };
@@ -34,11 +35,13 @@ impl fmt::Display for Planned {
             Some(index) => write!(f, " config {index}")?,
             None => write!(f, " width {}", self.run.width)?,
         }
-        write!(f, " ε {epsilon} seed {seed}")
+        write!(f, " ε {epsilon} seed {seed}")?;
+        let mut variations = self.run.variations().into_iter();
+        variations.try_for_each(|(name, value)| write!(f, " {name} {value}"))
     }
 }
 
-/// Every combination of some conditions, configurations, ε, seeds and λ.
+/// Every combination of some conditions, configurations, ε, seeds, λ and variations.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Selection {
     /// Which networks.
@@ -51,6 +54,10 @@ pub struct Selection {
     pub seeds: Vec<u64>,
     /// Weights of the I-Norm loss.
     pub lambdas: Vec<f64>,
+    /// Numbers of hidden layers.
+    pub hidden_layers: Vec<usize>,
+    /// In which of them GradNorm acts.
+    pub grad_norm_layers: Vec<HiddenLayers>,
     /// Passes over the training images.
     pub epochs: u32,
 }
@@ -96,6 +103,8 @@ impl Selection {
             epsilons: EPSILONS.to_vec(),
             seeds: vec![0],
             lambdas: vec![LAMBDA],
+            hidden_layers: vec![2],
+            grad_norm_layers: vec![HiddenLayers::ALL],
             epochs: EPOCHS,
         };
         Ok(match name {
@@ -111,8 +120,8 @@ impl Selection {
         })
     }
 
-    /// The runs, in the order given: ε, then configuration, condition, seed, λ. Each is measured
-    /// at the last step of each epoch. A run that is selected twice is planned once.
+    /// The runs, in the order given: ε, then configuration, condition, seed, λ, variations. Each is
+    /// measured at the last step of each epoch. A run that is selected twice is planned once.
     ///
     /// # Errors
     /// If a value makes no sense; it names the first.
@@ -123,15 +132,11 @@ impl Selection {
             for &index in &self.configurations {
                 let configuration = configuration(index)?;
                 for &condition in &self.conditions {
-                    for (&seed, &lambda) in
-                        self.seeds.iter().flat_map(|s| self.lambdas.iter().map(move |l| (s, l)))
-                    {
-                        let mut run = Run::new(condition, &configuration)
-                            .epsilon(epsilon)
-                            .seed(seed)
-                            .epochs(self.epochs)
-                            .measure(Measure::EachEpoch);
-                        run.rule.lambda = lambda;
+                    let run = Run::new(condition, &configuration)
+                        .epsilon(epsilon)
+                        .epochs(self.epochs)
+                        .measure(Measure::EachEpoch);
+                    for run in self.variants(&run) {
                         run.validate()?;
                         let planned = Planned::new(run);
                         if seen.insert(planned.id.clone()) {
@@ -142,6 +147,24 @@ impl Selection {
             }
         }
         Ok(runs)
+    }
+
+    /// A run with each seed, λ and variation.
+    fn variants(&self, run: &Run) -> Vec<Run> {
+        let mut runs = Vec::new();
+        for &seed in &self.seeds {
+            for &lambda in &self.lambdas {
+                for &depth in &self.hidden_layers {
+                    for &layers in &self.grad_norm_layers {
+                        let run = run.clone().seed(seed).hidden_layers(depth);
+                        let mut run = run.grad_norm_in(layers);
+                        run.rule.lambda = lambda;
+                        runs.push(run);
+                    }
+                }
+            }
+        }
+        runs
     }
 }
 
@@ -178,8 +201,31 @@ mod tests {
     }
 
     #[test]
+    fn grad_norm_by_layer_and_depth_are_planned() {
+        let mut selection = Selection::profile("quick").unwrap();
+        let layers = ["none", "1", "2", "all"].map(|text| text.parse().unwrap());
+        (selection.epsilons, selection.grad_norm_layers) = (vec![0.75], layers.to_vec());
+        let message = selection.plan().unwrap_err().to_string();
+        assert!(message.contains("ei_none has no GradNorm"), "{message}");
+        selection.conditions = vec![INormNone, INormFull, INormCenter];
+        selection.grad_norm_layers.truncate(1);
+        assert_eq!(selection.plan().unwrap().len(), 1, "all of these are inorm_none");
+        (selection.conditions, selection.grad_norm_layers) = (vec![INormFull], layers.to_vec());
+        selection.hidden_layers = vec![2, 3];
+        let plan = selection.plan().unwrap();
+        let shown: Vec<_> = plan.iter().map(Planned::to_string).collect();
+        let start = "inorm_full config 0 ε 0.75 seed 0";
+        assert_eq!(shown[0], start.replace("full", "none"));
+        assert_eq!((shown.len(), &shown[3][..]), (8, start));
+        assert_eq!(shown[6], format!("{start} hidden_layers 3 grad_norm_layers 2"));
+    }
+
+    #[test]
     fn a_plan_reads_back_as_it_was_written() {
-        for planned in plan("paper") {
+        let mut others = Selection::profile("figure 5").unwrap();
+        others.conditions = vec![INormFull];
+        others.grad_norm_layers = vec!["2".parse().unwrap()];
+        for planned in [plan("paper"), others.plan().unwrap()].concat() {
             let text = serde_json::to_string(&planned).unwrap();
             let back: Planned = serde_json::from_str(&text).unwrap();
             assert_eq!((&back, back.run.id()), (&planned, planned.id.clone()));

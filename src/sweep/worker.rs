@@ -99,7 +99,8 @@ pub fn cost(run: &Run) -> f64 {
         Circuit::ExcitatoryInhibitory | Circuit::InhibitoryNormSubtractive => 1.1,
         Circuit::InhibitoryNorm => 2.1,
     };
-    rows * width * (PIXELS as f64 + width) * f64::from(run.epochs)
+    let inputs = PIXELS as f64 + width * (run.hidden_layers as f64 - 1.0);
+    rows * width * inputs * f64::from(run.epochs)
 }
 
 #[cfg(test)]

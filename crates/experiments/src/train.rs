@@ -5,6 +5,7 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use inorm::{
     Condition,
+    architecture::HiddenLayers,
     configuration::{EPOCHS, LAMBDA, LearningRates, configuration},
     layers::NetworkWeights,
     learning::{self, Epoch, LearningRule, Measure, Observer, Record, Run, Trainer},
@@ -52,9 +53,16 @@ pub struct Train {
     /// Weight of the local I-Norm loss.
     #[arg(long, default_value_t = LAMBDA)]
     lambda: f64,
+    /// Hidden layers, all of the same kind and width.
+    #[arg(long, value_name = "NUMBER", default_value_t = 2)]
+    hidden_layers: usize,
+    /// In which of them GradNorm acts: all, none, or numbers from 1, the first above the input, such
+    /// as 2 or 1+3.
+    #[arg(long, value_name = "LAYERS", default_value_t = HiddenLayers::ALL)]
+    grad_norm_layers: HiddenLayers,
     /// Begin with the network in this file, which decides the condition and the width. The results
     /// are not runs of a sweep: they are not added to tables.
-    #[arg(long, value_name = "FILE.safetensors", conflicts_with = "results")]
+    #[arg(long, value_name = "FILE.safetensors", conflicts_with_all = ["results", "hidden_layers", "grad_norm_layers"])]
     from: Option<PathBuf>,
     /// Save the trained network in this file.
     #[arg(long, value_name = "FILE.safetensors")]
@@ -194,6 +202,7 @@ impl Train {
         }
         run.rule.lambda = self.lambda;
         let run = run.epsilon(self.epsilon).epochs(self.epochs).seed(self.seed);
+        let run = run.hidden_layers(self.hidden_layers).grad_norm_in(self.grad_norm_layers);
         let usual = if self.results.is_some() { Measure::EachEpoch } else { Measure::Never };
         Ok(run.measure(self.measure.map_or(usual, Measure::from)))
     }

@@ -4,6 +4,7 @@ use super::place::Place;
 use clap::Args;
 use inorm::{
     Condition,
+    architecture::HiddenLayers,
     sweep::{Selection, Store},
 };
 use inorm_core::{Outcome, print};
@@ -31,6 +32,13 @@ pub struct Plan {
     /// These weights of the I-Norm loss.
     #[arg(long, value_delimiter = ',', value_name = "NUMBERS", allow_hyphen_values = true)]
     lambdas: Vec<f64>,
+    /// These numbers of hidden layers instead of 2, for example 3,5.
+    #[arg(long, value_delimiter = ',', value_name = "NUMBERS")]
+    hidden_layers: Vec<usize>,
+    /// In which hidden layers GradNorm acts, for example none,1,2,1+2,all; layer 1 is the first
+    /// above the input.
+    #[arg(long, value_delimiter = ',', value_name = "LAYERS")]
+    grad_norm_layers: Vec<HiddenLayers>,
     /// Passes over the training images.
     #[arg(long, value_name = "NUMBER")]
     epochs: Option<u32>,
@@ -45,6 +53,8 @@ pub fn run(options: &Plan) -> Outcome {
     replace(&mut selection.epsilons, &options.epsilons);
     replace(&mut selection.seeds, &options.seeds);
     replace(&mut selection.lambdas, &options.lambdas);
+    replace(&mut selection.hidden_layers, &options.hidden_layers);
+    replace(&mut selection.grad_norm_layers, &options.grad_norm_layers);
     selection.epochs = options.epochs.unwrap_or(selection.epochs);
     let runs = selection.plan()?;
     let store = Store::create(&options.place.store)?;

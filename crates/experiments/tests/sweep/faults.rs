@@ -250,7 +250,7 @@ fn results_that_do_not_belong_together_are_not_mixed() {
 
     let run = subset.some_run();
     let text = fs::read_to_string(&run).unwrap();
-    let line = text.lines().next().unwrap().replace("\"schema\":1,", "\"schema\":99,") + "\n";
+    let line = text.lines().next().unwrap().replace("\"schema\":2,", "\"schema\":99,") + "\n";
     let checksum = inorm_core::files::sha256(&line);
     fs::write(&run, format!("{line}{checksum}\n")).unwrap();
     let said = merge(&stores[..1], into.path()).unwrap_err().to_string();
