@@ -5,9 +5,55 @@ use crate::{
     configuration::{LAMBDA, LearningRates},
 };
 use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
 
 /// Added to variances and second moments inside the square root, everywhere.
 pub const NORMALIZATION_EPSILON: f64 = 1e-5;
+
+/// Whether weights keep their signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Signs {
+    /// Dale's principle, as in the paper: after each step `W_EE, W_IE, W_EI ← max(0, ·)`, in the
+    /// hidden layers and in the read-out.
+    #[default]
+    Dale,
+    /// Any sign: nothing is cut off after a step. All else is as it was, initial weights included,
+    /// which are ≥ 0; inhibition still enters with a minus.
+    Free,
+}
+
+impl Signs {
+    /// Both, in the order in which messages list them.
+    pub const ALL: [Self; 2] = [Self::Dale, Self::Free];
+
+    /// The name used in tables, files and on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Dale => "dale",
+            Self::Free => "free",
+        }
+    }
+
+    fn are_dales(&self) -> bool {
+        *self == Self::Dale
+    }
+}
+
+impl fmt::Display for Signs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Signs {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        let found = Self::ALL.into_iter().find(|signs| signs.name() == name);
+        found.ok_or_else(|| Error::unknown("signs", name, &Self::ALL.map(Self::name)))
+    }
+}
 
 /// Everything that a training step depends on, apart from the network and the batch.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -24,6 +70,9 @@ pub struct LearningRule {
     pub lambda: f64,
     /// Label smoothing of the task loss; 0.1 in the paper.
     pub label_smoothing: f64,
+    /// Whether weights keep their signs; they do in the paper.
+    #[serde(default, skip_serializing_if = "Signs::are_dales")]
+    pub signs: Signs,
 }
 
 impl LearningRule {
@@ -36,10 +85,11 @@ impl LearningRule {
             weight_decay: 0.0,
             lambda: LAMBDA,
             label_smoothing: 0.1,
+            signs: Signs::Dale,
         }
     }
 
-    /// Whether the update is `p ← p − lr·g` and nothing more.
+    /// Whether the update is `p ← p − lr·g`, and then at most Dale's principle.
     pub const fn is_plain(&self) -> bool {
         self.momentum == 0.0 && self.inhibitory_momentum == 0.0 && self.weight_decay == 0.0
     }

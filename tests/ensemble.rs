@@ -8,7 +8,7 @@ use inorm::{
     dataset::FashionMnist,
     ensemble::{EnsembleTrainer, Machine},
     layers::{NetworkWeights, initial_weights},
-    learning::{Checkpoint, Measure, Measurement, Outcome, Record, Run, Trainer, train},
+    learning::{Checkpoint, Measure, Measurement, Outcome, Record, Run, Signs, Trainer, train},
 };
 use threads::Threads;
 
@@ -258,6 +258,8 @@ fn runs_that_cannot_be_trained_together_are_refused() {
         let message = refused(&[run.clone(), other]);
         assert!(message.contains("one of the paper's; train this one alone"), "{message}");
     }
+    let message = refused(&[run.clone(), run.clone().signs(Signs::Free)]);
+    assert!(message.contains("e_ln with free signs") && message.contains("alone"), "{message}");
     let mut other = run;
     other.width = 1;
     assert!(refused(&[other]).contains("width"));

@@ -9,13 +9,13 @@ use inorm::{
     dfdx::prelude::*,
     engine::Engine,
     layers::{
-        Batch, Center, Differentiable, DivisiveNorm, Ei, Excitatory, INorm, INormSub, Inputs,
+        Batch, Center, Differentiable, DivisiveNorm, Ei, Excitatory, Full, INorm, INormSub, Inputs,
         Lateral, Layer, LayerNorm, LayerWeights, MeanNorm, Memory, NetworkWeights, NoNorm,
         OwnLayer, Raw, Scale, Units, grad_norm, initial_weights_of,
         moments::{layer_norm, layer_norm_backward, standard_deviation},
         pre_activation,
     },
-    learning::{LearningRule, Training},
+    learning::{LearningRule, Signs, Training},
     networks::{
         Hidden, ImageBatch, Network, OUTPUTS,
         paper::{ENetwork, INormFull, INormNetwork},
@@ -106,6 +106,35 @@ proptest! {
         }
     }
 
+    /// The typed network's step and the engine's, with free signs and with Dale's.
+    #[test]
+    fn free_signs_are_those_of_plain_gradient_descent(seed in 0..1000_u64) {
+        type Net = Network<(INorm<30, 16, 2, Full, f64>, Ei<16, 12, 2, LayerNorm, f64>), 10, f64>;
+        let (x, labels) = batch(seed);
+        let samples = Batch::<_, 30, f64>::of_samples(x.clone());
+        let network = Net::new(seed).unwrap();
+        let weights = network.weights();
+        for signs in Signs::ALL {
+            let rule = LearningRule { signs, ..rule(50.0) };
+            let mut engine = Engine::new(&weights, rule);
+            engine.step(&x, &labels);
+            let (stepped, _) = network.step(&samples, &labels, &rule).unwrap();
+            let stepped = stepped.weights();
+            prop_assert!(largest_difference(&engine.weights(), &stepped) < 1e-10);
+            // A velocity of nothing but the gradient: the other way to update.
+            let mut engine = Engine::new(&weights, LearningRule { weight_decay: 1e-300, ..rule });
+            engine.step(&x, &labels);
+            prop_assert!(largest_difference(&engine.weights(), &stepped) < 1e-10);
+            let descended = |layer: usize| {
+                let lowest = stepped.layers()[layer].w_ee.iter().copied();
+                lowest.fold(f64::INFINITY, f64::min)
+            };
+            for layer in 0..3 {
+                prop_assert!((descended(layer) < 0.0) == (signs == Signs::Free), "{layer}");
+            }
+        }
+    }
+
     /// A batch of fewer samples than units, and the same samples again and again.
     #[test]
     fn what_is_measured_does_not_depend_on_the_size_of_the_batch(
@@ -124,6 +153,7 @@ proptest! {
             prop_assert!(near(once.gradient_alignment, often.gradient_alignment));
             // Each sample's error is its share of the mean loss.
             let shared = often.error_eigenvalue.unwrap() * (copies * copies) as f64;
+            prop_assert_eq!(once.mean_weight_share, often.mean_weight_share);
             prop_assert!(near(once.error_eigenvalue.unwrap(), shared), "{once:?} {often:?}");
         }
     }
@@ -285,6 +315,7 @@ fn typed_networks_and_the_engine_are_one() {
         compare_with_engine::<(Ei<30, 16, 2, LayerNorm, f64>,)>(0.01),
         compare_with_engine::<(E<30, 12>, INormSub<12, 20, 2, Lateral, f64>)>(0.5),
         compare_with_engine::<(I<30, 16>, E<16, 12>, I<12, 14>)>(0.5),
+        compare_with_engine::<(INorm<30, 16, 2, Raw, f64>, INorm<16, 12, 2, Full, f64>)>(0.5),
     ];
     assert!(differences.iter().all(|d| *d < 1e-10), "{differences:?}");
 }

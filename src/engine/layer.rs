@@ -3,14 +3,17 @@
 use super::{
     batch::Batch,
     form::Form,
-    lanes::{Real, vectorized},
+    lanes::{self, Real, vectorized},
     measure::{LayerMeasurement, Observed, measure},
     passes::{BackwardPass, ForwardPass},
     product::{product, rows, strided},
     stacking::{nu_of, stack, unstack},
     update::{add_column_sums, descend, rectify, scale_blocks},
 };
-use crate::{layers::LayerWeights, learning_rule::LearningRule};
+use crate::{
+    layers::LayerWeights,
+    learning_rule::{LearningRule, Signs},
+};
 use faer::Accum;
 
 /// A layer of the fused engine.
@@ -118,11 +121,25 @@ impl<T: Real> Layer<T> {
     /// Measures the layer, with inputs `h`.
     pub fn measure(&self, h: &[T]) -> LayerMeasurement {
         let Self { form, weights, nu, batch, .. } = self;
-        measure(&Observed { form, b: &weights.b, nu, batch }, h)
+        let measured = measure(&Observed { form, b: &weights.b, nu, batch }, h);
+        let mean_weight_share = Some(self.mean_weight_share());
+        LayerMeasurement { mean_weight_share, ..measured }
+    }
+
+    /// As [`LayerWeights::mean_weight_share`].
+    fn mean_weight_share(&self) -> f64 {
+        let Form { inputs, units, .. } = self.form;
+        let (mut sum, mut squares) = (0.0, 0.0);
+        for row in self.weights.matrix.chunks_exact(self.form.targets()) {
+            let w_ee = &row[..units];
+            sum += lanes::sum(w_ee).double();
+            squares += lanes::dot(w_ee, w_ee).double();
+        }
+        sum * sum / (squares * (inputs * units) as f64).max(f64::MIN_POSITIVE)
     }
 
     /// Moves the weights along the gradient of the last batch, with inputs `h`, and keeps them in
-    /// Dale's bounds.
+    /// Dale's bounds if the rule says so.
     pub fn update(&mut self, h: &[T], rule: &LearningRule) {
         if rule.is_plain() {
             self.update_in_place(h, rule);
@@ -140,13 +157,14 @@ impl<T: Real> Layer<T> {
         vectorized(|| scale_blocks(&mut batch.delta, targets, units, rates));
         add_column_sums(&batch.delta, targets, &mut weights.b);
         let (h, delta) = (rows(h, size, inputs), rows(&batch.delta, size, targets));
-        descend(&mut weights.matrix, h, delta, form.non_negative());
+        let [non_negative, inhibitory_non_negative] = non_negative(form, rule);
+        descend(&mut weights.matrix, h, delta, non_negative);
         if form.trains_w_ei() {
             let rate = -T::of(rule.rates.lr_w_ei);
             batch.inhibition.iter_mut().for_each(|g| *g *= rate);
             let error = rows(&batch.inhibition, size, units);
             let r = strided(&batch.pre_activation[units..], size, inhibitory, targets);
-            descend(&mut weights.w_ei, error, r, inhibitory);
+            descend(&mut weights.w_ei, error, r, inhibitory_non_negative);
         }
     }
 
@@ -180,8 +198,9 @@ impl<T: Real> Layer<T> {
         }
         step(w_ei, &velocity.w_ei, rate_ei, T::zero());
         step(b, &velocity.b, rate, decay);
-        rectify(matrix, targets, self.form.non_negative());
-        rectify(w_ei, inhibitory.max(1), inhibitory);
+        let [non_negative, inhibitory_non_negative] = non_negative(&self.form, rule);
+        rectify(matrix, targets, non_negative);
+        rectify(w_ei, inhibitory.max(1), inhibitory_non_negative);
         self.velocity = Some(velocity);
     }
 
@@ -203,5 +222,13 @@ impl<T: Real> Layer<T> {
         let mut gradients = self.weights.zeros();
         self.add_gradients(h, &mut gradients);
         gradients.named(&self.form, Vec::new())
+    }
+}
+
+/// How many columns of the matrix, and of `W_EI`, an update keeps at 0 or above.
+fn non_negative<T>(form: &Form<T>, rule: &LearningRule) -> [usize; 2] {
+    match rule.signs {
+        Signs::Dale => [form.non_negative(), form.inhibitory],
+        Signs::Free => [0, 0],
     }
 }

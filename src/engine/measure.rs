@@ -38,6 +38,10 @@ pub struct LayerMeasurement {
     /// `None` if that error is not finite.
     #[serde(with = "crate::nonfinite::option")]
     pub error_eigenvalue: Option<f64>,
+    /// [The share that the mean weight has](crate::layers::LayerWeights::mean_weight_share) in
+    /// `W_EE`. `None` in ensembles, and before version 0.3.
+    #[serde(default, with = "crate::nonfinite::option")]
+    pub mean_weight_share: Option<f64>,
 }
 
 /// A hidden layer, and what it made of a batch.
@@ -73,6 +77,7 @@ pub(crate) fn measure<T: Real>(layer: &Observed<'_, T>, h: &[T]) -> LayerMeasure
         inorm_loss,
         ln_mse,
         error_eigenvalue: error_eigenvalue(layer),
+        mean_weight_share: None,
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
     Architecture, Error, Result,
     engine::{Form, LayerMeasurement},
     layers::{LayerWeights, NetworkWeights},
-    learning_rule::LearningRule,
+    learning_rule::{LearningRule, Signs},
 };
 use std::ops::Range;
 
@@ -33,7 +33,7 @@ pub(super) type Member = (Architecture, LearningRule);
 /// Refuses a network, or a rule, that ensembles do not know.
 ///
 /// # Errors
-/// If the network is none of the paper's, or the rule has momentum or weight decay.
+/// If the network is none of the paper's, or the rule has momentum, weight decay or free signs.
 pub(super) fn check(architecture: &Architecture, rule: &LearningRule) -> Result<()> {
     let refused = |found, expected| Err(Error::invalid("network of an ensemble", found, expected));
     let Some(condition) = architecture.condition() else {
@@ -43,6 +43,10 @@ pub(super) fn check(architecture: &Architecture, rule: &LearningRule) -> Result<
     if !rule.is_plain() {
         let found = format!("{condition} with momentum or weight decay");
         return refused(found, "plain gradient descent; train this run alone");
+    }
+    if rule.signs != Signs::Dale {
+        let found = format!("{condition} with {} signs", rule.signs);
+        return refused(found, "Dale's principle; train this run alone");
     }
     Ok(())
 }

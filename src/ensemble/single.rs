@@ -27,7 +27,7 @@ impl<M: Machine> SingleNetwork<M> {
     /// A network with these weights, and room for `capacity` samples.
     ///
     /// # Errors
-    /// If the rule has momentum or weight decay, or the machine has no memory left.
+    /// If the rule has momentum, weight decay or free signs, or the machine has no memory left.
     pub fn new(
         machine: M,
         weights: &NetworkWeights<f32>,

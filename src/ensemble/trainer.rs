@@ -50,7 +50,7 @@ impl<M: Machine> StoredImages<M> {
 }
 
 /// Whether a run is one that can be trained in ensembles: one of the paper's networks, without
-/// momentum and weight decay.
+/// momentum, weight decay and free signs.
 pub fn can_join(run: &Run) -> bool {
     check(&run.architecture(), &run.rule).is_ok()
 }

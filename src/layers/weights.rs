@@ -5,6 +5,7 @@ use crate::{
     architecture::{Architecture, LayerKind},
     condition::GradNorm,
 };
+use num_traits::ToPrimitive;
 use std::fmt;
 
 /// The weights of one layer, row-major, in the order *post, pre*.
@@ -113,6 +114,19 @@ impl<E> fmt::Debug for NetworkWeights<E> {
     }
 }
 
+impl<E: Copy + ToPrimitive> LayerWeights<E> {
+    /// Of the sum of the squared weights of `W_EE`, the share that their mean has: `⟨w⟩²/⟨w²⟩`.
+    ///
+    /// The mean sends the common part of the errors on to all units below alike, and the rest of
+    /// each weight does not. Half at first, since mean and standard deviation are equal; 0 if
+    /// weights of both signs cancel, 1 if all are the same.
+    pub fn mean_weight_share(&self) -> f64 {
+        let weights = || self.w_ee.iter().map(|w| w.to_f64().unwrap_or(f64::NAN));
+        let (sum, squares) = (weights().sum::<f64>(), weights().map(|w| w * w).sum::<f64>());
+        sum * sum / (squares * self.w_ee.len() as f64).max(f64::MIN_POSITIVE)
+    }
+}
+
 impl<E: Copy> LayerWeights<E> {
     /// The same numbers in another precision.
     pub fn convert<F>(&self, convert: impl Fn(E) -> F + Copy) -> LayerWeights<F> {
@@ -195,7 +209,21 @@ impl<E: Copy> NetworkWeights<E> {
 
 #[cfg(test)]
 mod tests {
+    use super::LayerWeights;
     use crate::{Condition, layers::initial_weights_of};
+
+    #[test]
+    fn the_share_of_the_mean_weight_is_that_of_its_square() {
+        let share = |w_ee: &[f32]| {
+            LayerWeights { w_ee: w_ee.to_vec(), ..LayerWeights::default() }.mean_weight_share()
+        };
+        assert_eq!(share(&[0.5, 0.5, 0.5]), 1.0);
+        assert_eq!(share(&[1.0, -1.0, 2.0, -2.0]), 0.0);
+        assert_eq!(share(&[1.0, 3.0]), 0.8);
+        assert_eq!(share(&[]), 0.0);
+        let first = initial_weights_of(&Condition::ENone.architecture([784, 100, 10]), 0).unwrap();
+        assert!((first.hidden[0].mean_weight_share() - 0.5).abs() < 0.02);
+    }
 
     #[test]
     fn inhibitory_units_are_counted_where_the_circuit_has_them_and_nowhere_else() {

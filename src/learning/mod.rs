@@ -26,4 +26,4 @@ pub use train::{Observer, Trainer, train};
 pub use train_all::{in_parallel, train_all};
 pub use training::{Measure, Training};
 
-pub use crate::learning_rule::LearningRule;
+pub use crate::learning_rule::{LearningRule, Signs};

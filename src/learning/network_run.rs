@@ -11,6 +11,7 @@ use crate::{
     configuration::configurations,
     dataset::{CLASSES, PIXELS},
     layers::OwnRule,
+    learning_rule::Signs,
 };
 
 /// The training of a network that one had: what the network is, and how it was trained.
@@ -34,11 +35,14 @@ impl NetworkRun {
         training: &Training,
     ) -> Self {
         let rules = OwnRule::names(own);
-        let name = match (architecture.condition(), rules.is_empty()) {
+        let mut name = match (architecture.condition(), rules.is_empty()) {
             (Some(condition), _) => condition.to_string(),
             (None, true) => architecture.to_string(),
             (None, false) => rules.join(", "),
         };
+        if training.rule.signs == Signs::Free {
+            name += ", free signs";
+        }
         Self { name, architecture, training: *training, changes: Vec::new() }
     }
 
@@ -74,7 +78,8 @@ impl Protocol for NetworkRun {
         let condition = self.architecture.condition()?;
         let width = self.architecture.hidden[0].units;
         let paper = condition.architecture([PIXELS, width, CLASSES.len()]);
-        if self.architecture != paper || !self.changes.is_empty() {
+        let free = self.training.rule.signs != Signs::Dale;
+        if self.architecture != paper || free || !self.changes.is_empty() {
             return None;
         }
         let Training { rule, epsilon, seed, epochs, batch, measure } = self.training;

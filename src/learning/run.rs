@@ -11,7 +11,7 @@ use crate::{
     configuration::{Configuration, EPOCHS},
     dataset::{CHANCE, CLASSES, FashionMnist, PIXELS},
     engine::LayerMeasurement,
-    learning_rule::LearningRule,
+    learning_rule::{LearningRule, Signs},
 };
 use inorm_core::files::short_sha256;
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,7 @@ pub(crate) const HIDDEN_LAYERS: usize = 2;
 /// Everything that decides the outcome of a training run, apart from the data.
 ///
 /// What the paper has no other value for is part of its [id](Self::id), and of what is written of
-/// it, only where it is another: `hidden_layers` and `grad_norm_layers`.
+/// it, only where it is another: `hidden_layers`, `grad_norm_layers` and `rule.signs`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Run {
     /// Which network.
@@ -58,7 +58,8 @@ pub struct Run {
 }
 
 /// What the paper has one value for, and other runs may have another: names, and that value.
-const USUAL: [(&str, &str); 2] = [("hidden_layers", "2"), ("grad_norm_layers", "all")];
+const USUAL: [(&str, &str); 3] =
+    [("hidden_layers", "2"), ("grad_norm_layers", "all"), ("signs", "dale")];
 
 /// Which of these values are not the paper's.
 pub(crate) fn unusual(values: [String; USUAL.len()]) -> Vec<(&'static str, String)> {
@@ -195,6 +196,13 @@ impl Run {
         self
     }
 
+    /// With weights that keep their signs, or with free ones.
+    #[must_use]
+    pub const fn signs(mut self, signs: Signs) -> Self {
+        self.rule.signs = signs;
+        self
+    }
+
     /// What this run makes of the architecture of its condition.
     pub(super) fn varied(&self, architecture: Architecture) -> Architecture {
         architecture.varied(self.hidden_layers, self.grad_norm_layers)
@@ -202,7 +210,8 @@ impl Run {
 
     /// What of it the paper has no other value for, and is another: names and values.
     pub fn variations(&self) -> Vec<(&'static str, String)> {
-        unusual([self.hidden_layers.to_string(), self.grad_norm_layers.to_string()])
+        let Self { hidden_layers, grad_norm_layers, rule, .. } = self;
+        unusual([hidden_layers.to_string(), grad_norm_layers.to_string(), rule.signs.to_string()])
     }
 
     /// Checks that every number makes sense.
@@ -258,6 +267,7 @@ impl Run {
             weight_decay,
             lambda,
             label_smoothing,
+            signs: _,
         } = rule;
         let configuration =
             configuration.map_or_else(|| "none".to_owned(), |index| index.to_string());
@@ -436,7 +446,7 @@ mod tests {
     #[test]
     fn everything_that_decides_a_result_decides_the_id() {
         let run = Run::new(Condition::INormFull, &configuration(0).unwrap());
-        let changes: [fn(&mut Run); 17] = [
+        let changes: [fn(&mut Run); 18] = [
             |r| r.condition = Condition::ELn,
             |r| r.configuration = None,
             |r| r.width += 1,
@@ -452,6 +462,7 @@ mod tests {
             |r| r.seed = 1,
             |r| r.epochs = 1,
             |r| r.batch = 1,
+            |r| r.rule.signs = Signs::Free,
             |r| r.hidden_layers = 3,
             |r| r.grad_norm_layers = "2".parse().unwrap(),
         ];
@@ -480,13 +491,15 @@ mod tests {
         assert_eq!(second.id(), "8ce774d99398a0a2");
         let deep = within(&full.clone().hidden_layers(3), "3").measure(Measure::EachEpoch);
         assert_eq!(deep.id(), "91a4c1eba697e0f3");
-        for run in [second, deep] {
+        let free = full.clone().signs(Signs::Free).measure(Measure::EachEpoch);
+        assert_eq!(free.id(), "adf999dc5b13e3d9");
+        for run in [second, deep, free] {
             assert!(run.validate().is_ok());
             let json = serde_json::to_string(&run).unwrap();
             assert_eq!(serde_json::from_str::<Run>(&json).unwrap(), run);
         }
         let json = serde_json::to_string(&full).unwrap();
-        assert!(!json.contains("layers"), "{json}");
+        assert!(!json.contains("layers") && !json.contains("signs"), "{json}");
         assert_eq!(serde_json::from_str::<Run>(&json).unwrap(), full);
         let refused = |run: &Run| run.validate().unwrap_err().to_string();
         let message = refused(&within(&full, "3"));

@@ -3,7 +3,7 @@
 use crate::{
     Error, Result,
     configuration::{EPOCHS, LearningRates},
-    learning_rule::LearningRule,
+    learning_rule::{LearningRule, Signs},
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -110,6 +110,13 @@ impl Training {
     #[must_use]
     pub const fn measure(mut self, measure: Measure) -> Self {
         self.measure = measure;
+        self
+    }
+
+    /// With weights that keep their signs, or with free ones.
+    #[must_use]
+    pub const fn signs(mut self, signs: Signs) -> Self {
+        self.rule.signs = signs;
         self
     }
 

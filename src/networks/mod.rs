@@ -18,7 +18,7 @@ use crate::{
     dataset::{CLASSES, FashionMnist, Images},
     layers::{Backend, Batch, Differentiable, Layer, NetworkWeights, Operation, Shaped, constant},
     learning::{Evaluation, NetworkRun, Observer, Record, Training, evaluate, evaluation},
-    learning_rule::LearningRule,
+    learning_rule::{LearningRule, Signs},
 };
 use dfdx::{
     shapes::{ConstDim, Dim, Dtype},
@@ -325,15 +325,16 @@ pub fn task_loss<B: Dim, const OUT: usize, E: Dtype, D: Backend<E>>(
     (loss, (log_probabilities.map(Operation::Exponential) - targets) * per_sample)
 }
 
-/// `p ← p − lr·g`, then Dale's principle: `W_EE, W_IE, W_EI ← max(0, ·)`.
+/// `p ← p − lr·g`, then Dale's principle, if it holds: `W_EE, W_IE, W_EI ← max(0, ·)`.
 fn descend<E: Dtype>(
     weights: &mut NetworkWeights<E>,
     gradients: &NetworkWeights<E>,
     rule: &LearningRule,
 ) {
     let LearningRates { lr, lr_w_ie, lr_w_ei } = rule.rates;
+    let dale = rule.signs == Signs::Dale;
     // Of W_EE, W_IE, W_EI, U_IE and b: the rate, and whether Dale's principle holds for it.
-    let rules = [(lr, true), (lr_w_ie, true), (lr_w_ei, true), (lr_w_ie, false), (lr, false)];
+    let rules = [(lr, dale), (lr_w_ie, dale), (lr_w_ei, dale), (lr_w_ie, false), (lr, false)];
     for (layer, gradients) in weights.layers_mut().into_iter().zip(gradients.layers()) {
         let values = layer.values_mut().into_iter().zip(gradients.values());
         for ((values, gradients), (rate, non_negative)) in values.zip(rules) {

@@ -10,6 +10,7 @@ use crate::{
     architecture::HiddenLayers,
     configuration::{EPOCHS, LAMBDA},
     learning::{Epoch, Measurement, Outcome, Record, Run, unusual},
+    learning_rule::Signs,
 };
 use serde_json::{Map, Value};
 use std::path::Path;
@@ -55,6 +56,8 @@ row! {
         grad_norm_layers: String = record.run.grad_norm_layers.to_string(),
             "In which of them GradNorm acts: `all`, or numbers from 1 such as `1+3`."
             or HiddenLayers::ALL.to_string();
+        signs: String = record.run.rule.signs.to_string(),
+            "Whether weights keep their signs: `dale`, or `free`." or Signs::Dale.to_string();
         outcome: Outcome = record.outcome,
             "How it ended; the step is a column of its own, `diverged_at_step`.";
         test_accuracy: f64 = record.test_accuracy().unwrap_or(f64::NAN),
@@ -112,6 +115,8 @@ row! {
             "Mean squared difference to LayerNorm, where inhibition learns.";
         error_eigenvalue: Option<f64> = measured.values.error_eigenvalue,
             "Largest eigenvalue of the error's covariance, if finite.";
+        mean_weight_share: Option<f64> = measured.values.mean_weight_share,
+            "Of the energy of `W_EE`, the share that the mean weight has." or None;
     }
 }
 
@@ -139,7 +144,8 @@ impl RunRow {
     /// What of the run the paper has no other value for, and is another: columns and values, as
     /// [`Run::variations`].
     pub fn variations(&self) -> Vec<(&'static str, String)> {
-        unusual([self.hidden_layers.to_string(), self.grad_norm_layers.clone()])
+        let Self { hidden_layers, grad_norm_layers, signs, .. } = self;
+        unusual([hidden_layers.to_string(), grad_norm_layers.clone(), signs.clone()])
     }
 
     /// Whether it diverged.
@@ -189,7 +195,7 @@ mod tests {
     #[test]
     fn a_table_of_an_earlier_schema_is_read() {
         let table = runs_table(&[(Condition::INormFull, 3, 0.75, Some(0.85))]);
-        let earlier = table.drop_many(["hidden_layers", "grad_norm_layers"]);
+        let earlier = table.drop_many(["hidden_layers", "grad_norm_layers", "signs"]);
         let rows = RunRow::from_table(&earlier).unwrap();
         assert_eq!(rows, RunRow::from_table(&table).unwrap());
         assert!(rows[0].is_papers());
@@ -197,7 +203,8 @@ mod tests {
         assert!(!other.is_papers());
         assert_eq!(other.variations(), [("grad_norm_layers", "2".to_owned())]);
         let deep = RunRow { hidden_layers: 3, ..rows[0].clone() };
-        assert!(!deep.is_papers());
+        let free = RunRow { signs: "free".to_owned(), ..rows[0].clone() };
+        assert!(!deep.is_papers() && !free.is_papers());
         for (schema, known) in [(0, false), (1, true), (SCHEMA, true), (SCHEMA + 1, false)] {
             assert_eq!(check_schema(schema, Path::new("here")).is_ok(), known, "{schema}");
         }

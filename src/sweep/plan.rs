@@ -5,7 +5,7 @@ use crate::{
     Error, Result,
     architecture::HiddenLayers,
     configuration::{EPOCHS, EPSILONS, LAMBDA, configuration, configurations},
-    learning::{Measure, Run},
+    learning::{Measure, Run, Signs},
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::HashSet, fmt};
@@ -58,6 +58,8 @@ pub struct Selection {
     pub hidden_layers: Vec<usize>,
     /// In which of them GradNorm acts.
     pub grad_norm_layers: Vec<HiddenLayers>,
+    /// Whether weights keep their signs.
+    pub signs: Vec<Signs>,
     /// Passes over the training images.
     pub epochs: u32,
 }
@@ -105,6 +107,7 @@ impl Selection {
             lambdas: vec![LAMBDA],
             hidden_layers: vec![2],
             grad_norm_layers: vec![HiddenLayers::ALL],
+            signs: vec![Signs::Dale],
             epochs: EPOCHS,
         };
         Ok(match name {
@@ -159,7 +162,7 @@ impl Selection {
                         let run = run.clone().seed(seed).hidden_layers(depth);
                         let mut run = run.grad_norm_in(layers);
                         run.rule.lambda = lambda;
-                        runs.push(run);
+                        runs.extend(self.signs.iter().map(|&signs| run.clone().signs(signs)));
                     }
                 }
             }
@@ -201,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn grad_norm_by_layer_and_depth_are_planned() {
+    fn grad_norm_by_layer_depth_and_signs_are_planned() {
         let mut selection = Selection::profile("quick").unwrap();
         let layers = ["none", "1", "2", "all"].map(|text| text.parse().unwrap());
         (selection.epsilons, selection.grad_norm_layers) = (vec![0.75], layers.to_vec());
@@ -211,13 +214,13 @@ mod tests {
         selection.grad_norm_layers.truncate(1);
         assert_eq!(selection.plan().unwrap().len(), 1, "all of these are inorm_none");
         (selection.conditions, selection.grad_norm_layers) = (vec![INormFull], layers.to_vec());
-        selection.hidden_layers = vec![2, 3];
+        (selection.hidden_layers, selection.signs) = (vec![2, 3], Signs::ALL.to_vec());
         let plan = selection.plan().unwrap();
         let shown: Vec<_> = plan.iter().map(Planned::to_string).collect();
         let start = "inorm_full config 0 ε 0.75 seed 0";
         assert_eq!(shown[0], start.replace("full", "none"));
-        assert_eq!((shown.len(), &shown[3][..]), (8, start));
-        assert_eq!(shown[6], format!("{start} hidden_layers 3 grad_norm_layers 2"));
+        assert_eq!((shown.len(), &shown[6][..]), (16, start));
+        assert_eq!(shown[13], format!("{start} hidden_layers 3 grad_norm_layers 2 signs free"));
     }
 
     #[test]

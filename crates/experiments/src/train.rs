@@ -8,7 +8,7 @@ use inorm::{
     architecture::HiddenLayers,
     configuration::{EPOCHS, LAMBDA, LearningRates, configuration},
     layers::NetworkWeights,
-    learning::{self, Epoch, LearningRule, Measure, Observer, Record, Run, Trainer},
+    learning::{self, Epoch, LearningRule, Measure, Observer, Record, Run, Signs, Trainer},
     results::{DataIdentity, FinishedRun, Rows, Tables, merge},
 };
 use inorm_core::{Context, Failure, Outcome, files::Lock, print, say};
@@ -60,6 +60,9 @@ pub struct Train {
     /// as 2 or 1+3.
     #[arg(long, value_name = "LAYERS", default_value_t = HiddenLayers::ALL)]
     grad_norm_layers: HiddenLayers,
+    /// Whether weights keep their signs: dale, or free, which files of networks cannot hold.
+    #[arg(long, value_name = "NAME", default_value_t)]
+    signs: Signs,
     /// Begin with the network in this file, which decides the condition and the width. The results
     /// are not runs of a sweep: they are not added to tables.
     #[arg(long, value_name = "FILE.safetensors", conflicts_with_all = ["results", "hidden_layers", "grad_norm_layers"])]
@@ -160,6 +163,10 @@ fn save(weights: &NetworkWeights<f32>, record: &Record, file: &Path) -> Outcome 
 impl Train {
     /// Whether the results can be written, which should not turn out after the training.
     fn check_targets(&self) -> Outcome {
+        if self.save.is_some() && self.signs == Signs::Free {
+            let message = "--save: files hold networks in Dale's bounds, not --signs free";
+            return Err(Failure::Usage(message.into()));
+        }
         let folder = self.save.as_ref().and_then(|file| file.parent());
         if let Some(folder) = folder.filter(|it| !it.as_os_str().is_empty() && !it.is_dir()) {
             return Err(Failure::Usage(format!("--save: there is no folder {}", folder.display())));
@@ -203,6 +210,7 @@ impl Train {
         run.rule.lambda = self.lambda;
         let run = run.epsilon(self.epsilon).epochs(self.epochs).seed(self.seed);
         let run = run.hidden_layers(self.hidden_layers).grad_norm_in(self.grad_norm_layers);
+        let run = run.signs(self.signs);
         let usual = if self.results.is_some() { Measure::EachEpoch } else { Measure::Never };
         Ok(run.measure(self.measure.map_or(usual, Measure::from)))
     }

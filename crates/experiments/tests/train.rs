@@ -115,6 +115,10 @@ fn a_network_is_saved_evaluated_and_trained_further() {
         (2, format!("{FURTHER} {RATES} --results x"), "--results"),
         (2, "train --config 3".to_owned(), "<CONDITION>"),
         (2, format!("{BEGIN} {RATES} --save no/where"), "there is no folder no"),
+        (2, format!("{BEGIN} {RATES} --save x --signs free"), "not --signs free"),
+        (2, format!("{BEGIN} {RATES} --grad-norm-layers 3"), "with GradNorm: 3 is not valid"),
+        (2, format!("{BEGIN} {RATES} --hidden-layers 0"), "hidden layers: 0 is not valid"),
+        (2, format!("{FURTHER} {RATES} --hidden-layers 3"), "--hidden-layers"),
         (1, "evaluate nowhere.safetensors".to_owned(), "nowhere.safetensors"),
         (1, "evaluate other".to_owned(), "other: is no whole safetensors file"),
     ] {

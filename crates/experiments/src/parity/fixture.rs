@@ -5,7 +5,7 @@ use inorm::{
     condition::GradNorm,
     configuration::LearningRates,
     layers::{LayerWeights, NetworkWeights},
-    learning_rule::LearningRule,
+    learning_rule::{LearningRule, Signs},
     networks::OUTPUTS,
 };
 use std::{
@@ -121,6 +121,7 @@ impl Arrays {
             weight_decay,
             lambda,
             label_smoothing: smoothing,
+            signs: Signs::Dale,
         };
         match rule.validate() {
             Err(Error::Invalid { what, found, expected }) => {

@@ -5,6 +5,7 @@ use clap::Args;
 use inorm::{
     Condition,
     architecture::HiddenLayers,
+    learning::Signs,
     sweep::{Selection, Store},
 };
 use inorm_core::{Outcome, print};
@@ -39,6 +40,9 @@ pub struct Plan {
     /// above the input.
     #[arg(long, value_delimiter = ',', value_name = "LAYERS")]
     grad_norm_layers: Vec<HiddenLayers>,
+    /// Whether weights keep their signs: dale, free or both.
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    signs: Vec<Signs>,
     /// Passes over the training images.
     #[arg(long, value_name = "NUMBER")]
     epochs: Option<u32>,
@@ -55,6 +59,7 @@ pub fn run(options: &Plan) -> Outcome {
     replace(&mut selection.lambdas, &options.lambdas);
     replace(&mut selection.hidden_layers, &options.hidden_layers);
     replace(&mut selection.grad_norm_layers, &options.grad_norm_layers);
+    replace(&mut selection.signs, &options.signs);
     selection.epochs = options.epochs.unwrap_or(selection.epochs);
     let runs = selection.plan()?;
     let store = Store::create(&options.place.store)?;
