@@ -1,4 +1,4 @@
-//! The sixteen networks that the paper compares.
+//! The sixteen networks that the paper compares, and two more.
 
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -49,6 +49,17 @@ pub enum Normalization {
     MeanNorm = 3,
     /// `z/σ`, and its exact Jacobian in the backward pass.
     DivisiveNorm = 4,
+    /// Nothing; the error goes back through the Jacobian that LayerNorm would have at this z:
+    /// `(δ − mean(δ) − ẑ·mean(δ⊙ẑ))/σ` with `ẑ = (z − μ)/σ`. The mirror image of
+    /// `LayerNormForwardOnly`.
+    LayerNormBackwardOnly = 5,
+}
+
+impl Normalization {
+    /// Whether it changes the activity.
+    pub const fn acts_forward(self) -> bool {
+        !matches!(self, Self::None | Self::LayerNormBackwardOnly)
+    }
 }
 
 /// What happens to the error `δ = ∂L/∂z` of a hidden I-Norm layer in the backward pass.
@@ -71,7 +82,8 @@ pub enum GradNorm {
     Own = 6,
 }
 
-/// One of the networks that the paper compares. All are 784 → N → N → 10.
+/// One of the networks that the paper compares, or one of the two with `backward_only` in their
+/// names, whose errors are normalized and whose activity is not. All are 784 → N → N → 10.
 ///
 /// The names are those of `data/published.csv`; in the figures a `+` stands for "with".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -81,11 +93,13 @@ pub enum Condition {
     EiNone,
     EiLn,
     EiLnForwardOnly,
+    EiLnBackwardOnly,
     EiMeanNorm,
     EiDivisiveNorm,
     ENone,
     ELn,
     ELnForwardOnly,
+    ELnBackwardOnly,
     #[serde(rename = "inorm_none")]
     INormNone,
     #[serde(rename = "inorm_full")]
@@ -106,15 +120,17 @@ pub enum Condition {
 
 impl Condition {
     /// All conditions, in the order in which tables list them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::EiNone,
         Self::EiLn,
         Self::EiLnForwardOnly,
+        Self::EiLnBackwardOnly,
         Self::EiMeanNorm,
         Self::EiDivisiveNorm,
         Self::ENone,
         Self::ELn,
         Self::ELnForwardOnly,
+        Self::ELnBackwardOnly,
         Self::INormNone,
         Self::INormFull,
         Self::INormCenter,
@@ -173,6 +189,9 @@ impl Condition {
             Self::EiLnForwardOnly => {
                 ("ei_ln_forward_only", "EI + LN (forward only)", Ei, N::LayerNormForwardOnly, NO)
             }
+            Self::EiLnBackwardOnly => {
+                ("ei_ln_backward_only", "EI + LN (backward only)", Ei, N::LayerNormBackwardOnly, NO)
+            }
             Self::EiMeanNorm => ("ei_mean_norm", "EI + mean norm", Ei, N::MeanNorm, NO),
             Self::EiDivisiveNorm => {
                 ("ei_divisive_norm", "EI + divisive norm", Ei, N::DivisiveNorm, NO)
@@ -182,6 +201,13 @@ impl Condition {
             Self::ELnForwardOnly => {
                 ("e_ln_forward_only", "E-only + LN (forward only)", E, N::LayerNormForwardOnly, NO)
             }
+            Self::ELnBackwardOnly => (
+                "e_ln_backward_only",
+                "E-only + LN (backward only)",
+                E,
+                N::LayerNormBackwardOnly,
+                NO,
+            ),
             Self::INormNone => ("inorm_none", "I-Norm", INorm, N::None, NO),
             Self::INormFull => ("inorm_full", "I-Norm + GradNorm", INorm, N::None, G::Full),
             Self::INormCenter => ("inorm_center", "I-Norm + center", INorm, N::None, G::Center),

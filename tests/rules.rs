@@ -304,6 +304,10 @@ fn normalizations_equal_autodiff() {
 
     let ours = normalize_backward(Normalization::LayerNormForwardOnly, &g, &z);
     assert_close("forward only", &ours, &g);
+    assert_close("backward only", &normalize(Normalization::LayerNormBackwardOnly, &z), &z);
+    let ours = normalize_backward(Normalization::LayerNormBackwardOnly, &g, &z);
+    let taped = z.leaky_trace().normalize::<Axis<1>>(1e-5);
+    assert_close("backward only", &ours, &(taped * g).sum().backward().get(&z));
 }
 
 #[test]

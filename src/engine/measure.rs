@@ -8,7 +8,7 @@ use super::{
     passes::{grad_norm, layer_norm_backward, standard_deviation},
     product::{product, rows},
 };
-use crate::condition::{GradNorm, Normalization};
+use crate::condition::GradNorm;
 use faer::{Accum, Mat, Side};
 use serde::{Deserialize, Serialize};
 
@@ -39,7 +39,8 @@ pub struct LayerMeasurement {
     #[serde(with = "crate::nonfinite::option")]
     pub error_eigenvalue: Option<f64>,
     /// [The share that the mean weight has](crate::layers::LayerWeights::mean_weight_share) in
-    /// `W_EE`. `None` in ensembles, and before version 0.3.
+    /// `W_EE`. `None` where it was not measured: in ensembles, and by
+    /// earlier versions.
     #[serde(default, with = "crate::nonfinite::option")]
     pub mean_weight_share: Option<f64>,
 }
@@ -162,8 +163,8 @@ fn cosine(inner: f64, a: f64, b: f64) -> f64 {
 fn error_eigenvalue<T: Real>(layer: &Observed<'_, T>) -> Option<f64> {
     let Batch { size, z, normalized, error, .. } = layer.batch;
     let (units, size) = (layer.form.units, *size);
-    let none = layer.form.normalization == Normalization::None;
-    let errors = error.iter().zip(if none { z } else { normalized });
+    let before_relu = if layer.form.normalization.acts_forward() { normalized } else { z };
+    let errors = error.iter().zip(before_relu);
     let mut delta: Vec<f64> =
         errors.map(|(e, z)| if *z > T::zero() { e.double() } else { 0.0 }).collect();
     if delta.iter().any(|d| !d.is_finite()) {

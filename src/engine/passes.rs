@@ -75,7 +75,7 @@ fn forward<T: Real>(form: &Form<T>, b: &[T], batch: &mut Batch<T>) {
         } else {
             let normalized = &mut normalized[at];
             normalize(normalization, z, normalized);
-            &*normalized
+            if normalization.acts_forward() { &*normalized } else { &*z }
         };
         if rectifies {
             activity.iter_mut().zip(z).for_each(|(a, &z)| *a = rectified(z));
@@ -105,7 +105,9 @@ fn normalize<T: Real>(normalization: Normalization, z: &[T], normalized: &mut [T
     let inverse = T::one() / standard_deviation(variance);
     let (shift, scale) = match normalization {
         Normalization::None => (T::zero(), T::one()),
-        Normalization::LayerNorm | Normalization::LayerNormForwardOnly => (mean, inverse),
+        Normalization::LayerNorm
+        | Normalization::LayerNormForwardOnly
+        | Normalization::LayerNormBackwardOnly => (mean, inverse),
         Normalization::MeanNorm => (mean, T::one()),
         Normalization::DivisiveNorm => (T::zero(), inverse),
     };
@@ -127,7 +129,8 @@ fn backward<T: Real>(form: &Form<T>, nu: &[T], batch: &mut Batch<T>, lambda: T) 
             if normalization == Normalization::None { z } else { &normalized[at.clone()] };
         let (delta, inhibitory_delta) = delta[sample * targets..][..targets].split_at_mut(units);
         if form.rectified {
-            for ((d, &error), &z) in delta.iter_mut().zip(&error[at.clone()]).zip(normalized) {
+            let before_relu = if normalization.acts_forward() { normalized } else { z };
+            for ((d, &error), &z) in delta.iter_mut().zip(&error[at.clone()]).zip(before_relu) {
                 *d = if z > T::zero() { error } else { T::zero() };
             }
         } else {
@@ -165,7 +168,7 @@ fn backward<T: Real>(form: &Form<T>, nu: &[T], batch: &mut Batch<T>, lambda: T) 
 
 /// The exact Jacobian of the normalization, or the identity where only the forward pass has it.
 #[inline(always)]
-fn normalization_backward<T: Real>(
+pub(super) fn normalization_backward<T: Real>(
     normalization: Normalization,
     z: &[T],
     normalized: &[T],
@@ -174,7 +177,7 @@ fn normalization_backward<T: Real>(
     let n = T::of(delta.len() as f64);
     match normalization {
         Normalization::None | Normalization::LayerNormForwardOnly => {}
-        Normalization::LayerNorm => {
+        Normalization::LayerNorm | Normalization::LayerNormBackwardOnly => {
             let inverse = T::one() / standard_deviation(moments(z).1);
             layer_norm_backward(normalized, inverse, delta);
         }

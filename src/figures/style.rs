@@ -70,10 +70,12 @@ pub fn condition(condition: Condition) -> Look {
     let (color, marker, dash) = match condition {
         C::ELn => (BLACK, Circle, Solid),
         C::ELnForwardOnly => (BLACK, Down, Dotted),
+        C::ELnBackwardOnly => (BLACK, Triangle, Dashed),
         C::ENone => (GREY, Circle, Dashed),
         C::EiNone => (GREY, Square, Dotted),
         C::EiLn => (BLUE, Triangle, Dashed),
         C::EiLnForwardOnly => (SKY, Down, Dotted),
+        C::EiLnBackwardOnly => (SKY, Triangle, Solid),
         C::EiMeanNorm => (ORANGE, Circle, Dashed),
         C::EiDivisiveNorm => (GREEN, Circle, Alternating),
         C::INormNone => (VERMILLION, Triangle, Dashed),

@@ -84,7 +84,7 @@ pub trait Layer<E: Dtype, D: Backend<E>>: Sized {
     message = "autodiff does not find the errors of `{Self}`",
     label = "not a layer whose rule autodiff knows",
     note = "autodiff knows the library's layers without GradNorm (`Raw`), and all normalizations \
-            but `LayerNormForwardOnly`; it knows no layer of your own"
+            but `LayerNormForwardOnly` and `LayerNormBackwardOnly`; it knows no layer of your own"
 )]
 pub trait Differentiable {}
 

@@ -43,8 +43,8 @@ pub use inorm::INorm;
 pub use inorm_sub::INormSub;
 pub use layer::{Differentiable, Layer};
 pub use normalization::{
-    DifferentiableNorm, DivisiveNorm, LayerNorm, LayerNormForwardOnly, MeanNorm, NoNorm,
-    NormalizationRule, normalize, normalize_backward,
+    DifferentiableNorm, DivisiveNorm, LayerNorm, LayerNormBackwardOnly, LayerNormForwardOnly,
+    MeanNorm, NoNorm, NormalizationRule, normalize, normalize_backward,
 };
 pub use operation::{Operation, constant};
 pub use own_layer::{Inputs, Memory, OwnLayer, Units};

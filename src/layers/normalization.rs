@@ -17,15 +17,15 @@ use dfdx::{
     message = "`{Self}` is no normalization of activity",
     label = "not a normalization",
     note = "E-only and EI layers have one of `NoNorm`, `LayerNorm`, `LayerNormForwardOnly`, \
-            `MeanNorm` and `DivisiveNorm`; a GradNorm belongs to `INorm` and `INormSub`"
+            `LayerNormBackwardOnly`, `MeanNorm` and `DivisiveNorm`; a GradNorm belongs to `INorm` and `INormSub`"
 )]
 pub trait NormalizationRule {
     /// Which one it is.
     const KIND: Normalization;
 }
 
-/// A normalization whose error autodiff finds: all but [`LayerNormForwardOnly`], whose backward
-/// pass is not that of its forward pass.
+/// A normalization whose error autodiff finds: all but [`LayerNormForwardOnly`] and
+/// [`LayerNormBackwardOnly`], whose backward pass is not that of their forward pass.
 #[diagnostic::on_unimplemented(
     message = "the errors of `{Self}` are not those that autodiff finds",
     label = "its backward pass is not that of its forward pass"
@@ -49,6 +49,10 @@ pub struct LayerNorm;
 #[derive(Debug, Clone, Copy)]
 pub struct LayerNormForwardOnly;
 
+/// [`Normalization::LayerNormBackwardOnly`]
+#[derive(Debug, Clone, Copy)]
+pub struct LayerNormBackwardOnly;
+
 /// [`Normalization::MeanNorm`]
 #[derive(Debug, Clone, Copy)]
 pub struct MeanNorm;
@@ -69,6 +73,10 @@ impl NormalizationRule for LayerNormForwardOnly {
     const KIND: Normalization = Normalization::LayerNormForwardOnly;
 }
 
+impl NormalizationRule for LayerNormBackwardOnly {
+    const KIND: Normalization = Normalization::LayerNormBackwardOnly;
+}
+
 impl NormalizationRule for MeanNorm {
     const KIND: Normalization = Normalization::MeanNorm;
 }
@@ -86,7 +94,7 @@ pub fn normalize<B: Dim, N: Dim, E: Dtype, D: Device<E>>(
     z: &Tensor<(B, N), E, D>,
 ) -> Tensor<(B, N), E, D> {
     match normalization {
-        Normalization::None => z.clone(),
+        Normalization::None | Normalization::LayerNormBackwardOnly => z.clone(),
         Normalization::LayerNorm | Normalization::LayerNormForwardOnly => layer_norm(z),
         Normalization::MeanNorm => z.clone() - mean(z),
         Normalization::DivisiveNorm => z.clone() / standard_deviation(z),
@@ -104,7 +112,9 @@ pub fn normalize_backward<B: Dim, N: Dim, E: Dtype, D: Device<E>>(
 ) -> Tensor<(B, N), E, D> {
     match normalization {
         Normalization::None | Normalization::LayerNormForwardOnly => delta.clone(),
-        Normalization::LayerNorm => layer_norm_backward(delta, z),
+        Normalization::LayerNorm | Normalization::LayerNormBackwardOnly => {
+            layer_norm_backward(delta, z)
+        }
         Normalization::MeanNorm => delta.clone() - mean(delta),
         Normalization::DivisiveNorm => {
             let sigma = standard_deviation(z);

@@ -105,8 +105,8 @@ fn normalized<E: Dtype, D: Device<E>>(
 ) -> Traced<E, D> {
     let shape = *z.shape();
     match normalization {
-        // Which autodiff cannot know: `LayerNormForwardOnly` is not differentiable.
-        Normalization::None => z,
+        // Autodiff cannot know those of one pass only: they are not `DifferentiableNorm`.
+        Normalization::None | Normalization::LayerNormBackwardOnly => z,
         Normalization::LayerNorm | Normalization::LayerNormForwardOnly => {
             z.normalize::<Axis<1>>(NORMALIZATION_EPSILON)
         }

@@ -1,7 +1,7 @@
 //! Networks with their layers and sizes in their types.
 //!
-//! A [`Network`] is a tuple of hidden layers and a read-out; [`paper`] has the sixteen that the
-//! paper compares.
+//! A [`Network`] is a tuple of hidden layers and a read-out; [`paper`] has those that the paper
+//! compares.
 
 mod batch;
 mod hidden;

@@ -1,8 +1,9 @@
-//! The sixteen networks that the paper compares, as types: two equal hidden layers.
+//! The sixteen networks that the paper compares, and two more, as types: two equal hidden layers.
 //!
 //! | [`Condition`](crate::Condition) | type for 234 units a hidden layer, and 23 that inhibit them |
 //! | --- | --- |
 //! | `ei_none`, `ei_ln`, `ei_ln_forward_only` | `EiNone<234, 23>`, `EiLn<…>`, `EiLnForwardOnly<…>` |
+//! | `ei_ln_backward_only`, `e_ln_backward_only` | `EiLnBackwardOnly<234, 23>`, `ELnBackwardOnly<234>` |
 //! | `ei_mean_norm`, `ei_divisive_norm` | `EiMeanNorm<234, 23>`, `EiDivisiveNorm<234, 23>` |
 //! | `e_none`, `e_ln`, `e_ln_forward_only` | `ENone<234>`, `ELn<234>`, `ELnForwardOnly<234>` |
 //! | `inorm_none`, `inorm_full`, `inorm_center` | `INormNone<234, 23>`, `INormFull<…>`, `INormCenter<…>` |
@@ -19,7 +20,7 @@ use crate::{
     dataset::PIXELS,
     layers::{
         Center, Decorrelate, DivisiveNorm, Ei, Excitatory, Full, INorm, INormSub, Lateral,
-        LayerNorm, LayerNormForwardOnly, MeanNorm, NoNorm, Raw, Scale,
+        LayerNorm, LayerNormBackwardOnly, LayerNormForwardOnly, MeanNorm, NoNorm, Raw, Scale,
     },
 };
 use dfdx::tensor::AutoDevice;
@@ -72,6 +73,9 @@ pub type EiLn<const WIDTH: usize, const INH: usize, E = f32, D = AutoDevice> =
 pub type EiLnForwardOnly<const WIDTH: usize, const INH: usize, E = f32, D = AutoDevice> =
     EiNetwork<WIDTH, INH, LayerNormForwardOnly, PIXELS, E, D>;
 
+pub type EiLnBackwardOnly<const WIDTH: usize, const INH: usize, E = f32, D = AutoDevice> =
+    EiNetwork<WIDTH, INH, LayerNormBackwardOnly, PIXELS, E, D>;
+
 pub type EiMeanNorm<const WIDTH: usize, const INH: usize, E = f32, D = AutoDevice> =
     EiNetwork<WIDTH, INH, MeanNorm, PIXELS, E, D>;
 
@@ -85,6 +89,9 @@ pub type ELn<const WIDTH: usize, E = f32, D = AutoDevice> =
 
 pub type ELnForwardOnly<const WIDTH: usize, E = f32, D = AutoDevice> =
     ENetwork<WIDTH, LayerNormForwardOnly, PIXELS, E, D>;
+
+pub type ELnBackwardOnly<const WIDTH: usize, E = f32, D = AutoDevice> =
+    ENetwork<WIDTH, LayerNormBackwardOnly, PIXELS, E, D>;
 
 pub type INormNone<const WIDTH: usize, const INH: usize, E = f32, D = AutoDevice> =
     INormNetwork<WIDTH, INH, Raw, PIXELS, E, D>;
@@ -121,11 +128,13 @@ mod tests {
             <EiNone<234, 23>>::architecture(),
             <EiLn<234, 23>>::architecture(),
             <EiLnForwardOnly<234, 23>>::architecture(),
+            <EiLnBackwardOnly<234, 23>>::architecture(),
             <EiMeanNorm<234, 23>>::architecture(),
             <EiDivisiveNorm<234, 23>>::architecture(),
             <ENone<234>>::architecture(),
             <ELn<234>>::architecture(),
             <ELnForwardOnly<234>>::architecture(),
+            <ELnBackwardOnly<234>>::architecture(),
             <INormNone<234, 23>>::architecture(),
             <INormFull<234, 23>>::architecture(),
             <INormCenter<234, 23>>::architecture(),

@@ -89,7 +89,8 @@ enum Normalization {
     LAYER_NORM = 1,
     LAYER_NORM_FORWARD_ONLY = 2,
     MEAN_NORM = 3,
-    DIVISIVE_NORM = 4
+    DIVISIVE_NORM = 4,
+    LAYER_NORM_BACKWARD_ONLY = 5
 };
 enum GradNorm { NO_GRAD_NORM = 0, FULL = 1, CENTER = 2, LATERAL = 3, SCALE = 4, DECORRELATE = 5 };
 

@@ -20,6 +20,11 @@ DEVICE Sample sample_of(const Layer &a, const Net &net, int sample) {
             a.normalized + at, a.activity + at,  a.s + net.sample + sample};
 }
 
+/// Whether a normalization changes the activity.
+DEVICE bool acts_forward(int normalization) {
+    return normalization != NO_NORM && normalization != LAYER_NORM_BACKWARD_ONLY;
+}
+
 /// From pre-activation and inhibition to `s`, `z`, normalized z and activity.
 KERNEL(forward_pass, Layer) {
     int sample = blockIdx.x * blockDim.y + threadIdx.y;
@@ -43,7 +48,7 @@ KERNEL(forward_pass, Layer) {
         float shift = net.normalization == DIVISIVE_NORM ? 0.0f : m.mean;
         float scale = net.normalization == MEAN_NORM ? 1.0f : inverse_root(m.variance);
         assign(x.normalized, x.units, [&](int i) { return (z[i] - shift) * scale; });
-        z = x.normalized;
+        if (acts_forward(net.normalization)) z = x.normalized;
     }
     assign(x.activity, x.units, [&](int i) { return net.rectified ? rectified(z[i]) : z[i]; });
 }
@@ -51,7 +56,7 @@ KERNEL(forward_pass, Layer) {
 /// The exact Jacobian of the normalization, or the identity where only the forward pass has it.
 DEVICE void normalization_backward(int normalization, const Sample &x) {
     int n = x.units;
-    if (normalization == LAYER_NORM) {
+    if (normalization == LAYER_NORM || normalization == LAYER_NORM_BACKWARD_ONLY) {
         layer_norm_backward(x.delta, x.normalized, n, inverse_root(moments(x.z, n).variance));
     } else if (normalization == MEAN_NORM) {
         centre(x.delta, n);
@@ -86,7 +91,7 @@ KERNEL(backward_pass, Layer) {
     if (sample >= a.size) return;
     const Net net = a.nets[blockIdx.y];
     Sample x = sample_of(a, net, sample);
-    const float *before_relu = net.normalization == NO_NORM ? x.z : x.normalized;
+    const float *before_relu = acts_forward(net.normalization) ? x.normalized : x.z;
     assign(x.delta, x.units, [&](int i) {
         return !net.rectified || before_relu[i] > 0.0f ? x.error[i] : 0.0f;
     });
