@@ -40,4 +40,5 @@
 //!     paper never meets this; other sets may.
 //! 13. **Gradient alignment is that of a probe**, the paper's and ours: the gradient of the sum of
 //!     all activities, an error of 1 at each active unit. A real error has a far smaller part that
-//!     all units share.
+//!     all units share: `task_alignment` and `common_error` of a
+//!     [`LayerMeasurement`](crate::engine::LayerMeasurement) are of that one.

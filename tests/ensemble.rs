@@ -118,6 +118,8 @@ fn assert_same(run: &Run, record: &Record, expected: &Record, images: usize) {
             // The square of a mean that may be zero but for rounding.
             (ours.inorm_loss, theirs.inorm_loss, theirs.inorm_loss + 1e-6),
             (eigenvalue.unwrap(), expected.unwrap(), expected.unwrap()),
+            (ours.task_alignment.unwrap(), theirs.task_alignment.unwrap(), 1.0),
+            (ours.common_error.unwrap(), theirs.common_error.unwrap(), 1.0),
         ] {
             assert!((ours - theirs).abs() <= 1e-2 * scale, "{run:?} {ours} {theirs}");
         }

@@ -7,13 +7,13 @@ use inorm::{
     configuration::LearningRates,
     dataset::{FashionMnist, Luminosity, PIXELS},
     dfdx::prelude::*,
-    engine::Engine,
+    engine::{Engine, LayerMeasurement},
     layers::{
         Batch, Center, Differentiable, DivisiveNorm, Ei, Excitatory, Full, INorm, INormSub, Inputs,
         Lateral, Layer, LayerNorm, LayerWeights, MeanNorm, Memory, NetworkWeights, NoNorm,
         OwnLayer, Raw, Scale, Units, grad_norm, initial_weights_of,
         moments::{layer_norm, layer_norm_backward, standard_deviation},
-        pre_activation,
+        pre_activation, weight_gradient,
     },
     learning::{LearningRule, Signs, Training},
     networks::{
@@ -106,6 +106,37 @@ proptest! {
         }
     }
 
+    /// With LayerNorm a network computes LayerNorm's gradient, whatever it is; and of errors that
+    /// are centred on the way down, no more is common than ReLU makes it.
+    #[test]
+    fn what_layer_norm_passes_back_is_aligned_with_itself(
+        condition in conditions(), seed in 0..1000_u64,
+    ) {
+        let (x, labels) = batch(seed);
+        let mut engine = Engine::new(&network(condition, seed), rule(0.01));
+        engine.forward(&x);
+        engine.backward(&labels);
+        let measured = engine.measure(&x);
+        let weights = engine.weights();
+        for (layer, measured) in weights.hidden.iter().zip(&measured) {
+            let (alignment, common) = (measured.task_alignment.unwrap(), measured.common_error.unwrap());
+            prop_assert!(alignment.abs() < 1.0 + 1e-12 && (0.0..=1.0).contains(&common));
+            let exact = matches!(
+                condition.normalization(),
+                Normalization::LayerNorm | Normalization::LayerNormBackwardOnly
+            );
+            // At first inhibition is exact normalization.
+            let exact = exact || condition == Condition::INormFull;
+            prop_assert!(!exact || alignment > 1.0 - 1e-9, "{condition} {alignment}");
+            prop_assert!(
+                condition != Condition::INormNone || alignment < 1.0 - 1e-6,
+                "{condition} {alignment}"
+            );
+            let share = layer.mean_weight_share();
+            prop_assert!((measured.mean_weight_share.unwrap() - share).abs() < 1e-12);
+        }
+    }
+
     /// The typed network's step and the engine's, with free signs and with Dale's.
     #[test]
     fn free_signs_are_those_of_plain_gradient_descent(seed in 0..1000_u64) {
@@ -120,11 +151,11 @@ proptest! {
             engine.step(&x, &labels);
             let (stepped, _) = network.step(&samples, &labels, &rule).unwrap();
             let stepped = stepped.weights();
-            prop_assert!(largest_difference(&engine.weights(), &stepped) < 1e-10);
+            prop_assert!(largest_difference(&engine.weights(), &stepped) < 1e-8);
             // A velocity of nothing but the gradient: the other way to update.
             let mut engine = Engine::new(&weights, LearningRule { weight_decay: 1e-300, ..rule });
             engine.step(&x, &labels);
-            prop_assert!(largest_difference(&engine.weights(), &stepped) < 1e-10);
+            prop_assert!(largest_difference(&engine.weights(), &stepped) < 1e-8);
             let descended = |layer: usize| {
                 let lowest = stepped.layers()[layer].w_ee.iter().copied();
                 lowest.fold(f64::INFINITY, f64::min)
@@ -154,6 +185,11 @@ proptest! {
             // Each sample's error is its share of the mean loss.
             let shared = often.error_eigenvalue.unwrap() * (copies * copies) as f64;
             prop_assert_eq!(once.mean_weight_share, often.mean_weight_share);
+            let values: [fn(&LayerMeasurement) -> Option<f64>; 2] =
+                [|m| m.task_alignment, |m| m.common_error];
+            for value in values {
+                prop_assert!(near(value(once).unwrap(), value(&often).unwrap()));
+            }
             prop_assert!(near(once.error_eigenvalue.unwrap(), shared), "{once:?} {often:?}");
         }
     }
@@ -372,6 +408,48 @@ fn errors_at_a_layer_are_those_before_and_after_its_grad_norm() {
     let gradients = network.backward(&error, &pass, 0.5);
     let summed: Vec<f64> = second.arriving.sum_of_samples().as_vec();
     assert_eq!(gradients.hidden[1].b, summed);
+}
+
+/// What is measured of the task's errors is what the typed network makes of them, layer by layer.
+#[test]
+fn the_alignment_of_the_task_is_that_of_gradients() {
+    type Net = Network<(INorm<30, 16, 2, Center, f64>, Ei<16, 12, 2, MeanNorm, f64>), 10, f64>;
+    let network = Net::new(3).unwrap();
+    let (x, labels) = batch(6);
+    let samples = Batch::<_, 30, f64>::of_samples(x.clone());
+    let pass = network.forward(&samples);
+    let (_, error) = task_loss(&pass.logits, &labels, 0.1);
+    let (first, second) = network.errors(&error, &pass);
+    let gradients = network.backward(&error, &pass, 0.0);
+    let mut engine = Engine::new(&network.weights(), rule(0.01));
+    engine.forward(&x);
+    engine.backward(&labels);
+    let measured = engine.measure(&x);
+
+    let cosine = |a: &[f64], b: &[f64]| {
+        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+        dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
+    };
+    let common = |delta: Vec<f64>, units: usize| {
+        let squares = |values: &[f64]| values.iter().map(|v| v * v).sum::<f64>();
+        let means: Vec<f64> =
+            delta.chunks_exact(units).map(|d| d.iter().sum::<f64>() / units as f64).collect();
+        units as f64 * squares(&means) / squares(&delta)
+    };
+    let s = pre_activation(&samples, &network.hidden.0.u_ie).root_mean_square();
+    let (z, delta) = (pass.hidden.0.z.tensor(), first.arriving.tensor());
+    let by_layer_norm = Batch::from(&layer_norm_backward(&delta, &z)) / s;
+    let by_layer_norm = weight_gradient(&by_layer_norm, &samples).as_vec();
+    let expected =
+        [cosine(&gradients.hidden[0].w_ee, &by_layer_norm), common(first.arriving.as_vec(), 16)];
+    let found = [measured[0].task_alignment, measured[0].common_error].map(Option::unwrap);
+    assert!(found.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-10), "{found:?}");
+    assert!(expected[0] < 1.0 - 1e-6, "the same rule would prove nothing");
+
+    // `arriving` is behind the normalization already: what the error was before, nobody tells.
+    let expected = common(second.arriving.as_vec(), 12);
+    assert!(expected < 1e-20, "the mean is gone");
+    assert!(measured[1].common_error.unwrap() > 1e-6, "but it was there");
 }
 
 /// Passes nothing on to the layer below.

@@ -115,6 +115,11 @@ row! {
             "Mean squared difference to LayerNorm, where inhibition learns.";
         error_eigenvalue: Option<f64> = measured.values.error_eigenvalue,
             "Largest eigenvalue of the error's covariance, if finite.";
+        task_alignment: Option<f64> = measured.values.task_alignment,
+            "Cosine of the gradient by the task's error, as computed, with that by LayerNorm's \
+             Jacobian." or None;
+        common_error: Option<f64> = measured.values.common_error,
+            "Of the energy of the task's error, the share that all units have in common." or None;
         mean_weight_share: Option<f64> = measured.values.mean_weight_share,
             "Of the energy of `W_EE`, the share that the mean weight has." or None;
     }
@@ -174,6 +179,7 @@ impl MeasurementRow {
 mod tests {
     use super::super::made_up::runs_table;
     use super::*;
+    use crate::{configuration::configuration, engine::LayerMeasurement};
     use polars::prelude::{Column, DataFrame};
 
     #[test]
@@ -208,6 +214,22 @@ mod tests {
         for (schema, known) in [(0, false), (1, true), (SCHEMA, true), (SCHEMA + 1, false)] {
             assert_eq!(check_schema(schema, Path::new("here")).is_ok(), known, "{schema}");
         }
+    }
+
+    #[test]
+    fn what_an_earlier_schema_did_not_measure_is_null() {
+        let run = Run::new(Condition::INormFull, &configuration(0).unwrap());
+        let json = r#"{"mean":0.0,"variance":1.0,"output_alignment":1.0,"gradient_alignment":0.5,
+            "inorm_loss":0.0,"ln_mse":null,"error_eigenvalue":0.1}"#;
+        let values: LayerMeasurement = serde_json::from_str(json).unwrap();
+        let measured = Measurement { epoch: 1, step: 2, layer: 0, values };
+        let rows = [MeasurementRow::new("run", &run, &measured)];
+        let later = ["task_alignment", "common_error", "mean_weight_share"];
+        let table = MeasurementRow::to_table(&rows).unwrap();
+        assert!(later.iter().all(|name| table.column(name).unwrap().null_count() == 1));
+        assert_eq!(MeasurementRow::from_table(&table.drop_many(later)).unwrap(), rows);
+        let missing = MeasurementRow::from_table(&table.drop("variance").unwrap());
+        assert!(missing.unwrap_err().to_string().contains("no column 'variance'"));
     }
 
     #[test]

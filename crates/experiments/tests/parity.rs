@@ -3,9 +3,9 @@
 #[path = "../../../tests/threads/mod.rs"]
 mod threads;
 
-use inorm::{Condition, Result};
+use inorm::{Condition, Result, engine::Engine};
 use inorm_experiments::parity::{Fixture, Report, compare_engine, compare_ensemble, compare_typed};
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 use threads::Threads;
 
 /// Prints every error of every condition before it compares any with its tolerance.
@@ -58,6 +58,27 @@ fn ensemble_in_single_precision() {
     check(&["sweep"], compare);
     let error = compare(&read("momentum", Condition::ELn)).unwrap_err();
     assert!(error.to_string().contains("momentum"), "{error}");
+}
+
+/// What becomes of the task's errors, in every condition, against JAX's automatic differentiation.
+#[test]
+fn errors_of_the_task_equal_autodiff() {
+    let path = inorm_core::files::repository().join("tests/fixtures/task_errors.json");
+    let text = std::fs::read_to_string(path).unwrap();
+    let expected: BTreeMap<Condition, [[f64; 2]; 2]> = serde_json::from_str(&text).unwrap();
+    assert_eq!(expected.len(), Condition::ALL.len());
+    for (condition, layers) in expected {
+        let fixture = read("sweep", condition);
+        let mut engine = Engine::new(&fixture.trained().unwrap(), fixture.rule);
+        let (x, labels) = &fixture.steps[0];
+        engine.forward(x);
+        engine.backward(labels);
+        for (ours, theirs) in engine.measure(x).iter().zip(layers) {
+            let ours = [ours.task_alignment.unwrap(), ours.common_error.unwrap()];
+            let apart = ours.iter().zip(theirs).map(|(a, b)| (a - b).abs());
+            assert!(apart.fold(0.0, f64::max) < 1e-9, "{condition}: {ours:?} {theirs:?}");
+        }
+    }
 }
 
 /// `tests/gpu.sh` runs it: every quantity of every condition, by the kernels and cuBLAS.

@@ -56,10 +56,18 @@ impl Fixture {
         Ok(Self {
             condition,
             rule: arrays.rule()?,
-            initial: arrays.initial_weights(condition)?,
+            initial: arrays.weights(condition, "init")?,
             steps: arrays.steps()?,
             arrays,
         })
+    }
+
+    /// The weights after the last step.
+    ///
+    /// # Errors
+    /// If the file lacks one.
+    pub fn trained(&self) -> Result<NetworkWeights<f64>> {
+        self.arrays.weights(self.condition, "final")
     }
 }
 
@@ -150,13 +158,14 @@ impl Arrays {
         Ok(batches.map(|(x, y)| (x.to_vec(), y.iter().map(|&y| y as u8).collect())).collect())
     }
 
-    fn initial_weights(&self, condition: Condition) -> Result<NetworkWeights<f64>> {
+    /// The weights before the first step (`init`), or after the last (`final`).
+    fn weights(&self, condition: Condition, when: &str) -> Result<NetworkWeights<f64>> {
         let circuit = condition.circuit();
         let inhibitory = if circuit.subtracts() { INH } else { 0 };
         let hidden = |name: &str, inputs: usize| -> Result<_> {
-            let mut weights = self.layer(name, [inputs, EXC, inhibitory])?;
+            let mut weights = self.layer(when, name, [inputs, EXC, inhibitory])?;
             if circuit.divides() {
-                weights.u_ie = self.values(&format!("init.{name}.Bix"), &[EXC, inputs])?.to_vec();
+                weights.u_ie = self.values(&format!("{when}.{name}.Bix"), &[EXC, inputs])?.to_vec();
             }
             if condition.grad_norm() == GradNorm::Lateral {
                 weights.nu = self.values(&format!("lateral_weights.{name}"), &[EXC])?.to_vec();
@@ -167,15 +176,15 @@ impl Arrays {
         Ok(NetworkWeights {
             architecture: condition.architecture([IN, EXC, OUTPUTS]),
             hidden: vec![hidden(first, IN)?, hidden(second, EXC)?],
-            readout: self.layer(readout, [EXC, OUTPUTS, 1])?,
+            readout: self.layer(when, readout, [EXC, OUTPUTS, 1])?,
         })
     }
 
-    /// The initial weights that every layer has, and those of its inhibitory units if it has any.
-    fn layer(&self, name: &str, sizes: [usize; 3]) -> Result<LayerWeights<f64>> {
+    /// The weights that every layer has, and those of its inhibitory units if it has any.
+    fn layer(&self, when: &str, name: &str, sizes: [usize; 3]) -> Result<LayerWeights<f64>> {
         let [inputs, excitatory, inhibitory] = sizes;
         let values = |key: &str, shape: &[usize]| -> Result<Vec<f64>> {
-            Ok(self.values(&format!("init.{name}.{key}"), shape)?.to_vec())
+            Ok(self.values(&format!("{when}.{name}.{key}"), shape)?.to_vec())
         };
         let inhibition = |key: &str, shape: &[usize]| {
             if inhibitory > 0 { values(key, shape) } else { Ok(Vec::new()) }
