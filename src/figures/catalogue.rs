@@ -1,13 +1,16 @@
 //! The paper's figures by number, drawn from stored results.
 
-use super::{Figure, alignment_curves, claims, fig1, fig2, fig3, fig4, fig5, fig6, fig7, lambdas};
+use super::{
+    Figure, alignment_curves, claims, error_curves, fig1, fig2, fig3, fig4, fig5, fig6, fig7,
+    lambdas,
+};
 use crate::configuration::WIDEST;
 use crate::dataset::FashionMnist;
 use crate::results::Tables;
 use crate::{Condition, Error, Result};
 
 /// What can be drawn, and what it shows.
-pub const NAMES: [(&str, &str); 17] = [
+pub const NAMES: [(&str, &str); 18] = [
     ("1", "the network, and images with shifted luminosity"),
     ("1a", "the network"),
     ("1b", "images with shifted luminosity"),
@@ -23,12 +26,22 @@ pub const NAMES: [(&str, &str); 17] = [
     ("7", "lateral inhibition"),
     ("eigenvalues", "the largest eigenvalue of the errors' covariance (appendix)"),
     ("alignment", "agreement of I-Norm with LayerNorm over epochs (appendix)"),
+    ("errors", "agreement with LayerNorm over epochs by the task's own errors"),
     ("lambda", "I-Norm by the weight of its local loss (appendix)"),
     ("claims", "what the paper claims, as differences between networks of a configuration"),
 ];
 
 /// Whose agreement with LayerNorm is followed over epochs.
 const ALIGNED: [Condition; 2] = [Condition::INormNone, Condition::INormFull];
+
+/// Whose errors are followed over epochs.
+const FOLLOWED: [Condition; 5] = [
+    Condition::EiNone,
+    Condition::INormNone,
+    Condition::INormFull,
+    Condition::INormCenter,
+    Condition::INormDecorrelate,
+];
 
 /// The seed of the shifts in Fig. 1b.
 const SEED: u64 = 0;
@@ -58,6 +71,7 @@ pub fn figure(name: &str, stored: &Tables) -> Result<Figure> {
         "7" => fig7::figure(runs, None),
         "eigenvalues" => fig7::eigenvalues(measurements),
         "alignment" => alignment_curves(measurements, &ALIGNED, WIDEST),
+        "errors" => error_curves(measurements, &FOLLOWED, WIDEST),
         "lambda" => lambdas(&stored.runs, WIDEST),
         "claims" => claims(runs),
         _ => Err(Error::unknown("figure", name, &NAMES.map(|(name, _)| name))),
@@ -96,6 +110,7 @@ mod tests {
             ("6", "diverged"),
             ("eigenvalues", "n = 120"),
             ("alignment", "gradients, ε = 0.75, I-Norm + GradNorm: "),
+            ("errors", "layer 2: in common, I-Norm: 0."),
             ("lambda", "I-Norm: median"),
             ("claims", "ε = 0.75, I-Norm − E-only + LN: ours −"),
         ] {
@@ -117,6 +132,7 @@ mod tests {
             ("7", "at least one of inorm_lateral"),
             ("eigenvalues", "eigenvalues of the condition inorm_lateral"),
             ("alignment", "measurements table: has no rows to draw"),
+            ("errors", "measurements table: has no rows to draw"),
             ("lambda", "no run of inorm_none at ε = 0.75"),
             ("claims", "no configuration trained with two networks that are compared"),
         ] {

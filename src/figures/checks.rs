@@ -158,6 +158,9 @@ pub fn measured(runs: &DataFrame) -> DataFrame {
             inorm_loss: 1.0,
             ln_mse: None,
             error_eigenvalue: Some(near(0.02, 0.018)),
+            task_alignment: Some(if aligned > 0.9 { 1.0 } else { near(0.9, 0.05) }),
+            common_error: Some(near(0.1, 0.05)),
+            mean_weight_share: Some(0.5),
         }
     };
     let rows: Vec<_> = runs.iter().flat_map(|run| [(run, 0), (run, 1)]).map(row).collect();

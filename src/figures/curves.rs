@@ -99,6 +99,53 @@ pub fn alignment_curves(
     draw_panels(&panels, &y, alt, |value| format!("{value:.2}"))
 }
 
+/// What becomes of errors, layer by layer, at the last step of each epoch and at one ε: the agreement
+/// of gradients with LayerNorm's by the paper's probe, and by the error of the task; and the share of
+/// that error's energy that all units have in common. A panel each, one curve a condition.
+///
+/// The paper shows the first alone.
+///
+/// # Errors
+/// If the table lacks a column, or has no such measurement of a layer.
+pub fn error_curves(
+    measurements: &DataFrame,
+    conditions: &[Condition],
+    epsilon: f64,
+) -> Result<Figure> {
+    let rows = MeasurementRow::from_table(measurements)?;
+    let shown =
+        |row: &&MeasurementRow| row.epsilon == epsilon && conditions.contains(&row.condition);
+    let rows: Vec<&MeasurementRow> = rows.iter().filter(shown).collect();
+    let values: [(&str, fn(&MeasurementRow) -> Option<f64>); 3] = [
+        ("probe", |row| Some(row.gradient_alignment)),
+        ("task", |row| row.task_alignment),
+        ("in common", |row| row.common_error),
+    ];
+    let layer = |layer: i32| {
+        // Of runs that have all three.
+        let here = || rows.iter().filter(|row| row.layer == layer && row.task_alignment.is_some());
+        let panel = |(name, value): (&str, fn(&MeasurementRow) -> Option<f64>)| {
+            let points = here().filter_map(|row| Some((row.condition, row.epoch, value(row)?)));
+            (format!("layer {}: {name}", layer + 1), curves_of(points))
+        };
+        let panels = required(values.map(panel).into(), "measurements")?;
+        let low = range(&panels, 0.1).0.min(0.0);
+        let alt = format!(
+            "Agreement of gradients with LayerNorm's by a probe and by the task's error, and the \
+             share of that error which all units have in common, hidden layer {}, for {}, {}.",
+            layer + 1,
+            names(&panels),
+            count_runs(here().map(|row| row.id.as_str()))
+        );
+        let y = Axis::number("cosine, or share", low, 1.02);
+        draw_panels(&panels, &y, alt, |value| format!("{value:.3}"))
+    };
+    let layers: BTreeSet<i32> = rows.iter().map(|row| row.layer).collect();
+    let others = layers.iter().skip(1);
+    let first = layer(layers.first().copied().unwrap_or(0));
+    others.fold(first, |figure, &next| figure?.above(layer(next)?))
+}
+
 /// One curve a condition.
 fn curves_of(
     points: impl IntoIterator<Item = (Condition, i32, f64)>,
@@ -200,7 +247,7 @@ fn draw(drawing: &mut Drawing, panel: &Panel, condition: Condition, points: &[(f
 
 #[cfg(test)]
 mod tests {
-    use super::super::checks::{check, epochs};
+    use super::super::checks::{check, epochs, measured, sweep};
     use super::*;
 
     const THREE: [Condition; 3] = [Condition::ELn, Condition::INormNone, Condition::INormFull];
@@ -227,6 +274,20 @@ mod tests {
         assert_eq!(curve.points(), [(1.0, [0.1, 0.2, 0.3])]);
         [0.4, 0.5].into_iter().for_each(|v| curve.insert(1, v));
         assert_eq!(curve.points(), [(1.0, [0.2, 0.3, 0.4])]);
+    }
+
+    #[test]
+    fn errors_are_followed_layer_by_layer() {
+        let conditions = [Condition::INormNone, Condition::INormFull];
+        let measurements = measured(&sweep(&conditions));
+        let figure = error_curves(&measurements, &conditions, 0.75).unwrap();
+        check("error_curves", &figure);
+        for words in ["layer 1: probe, I-Norm: 0.19", "layer 2: task, I-Norm + GradNorm: 1.0"] {
+            assert!(figure.text().contains(words), "{}", figure.text());
+        }
+        let unmeasured = measurements.drop_many(["task_alignment", "common_error"]);
+        let message = error_curves(&unmeasured, &conditions, 0.75).unwrap_err().to_string();
+        assert!(message.contains("has no rows to draw"), "{message}");
     }
 
     #[test]

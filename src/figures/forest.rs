@@ -76,7 +76,7 @@ fn differences(rows: &[ClaimRow], epsilon: f64) -> Vec<Difference<'_>> {
     for row in rows.iter().filter(|row| row.epsilon == epsilon) {
         let name = format!("{} − {}", row.network.label(), row.than.label());
         if differences.last().is_none_or(|last| last.name != name) {
-            let look = style::condition(row.network);
+            let look = style::condition(row.network.condition);
             differences.push(Difference { name, look, ours: None, published: None });
         }
         if let Some(last) = differences.last_mut() {

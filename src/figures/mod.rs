@@ -5,6 +5,7 @@
 //! | [`learning_curves`] | test accuracy over epochs |
 //! | [`accuracy_points`] | final test accuracy beside the published distribution |
 //! | [`alignment_curves`] | agreement with LayerNorm over epochs |
+//! | [`error_curves`] | the same by the error of the task, and what all units have of it in common |
 //! | [`lambdas`] | test accuracy by the weight of the I-Norm loss |
 //! | [`lateral_mistake`] | how far lateral inhibition is from centering, by the size of a layer |
 //! | [`claims`] | what the paper claims, as differences between two networks of a configuration |
@@ -55,7 +56,7 @@ mod scatter;
 pub(crate) mod style;
 mod theory;
 
-pub use curves::{alignment_curves, learning_curves};
+pub use curves::{alignment_curves, error_curves, learning_curves};
 pub use figure::Figure;
 pub use forest::claims;
 pub(crate) use images::{Greys, images, matrix};

@@ -58,7 +58,7 @@ pub struct Run {
 }
 
 /// What the paper has one value for, and other runs may have another: names, and that value.
-const USUAL: [(&str, &str); 3] =
+pub(crate) const USUAL: [(&str, &str); 3] =
     [("hidden_layers", "2"), ("grad_norm_layers", "all"), ("signs", "dale")];
 
 /// Which of these values are not the paper's.

@@ -3,7 +3,7 @@
 
 use super::{
     MarkRow, MeasurementRow, RunRow, Tables, marks, outside_published,
-    paper_claims::{Evidence, paired, points},
+    paper_claims::{Evidence, paired, pairs, points},
     published_configurations, published_for, published_points,
 };
 use crate::{
@@ -104,7 +104,7 @@ fn fast_inhibition(stored: &Tables, runs: &[RunRow]) -> Result<Option<String>> {
             row.published
         )
     });
-    let pairs = paired(EiLn, ELn, WIDEST, runs);
+    let pairs = paired(&EiLn.into(), &ELn.into(), WIDEST, runs);
     let apart = |keep: &dyn Fn(f64) -> bool| -> Vec<i32> {
         let kept = pairs.iter().filter(|(_, [a, b])| keep((a - b).abs()));
         kept.filter_map(|((config, _), _)| *config).collect()
@@ -277,7 +277,7 @@ fn at_each_epsilon(
 ) -> Result<Option<Differences>> {
     let (mut words, mut medians) = (Vec::new(), Vec::new());
     for epsilon in EPSILONS {
-        let pairs: Vec<_> = paired(network, than, epsilon, runs).into_values().collect();
+        let pairs = pairs(network, than, epsilon, runs);
         let Some(evidence) = Evidence::of("ours", &pairs)? else { continue };
         let below = pairs.iter().filter(|[a, b]| a < b).count();
         let unpaired =
@@ -319,7 +319,7 @@ impl fmt::Display for Differences {
 fn within_margin(runs: &[RunRow], network: Condition) -> Result<String> {
     let mut found = Vec::new();
     for epsilon in EPSILONS {
-        let pairs: Vec<_> = paired(network, ELn, epsilon, runs).into_values().collect();
+        let pairs = pairs(network, ELn, epsilon, runs);
         let p = Evidence::of("ours", &pairs)?.and_then(|evidence| evidence.p_equivalent);
         found.extend(p.filter(|p| *p < 0.05).map(|_| epsilon));
     }

@@ -5,7 +5,8 @@
 //! [`merge`] adds them to the three [`Tables`] of a folder. [`stored_results`] are those that come
 //! with the project. [`comparison`], [`claims`] and [`marks`] hold results against what was
 //! published: [distributions](published_for), and
-//! [single configurations](published_configurations).
+//! [single configurations](published_configurations). [`variants`] and [`differences`] are of
+//! networks and rules that the paper does not have.
 
 mod checksums;
 mod comparison;
@@ -22,13 +23,16 @@ mod row;
 mod schema;
 mod stored;
 mod tables;
+mod variant;
 
 pub use comparison::{ComparisonRow, comparison, left_out, outside_published};
 pub use departures::departures_markdown;
 pub use finished::FinishedRun;
 pub use merge::{Merged, merge};
 pub use origin::{DataIdentity, Provenance, data_source};
-pub use paper_claims::{ClaimRow, MARGIN, MarkRow, claims, claims_markdown, marks, points};
+pub use paper_claims::{
+    ClaimRow, MARGIN, MarkRow, claims, claims_markdown, differences, marks, points,
+};
 pub use published::{Published, find as published_for, table as published_table};
 pub use published_points::{PublishedConfiguration, configurations as published_configurations};
 pub use row::rows_to_json;
@@ -37,3 +41,4 @@ pub use stored::{
     count_runs, everything_stored, median_accuracies, results_folder, stored_results,
 };
 pub use tables::{Rows, Tables, epochs_table, measurements_table, runs_table};
+pub use variant::{Variant, VariantRow, variants};

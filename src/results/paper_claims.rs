@@ -4,15 +4,15 @@
 //! The spread of the thirty configurations is wider than most effects, and a pair takes it out. A
 //! run that diverged is at chance and stays in its pair.
 
-use super::{RunRow, published, published_for, published_points, row::row};
+use super::{RunRow, Variant, published, published_for, published_points, row::row};
 use crate::{
     Condition::{self, *},
     Result,
     configuration::WIDEST,
     dataset::CHANCE,
     statistics::{
-        FEWEST_PAIRS, FEWEST_VALUES, Interval, bootstrap, equivalence, mann_whitney, median,
-        signed_rank, stars,
+        FEWEST_PAIRS, FEWEST_VALUES, Interval, bootstrap, distinct, equivalence, mann_whitney,
+        median, signed_rank, stars,
     },
 };
 use polars::prelude::DataFrame;
@@ -73,10 +73,10 @@ row! {
     /// The difference between two networks of the same configuration at one ε, in our runs or as
     /// published. Differences are fractions.
     ClaimRow of "claims",
-    from |networks: [Condition; 2], at: f64, evidence: &Evidence| {
+    from |networks: [&Variant; 2], at: f64, evidence: &Evidence| {
         epsilon: f64 = at, "Range of the luminosity shift.";
-        network: Condition = networks[0], "The network that the claim is about.";
-        than: Condition = networks[1], "The one whose accuracy is taken away from its own.";
+        network: Variant = networks[0].clone(), "The network that the claim is about.";
+        than: Variant = networks[1].clone(), "The one whose accuracy is taken away from its own.";
         source: String = evidence.source.to_owned(),
             "`ours`, `published`, or `medians`: the difference of two published medians, where no \
              pairs were published. A median leaves out the runs at chance where the publication \
@@ -177,14 +177,18 @@ fn unpaired(a: &[f64], b: &[f64]) -> Result<Option<f64>> {
 
 /// The accuracies of two networks with the same configuration and seed, by these two.
 pub(super) fn paired(
-    network: Condition,
-    than: Condition,
+    network: &Variant,
+    than: &Variant,
     epsilon: f64,
     runs: &[RunRow],
 ) -> BTreeMap<(Option<i32>, i64), [f64; 2]> {
     let mut joined: BTreeMap<_, [Option<f64>; 2]> = BTreeMap::new();
-    for run in runs.iter().filter(|run| run.epsilon == epsilon && run.is_papers()) {
-        if let Some(side) = [network, than].iter().position(|c| *c == run.condition) {
+    for run in runs.iter().filter(|run| run.epsilon == epsilon && run.follows_paper()) {
+        let variations = run.variations();
+        let is = |variant: &&Variant| {
+            (run.condition, &variations) == (variant.condition, &variant.variations)
+        };
+        if let Some(side) = [network, than].iter().position(is) {
             joined.entry((run.config, run.seed)).or_default()[side] = Some(run.test_accuracy);
         }
     }
@@ -192,8 +196,13 @@ pub(super) fn paired(
 }
 
 /// The accuracies alone.
-fn pairs(network: Condition, than: Condition, epsilon: f64, runs: &[RunRow]) -> Vec<[f64; 2]> {
-    paired(network, than, epsilon, runs).into_values().collect()
+pub(super) fn pairs(
+    network: Condition,
+    than: Condition,
+    epsilon: f64,
+    runs: &[RunRow],
+) -> Vec<[f64; 2]> {
+    paired(&network.into(), &than.into(), epsilon, runs).into_values().collect()
 }
 
 /// What is known of a claim: from our runs, and published.
@@ -203,7 +212,8 @@ fn known(claim: &Claim, epsilon: f64, runs: &[RunRow]) -> Result<[Option<ClaimRo
     let published = published_points::pairs(network, than, epsilon);
     let published = Evidence::of("published", &published)?;
     let published = published.or_else(|| Evidence::of_medians(network, than, epsilon));
-    let row = |evidence: Evidence| ClaimRow::new([network, than], epsilon, &evidence);
+    let [network, than] = [network, than].map(Variant::from);
+    let row = |evidence: Evidence| ClaimRow::new([&network, &than], epsilon, &evidence);
     Ok([ours.map(row), published.map(row)])
 }
 
@@ -220,6 +230,22 @@ pub fn claims(runs: &DataFrame) -> Result<DataFrame> {
         for claim in &CLAIMS {
             rows.extend(known(claim, epsilon, &runs)?.into_iter().flatten());
         }
+    }
+    ClaimRow::to_table(&rows)
+}
+
+/// The difference between two variants at each ε at which `runs` has pairs of them, runs of the same
+/// configuration and seed by [the paper's protocol](RunRow::follows_paper): a [`ClaimRow`] each.
+///
+/// # Errors
+/// If `runs` is no table of runs.
+pub fn differences(runs: &DataFrame, network: &Variant, than: &Variant) -> Result<DataFrame> {
+    let runs = RunRow::from_table(runs)?;
+    let mut rows = Vec::new();
+    for epsilon in distinct(runs.iter().map(|run| run.epsilon)) {
+        let pairs: Vec<_> = paired(network, than, epsilon, &runs).into_values().collect();
+        let evidence = Evidence::of("ours", &pairs)?;
+        rows.extend(evidence.map(|known| ClaimRow::new([network, than], epsilon, &known)));
     }
     ClaimRow::to_table(&rows)
 }
@@ -370,7 +396,7 @@ pub fn marks(runs: &DataFrame) -> Result<DataFrame> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::made_up::runs_table;
+    use super::super::{VariantRow, made_up::runs_table, variants};
     use super::*;
 
     fn table() -> DataFrame {
@@ -390,7 +416,9 @@ mod tests {
 
     fn rows(of: [Condition; 2]) -> Vec<ClaimRow> {
         let rows = ClaimRow::from_table(&claims(&table()).unwrap()).unwrap();
-        let here = |row: &ClaimRow| row.epsilon == 0.75 && [row.network, row.than] == of;
+        let of = of.map(Variant::from);
+        let here =
+            |row: &ClaimRow| row.epsilon == 0.75 && [&row.network, &row.than] == of.each_ref();
         rows.into_iter().filter(here).collect()
     }
 
@@ -467,5 +495,45 @@ mod tests {
         assert_eq!((lateral.n, lateral.p, lateral.agrees.as_deref()), (0, None, None));
         let best = rows.iter().find(|row| row.epsilon.is_none()).unwrap();
         assert_eq!((best.network, best.than, best.n, best.than_n), (EiLn, ELn, 0, 8));
+    }
+
+    /// Eight configurations of `inorm_none`, `inorm_full`, and `inorm_full` with GradNorm in the
+    /// second layer: 0.1 better than the first, and 0.001 than the second, but for one that
+    /// diverged.
+    fn table_with_variants() -> DataFrame {
+        let mut rows = Vec::new();
+        for config in 0..8 {
+            let base = 0.7 + f64::from(config) * 0.01;
+            rows.push((INormNone, config, 0.75, Some(base)));
+            rows.push((INormFull, config, 0.75, Some(base + 0.099)));
+            rows.push((INormFull, config, 0.75, (config > 0).then_some(base + 0.1)));
+        }
+        let mut rows = RunRow::from_table(&runs_table(&rows)).unwrap();
+        for row in rows.iter_mut().skip(2).step_by(3) {
+            row.grad_norm_layers = "2".to_owned();
+        }
+        RunRow::to_table(&rows).unwrap()
+    }
+
+    #[test]
+    fn variants_are_apart_from_the_papers_and_paired_with_them() {
+        let runs = table_with_variants();
+        let rows = VariantRow::from_table(&variants(&runs).unwrap()).unwrap();
+        let [row] = &rows[..] else { panic!("{rows:?}") };
+        assert_eq!(row.network.to_string(), "inorm_full grad_norm_layers=2");
+        assert_eq!((row.n, row.at_chance, row.epsilon), (8, 1, 0.75));
+        assert!((row.median.unwrap() - 0.84).abs() < 1e-12);
+        let difference = |than: &str| {
+            let than = than.parse().unwrap();
+            let rows = differences(&runs, &row.network, &than).unwrap();
+            ClaimRow::from_table(&rows).unwrap()
+        };
+        let [none] = &difference("inorm_none")[..] else { panic!() };
+        assert_eq!((none.pairs, none.diverged, none.than_diverged), (Some(8), Some(1), Some(0)));
+        assert!((none.median - 0.1).abs() < 1e-12 && none.p.is_some());
+        let [full] = &difference("inorm_full")[..] else { panic!() };
+        assert!((full.median - 0.001).abs() < 1e-12);
+        assert!(difference("inorm_full signs=free").is_empty());
+        assert_eq!(row.network.label(), "I-Norm + GradNorm, grad norm layers 2");
     }
 }

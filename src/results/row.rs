@@ -118,7 +118,7 @@ impl Source<'_> {
     }
 
     /// One of some named values in each row.
-    fn named<T>(
+    pub fn named<T>(
         &self,
         name: &str,
         value: impl Fn(&str) -> Option<T>,

@@ -141,9 +141,13 @@ impl RunRow {
     /// λ = 0.01, and without [variations](Run::variations). No other is compared with what was
     /// published.
     pub fn is_papers(&self) -> bool {
-        (self.epochs, self.lambda) == (EPOCHS as i32, LAMBDA)
-            && self.config.is_some()
-            && self.variations().is_empty()
+        self.follows_paper() && self.variations().is_empty()
+    }
+
+    /// Whether it was trained as [the paper's](Self::is_papers), whatever its network and the signs
+    /// of its weights.
+    pub fn follows_paper(&self) -> bool {
+        (self.epochs, self.lambda) == (EPOCHS as i32, LAMBDA) && self.config.is_some()
     }
 
     /// What of the run the paper has no other value for, and is another: columns and values, as

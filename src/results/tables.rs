@@ -1,7 +1,7 @@
 //! The three tables: of records, for figures and readers, and in files.
 
 use super::{
-    DataIdentity, EpochRow, FinishedRun, MeasurementRow, Provenance, RunRow,
+    DataIdentity, EpochRow, FinishedRun, MeasurementRow, Provenance, RunRow, Variant,
     checksums::{read_table, write_tables},
 };
 use crate::{
@@ -15,8 +15,8 @@ use std::{collections::HashSet, path::Path};
 /// chance for a run that diverged). Interrupted runs are left out: they have no final accuracy.
 ///
 /// # Errors
-/// As the other two tables, if a record is of none of the paper's networks: rows are told apart by
-/// their conditions.
+/// As the other two tables, if a record is of none of the paper's networks, or their runs have
+/// different [variations](crate::learning::Run::variations): rows are told apart by their conditions.
 pub fn runs_table<R: Protocol>(records: &[Record<R>]) -> Result<DataFrame> {
     let records = of_paper(records)?;
     let is_over = |r: &&Record| matches!(r.outcome, Outcome::Finished | Outcome::Diverged { .. });
@@ -55,7 +55,16 @@ fn of_paper<R: Protocol>(records: &[Record<R>]) -> Result<Vec<Record>> {
             Error::unfit("records", problem, expected)
         })
     };
-    records.iter().enumerate().map(of_paper).collect()
+    let records: Vec<Record> = records.iter().enumerate().map(of_paper).collect::<Result<_>>()?;
+    let variations = |record: &Record| record.run.variations();
+    let other = records.iter().position(|record| variations(record) != variations(&records[0]));
+    other.map_or(Ok(()), |number| {
+        let of = |record: &Record| Variant::from(&record.run);
+        let problem =
+            format!("no. 0 is of {}, no. {number} of {}", of(&records[0]), of(&records[number]));
+        Err(Error::unfit("records", problem, "the same variations; pass slices of those alike"))
+    })?;
+    Ok(records)
 }
 
 /// The results of many runs.
@@ -206,6 +215,12 @@ mod tests {
         let rows = RunRow::from_table(&runs_table(&both[..1]).unwrap()).unwrap();
         assert_eq!(rows.len(), 1);
         assert_eq!((&rows[0].id, rows[0].test_accuracy), (&runs[0].id, runs[0].test_accuracy));
+        let mut other = records.clone();
+        other[1].run = other[1].run.clone().grad_norm_in("2".parse().unwrap());
+        let refused = runs_table(&other).unwrap_err().to_string();
+        let words = "no. 1 of inorm_full grad_norm_layers=2; expected the same variations";
+        assert!(refused.contains(words), "{refused}");
+        assert_eq!(runs_table(&other[1..]).unwrap().height(), 1);
         records[0].outcome = Outcome::Diverged { step: 3 };
         records[1].outcome = Outcome::Interrupted;
         let runs = RunRow::from_table(&runs_table(&records).unwrap()).unwrap();

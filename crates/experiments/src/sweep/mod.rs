@@ -32,6 +32,9 @@ pub enum Sweep {
     /// Print the paper's claims as differences between networks of the same configuration, and its
     /// significance marks beside ours.
     Claims(table::ShowClaims),
+    /// Print the difference between two networks of the same configuration, which may be others
+    /// than the paper's.
+    Compare(table::Compare),
     /// Compare the accuracy of repeated runs with that of the runs themselves.
     Repeats(repeats::Repeats),
     /// Submit the unfinished runs of the plan to a cluster.
@@ -66,6 +69,7 @@ pub fn run(command: Sweep) -> Outcome {
         Sweep::Merge(options) => merge_stores(options),
         Sweep::Table(options) => table::run(&options),
         Sweep::Claims(options) => table::claims(&options),
+        Sweep::Compare(options) => table::compare(&options),
         Sweep::Repeats(options) => repeats::run(&options),
         Sweep::Submit(options) => submit::run(&options),
     }

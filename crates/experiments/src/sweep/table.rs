@@ -7,12 +7,13 @@ use inorm::{
     notebook::Table,
     polars::prelude::DataFrame,
     results::{
-        ClaimRow, RunRow, Tables, claims as differences, claims_markdown, comparison,
-        departures_markdown, left_out, marks, outside_published, rows_to_json,
+        ClaimRow, RunRow, Tables, Variant, claims as claimed, claims_markdown, comparison,
+        departures_markdown, differences, left_out, marks, outside_published, rows_to_json,
+        variants,
     },
     sweep::results_in,
 };
-use inorm_core::{Outcome, print};
+use inorm_core::{Failure, Outcome, print};
 use std::path::PathBuf;
 
 /// Accuracies further than this outside the published range are listed.
@@ -35,14 +36,18 @@ pub fn run(options: &ShowTable) -> Outcome {
     print(format_args!("{}\n", comparison_table(comparison(&runs)?).text()))?;
     let outside = outside_published(&runs, MARGIN)?;
     print(outside_table(outside).text())?;
+    let others = variants(&runs)?;
+    if others.height() > 0 {
+        print(format_args!("\n{}", variants_table(others).text()))?;
+    }
     let (all, rows) = (runs.height(), RunRow::from_table(&runs)?);
     let diverged = rows.iter().filter(|run| run.diverged()).count();
     print(format_args!("\n{all} runs, {diverged} of them diverged"))?;
     match left_out(&runs)? {
         0 => Ok(()),
         others => print(format_args!(
-            "Left out as none of the paper's (its configurations, {EPOCHS} epochs, λ = {LAMBDA}): \
-             {others} of {all} runs"
+            "Left out as none of the paper's (its networks, rules and configurations, {EPOCHS} \
+             epochs, λ = {LAMBDA}): {others} of {all} runs"
         )),
     }
 }
@@ -75,13 +80,46 @@ pub fn claims(options: &ShowClaims) -> Outcome {
     if options.markdown {
         return print(claims_markdown(&runs)?.trim_end());
     }
-    let (differences, marks) = (differences(&runs)?, marks(&runs)?);
+    let (claims, marks) = (claimed(&runs)?, marks(&runs)?);
     if options.json {
-        let [claims, marks] = [differences, marks].map(|table| rows_to_json(&table));
+        let [claims, marks] = [claims, marks].map(|table| rows_to_json(&table));
         return print(serde_json::json!({ "claims": claims, "marks": marks }));
     }
-    let tables = [differences_table(differences)?, marks_table(marks)].map(|table| table.text());
+    let tables = [differences_table(claims)?, marks_table(marks)].map(|table| table.text());
     print(tables.join("\n\n"))
+}
+
+/// Which two networks to compare.
+#[derive(Args)]
+pub struct Compare {
+    /// A condition, and in the same argument what of it the paper has no other value for, such as
+    /// 'inorm_full grad_norm_layers=2', 'ei_ln signs=free', 'inorm_full hidden_layers=3'.
+    network: Variant,
+    /// The one whose accuracy is taken away, likewise.
+    than: Variant,
+    #[command(flatten)]
+    of: ShowTable,
+    /// Print one line of JSON instead, a list of rows; accuracies are fractions.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints the difference between two networks of the same configuration.
+pub fn compare(options: &Compare) -> Outcome {
+    let Compare { network, than, .. } = options;
+    let Some(Tables { runs, .. }) = options.of.tables()? else { return Ok(()) };
+    let rows = differences(&runs, network, than)?;
+    if rows.height() == 0 {
+        let message = format!(
+            "no configuration has been trained as {network} and as {than} for {EPOCHS} epochs \
+             with λ = {LAMBDA}; `inorm sweep table` lists what there is"
+        );
+        return Err(Failure::new(message));
+    }
+    match options.json {
+        true => print(serde_json::Value::from(rows_to_json(&rows))),
+        false => print(differences_table(rows)?.text()),
+    }
 }
 
 impl ShowTable {
@@ -111,6 +149,15 @@ fn comparison_table(frame: DataFrame) -> Table {
         .heading("u", "U")
         .heading("p_holm", "p (Holm)")
         .heading("delta", "Cliff's δ")
+}
+
+fn variants_table(frame: DataFrame) -> Table {
+    let caption = "Networks and rules that the paper does not have: test accuracy of the runs that \
+                   are not at chance";
+    let rows = frame.height();
+    in_percent(Table::new(frame, caption).rows(rows), &["q1", "median", "q3"])
+        .heading("epsilon", "ε")
+        .heading("at_chance", "at chance")
 }
 
 fn differences_table(frame: DataFrame) -> Outcome<Table> {

@@ -1,0 +1,171 @@
+//! Networks and rules that the paper does not have, beside those that it has.
+
+use super::{
+    RunRow,
+    row::{Field, Source, row},
+};
+use crate::{
+    Condition, Error, Result,
+    architecture::HiddenLayers,
+    configuration::configuration,
+    dataset::CHANCE,
+    learning::{Run, USUAL},
+    statistics::BoxStatistics,
+};
+use polars::prelude::{Column, DataFrame};
+use std::{fmt, str::FromStr};
+
+/// A condition, and the [variations](Run::variations) of its network and rule.
+///
+/// ```
+/// use inorm::results::Variant;
+/// let variant: Variant = "inorm_full hidden_layers=3 grad_norm_layers=3".parse()?;
+/// assert_eq!(variant.to_string(), "inorm_full hidden_layers=3 grad_norm_layers=3");
+/// let variant: Variant = "inorm_full grad_norm_layers=none".parse()?;
+/// assert_eq!(variant.to_string(), "inorm_none");
+/// # Ok::<(), inorm::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Variant {
+    /// Which network.
+    pub condition: Condition,
+    /// What of it the paper has no other value for: names and values.
+    pub variations: Vec<(&'static str, String)>,
+}
+
+impl Variant {
+    /// What a legend says.
+    pub fn label(&self) -> String {
+        let variations = self.variations.iter();
+        let words = variations.map(|(name, value)| format!(", {} {value}", name.replace('_', " ")));
+        words.fold(self.condition.label().to_owned(), |label, words| label + &words)
+    }
+
+    fn of(run: &RunRow) -> Self {
+        Self { condition: run.condition, variations: run.variations() }
+    }
+}
+
+impl From<&Run> for Variant {
+    fn from(run: &Run) -> Self {
+        Self { condition: run.condition, variations: run.variations() }
+    }
+}
+
+impl From<Condition> for Variant {
+    fn from(condition: Condition) -> Self {
+        Self { condition, variations: Vec::new() }
+    }
+}
+
+impl fmt::Display for Variant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.condition)?;
+        self.variations.iter().try_for_each(|(name, value)| write!(f, " {name}={value}"))
+    }
+}
+
+impl FromStr for Variant {
+    type Err = Error;
+
+    /// `inorm_full`, or with variations behind it, in any order, as [`Display`](fmt::Display)
+    /// writes them.
+    fn from_str(text: &str) -> Result<Self> {
+        let mut words = text.split_whitespace();
+        let condition = words.next().unwrap_or_default().parse()?;
+        let mut run = Run::new(condition, &configuration(0)?);
+        let mut layers = HiddenLayers::ALL;
+        for word in words {
+            let (name, value) = word.split_once('=').unwrap_or((word, ""));
+            match name {
+                "hidden_layers" => {
+                    run.hidden_layers = value.parse().map_err(|_| {
+                        Error::invalid("hidden_layers", format!("'{value}'"), "a number")
+                    })?;
+                }
+                "grad_norm_layers" => layers = value.parse()?,
+                "signs" => run.rule.signs = value.parse()?,
+                _ => return Err(Error::unknown("variation", name, &USUAL.map(|(name, _)| name))),
+            }
+        }
+        let run = run.grad_norm_in(layers);
+        run.validate()?;
+        Ok(Self::from(&run))
+    }
+}
+
+impl Field for Variant {
+    fn columns(name: &str, values: Vec<Self>) -> Vec<Column> {
+        let names: Vec<_> = values.iter().map(Self::to_string).collect();
+        vec![Column::new(name.into(), names)]
+    }
+
+    fn read(table: &Source, name: &str) -> Result<Vec<Self>> {
+        table.named(name, |text| text.parse().ok(), "the names of networks")
+    }
+}
+
+row! {
+    /// The runs of a variant at one ε. Accuracies are fractions.
+    VariantRow of "variants", from |runs: &[&RunRow], finished: Option<&BoxStatistics>| {
+        epsilon: f64 = runs[0].epsilon, "Range of the luminosity shift.";
+        network: Variant = Variant::of(runs[0]), "The network and its rule.";
+        n: u32 = runs.len() as u32, "How many runs there are.";
+        at_chance: u32 = runs.iter().filter(|run| run.test_accuracy <= CHANCE).count() as u32,
+            "How many of them are at chance.";
+        q1: Option<f64> = finished.map(|all| all.q1), "First quartile of the others.";
+        median: Option<f64> = finished.map(|all| all.median), "Their median.";
+        q3: Option<f64> = finished.map(|all| all.q3), "Their third quartile.";
+    }
+}
+
+/// One [`VariantRow`] for each ε and variant that is none of the paper's, of the runs that follow
+/// [the paper's protocol](RunRow::follows_paper).
+///
+/// # Errors
+/// If `runs` is no table of runs.
+pub fn variants(runs: &DataFrame) -> Result<DataFrame> {
+    let all = RunRow::from_table(runs)?;
+    let others = all.iter().filter(|run| run.follows_paper() && !run.is_papers());
+    let mut sorted: Vec<(Variant, &RunRow)> = others.map(|run| (Variant::of(run), run)).collect();
+    sorted.sort_by(|(a, one), (b, other)| one.epsilon.total_cmp(&other.epsilon).then(a.cmp(b)));
+    let groups = sorted.chunk_by(|(a, one), (b, other)| one.epsilon == other.epsilon && a == b);
+    let row = |group: &[(Variant, &RunRow)]| {
+        let runs: Vec<&RunRow> = group.iter().map(|(_, run)| *run).collect();
+        let accuracies = runs.iter().map(|run| run.test_accuracy);
+        let finished: Vec<f64> = accuracies.filter(|&accuracy| accuracy > CHANCE).collect();
+        VariantRow::new(&runs, BoxStatistics::of(&finished).as_ref())
+    };
+    VariantRow::to_table(&groups.map(row).collect::<Vec<_>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Condition::INormFull;
+
+    #[test]
+    fn variants_are_written_as_they_are_read() {
+        for text in [
+            "e_ln",
+            "ei_none signs=free",
+            "inorm_full hidden_layers=5 grad_norm_layers=4+5 signs=free",
+        ] {
+            assert_eq!(text.parse::<Variant>().unwrap().to_string(), text);
+        }
+        let other: Variant = "inorm_full signs=dale grad_norm_layers=1+2".parse().unwrap();
+        assert_eq!(other, Variant::from(INormFull));
+        for (text, words) in [
+            ("inorm_ful", "did you mean inorm_full?"),
+            ("", "condition: ''"),
+            ("e_ln sign=free", "variation: 'sign'"),
+            ("e_ln hidden_layers=two", "hidden_layers: 'two'"),
+            ("e_ln signs=any", "signs: 'any' is not valid; expected one of dale, free"),
+            ("e_ln grad_norm_layers=2", "e_ln has no GradNorm"),
+            ("inorm_full grad_norm_layers=3", "3 is not valid"),
+        ] {
+            let message = text.parse::<Variant>().unwrap_err().to_string();
+            assert!(message.contains(words), "{message}");
+        }
+    }
+}
