@@ -65,14 +65,17 @@ impl Axis {
         Self::new(title, (-0.5, names.len() as f64 - 0.5), ticks)
     }
 
-    /// Powers of ten between `low` and `high`, which are given as exponents; where fewer than two
-    /// fit, plain numbers between them.
+    /// Powers of ten between `low` and `high`, which are given as exponents, from a thousandth to a
+    /// thousand as plain numbers; where fewer than two fit, numbers between them.
     pub fn logarithmic(title: &str, low: f64, high: f64) -> Self {
         // No number has other powers of ten.
         let (first, last) = (low.max(-400.0), high.min(400.0));
         let exponents = first.ceil() as i64..=last.floor() as i64;
         let ticks = match exponents.clone().count() {
             0 | 1 => between_powers(first, last),
+            _ if -3.0 <= first && last < 4.0 => {
+                exponents.map(|n| (n as f64, 10f64.powi(n as i32).to_string())).collect()
+            }
             _ => exponents.map(|n| (n as f64, power_of_ten(n as f64))).collect(),
         };
         Self { grid: true, ..Self::new(title, (low, high), ticks) }
@@ -315,10 +318,7 @@ mod tests {
         );
         assert_eq!(texts(&Axis::counting("", 1, 4)), ["1", "2", "3", "4"]);
         assert_eq!(texts(&Axis::counting("", 1, 50)), ["10", "20", "30", "40", "50"]);
-        assert_eq!(
-            texts(&Axis::logarithmic("", -2.0, 1.0)),
-            ["10^{−2}", "10^{−1}", "10^{0}", "10^{1}"]
-        );
+        assert_eq!(texts(&Axis::logarithmic("", -2.0, 1.0)), ["0.01", "0.1", "1", "10"]);
         assert_eq!(texts(&Axis::logarithmic("", -0.7, 0.5)), ["0.2", "0.5", "1", "2"]);
         let large = Axis::number("", 0.0, 1e9);
         assert_eq!(texts(&large), ["0", "2.0e8", "4.0e8", "6.0e8", "8.0e8", "1.0e9"]);

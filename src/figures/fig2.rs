@@ -72,7 +72,8 @@ fn best(drawing: &mut Drawing, outer: Frame, runs: &[RunRow]) -> Vec<String> {
         let [ei, e] = samples;
         if let Some(p) = ei.p_against(e) {
             bracket(drawing, &panel, place, [ei, e], stars(p));
-            tests.push(format!("{which}: EI against E-only {} (p = {p:.2e})", stars(p)));
+            let (stars, p) = (stars(p), style::p_value(p));
+            tests.push(format!("{which}: EI against E-only {stars} ({p})"));
         }
     }
     for (sample, side) in all.iter().zip([-0.5, 0.5]) {

@@ -125,6 +125,7 @@ fn legend_of(groups: &[Group], conditions: &[Condition]) -> Legend {
     let live = groups.iter().flat_map(|g| &g.live).any(|s| s.count() > 0);
     Legend::default()
         .boxes(conditions)
+        .stored()
         .entry(Swatch::Dashes, format!("median of {}", REFERENCE.label()))
         .on_top(published, live)
 }
@@ -159,7 +160,8 @@ fn facts(groups: &[Group], reach: Reach) -> Vec<String> {
     let tested = |sample: &Sample, reference: &Sample| match sample.p_against(reference) {
         Some(p) => {
             let fact = sample.fact(reach);
-            format!("{fact}, {} against {} (p = {p:.2e})", stars(p), REFERENCE.label())
+            let (stars, p) = (stars(p), style::p_value(p));
+            format!("{fact}, {stars} against {} ({p})", REFERENCE.label())
         }
         None => sample.fact(reach),
     };

@@ -54,12 +54,20 @@ impl Legend {
         })
     }
 
+    /// Says of all that is there so far that it is stored results.
+    pub fn stored(mut self) -> Self {
+        if let Some((_, name)) = self.entries.first_mut() {
+            name.insert_str(0, "stored: ");
+        }
+        self
+    }
+
     /// Adds what lies on top of stored results, as far as there is any.
     pub fn on_top(self, published: bool, live: bool) -> Self {
         self.entry_if(published, Swatch::Published, "published median, quartiles").entry_if(
             live,
             Swatch::Live,
-            "trained live",
+            "live",
         )
     }
 

@@ -98,6 +98,7 @@ impl Comparison {
         epsilons
             .into_iter()
             .fold(Legend::default(), point)
+            .stored()
             .on_top(!self.published.is_empty(), !self.live.is_empty())
     }
 

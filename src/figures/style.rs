@@ -33,7 +33,7 @@ pub const AXIS: Stroke = Stroke::new(INK, 1.0);
 pub const DASHES: Stroke = Stroke::new(INK, 1.4).dash(Dash::Dashed);
 
 /// How everything that belongs to one condition, or to one ε, is drawn: points and lines have a
-/// second channel beside their colour.
+/// second channel beside their colour. Diamonds are kept for published values.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Look {
     pub color: Color,
@@ -52,12 +52,15 @@ pub const VERMILLION: Color = Color::new(213, 94, 0);
 const PURPLE: Color = Color::new(204, 121, 167);
 const GREY: Color = Color::new(140, 140, 140);
 
+/// No condition has this colour.
+const WINE: Color = Color::new(150, 0, 80);
+
 /// The look of a network of the reader's own.
-pub const OWN: Look = Look { color: VERMILLION, marker: Marker::Cross, dash: Dash::Solid };
+pub const OWN: Look = Look { color: WINE, marker: Marker::Cross, dash: Dash::Solid };
 
 /// The looks of several of them, in turn.
 pub fn own(number: usize) -> Look {
-    let colors = [VERMILLION, PURPLE, SKY, ORANGE, YELLOW];
+    let colors = [WINE, PURPLE, SKY, ORANGE, YELLOW];
     Look { color: colors[number % colors.len()], ..OWN }
 }
 
@@ -66,7 +69,7 @@ pub fn own(number: usize) -> Look {
 pub fn condition(condition: Condition) -> Look {
     use Condition as C;
     use Dash::{Alternating, Dashed, Dotted, Solid};
-    use Marker::{Circle, Diamond, Down, Square, Triangle};
+    use Marker::{Circle, Down, Square, Triangle};
     let (color, marker, dash) = match condition {
         C::ELn => (BLACK, Circle, Solid),
         C::ELnForwardOnly => (BLACK, Down, Dotted),
@@ -80,12 +83,12 @@ pub fn condition(condition: Condition) -> Look {
         C::EiDivisiveNorm => (GREEN, Circle, Alternating),
         C::INormNone => (VERMILLION, Triangle, Dashed),
         C::INormFull => (GREEN, Square, Solid),
-        C::INormCenter => (BLUE, Diamond, Alternating),
+        C::INormCenter => (BLUE, Circle, Alternating),
         C::INormLateral => (PURPLE, Down, Solid),
         C::INormScale => (ORANGE, Triangle, Dotted),
         C::INormDecorrelate => (SKY, Circle, Dashed),
         C::INormSubNone => (YELLOW, Square, Solid),
-        C::INormSubCenter => (YELLOW, Diamond, Dashed),
+        C::INormSubCenter => (YELLOW, Down, Dashed),
     };
     Look { color, marker, dash }
 }
@@ -96,7 +99,7 @@ pub fn epsilon(epsilon: f64) -> Look {
     let (color, marker, dash) = match (epsilon * 4.0).round() as i64 {
         i64::MIN..=0 => (Color::new(38, 20, 140), Marker::Circle, Dash::Solid),
         1 => (Color::new(156, 23, 158), Marker::Square, Dash::Alternating),
-        2 => (Color::new(222, 97, 100), Marker::Diamond, Dash::Dashed),
+        2 => (Color::new(222, 97, 100), Marker::Down, Dash::Dashed),
         _ => (Color::new(250, 180, 50), Marker::Triangle, Dash::Dotted),
     };
     Look { color, marker, dash }
@@ -110,6 +113,11 @@ pub fn epsilon_label(epsilon: f64) -> String {
 /// How an accuracy is written, which is a fraction.
 pub fn percent(accuracy: f64) -> String {
     format!("{:.1} %", accuracy * 100.0)
+}
+
+/// How a p-value is written.
+pub fn p_value(p: f64) -> String {
+    if p < 0.001 { "p < 0.001".to_owned() } else { format!("p = {p:.3}") }
 }
 
 /// The inside of a box: light enough for its median line, also when the colour is black.
@@ -135,6 +143,13 @@ mod tests {
                 assert!(one.color != two.color || one.dash != two.dash, "{a} {b}");
             }
         }
+    }
+
+    #[test]
+    fn a_diamond_is_a_published_value_and_nothing_else() {
+        let conditions = Condition::ALL.map(condition);
+        let looks = [0.0, 0.25, 0.5, 0.75].map(epsilon).into_iter().chain(conditions);
+        assert!(looks.chain([OWN]).all(|look| look.marker != Marker::Diamond));
     }
 
     #[test]
