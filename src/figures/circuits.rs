@@ -31,6 +31,8 @@ pub const NETWORK: Circuit = circuit!("network", 700.0, 330.0);
 pub const I_NORM: Circuit = circuit!("i_norm", 700.0, 360.0);
 /// Fig. 5a: the backward pass of an I-Norm layer with GradNorm.
 pub const GRAD_NORM: Circuit = circuit!("grad_norm", 440.0, 360.0);
+/// Lateral inhibition of errors, for Fig. 7.
+pub const LATERAL: Circuit = circuit!("lateral", 700.0, 380.0);
 
 #[cfg(test)]
 mod tests {
@@ -65,7 +67,12 @@ mod tests {
 
     #[test]
     fn each_png_file_is_rendered_from_its_svg_file() {
-        let circuits = [("network", NETWORK), ("i_norm", I_NORM), ("grad_norm", GRAD_NORM)];
+        let circuits = [
+            ("network", NETWORK),
+            ("i_norm", I_NORM),
+            ("grad_norm", GRAD_NORM),
+            ("lateral", LATERAL),
+        ];
         for (name, circuit) in circuits {
             let png = render(&circuit);
             assert!(png.len() <= 100_000, "{name}: {} bytes", png.len());

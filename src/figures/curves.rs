@@ -4,7 +4,7 @@ use super::Figure;
 use super::alignment::{self, ALIGNMENTS, Alignment};
 use super::axes::{self, Axis, Panel};
 use super::drawing::{Drawing, Frame, Stroke};
-use super::legend::{Legend, Swatch};
+use super::legend::{self, Legend, Swatch};
 use super::style;
 use crate::results::{EpochRow, MeasurementRow};
 use crate::statistics::{distinct, quantile};
@@ -62,6 +62,113 @@ pub fn learning_curves(epochs: &DataFrame) -> Result<Figure> {
         count_runs(rows.iter().map(|row| row.id.as_str()))
     );
     draw_panels(&panels, &Axis::percent("Test accuracy (%)", low, high), alt, style::percent)
+}
+
+/// Test accuracy after each epoch of networks that were just trained, ringed, on the curves of stored
+/// runs of the same conditions at the same ε: networks are compared at equal epochs. The axis of
+/// epochs is logarithmic, so that the first ones have room. Without such stored runs these are
+/// [`learning_curves`] of the live ones.
+///
+/// Both are tables of epochs.
+///
+/// # Errors
+/// If `live` is empty, or a table lacks a column.
+pub fn learning_curves_beside(live: &DataFrame, stored: &DataFrame) -> Result<Figure> {
+    let (lives, mut rows) = (EpochRow::from_table(live)?, EpochRow::from_table(stored)?);
+    rows.retain(|row| {
+        lives.iter().any(|l| l.condition == row.condition && l.epsilon == row.epsilon)
+    });
+    if rows.is_empty() {
+        return learning_curves(live);
+    }
+    let curves = |rows: &[EpochRow], epsilon: f64| {
+        let here = rows.iter().filter(|row| row.epsilon == epsilon);
+        curves_of(here.map(|row| (row.condition, row.epoch, row.test_accuracy)))
+    };
+    let panel = |epsilon: f64| {
+        (style::epsilon_label(epsilon), curves(&lives, epsilon), curves(&rows, epsilon))
+    };
+    let panels: Vec<_> =
+        distinct(lives.iter().map(|row| row.epsilon)).into_iter().map(panel).collect();
+    draw_beside(&panels)
+}
+
+/// A heading, the live curves and the stored ones under it.
+type LiveAndStored = (String, BTreeMap<Condition, Curve>, BTreeMap<Condition, Curve>);
+
+fn draw_beside(panels: &[LiveAndStored]) -> Result<Figure> {
+    let shown: BTreeSet<Condition> =
+        panels.iter().flat_map(|(_, live, _)| live.keys().copied()).collect();
+    let legend = shown
+        .iter()
+        .fold(Legend::default(), |legend, &c| {
+            let stored = panels.iter().any(|(_, _, stored)| stored.contains_key(&c));
+            let name = if stored { format!("{}, stored", c.label()) } else { c.label().into() };
+            legend.entry(Swatch::Line(style::condition(c)), name)
+        })
+        .entry(Swatch::Live, "live");
+    let lines = panels.iter().flat_map(|(_, live, stored)| live.values().chain(stored.values()));
+    let points: Vec<_> = lines.flat_map(Curve::points).collect();
+    let (low, high) = axes::range(points.iter().map(|(_, [_, median, _])| *median), 0.05);
+    let last = points.iter().map(|(epoch, _)| *epoch).fold(2.0, f64::max);
+    let ticks = [1, 2, 5, 10, 20, 50, 100, 200, 500].map(f64::from);
+    let ticks = ticks.into_iter().filter(|epoch| *epoch <= last);
+    let ticks: Vec<_> = ticks.map(|epoch| (epoch.log10(), epoch.to_string())).collect();
+    let height = 350.0 + legend.height(style::WIDTH);
+    let mut drawing = Drawing::new(style::WIDTH, height);
+    legend.draw(&mut drawing, Frame::new(0.0, 6.0, style::WIDTH, height));
+    let (top, width) = (legend.height(style::WIDTH) + 8.0, style::WIDTH / panels.len() as f64);
+    let mut facts = Vec::new();
+    for (k, (heading, live, stored)) in panels.iter().enumerate() {
+        let left = width * k as f64;
+        let outer = Frame::new(left + 4.0, top, left + width - 2.0, height - 4.0);
+        let x = Axis::new("Epoch", (-0.06, last.log10() + 0.06), ticks.clone());
+        let y = Axis::percent("Test accuracy (%)", low, high);
+        let panel = Panel::fit(outer, x, y).draw(&mut drawing).heading(&mut drawing, "", heading);
+        for (condition, curve) in stored {
+            let logarithmic = curve.points().into_iter().map(|(epoch, band)| (epoch.log10(), band));
+            let look = style::condition(*condition);
+            let line: Vec<_> = logarithmic.map(|(x, [_, median, _])| panel.at(x, median)).collect();
+            drawing.line(line, Stroke::new(look.color, 2.0).dash(look.dash));
+        }
+        for (condition, curve) in live {
+            let look = style::condition(*condition);
+            for (epoch, [_, median, _]) in curve.points() {
+                let at = panel.at(epoch.log10(), median);
+                legend::live(&mut drawing, at, look.marker, look.color);
+            }
+            facts.extend(beside(heading, *condition, curve, stored.get(condition)));
+        }
+    }
+    let names: Vec<_> = shown.into_iter().map(Condition::label).collect();
+    let alt = format!(
+        "Test accuracy after each epoch of networks trained live, on the median curves of \
+         stored runs, for {}.",
+        names.join(", ")
+    );
+    Figure::new(drawing, alt, facts)
+}
+
+/// The last live epoch beside the same epoch of the stored runs, and beside their last one.
+fn beside(
+    heading: &str,
+    condition: Condition,
+    live: &Curve,
+    stored: Option<&Curve>,
+) -> Option<String> {
+    let (epoch, [_, value, _]) = live.points().pop()?;
+    let name = condition.label();
+    let fact = format!("{heading}, {name}, epoch {epoch}: live {}", style::percent(value));
+    let Some(stored) = stored else { return Some(fact) };
+    let points = stored.points();
+    let (last, [_, end, _]) = *points.last()?;
+    let same = points.iter().find(|(other, _)| *other == epoch).map(|(_, [low, median, high])| {
+        let runs = stored.0.values().map(Vec::len).max().unwrap_or(0);
+        let [low, high] = [low * 100.0, high * 100.0];
+        format!(", stored median {} ({low:.1} to {high:.1}), n = {runs}", style::percent(*median))
+    });
+    let same = same.unwrap_or_default();
+    Some(format!("{fact}{same}; stored, epoch {last}: {}", style::percent(end)))
 }
 
 /// Agreement of a network's outputs and gradients with LayerNorm's over epochs: both hidden layers
@@ -258,6 +365,22 @@ mod tests {
         check("learning_curves_live", &figure);
         assert!(figure.alt().contains("E-only + LN, I-Norm, I-Norm + GradNorm, 3 runs"));
         assert!(figure.text().contains("ε = 0.75, I-Norm: "), "{}", figure.text());
+    }
+
+    #[test]
+    fn live_epochs_lie_on_the_stored_curves() {
+        let (live, stored) = (epochs(&THREE, &[0.75], 1, 2), epochs(&THREE, &[0.0, 0.75], 8, 50));
+        let figure = learning_curves_beside(&live, &stored).unwrap();
+        check("learning_curves_beside", &figure);
+        assert_eq!(figure.facts().len(), 3);
+        assert!(figure.text().contains("ε = 0.75, I-Norm, epoch 2: live "), "{}", figure.text());
+        assert!(figure.text().contains(", n = 8; stored, epoch 50: "), "{}", figure.text());
+        let none = epochs(&[], &[], 0, 0);
+        assert_eq!(
+            learning_curves_beside(&live, &none).unwrap().text(),
+            learning_curves(&live).unwrap().text()
+        );
+        assert!(learning_curves_beside(&none, &stored).is_err());
     }
 
     #[test]

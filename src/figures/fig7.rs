@@ -4,7 +4,7 @@ use super::axes::{self, Axis, Panel};
 use super::drawing::{Drawing, Frame};
 use super::histogram::{self, Bins};
 use super::last_step::at_last_step;
-use super::{Figure, groups, style};
+use super::{Figure, circuits, groups, style};
 use crate::results::MeasurementRow;
 use crate::statistics::median;
 use crate::{Condition, Error, Result};
@@ -13,6 +13,16 @@ use polars::prelude::DataFrame;
 /// Whose eigenvalues are shown.
 const CONDITION: Condition = Condition::INormLateral;
 const BOXES: [Condition; 3] = [CONDITION, Condition::INormCenter, Condition::INormFull];
+
+/// Lateral inhibition of errors as a circuit.
+///
+/// The paper draws none.
+pub fn circuit() -> Figure {
+    let alt = "Lateral inhibition of errors: an error arrives at the apical dendrite of each \
+               excitatory unit; one inhibitory cell pools them with fixed random weights, and takes \
+               the same sum away from each.";
+    Figure::of_circuit(circuits::LATERAL, alt, &["δ′_k = δ_k − Σ_j ν_j δ_j"])
+}
 
 /// Test accuracy at each ε with lateral inhibition, centering, and all of GradNorm, with the
 /// median of LayerNorm.

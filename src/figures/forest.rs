@@ -8,7 +8,7 @@ use super::style::{self, Look};
 use super::{Figure, sample};
 use crate::results::{self, ClaimRow, MARGIN, points};
 use crate::statistics::distinct;
-use crate::{Error, Result};
+use crate::{Condition, Error, Result};
 use polars::prelude::DataFrame;
 
 /// Height of a row.
@@ -29,7 +29,16 @@ const FAR: f64 = 0.2;
 /// # Errors
 /// If `runs` is no table of runs, or has no configuration with two networks that are compared.
 pub fn claims(runs: &DataFrame) -> Result<Figure> {
-    let rows = ClaimRow::from_table(&results::claims(runs)?)?;
+    claims_about(runs, &Condition::ALL)
+}
+
+/// The same for the steps that are about these networks.
+///
+/// # Errors
+/// As [`claims`].
+pub fn claims_about(runs: &DataFrame, networks: &[Condition]) -> Result<Figure> {
+    let mut rows = ClaimRow::from_table(&results::claims(runs)?)?;
+    rows.retain(|row| networks.contains(&row.network));
     if !rows.iter().any(ClaimRow::is_ours) {
         let found = "no configuration trained with two networks that are compared";
         let expected = "at least one such pair (inorm sweep makes them)";
@@ -148,10 +157,17 @@ impl Difference<'_> {
         let known = [("ours", self.ours), ("published", self.published)];
         let words: Vec<_> = known
             .into_iter()
-            .filter_map(|(whose, row)| Some(format!("{whose} {}", row?.words())))
+            .filter_map(|(whose, row)| Some(format!("{whose} {}{}", row?.words(), tests(row?))))
             .collect();
         format!("{epsilon}, {}: {}", self.name, words.join("; "))
     }
+}
+
+/// What is known beyond the median, as the end of a sentence; nothing of too few pairs.
+fn tests(row: &ClaimRow) -> String {
+    row.p.map_or(String::new(), |p| {
+        format!(", paired {}, within half a point: {}", style::p_value(p), row.equivalent)
+    })
 }
 
 /// Where the ends and the median of a row are; an end that the axis does not reach is at its edge,
@@ -188,7 +204,6 @@ fn numbers(drawing: &mut Drawing, panel: &Panel, row: &ClaimRow, place: f64, col
 mod tests {
     use super::super::checks::{check, sweep, texts};
     use super::*;
-    use crate::Condition;
     use crate::results::made_up::runs_table;
 
     #[test]
@@ -198,6 +213,12 @@ mod tests {
         assert_eq!(figure.facts().len(), 20);
         let expected = "ε = 0.75, EI + LN − E-only + LN: ours ";
         assert!(figure.text().contains(expected), "{}", figure.text());
+        assert!(figure.text().contains(", within half a point: "), "{}", figure.text());
+
+        let steps = [Condition::INormScale, Condition::INormDecorrelate, Condition::INormCenter];
+        let figure = claims_about(&sweep(&Condition::ALL), &steps).unwrap();
+        check("claims_steps", &figure);
+        assert_eq!(figure.facts().len(), 6);
 
         let few = runs_table(&[
             (Condition::ELn, 0, 0.75, Some(0.85)),

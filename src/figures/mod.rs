@@ -3,11 +3,13 @@
 //! | piece | shows |
 //! | --- | --- |
 //! | [`learning_curves`] | test accuracy over epochs |
+//! | [`learning_curves_beside`] | the same on the curves of stored runs, at equal epochs |
 //! | [`accuracy_points`] | final test accuracy beside the published distribution |
 //! | [`alignment_curves`] | agreement with LayerNorm over epochs |
 //! | [`error_curves`] | the same by the error of the task, and what all units have of it in common |
 //! | [`lambdas`] | test accuracy by the weight of the I-Norm loss |
 //! | [`lateral_mistake`] | how far lateral inhibition is from centering, by the size of a layer |
+//! | [`three_units`] | what GradNorm does to an error, as geometry |
 //! | [`claims`] | what the paper claims, as differences between two networks of a configuration |
 //! | [`network()`], [`layer`] | the circuit of any network, and of one layer |
 //! | [`fig1`] … [`fig7`] | one module for each figure of the paper |
@@ -56,11 +58,11 @@ mod scatter;
 pub(crate) mod style;
 mod theory;
 
-pub use curves::{alignment_curves, error_curves, learning_curves};
+pub use curves::{alignment_curves, error_curves, learning_curves, learning_curves_beside};
 pub use figure::Figure;
-pub use forest::claims;
+pub use forest::{claims, claims_about};
 pub(crate) use images::{Greys, images, matrix};
 pub use lambdas::lambdas;
 pub use network::{layer, network};
 pub use points::{accuracy_points, accuracy_points_with};
-pub use theory::lateral_mistake;
+pub use theory::{lateral_mistake, three_units};
