@@ -41,6 +41,27 @@ impl Table {
         Self { frame, caption, formats, only: None, decimals: None, rows: ROWS }
     }
 
+    /// Shows rows of results: columns that have a name of the library's own have the heading that a
+    /// reader expects, accuracies are in percent, and hidden layers are counted from one.
+    pub fn results(frame: DataFrame, caption: impl Into<String>) -> Self {
+        const ACCURACIES: [&str; 4] =
+            ["test_accuracy", "first_quartile", "median", "third_quartile"];
+        let is_accuracy = |column: &Column| {
+            let name = column.name().as_str();
+            ACCURACIES.contains(&name) || name.starts_with("ε = ") && column.dtype().is_float()
+        };
+        let accuracies = frame.columns().iter().filter(|column| is_accuracy(column));
+        let accuracies: Vec<_> = accuracies.map(|column| column.name().to_string()).collect();
+        let table = Self::new(frame, caption)
+            .heading("epsilon", "ε")
+            .heading("lambda", "λ")
+            .heading("config", "configuration")
+            .heading("at_chance", "runs at chance")
+            .heading("layer", "hidden layer")
+            .counted_from_one("layer");
+        accuracies.iter().fold(table, |table, name| table.percent(name))
+    }
+
     /// A table without columns, to be filled by [`texts`](Self::texts) and
     /// [`numbers`](Self::numbers), which are compiled already: a cell that uses them starts sooner.
     pub fn empty(caption: &str) -> Self {
@@ -321,6 +342,20 @@ mod tests {
         let frame = df!("name" => ["e_ln"], "test_accuracy" => [0.5]).unwrap();
         let text = Table::new(frame, "One").percent("test_accuracy").text();
         assert_eq!(text.lines().last(), Some("e_ln               50.0"), "{text}");
+    }
+
+    #[test]
+    fn results_have_the_headings_that_a_reader_expects() {
+        let frame = df!(
+            "config" => [13i32], "epsilon" => [0.75], "layer" => [0i32],
+            "test_accuracy" => [0.79912], "ε = 0" => [30u32], "ε = 0.75" => [0.853],
+        );
+        let text = Table::results(frame.unwrap(), "One").text();
+        let lines: Vec<_> = text.lines().map(|line| line.split("  ").map(str::trim)).collect();
+        let words = |k: usize| lines[k].clone().filter(|word| !word.is_empty()).collect::<Vec<_>>();
+        let headings = ["configuration", "ε", "hidden layer", "test accuracy (%)", "ε = 0"];
+        assert_eq!(words(1)[..5], headings, "{text}");
+        assert_eq!(words(3), ["13", "0.75", "1", "79.9", "30", "85.3"], "{text}");
     }
 
     #[test]
