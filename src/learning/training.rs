@@ -106,6 +106,13 @@ impl Training {
         self
     }
 
+    /// With another weight λ of the local I-Norm loss.
+    #[must_use]
+    pub const fn lambda(mut self, lambda: f64) -> Self {
+        self.rule.lambda = lambda;
+        self
+    }
+
     /// With measurements at other steps.
     #[must_use]
     pub const fn measure(mut self, measure: Measure) -> Self {
