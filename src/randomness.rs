@@ -3,7 +3,7 @@
 //! A stream depends on the seed, its purpose and an index (a layer, an epoch), never on what
 //! was drawn before. So a resumed run draws what an uninterrupted one would have drawn.
 
-use rand::SeedableRng;
+use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 /// What random numbers are for.
@@ -19,6 +19,8 @@ pub enum Purpose {
     TestLuminosity = 4,
     /// Samples drawn with replacement from results.
     Bootstrap = 5,
+    /// Numbers that stand for errors in a simulation.
+    Simulation = 6,
 }
 
 /// The generator for `purpose` number `index` under `seed`.
@@ -28,10 +30,25 @@ pub fn stream(seed: u64, purpose: Purpose, index: u32) -> ChaCha8Rng {
     rng
 }
 
+/// So many numbers from a normal distribution with mean 0 and variance 1.
+pub fn normals(count: usize, seed: u64) -> Vec<f64> {
+    let rng = stream(seed, Purpose::Simulation, 0);
+    rng.sample_iter(rand_distr::StandardNormal).take(count).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rand::Rng;
+
+    #[test]
+    fn normals_have_mean_0_and_variance_1() {
+        let drawn = normals(100_000, 3);
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+        let squares: Vec<f64> = drawn.iter().map(|x| x * x).collect();
+        assert!(mean(&drawn).abs() < 0.02 && (mean(&squares) - 1.0).abs() < 0.02);
+        assert_eq!(normals(3, 3), drawn[..3]);
+        assert_ne!(normals(3, 4), drawn[..3]);
+    }
 
     #[test]
     fn streams_repeat_and_differ_by_seed_purpose_and_index() {
