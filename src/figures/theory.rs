@@ -98,9 +98,13 @@ fn without(a: Vector, direction: Vector) -> Vector {
 /// mean 0 from a little above it.
 fn projected(point: Vector) -> Point {
     const TILT: f64 = 0.42;
+    const TURN: f64 = 0.45;
     const SCALE: f64 = 78.0;
-    let across = dot(point, [1.0, -1.0, 0.0]) / 2f64.sqrt();
-    let away = dot(point, [1.0, 1.0, -2.0]) / 6f64.sqrt();
+    // Turned a little, so that no unit's axis is behind the upright one.
+    let (sine, cosine) = TURN.sin_cos();
+    let first = dot(point, [1.0, -1.0, 0.0]) / 2f64.sqrt();
+    let second = dot(point, [1.0, 1.0, -2.0]) / 6f64.sqrt();
+    let (across, away) = (cosine * first + sine * second, cosine * second - sine * first);
     let up = dot(point, [1.0; 3]) / 3f64.sqrt();
     let height = up * (1.0 - TILT * TILT).sqrt() + away * TILT;
     (style::WIDTH / 2.0 + SCALE * across, 232.0 - SCALE * height)
