@@ -6,7 +6,7 @@ use super::drawing::{Color, Dash, Drawing, Frame, Marker, Point, Stroke};
 use super::legend::{self, Legend, Swatch};
 use super::style::{self, Look};
 use super::{Figure, sample};
-use crate::results::{self, ClaimRow, MARGIN, points};
+use crate::results::{self, ClaimRow, MARGIN, Variant, points};
 use crate::statistics::distinct;
 use crate::{Condition, Error, Result};
 use polars::prelude::DataFrame;
@@ -38,7 +38,8 @@ pub fn claims(runs: &DataFrame) -> Result<Figure> {
 /// As [`claims`].
 pub fn claims_about(runs: &DataFrame, networks: &[Condition]) -> Result<Figure> {
     let mut rows = ClaimRow::from_table(&results::claims(runs)?)?;
-    rows.retain(|row| networks.contains(&row.network));
+    let about: Vec<Variant> = networks.iter().copied().map(Variant::from).collect();
+    rows.retain(|row| about.contains(&row.network));
     if !rows.iter().any(ClaimRow::is_ours) {
         let found = "no configuration trained with two networks that are compared";
         let expected = "at least one such pair (inorm sweep makes them)";

@@ -20,7 +20,7 @@ use std::path::PathBuf;
 #[derive(Subcommand)]
 pub enum Sweep {
     /// Plan runs; adds to the plan that is there.
-    Plan(plan::Plan),
+    Plan(Box<plan::Plan>),
     /// Train every unfinished run of the plan; it can be stopped and started again at any time.
     Run(run::RunSweep),
     /// Say how far the sweep is.
