@@ -76,7 +76,7 @@ pub trait Backend<E: Dtype>: Device<E> {
 
 /// A dfdx tensor of a size known at run time, whose type is hidden.
 pub struct Held {
-    tensor: ManuallyDrop<Arc<dyn Any + Send + Sync>>,
+    tensor: ManuallyDrop<Arc<dyn Any>>,
     sizes: [usize; 2],
 }
 
@@ -101,10 +101,7 @@ impl Drop for Held {
 pub(super) type Dynamic<E, D> = Tensor<(usize, usize), E, D>;
 
 impl Held {
-    pub(super) fn new<E: Dtype, D: Device<E>>(tensor: Dynamic<E, D>) -> Self
-    where
-        Dynamic<E, D>: Send + Sync,
-    {
+    pub(super) fn new<E: Dtype, D: Device<E>>(tensor: Dynamic<E, D>) -> Self {
         use dfdx::shapes::HasShape;
         let (rows, columns) = *tensor.shape();
         Self { tensor: ManuallyDrop::new(Arc::new(tensor)), sizes: [rows, columns] }

@@ -45,11 +45,13 @@ pub const OUTPUTS: usize = CLASSES.len();
 /// assert_eq!(network.hidden.0.w_ie.as_vec().len(), 6 * 784);
 /// ```
 ///
-/// A network may go to another thread: it is `Send` and `Sync`.
+/// A network stays in its thread, since a GPU's tensors have to; its weights may go to another one.
 /// ```
-/// # use inorm::networks::paper::INormFull;
+/// # use inorm::networks::{Network, paper::INormFull};
 /// let network = INormFull::<20, 2>::new(0).unwrap();
-/// std::thread::spawn(move || network.weights()).join().unwrap();
+/// let weights = network.weights();
+/// let there = move || INormFull::<20, 2>::from_weights(&weights).unwrap().weights();
+/// assert_eq!(std::thread::spawn(there).join().unwrap(), network.weights());
 /// ```
 ///
 /// A network of precision `f64`, `Network<(INorm<784, 60, 6, Raw, f64>,), 10, f64>`, is for
