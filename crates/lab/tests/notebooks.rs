@@ -159,12 +159,9 @@ fn two_notebooks_at_once_do_not_disturb_each_other() {
 
 #[test]
 #[ignore = "needs `inorm lab --prepare`"]
-fn the_notebooks_print_what_is_committed() {
+fn the_folded_solutions_are_right_and_all_else_prints_what_is_committed() {
     let executed = TempDir::new().unwrap();
-    let output = lab(&["--run", "--all", "--into"]).arg(executed.path()).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-    print!("{said}");
+    script::run("solutions.py", [checkout(), executed.path()]);
     let mut compared = 0;
     for entry in fs::read_dir(executed.path()).unwrap() {
         let path = entry.unwrap().path();
@@ -180,13 +177,7 @@ fn the_notebooks_print_what_is_committed() {
             compared += usize::from(!committed.is_empty());
         }
     }
-    assert!(compared > 0, "no cell of any notebook prints anything");
-}
-
-#[test]
-#[ignore = "needs `inorm lab --prepare`"]
-fn the_folded_solutions_are_right() {
-    script::run("solutions.py", [checkout()]);
+    assert!(compared > 100, "only {compared} cells print something");
 }
 
 /// Networks that train at once report in any order: their lines are compared in that of the

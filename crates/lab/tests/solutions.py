@@ -1,15 +1,17 @@
 """Do the folded solutions of the exercises solve them?
 
-Usage: solutions.py CHECKOUT [NOTEBOOK...]
+Usage: solutions.py CHECKOUT EXECUTED [NOTEBOOK...]
 
-Each solution is put into its exercise, the notebook is executed in our kernel up to the last
-check, and each check has to say "ok". It needs what `inorm lab --prepare` sets up.
+Each solution is put into its exercise, the notebook is executed in our kernel, and each check has
+to say "ok". The folder EXECUTED gets the notebooks, each cell from an exercise to its check with
+the outputs that it had before: what it prints depends on the solution. It needs what `inorm lab --prepare` sets up.
 """
 
 import os
 import re
 import shutil
 import sys
+import time
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -21,8 +23,8 @@ EXERCISE, SOLUTION = "your turn", "<summary>Solution</summary>"
 AT_ONCE = 2
 
 
-def solve(notebook) -> list[int]:
-    """Puts the solutions in; the places of the cells that check them."""
+def solve(notebook) -> list[range]:
+    """Puts the solutions in; where the exercises are, each with the cell that checks it at its end."""
     exercise, checks = None, []
     for place, cell in enumerate(notebook.cells):
         if cell.cell_type == "code" and EXERCISE in cell.source:
@@ -35,7 +37,7 @@ def solve(notebook) -> list[int]:
         check = max(k for k in cells if notebook.cells[k].cell_type == "code")
         answer = notebook.cells[exercise]
         answer.source = replaced(answer.source, code_of(cell.source))
-        checks.append(check)
+        checks.append(range(exercise, check + 1))
         exercise = None
     return checks
 
@@ -63,31 +65,35 @@ def replaced(exercise: str, solution: str) -> str:
     return exercise
 
 
-def try_out(folder: Path, path: Path) -> str:
+def try_out(folder: Path, executed: Path, path: Path) -> str:
     notebook = nbformat.read(path, 4)
+    before = [cell.get("outputs") for cell in notebook.cells]
     checks = solve(notebook)
-    if not checks:
-        return f"{path.name}: no solutions"
-    notebook.cells = notebook.cells[: checks[-1] + 1]
     resources = {"metadata": {"path": str(folder)}}
+    began = time.monotonic()
     NotebookClient(notebook, timeout=600, kernel_name="inorm", resources=resources).execute()
-    for check in checks:
+    seconds = time.monotonic() - began
+    for *exercise, check in checks:
         outputs = notebook.cells[check].outputs
         said = "".join(output.get("text", "") for output in outputs)
         if not any(line.startswith("ok") for line in said.splitlines()):
             raise AssertionError(f"{path.name}, cell {check + 1} says: {said.strip()}")
-    return f"{path.name}: {len(checks)} solutions are right"
+        for place in [*exercise, check]:
+            if notebook.cells[place].cell_type == "code":
+                notebook.cells[place].outputs = before[place]
+    nbformat.write(notebook, executed / path.name)
+    return f"{path.name}: {len(checks)} solutions are right; {seconds:.0f} s"
 
 
 def main() -> None:
-    checkout = Path(sys.argv[1]).resolve()
-    paths = [Path(path) for path in sys.argv[2:]] or sorted((checkout / "notebooks").glob("*.ipynb"))
+    checkout, executed = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
+    paths = [Path(path) for path in sys.argv[3:]] or sorted((checkout / "notebooks").glob("*.ipynb"))
     # From here too `..` is the library.
     folder = checkout / f"solutions-test-{os.getpid()}"
     folder.mkdir()
     try:
         with ProcessPoolExecutor(AT_ONCE) as pool:
-            for said in pool.map(partial(try_out, folder), paths):
+            for said in pool.map(partial(try_out, folder, executed), paths):
                 print(said, flush=True)
     finally:
         shutil.rmtree(folder)
