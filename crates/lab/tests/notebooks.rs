@@ -72,7 +72,8 @@ fn read_notebook(path: &Path) -> Value {
     serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
 }
 
-/// Every text that the outputs of a notebook have, cell by cell.
+/// Every text that the outputs of a notebook have, cell by cell, but for controls, which end with
+/// their kernel: no notebook is saved with them.
 fn texts(notebook: &Value) -> Vec<String> {
     let join = |text: &Value| match text {
         Value::Array(lines) => lines.iter().filter_map(Value::as_str).collect(),
@@ -80,7 +81,10 @@ fn texts(notebook: &Value) -> Vec<String> {
     };
     let cells = notebook["cells"].as_array().unwrap();
     let outputs = |cell: &Value| cell["outputs"].as_array().cloned().unwrap_or_default();
-    let text = |output: &Value| join(&output["text"]) + &join(&output["data"]["text/plain"]);
+    let text = |output: &Value| match &output["data"]["application/vnd.jupyter.widget-view+json"] {
+        Value::Null => join(&output["text"]) + &join(&output["data"]["text/plain"]),
+        _ => String::new(),
+    };
     cells.iter().map(|cell| outputs(cell).iter().map(text).collect::<String>()).collect()
 }
 
