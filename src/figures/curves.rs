@@ -171,6 +171,17 @@ fn beside(
     Some(format!("{fact}{same}; stored, epoch {last}: {}", style::percent(end)))
 }
 
+/// What was measured of these conditions at one ε.
+fn measured(
+    measurements: &DataFrame,
+    conditions: &[Condition],
+    epsilon: f64,
+) -> Result<Vec<MeasurementRow>> {
+    let mut rows = MeasurementRow::from_table(measurements)?;
+    rows.retain(|row| row.epsilon == epsilon && conditions.contains(&row.condition));
+    Ok(rows)
+}
+
 /// Agreement of a network's outputs and gradients with LayerNorm's over epochs: both hidden layers
 /// averaged, the last step of each epoch, at one ε; a panel each, one curve a condition.
 ///
@@ -183,13 +194,10 @@ pub fn alignment_curves(
     conditions: &[Condition],
     epsilon: f64,
 ) -> Result<Figure> {
-    let rows = MeasurementRow::from_table(measurements)?;
-    let shown =
-        |row: &&MeasurementRow| row.epsilon == epsilon && conditions.contains(&row.condition);
-    let rows: Vec<&MeasurementRow> = rows.iter().filter(shown).collect();
+    let rows = measured(measurements, conditions, epsilon)?;
     let panel = |(name, alignment): (&str, Alignment)| {
         // The condition is that of the run.
-        let ends = alignment::at_the_end(alignment, rows.iter().copied(), |row| {
+        let ends = alignment::at_the_end(alignment, &rows, |row| {
             (row.id.as_str(), row.epoch, row.condition)
         });
         let points = ends.into_iter().map(|((_, epoch, c), value)| (c, epoch, value));
@@ -219,10 +227,7 @@ pub fn error_curves(
     conditions: &[Condition],
     epsilon: f64,
 ) -> Result<Figure> {
-    let rows = MeasurementRow::from_table(measurements)?;
-    let shown =
-        |row: &&MeasurementRow| row.epsilon == epsilon && conditions.contains(&row.condition);
-    let rows: Vec<&MeasurementRow> = rows.iter().filter(shown).collect();
+    let rows = measured(measurements, conditions, epsilon)?;
     let values: [(&str, fn(&MeasurementRow) -> Option<f64>); 3] = [
         ("probe", |row| Some(row.gradient_alignment)),
         ("task", |row| row.task_alignment),
