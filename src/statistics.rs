@@ -248,7 +248,7 @@ pub fn bootstrap(
 }
 
 /// Fewer values have no quartiles worth drawing.
-pub const WORTH_A_BOX: usize = 5;
+pub const WORTH_A_BOX: usize = 10;
 
 /// What a box shows: the definition that matplotlib uses.
 #[derive(Debug, Clone, PartialEq)]

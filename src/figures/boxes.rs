@@ -90,9 +90,10 @@ mod tests {
             draw_sample(&mut drawing, &panel, 0.0, 0.5, values, look);
             drawing.marks.iter().filter(|mark| matches!(mark, Mark::Disc(..))).count()
         };
-        assert_eq!(discs(&[1.0, 2.0]), 2 * 2);
-        assert_eq!(discs(&[1.0, 2.0, 3.0, 4.0, 5.0]), 0);
-        assert_eq!(discs(&[1.0, 2.0, 3.0, 4.0, 30.0]), 2, "one outlier: an edge and a fill");
+        let values = [1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9];
+        assert_eq!(discs(&values[..9]), 9 * 2, "an edge and a fill each");
+        assert_eq!(discs(&values), 0);
+        assert_eq!(discs(&[&values[..], &[30.0]].concat()), 2, "one outlier");
     }
 
     #[test]

@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn without_a_box_above_it_nothing_is_far() {
-        let low = vec![0.10, 0.11, 0.12, 0.13, 0.15];
+        let low = (10..20).map(|percent| f64::from(percent) / 100.0).collect();
         assert!(!reach(&[sample(0.88, &[]), low], &[0.09]).strip, "it has a box itself");
         assert!(!reach(&[vec![0.88, 0.87, 0.10]], &[]).strip, "too few for quartiles");
         assert!(!reach(&[], &[0.88, 0.87, 0.10]).strip);
