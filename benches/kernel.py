@@ -45,7 +45,7 @@ STEPS = [
     ("a number, fresh notebook", "let a{n} = {n};", ""),
     ("a number, beside data, config, a table", "let b{n} = {n};", VARIABLES),
     ("a bare value", "1 + {n}", ""),
-    ("a table", 'Table::empty("{n}").numbers("x", &[1.0, {n}.0])', ""),
+    ("a table", 'Table::empty("{n}").numbers("x", &[1.0, {n}.0])?', ""),
     ("a figure", "figures::fig1::luminosity_shift(&data.test, &[0.25, 0.5], {n})?", ""),
     ("making a typed network", NETWORK, TYPES),
     ("asking it", "let out{n} = network.forward(&images);", ""),
@@ -80,6 +80,11 @@ def row(what, kernels, seconds):
     medians = [statistics.median(seconds[name]) for name in kernels if name in seconds]
     cells = [f"{median:7.2f} s {median / medians[0]:6.2f} ×" for median in medians]
     print(f"{what:40} {'   '.join(cells)}", flush=True)
+
+
+def memory(what, kernels):
+    sizes = [f"{kernel.memory() / 1e6:7.0f} MB         " for kernel in kernels.values()]
+    print(f"{'memory, ' + what:40} {'   '.join(sizes)}", flush=True)
 
 
 def steps(kernels, rounds):
@@ -158,11 +163,11 @@ def main():
     kernels = {name: start() for name, start in starts.items()}
     for kernel in kernels.values():
         timed(kernel, FIRST)
+    memory("with the library", kernels)
     steps(kernels, options.rounds)
     seconds = {name: [timed(kernel, CLOSURE, "error")[0]] for name, kernel in kernels.items()}
     row("first closure, an error", kernels, seconds)
-    megabytes = {name: f"{kernel.memory() / 1e6:.0f} MB" for name, kernel in kernels.items()}
-    print(f"memory: {megabytes}")
+    memory("with all of this", kernels)
     for name, kernel in kernels.items():
         if name != "ours":
             kernel.end()
