@@ -22,6 +22,7 @@ import jupyter_kernel_test
 from kernel_client import (
     PATIENCE,
     Kernel,
+    cache,
     directory_of,
     kernels_of,
     kinds,
@@ -598,6 +599,23 @@ class Compiling(unittest.TestCase):
         self.assertIn("lost: keep", text(outputs, "stderr"))
         outputs, reply = kernel.run('inorm::notebook::Table::empty("One")')
         self.assertEqual((reply["status"], kinds(outputs)), ("ok", ["execute_result"]))
+
+    def test_what_a_kernel_had_to_compile_is_kept_for_the_next(self):
+        def kept():
+            files = (cache() / "kernels").glob("*/libraries/*/compiled.json")
+            notes = [json.loads(read(file)) for file in files]
+            (own,) = [note for note in notes if note["checkout"] == str(CHECKOUT)]
+            return own["begun"]["secs_since_epoch"]
+
+        source = CHECKOUT / "Cargo.toml"
+        times = source.stat()
+        self.addCleanup(os.utime, source, (times.st_atime, times.st_mtime))
+        os.utime(source)
+        self.assertLess(kept(), source.stat().st_mtime)
+        kernel = start()
+        self.addCleanup(kernel.end)
+        kernel.run("1")
+        self.assertGreaterEqual(kept(), int(source.stat().st_mtime))
 
     def test_docs_are_shown_where_the_cursor_is(self):
         self.value("use inorm::configuration::configuration;\nlet config = configuration(13)?;")

@@ -94,9 +94,21 @@ impl<'c> PrebuiltLibraries<'c> {
         let loaded = loaded.await;
         backend.shut_down().await;
         loaded?;
-        freshness.write(&directory)?;
+        self.put_in_place(&directory, &freshness)
+    }
+
+    /// Keeps what a kernel had to compile in its own `workspace`, for the kernels after it.
+    pub fn keep(&self, workspace: &Workspace, running: &Running, freshness: &Freshness) -> Outcome {
+        let directory = running.join("libraries");
+        tree::copy(workspace.directory(), &directory)
+            .context("copy compiled libraries to", &directory)?;
+        self.put_in_place(&directory, freshness)
+    }
+
+    fn put_in_place(&self, directory: &Path, freshness: &Freshness) -> Outcome {
+        freshness.write(directory)?;
         let _alone = self.lock()?;
-        Ok(self.replace_by(&directory).context("put in place", &self.directory)?)
+        Ok(self.replace_by(directory).context("put in place", &self.directory)?)
     }
 
     /// Puts a directory in place of what was there.

@@ -3,7 +3,7 @@
 
 use super::log::Log;
 use crate::checkout::Checkout;
-use crate::compilation::{Toolchain, Workspace, cache, dependency, evcxr};
+use crate::compilation::{Freshness, Toolchain, Workspace, cache, dependency, evcxr};
 use crate::kernel::backend::Backend;
 use crate::kernel::cargo::library;
 use crate::kernel::libraries::PrebuiltLibraries;
@@ -150,6 +150,8 @@ impl Launcher {
         let number = self.started.fetch_add(1, Ordering::Relaxed) + 1;
         let workspace = block_in_place(|| self.make_workspace(shared, number))?;
         let Shared { program, toolchain, running, .. } = shared;
+        let libraries = PrebuiltLibraries::of(&self.checkout, toolchain);
+        let changed = (!libraries.are_fresh()).then(|| Freshness::now(self.checkout.root()));
         let folder = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
         let pipes = Pipes::make(running, &self.mark)?;
         let [messages, errors] = pipes.variables();
@@ -173,6 +175,10 @@ impl Launcher {
         workspace.keep_versions(&self.checkout)?;
         self.attach(&mut backend).await?;
         log.note(|| "the library is loaded".to_owned());
+        if let Some(freshness) = changed {
+            let kept = block_in_place(|| libraries.keep(&workspace, running, &freshness));
+            log.note(|| format!("what had to be compiled is kept: {kept:?}"));
+        }
         backend.execute(WARM_UP).await?;
         backend.execute(READY).await?;
         log.note(|| "the backend is prepared".to_owned());
