@@ -161,7 +161,7 @@ def main() -> int:
     try:
         render(arguments.notebooks, arguments.into, arguments.pdf)
     except (OSError, Failed) as problem:
-        print(f"book: {problem}", file=sys.stderr)
+        print(f"the book was not rendered: {problem}", file=sys.stderr)
         return 1
     return 0
 

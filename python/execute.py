@@ -216,6 +216,8 @@ def main() -> int:
         problems = [problem for problem in outcomes if problem]
     for problem in problems:
         print(problem, file=sys.stderr)
+    if problems:
+        print("a notebook that did not run is left as it was", file=sys.stderr)
     return 1 if problems else 0
 
 

@@ -26,5 +26,5 @@ pub fn run(options: Book) -> Outcome {
         script.arg("--pdf");
     }
     script.arg(options.into.unwrap_or_else(|| checkout.root().join("target/book"))).args(notebooks);
-    jupyter::run(script, "the book was not rendered; the line above says why")
+    jupyter::become_program(script)
 }

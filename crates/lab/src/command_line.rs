@@ -2,7 +2,7 @@
 
 use crate::checkout::Checkout;
 use crate::format::{self, Format};
-use crate::{book, data, doctor, experiments, kernel, lab};
+use crate::{book, data, doctor, experiments, kernel, lab, reaper};
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use inorm_core::Context;
@@ -87,11 +87,11 @@ pub enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         call: Vec<String>,
     },
-    /// Clear up after a kernel; a kernel starts this.
+    /// Clear up after a kernel or a set-up; these start this.
     #[command(hide = true)]
     Reaper {
         /// The kernel's directory.
-        directory: PathBuf,
+        directory: Option<PathBuf>,
     },
 }
 
@@ -153,6 +153,6 @@ pub fn run(command: Command) -> Outcome {
         Command::Packages { cargo, arguments } => kernel::print_packages(&cargo, &arguments),
         Command::Compile { cargo, arguments } => kernel::compile(&cargo, &arguments),
         Command::Rustc { call } => kernel::call_rustc(&call),
-        Command::Reaper { directory } => kernel::reap(&directory),
+        Command::Reaper { directory } => reaper::reap(directory.as_deref()),
     }
 }

@@ -3,7 +3,7 @@
 use crate::checkout::Checkout;
 use crate::kernel::{self, random_hex};
 use crate::kernelspec;
-use inorm_core::{Context, Error, Failure, Outcome, print};
+use inorm_core::{Error, Failure, Outcome, print};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -35,7 +35,7 @@ pub fn open(checkout: &Checkout, port: u16, browser: bool) -> Outcome {
         .env("JUPYTER_TOKEN", token)
         .env(kernel::SPARE_WANTED, "1");
     start_spare_kernel(checkout, &command);
-    Err(Error::io("run", checkout.python(), command.exec()).into())
+    become_program(command)
 }
 
 /// Prepares a kernel for the first notebook, in the environment that `jupyter` will give it.
@@ -59,7 +59,7 @@ pub fn execute(checkout: &Checkout, notebooks: &[PathBuf], into: Option<&PathBuf
         script.arg("--into").arg(folder);
     }
     script.args(notebooks);
-    run(script, "a notebook did not run; it is left as it was")
+    become_program(script)
 }
 
 /// A script of the folder `python`, still without arguments.
@@ -69,12 +69,9 @@ pub fn script(checkout: &Checkout, name: &str) -> Command {
     command
 }
 
-/// Runs a command to its end; if it fails, `failure` is what to say after its own words.
-pub fn run(mut command: Command, failure: &str) -> Outcome {
-    match command.status().context("run", command.get_program())?.success() {
-        true => Ok(()),
-        false => Err(Failure::new(failure)),
-    }
+/// Lets a command take the place of this process: whatever ends the one ends the other.
+pub fn become_program(mut command: Command) -> Outcome {
+    Err(Error::io("run", command.get_program().to_owned(), command.exec()).into())
 }
 
 /// Python with everything that Jupyter would keep in the home directory kept in the environment.

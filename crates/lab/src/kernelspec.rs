@@ -1,7 +1,7 @@
 //! How JupyterLab learns of the kernel.
 
 use crate::checkout::Checkout;
-use crate::kernel::THIS_PROGRAM;
+use crate::reaper::THIS_PROGRAM;
 use inorm_core::files::{write_if_different, write_program};
 use inorm_core::{Context, Outcome};
 use std::fs;

@@ -14,9 +14,12 @@ pub struct Lab {
     /// The port of 127.0.0.1 to listen on; from 8888 the first free one if not given.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     port: Option<u16>,
-    /// Execute these notebooks in place instead of opening JupyterLab.
-    #[arg(long, value_name = "NOTEBOOK", num_args = 0.., conflicts_with_all = ["no_browser", "port"])]
-    run: Option<Vec<PathBuf>>,
+    /// Execute notebooks in place instead of opening JupyterLab.
+    #[arg(long, conflicts_with_all = ["no_browser", "port"])]
+    run: bool,
+    /// With --run: which.
+    #[arg(value_name = "NOTEBOOK", requires = "run")]
+    notebooks: Vec<PathBuf>,
     /// With --run: all notebooks of the book.
     #[arg(long, requires = "run")]
     all: bool,
@@ -44,7 +47,10 @@ pub fn run(lab: Lab) -> Outcome {
 impl Lab {
     /// The notebooks to execute, if that is what was asked for.
     fn notebooks(&self, checkout: &Checkout) -> Outcome<Option<Vec<PathBuf>>> {
-        let Some(named) = &self.run else { return Ok(None) };
+        let named = &self.notebooks;
+        if !self.run {
+            return Ok(None);
+        }
         if self.all != named.is_empty() {
             let message = "--run needs either the notebooks to execute or --all";
             return Err(Failure::Usage(message.to_owned()));

@@ -11,6 +11,7 @@
 //! | `source` | what can be told of a cell's code without compiling it |
 //! | `compilation` | where and how the libraries and the experiments are compiled |
 //! | `download`, `step`, `checkout` | a file from the network, the progress of a step, the clone |
+//! | `reaper` | the certain end of what this program has started |
 
 mod book;
 mod checkout;
@@ -26,6 +27,7 @@ mod kernel;
 mod kernelspec;
 mod lab;
 mod python;
+mod reaper;
 mod set_up;
 mod source;
 mod step;

@@ -1,5 +1,6 @@
 //! One step of the set-up: says what it does, how long that takes, and that it still goes on.
 
+use crate::reaper::Reaper;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use inorm_core::{Context, Failure, Outcome, print, say};
 use std::collections::VecDeque;
@@ -94,7 +95,8 @@ impl Step {
         let (output, input) = io::pipe().context("read from", &program)?;
         let errors = input.try_clone().context("read from", &program)?;
         command.stdin(Stdio::null()).stdout(input).stderr(errors);
-        let mut child = command.spawn().context("run", &program)?;
+        let reaper = Reaper::start(None).context("watch over", &program)?;
+        let (mut child, _group) = reaper.spawn(&mut command).context("run", &program)?;
         // Its ends of the pipe: with them the output would have no end.
         drop(command);
         BufReader::new(output).lines().map_while(Result::ok).for_each(self.listener());

@@ -2,11 +2,11 @@
 
 use super::cargo::CargoHome;
 use super::pipes::{Pipes, Said};
-use super::reaper::Group;
 use super::running::Running;
 use super::secret::random_hex;
 use super::wire;
 use crate::compilation::Toolchain;
+use crate::reaper::Group;
 use inorm_core::files::write_private;
 use inorm_core::{Context, Failure, Outcome};
 use jupyter_protocol::{ConnectionInfo, JupyterMessage, Transport};

@@ -7,7 +7,7 @@
 //! | `backend` | the Rust kernel behind it, as seen by its only client |
 //! | `libraries` | the compiled libraries that it starts from |
 //! | `cargo` | the cargo that it runs: what it reads, and how a cell is compiled |
-//! | `running`, `reaper` | the private directory of a running kernel, and its certain end |
+//! | `running` | the private directory of a running kernel |
 //! | `pipes` | what the program that runs the cells says past the Rust kernel |
 //! | `spare` | a kernel that is prepared before anybody asks for it |
 //! | `wire`, `secret` | a message as it is; keys |
@@ -17,7 +17,6 @@ mod cargo;
 mod libraries;
 mod pipes;
 mod proxy;
-mod reaper;
 mod running;
 mod secret;
 mod spare;
@@ -26,6 +25,5 @@ mod wire;
 pub use cargo::{call_rustc, compile, print_packages};
 pub use libraries::PrebuiltLibraries;
 pub use proxy::{Log, serve, wait_as_spare};
-pub use reaper::{THIS_PROGRAM, reap};
 pub use secret::random_hex;
 pub use spare::{WANTED as SPARE_WANTED, start as start_spare};

@@ -4,8 +4,8 @@
 //! It is removed when the kernel ends. What even that leaves behind (a power failure) is removed
 //! when the next kernel starts.
 
-use super::reaper::Reaper;
 use crate::compilation::Toolchain;
+use crate::reaper::Reaper;
 use inorm_core::files::{Lock, entries};
 use inorm_core::{Context, Outcome};
 use std::fs::{self, DirBuilder};
@@ -35,7 +35,7 @@ impl Running {
         let created = DirBuilder::new().recursive(true).mode(0o700).create(&directory);
         created.context("create", &directory)?;
         let alive = Lock::take(&directory.join(ALIVE), || {})?;
-        let reaper = Reaper::start(&directory).context("watch over", &directory)?;
+        let reaper = Reaper::start(Some(&directory)).context("watch over", &directory)?;
         Ok(Self { directory, reaper, _alive: alive })
     }
 

@@ -13,6 +13,7 @@ use super::libraries::PrebuiltLibraries;
 use super::wire;
 use crate::checkout::Checkout;
 use crate::compilation::{Toolchain, cache};
+use crate::reaper::THIS_PROGRAM;
 use inorm_core::files::{Lock, short_sha256, write};
 use inorm_core::{Context, Outcome};
 use rustix::fs::{CWD, FileType, Mode, OFlags};
@@ -100,7 +101,7 @@ impl Identity {
             .map(|(name, value)| format!("{name}={value:?}"))
             .collect();
         environment.sort();
-        let program = fs::metadata(super::THIS_PROGRAM);
+        let program = fs::metadata(THIS_PROGRAM);
         let program = program.and_then(|program| Ok((program.len(), program.modified()?)));
         Ok(Self {
             checkout: checkout.root().to_path_buf(),

@@ -110,6 +110,27 @@ fn two_set_ups_at_once_take_turns() {
 }
 
 #[test]
+fn what_a_killed_set_up_had_started_is_ended() {
+    let machine = machine_with_python("echo $$ >../python\nsleep 600; exit 1");
+    let python = machine.path("python");
+    let mut set_up = machine.inorm(&["lab", "--prepare"]).stdout(Stdio::null()).spawn().unwrap();
+    let until = Instant::now() + Duration::from_secs(30);
+    let wait_for = |what: &str, is_so: &dyn Fn() -> bool| {
+        while !is_so() {
+            assert!(Instant::now() < until, "{what}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    wait_for("nothing was started", &|| {
+        fs::read_to_string(&python).is_ok_and(|id| id.ends_with('\n'))
+    });
+    set_up.kill().unwrap();
+    set_up.wait().unwrap();
+    let process = fs::read_to_string(&python).unwrap();
+    wait_for("it goes on", &|| !fs::exists(format!("/proc/{}/fd", process.trim())).unwrap());
+}
+
+#[test]
 fn doctor_names_what_another_version_has_left_in_the_cache() {
     let machine = machine_with_python("exit 1");
     let rustc = "case $1 in -vV) echo 'release: 1.95.0';; *) printf 'host\\n/\\n/\\n';; esac";

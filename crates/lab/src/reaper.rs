@@ -1,7 +1,9 @@
-//! The end of everything that a kernel has started, in whatever way the kernel itself ends.
+//! The end of everything that a process of this program has started, in whatever way that process
+//! itself ends.
 //!
-//! A kernel can be killed at any moment. A small second process, the reaper, waits for that, ends
-//! what the kernel has started, and removes its directory.
+//! A kernel or a set-up can be killed at any moment. A small second process, the reaper, waits for
+//! that, ends what was started, and removes the directory that was used. Cargo, for example, would
+//! go on, and the next one would compile into the same directory.
 
 use inorm_core::{Context, Outcome};
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -17,16 +19,16 @@ use std::time::Duration;
 /// This program, even if another build has taken its place meanwhile.
 pub const THIS_PROGRAM: &str = "/proc/self/exe";
 
-/// The second process, as the kernel sees it.
+/// The second process, as the first one sees it.
 #[derive(Clone, Debug)]
 pub struct Reaper(Arc<ChildStdin>);
 
 impl Reaper {
-    /// Starts it; it will remove `directory`.
-    pub fn start(directory: &Path) -> io::Result<Self> {
+    /// Starts it; it will remove `directory`, if there is one.
+    pub fn start(directory: Option<&Path>) -> io::Result<Self> {
         let mut child = Command::new(THIS_PROGRAM)
             .arg("reaper")
-            .arg(directory)
+            .args(directory)
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -67,8 +69,8 @@ impl Drop for Group {
 }
 
 /// What the second process does: learns the process groups on its standard input, and when that
-/// closes, because the kernel has ended, ends them and removes the directory.
-pub fn reap(directory: &Path) -> Outcome {
+/// closes, because the first one has ended, ends them and removes the directory.
+pub fn reap(directory: Option<&Path>) -> Outcome {
     let mut groups = BTreeSet::new();
     let lines = io::stdin().lock().lines().map_while(Result::ok);
     for group in lines.filter_map(|line| line.trim().parse::<i32>().ok()) {
@@ -78,7 +80,7 @@ pub fn reap(directory: &Path) -> Outcome {
         };
     }
     groups.into_iter().for_each(end);
-    remove(directory)
+    directory.map_or(Ok(()), remove)
 }
 
 /// Kills every process of a group.
