@@ -43,6 +43,9 @@
 //! Net::new(0).unwrap(); // expected 120 inputs, found 100
 //! ```
 //!
+//! Networks and their inputs are on dfdx's `AutoDevice`: with the feature `cuda` on a GPU, else on
+//! the processor. `Network<…, 10, f64>` computes in double precision.
+//!
 //! # Six types
 //!
 //! | type | what it is |

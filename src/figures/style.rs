@@ -3,6 +3,10 @@
 use super::drawing::{Color, Dash, Marker, Stroke};
 use crate::Condition;
 
+/// Populations in drawings of a circuit, as the paper has them.
+pub const EXCITATION: Color = Color::new(82, 82, 82);
+pub const INHIBITION: Color = Color::new(136, 84, 160);
+
 /// Width of a figure that fills a notebook's column.
 pub const WIDTH: f64 = 700.0;
 

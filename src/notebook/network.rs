@@ -239,7 +239,7 @@ fn table(layers: &[(String, &LayerWeights<f32>)], title: &str) -> Result<Table> 
     }
     let mut table = Table::empty(title).texts("weights", &names)?.texts("shape", &shapes)?;
     for (name, values) in ["smallest", "mean", "largest", "at zero"].into_iter().zip(&numbers) {
-        table = table.numbers(name, values)?;
+        table = table.numbers(name, values)?.significant(name);
     }
     Ok(table.percent("at zero"))
 }

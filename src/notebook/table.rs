@@ -2,7 +2,7 @@
 
 use super::digits::Digits;
 use crate::show::{self, Display, Formats, Show, escape};
-use crate::{Error, Result};
+use crate::{Condition, Error, Result};
 use polars::prelude::{AnyValue, Column, DataFrame, IntoColumn, NamedFrom, Series};
 use std::collections::BTreeMap;
 use unicode_width::UnicodeWidthStr;
@@ -26,6 +26,7 @@ struct ColumnFormat {
     heading: Option<String>,
     percent: bool,
     from_one: bool,
+    significant: bool,
 }
 
 /// More rows than this are shortened, unless a table asks for more.
@@ -114,6 +115,11 @@ impl Table {
     /// Shows a column that counts from 0 as one that counts from 1.
     pub fn counted_from_one(self, column: &str) -> Self {
         self.format(column, |format| format.from_one = true)
+    }
+
+    /// Shows each number of a column with three significant digits, whatever the others are.
+    pub(super) fn significant(self, column: &str) -> Self {
+        self.format(column, |format| format.significant = true)
     }
 
     fn format(mut self, column: &str, change: impl FnOnce(&mut ColumnFormat)) -> Self {
@@ -223,10 +229,10 @@ impl Table {
 
     fn prepare(&self, column: &Column) -> Prepared {
         let name = column.name().as_str();
-        let ColumnFormat { heading, percent, from_one } =
+        let ColumnFormat { heading, percent, from_one, significant } =
             self.formats.get(name).cloned().unwrap_or_default();
         let unit = if percent { " (%)" } else { "" };
-        let heading = one_line(&heading.unwrap_or_else(|| name.replace('_', " ") + unit));
+        let heading = one_line(&heading.unwrap_or_else(|| words(name) + unit));
         let values: Vec<AnyValue> =
             (0..column.len()).map(|row| column.get(row).unwrap_or(AnyValue::Null)).collect();
         let factor = if percent { 100.0 } else { 1.0 };
@@ -236,6 +242,7 @@ impl Table {
             Some(_) if numbers().all(|x| x.fract() == 0.0) => Digits::Decimals(0),
             Some(decimals) => Digits::Decimals(decimals),
             None if percent => Digits::Decimals(1),
+            None if significant => Digits::Significant,
             None => Digits::of(numbers()),
         };
         let cells = values.iter().map(|value| match value {
@@ -250,6 +257,14 @@ impl Table {
             other => one_line(&other.to_string()),
         });
         Prepared::new(heading, column.dtype().is_primitive_numeric(), cells.collect())
+    }
+}
+
+/// The name of a column as words; names of conditions and of rates are written as everywhere.
+fn words(name: &str) -> String {
+    match name.parse::<Condition>().is_ok() || name.starts_with("lr_") {
+        true => name.to_owned(),
+        false => name.replace('_', " "),
     }
 }
 
@@ -323,6 +338,24 @@ mod tests {
             "seed" => [0i64, 12],
         );
         Table::new(frame.unwrap(), "One row a run & more").percent("test_accuracy")
+    }
+
+    #[test]
+    fn names_of_conditions_and_rates_stay_as_they_are() {
+        let heading = |name: &str| Table::empty("").numbers(name, &[1.0]).unwrap().text();
+        for name in ["inorm_none", "lr_w_ie"] {
+            assert!(heading(name).contains(name), "{}", heading(name));
+        }
+        assert!(heading("test_accuracy").contains("test accuracy"));
+    }
+
+    #[test]
+    fn significant_digits_do_not_depend_on_the_other_numbers() {
+        let table = Table::empty("").numbers("w", &[1.72, 0.000923, 0.0435]).unwrap();
+        let text = table.significant("w").text();
+        for number in ["1.72", "0.000923", "0.0435"] {
+            assert!(text.contains(number), "{text}");
+        }
     }
 
     #[test]
