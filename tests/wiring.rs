@@ -57,7 +57,7 @@ fn wrong_wiring_is_refused_in_words_that_help() {
     );
     refused(
         "Network::<(INorm<36, 20, 2, Center, f64>,)>::new(0).unwrap();",
-        &["is no layer for this network", "have one precision and device"],
+        &["is no layer for this network", "not a layer of the network's precision and device"],
     );
     refused(
         "Network::<(Excitatory<36, 1>,)>::new(0).unwrap();",
@@ -65,10 +65,7 @@ fn wrong_wiring_is_refused_in_words_that_help() {
     );
     refused(
         "Network::<Ei<36, 20, 2>>::new(0).unwrap();",
-        &[
-            "Ei<36, 20, 2>` is no tuple of one to three hidden layers",
-            "a tuple of one layer has a comma",
-        ],
+        &["Ei<36, 20, 2>` is no tuple of one to three hidden layers", "that of one has a comma"],
     );
     refused(
         "let network = Network::<(Ei<36, 20, 2>,)>::new(0).unwrap();

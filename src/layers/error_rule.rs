@@ -39,10 +39,9 @@ impl OwnRule {
 /// [`INormSub`](super::INormSub).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no rule for errors",
-    label = "not a GradNorm",
-    note = "I-Norm layers have one of `Raw`, `Full`, `Center`, `Lateral`, `Scale` and \
-            `Decorrelate`, or a type of your own with `impl ErrorRule`; LayerNorm and its parts \
-            belong to `Excitatory` and `Ei`"
+    label = "I-Norm layers have one of `Raw`, `Full`, `Center`, `Lateral`, `Scale` and \
+             `Decorrelate`, or a type of your own with `impl ErrorRule`; LayerNorm and its parts \
+             belong to `Excitatory` and `Ei`"
 )]
 pub trait GradNormRule {
     /// Which one it is.
@@ -129,10 +128,9 @@ impl GradNormRule for Decorrelate {
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no rule for errors",
-    label = "not a GradNorm",
-    note = "I-Norm layers have one of `Raw`, `Full`, `Center`, `Lateral`, `Scale` and \
-            `Decorrelate`, or a type of your own with `impl ErrorRule`; LayerNorm and its parts \
-            belong to `Excitatory` and `Ei`"
+    label = "I-Norm layers have one of `Raw`, `Full`, `Center`, `Lateral`, `Scale` and \
+             `Decorrelate`, or a type of your own with `impl ErrorRule`; LayerNorm and its parts \
+             belong to `Excitatory` and `Ei`"
 )]
 pub trait ErrorRule {
     /// Changes the error δ of one sample in place, given the activity z of the same units before

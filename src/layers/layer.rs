@@ -82,9 +82,8 @@ pub trait Layer<E: Dtype, D: Backend<E>>: Sized {
 /// [`DifferentiableNorm`](super::DifferentiableNorm).
 #[diagnostic::on_unimplemented(
     message = "autodiff does not find the errors of `{Self}`",
-    label = "not a layer whose rule autodiff knows",
-    note = "autodiff knows the library's layers without GradNorm (`Raw`), and all normalizations \
-            but `LayerNormForwardOnly` and `LayerNormBackwardOnly`; it knows no layer of your own"
+    label = "autodiff knows the library's layers without GradNorm (`Raw`), and all normalizations \
+             but `LayerNormForwardOnly` and `LayerNormBackwardOnly`; it knows no layer of your own"
 )]
 pub trait Differentiable {}
 

@@ -15,9 +15,9 @@ use dfdx::{
 /// [`Ei`](super::Ei).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no normalization of activity",
-    label = "not a normalization",
-    note = "E-only and EI layers have one of `NoNorm`, `LayerNorm`, `LayerNormForwardOnly`, \
-            `LayerNormBackwardOnly`, `MeanNorm` and `DivisiveNorm`; a GradNorm belongs to `INorm` and `INormSub`"
+    label = "E-only and EI layers have one of `NoNorm`, `LayerNorm`, `LayerNormForwardOnly`, \
+             `LayerNormBackwardOnly`, `MeanNorm` and `DivisiveNorm`; a GradNorm belongs to `INorm` \
+             and `INormSub`"
 )]
 pub trait NormalizationRule {
     /// Which one it is.

@@ -64,10 +64,9 @@ pub type Memory<B, L> = <L as Layer<f32, AutoDevice>>::Memory<B>;
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no layer for this network",
-    label = "not a layer of the network's precision and device",
-    note = "layers and network have one precision and device, `f32` and the processor unless said \
-            otherwise: `Network<(INorm<784, 60, 6, Raw, f64>,), 10, f64>`; a layer of your own has \
-            `impl OwnLayer`"
+    label = "not a layer of the network's precision and device, which are `f32` and the processor \
+             unless said otherwise: `Network<(INorm<784, 60, 6, Raw, f64>,), 10, f64>`; a layer of \
+             your own has `impl OwnLayer`"
 )]
 pub trait OwnLayer: Sized {
     /// The layer that it is but for what it does otherwise.

@@ -13,8 +13,7 @@ use std::fmt::{self, Debug};
 /// with as many inputs as the one below it has units.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no tuple of one to three hidden layers",
-    label = "not a tuple of one to three layers",
-    note = "a tuple of one layer has a comma: `(Ei<784, 100, 10>,)`"
+    label = "not a tuple of one to three layers; that of one has a comma: `(Ei<784, 100, 10>,)`"
 )]
 pub trait Hidden<E: Dtype, D: Backend<E>>: Sized {
     /// Inputs of the first layer.
