@@ -14,7 +14,7 @@ use inorm::{
     },
     networks::{
         OUTPUTS,
-        paper::{ENetwork, EiNetwork},
+        paper::{ENetwork, EiNetwork, INormCenter},
         task_loss,
     },
     randomness::{Purpose, stream},
@@ -360,4 +360,19 @@ fn whole_networks_equal_autodiff() {
     close("first W_EE", &ours.hidden[0].w_ee, truth.get(&first.excitation.w_ee).as_vec());
     close("first W_IE", &ours.hidden[0].w_ie, truth.get(&first.w_ie).as_vec());
     close("first W_EI", &ours.hidden[0].w_ei, truth.get(&first.w_ei).as_vec());
+}
+
+#[test]
+#[should_panic(expected = "forward: the batch is empty")]
+fn a_batch_of_nothing_is_refused_in_words() {
+    let network = INormCenter::<20, 2>::new(0).unwrap();
+    network.forward(&Batch::<_, 784>::of_samples(Vec::new()));
+}
+
+#[test]
+#[should_panic(expected = "3 errors, but a pass of 2 samples")]
+fn errors_of_another_batch_are_refused_in_words() {
+    let network = INormCenter::<20, 2>::new(0).unwrap();
+    let pass = network.forward(&Batch::<_, 784>::of_samples(vec![0.5; 2 * 784]));
+    network.errors(&Batch::<_, 10>::of_samples(vec![0.1; 30]), &pass);
 }

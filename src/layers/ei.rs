@@ -46,7 +46,7 @@ use std::marker::PhantomData;
 /// # use inorm::layers::{Ei, INorm, Center, LayerNorm};
 /// fn fits(_: Ei<36, 20, 2, Center>, _: INorm<36, 20, 2, Center>) {}
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Ei<
     const IN: usize,
     const EXC: usize,

@@ -23,7 +23,7 @@ use std::marker::PhantomData;
 ///
 /// # Gradient
 /// `∂L/∂W_EE = δᵀ h`, `∂L/∂b = Σ δ`, `∂L/∂h = δ W_EE`.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Excitatory<
     const IN: usize,
     const EXC: usize,

@@ -47,7 +47,7 @@ use std::marker::PhantomData;
 /// # use inorm::layers::{Full, INorm, LayerNorm};
 /// fn fits(_: INorm<36, 20, 2, LayerNorm>) {}
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct INorm<
     const IN: usize,
     const EXC: usize,

@@ -26,7 +26,7 @@ use std::marker::PhantomData;
 /// # Gradient
 /// As [`INorm`](super::INorm) with s = 1. The local loss is `λ·mean_batch[mean(z)²]`; it trains
 /// `W_IE` and `W_EI`.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct INormSub<
     const IN: usize,
     const EXC: usize,

@@ -72,7 +72,7 @@ pub const OUTPUTS: usize = CLASSES.len();
 /// type Net = Network<Ei<784, 60, 6>>;
 /// let network = Net::new(0).unwrap();
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Network<
     H: Hidden<E, D>,
     const OUT: usize = OUTPUTS,
@@ -149,19 +149,29 @@ impl<H: Hidden<E, D>, const OUT: usize, E: Dtype, D: Backend<E>> Network<H, OUT,
     ///
     /// # Shapes
     /// x: \[B, IN\], activity ≥ 0.
+    ///
+    /// # Panics
+    /// If there is no sample.
+    #[track_caller]
     pub fn forward<B: Dim>(&self, x: &Shaped<(B, H::In), E, D>) -> Pass<B, H, OUT, E, D> {
+        assert!(x.sizes()[0] > 0, "forward: the batch is empty; it needs one sample at least");
         let (h, hidden) = self.hidden.forward(x);
         let (logits, readout) = self.readout.forward(&h);
         Pass { logits, hidden, readout }
     }
 
     /// From `∂L/∂logits` to the gradients of all weights, as given to the optimizer.
+    ///
+    /// # Panics
+    /// If errors and pass are of different batches.
+    #[track_caller]
     pub fn backward<B: Dim>(
         &self,
         error: &Batch<B, OUT, E, D>,
         pass: &Pass<B, H, OUT, E, D>,
         lambda: f64,
     ) -> NetworkWeights<E> {
+        same_batch(error, pass);
         let (error, readout) = self.readout.backward(error, &pass.readout, lambda);
         let (hidden, _) = self.hidden.backward(&error, &pass.hidden, lambda);
         Self::weights_of(&hidden, &readout)
@@ -170,11 +180,16 @@ impl<H: Hidden<E, D>, const OUT: usize, E: Dtype, D: Backend<E>> Network<H, OUT,
     /// The errors of the task at each hidden layer: `errors.0.arriving`, `errors.0.passed_on`.
     ///
     /// `error` is `∂L/∂logits`, as from [`task_loss`].
+    ///
+    /// # Panics
+    /// If errors and pass are of different batches.
+    #[track_caller]
     pub fn errors<B: Dim>(
         &self,
         error: &Batch<B, OUT, E, D>,
         pass: &Pass<B, H, OUT, E, D>,
     ) -> H::Errors<B> {
+        same_batch(error, pass);
         let (error, _) = self.readout.backward(error, &pass.readout, 0.0);
         self.hidden.backward(&error, &pass.hidden, 0.0).1
     }
@@ -295,6 +310,19 @@ impl<H: Hidden<f32, D>, const OUT: usize, D: Backend<f32>> Network<H, OUT, f32, 
         let pass = self.forward(&Shaped::<(usize, H::In), f32, D>::from_held(x.held().clone()));
         Ok(evaluation(epsilon, &pass.logits.as_vec(), &labels))
     }
+}
+
+/// Fails if an error and a pass through the network are not of as many samples.
+#[track_caller]
+fn same_batch<B: Dim, H: Hidden<E, D>, const OUT: usize, E: Dtype, D: Backend<E>>(
+    error: &Batch<B, OUT, E, D>,
+    pass: &Pass<B, H, OUT, E, D>,
+) {
+    let (errors, samples) = (error.sizes()[0], pass.logits.sizes()[0]);
+    assert_eq!(
+        errors, samples,
+        "{errors} errors, but a pass of {samples} samples: of another batch"
+    );
 }
 
 /// Cross-entropy with label smoothing, averaged over the batch, and its gradient, in the precision

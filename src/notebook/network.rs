@@ -14,6 +14,7 @@ use crate::learning::{Change, Evaluation, Protocol, Record, Training};
 use crate::networks::{Hidden, ImageBatch, Network};
 use crate::show::{self, Formats, Show};
 use dfdx::shapes::Dtype;
+use std::fmt::{self, Debug, Formatter};
 
 impl<H: Hidden<E, D>, const OUT: usize, E: Dtype, D: Backend<E>> Network<H, OUT, E, D> {
     /// Shows the network in a notebook: its circuit and its weights. The Rust kernel calls it for a
@@ -23,9 +24,25 @@ impl<H: Hidden<E, D>, const OUT: usize, E: Dtype, D: Backend<E>> Network<H, OUT,
     }
 }
 
+/// In a line: what it is, without its weights.
+impl<H: Hidden<E, D>, const OUT: usize, E: Dtype, D: Backend<E>> Debug for Network<H, OUT, E, D> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "Network({})", Self::architecture())
+    }
+}
+
 /// Shows a layer: the last value of a cell shows itself.
 macro_rules! layers {
     ($($Layer:ident<$($N:ident),+; $Rule:ident: $Trait:ident>),+) => { $(
+        /// In a line: what it is, without its weights.
+        impl<$(const $N: usize,)+ $Rule: $Trait, E: Dtype, D: Backend<E>> Debug
+            for $Layer<$($N,)+ $Rule, E, D>
+        {
+            fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+                write!(f, "Layer({IN} → {})", Self::KIND)
+            }
+        }
+
         impl<$(const $N: usize,)+ $Rule: $Trait, E: Dtype, D: Backend<E>>
             $Layer<$($N,)+ $Rule, E, D>
         {
@@ -207,8 +224,11 @@ fn three(number: impl Into<f64>) -> String {
     Digits::Decimals(3).write(number.into())
 }
 
-/// Smallest, mean, largest, and the share that is zero.
+/// Smallest, mean, largest, and the share that is zero; of values that are not all numbers, none.
 fn range(values: &[f32]) -> [f64; 4] {
+    if values.iter().any(|w| w.is_nan()) {
+        return [f64::NAN; 4];
+    }
     let count = values.len() as f64;
     let all = || values.iter().map(|&w| f64::from(w));
     [
@@ -271,6 +291,21 @@ mod tests {
         assert!(layer.text.contains("U_IE") && !layer.text.contains("hidden"), "{}", layer.text);
         let weights = ELn::<20>::new(0).unwrap().weights();
         assert!(!View::of_network(&weights, &[]).text.contains("hidden.0 W_IE"));
+    }
+
+    #[test]
+    fn in_a_line_it_is_what_it_is_and_not_its_weights() {
+        let network = INormCenter::<20, 2>::new(0).unwrap();
+        let said = format!("{network:?} {:?}", network.hidden.0);
+        assert_eq!(
+            said,
+            "Network(784 → INorm 20/2 Center → INorm 20/2 Center → 10) Layer(784 → INorm 20/2 Center)"
+        );
+    }
+
+    #[test]
+    fn weights_that_are_not_numbers_have_no_range() {
+        assert!(range(&[1.0, f32::NAN]).iter().all(|x| x.is_nan()));
     }
 
     #[test]
