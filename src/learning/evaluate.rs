@@ -48,6 +48,9 @@ pub fn evaluate(
     seed: u64,
 ) -> Result<Evaluation> {
     check_classifier(weights)?;
+    if images.is_empty() {
+        return Err(Error::invalid("images", "0", "at least one"));
+    }
     let luminosity = Luminosity::new(epsilon, seed, Purpose::TestLuminosity, 0)?;
     // The rates do not matter: nothing is learned.
     let rates = configuration(0)?.rates;

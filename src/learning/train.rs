@@ -9,7 +9,7 @@ use super::{
     training::Training,
 };
 use crate::{
-    Result,
+    Error, Result,
     dataset::{FashionMnist, Luminosity, PIXELS},
     engine::Engine,
     interrupt::interrupted,
@@ -86,7 +86,7 @@ impl<'d> Trainer<'d, NetworkRun> {
             own.iter().for_each(|own| engine.set_grad_norm(layer, own.apply));
         }
         let run = NetworkRun::new(weights.architecture.clone(), own, training);
-        Ok(Self::with(engine, Record::begin(&run, data), data))
+        Self::with(engine, Record::begin(&run, data), data)
     }
 
     /// The same training, which follows `steering` from its first step on.
@@ -121,7 +121,7 @@ impl<'d> Trainer<'d> {
         run.validate()?;
         check(run, weights)?;
         let record = Record::begin(run, data);
-        Ok(Self::with(Engine::new(weights, run.rule), record, data))
+        Self::with(Engine::new(weights, run.rule), record, data)
     }
 
     /// Resumes a run.
@@ -131,7 +131,7 @@ impl<'d> Trainer<'d> {
     pub fn resume(checkpoint: Checkpoint, data: &'d FashionMnist) -> Result<Self> {
         checkpoint.validate()?;
         let rule = checkpoint.record.run.rule;
-        Ok(Self::with(Engine::restore(&checkpoint.state, rule), checkpoint.record, data))
+        Self::with(Engine::restore(&checkpoint.state, rule), checkpoint.record, data)
     }
 
     /// The run as it was after its last whole epoch, from which it can be resumed.
@@ -149,11 +149,16 @@ impl<'d> Trainer<'d> {
 }
 
 impl<'d, R: Protocol> Trainer<'d, R> {
-    fn with(engine: Engine<f32>, record: Record<R>, data: &'d FashionMnist) -> Self {
+    fn with(engine: Engine<f32>, record: Record<R>, data: &'d FashionMnist) -> Result<Self> {
+        for (what, images) in [("training images", &data.train), ("test images", &data.test)] {
+            if images.is_empty() {
+                return Err(Error::invalid(what, "0", "at least one"));
+            }
+        }
         let training = record.run.training();
         let largest = training.batch.min(data.train.len()).max(EVALUATION_BATCH);
         let batch = vec![0.0; largest * PIXELS];
-        Self { data, engine, training, record, batch, before: None, steering: None }
+        Ok(Self { data, engine, training, record, batch, before: None, steering: None })
     }
 
     /// What was recorded so far.

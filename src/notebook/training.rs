@@ -442,6 +442,12 @@ mod tests {
         let record = train(&mut alone, &training, &data).unwrap();
         assert_eq!((alone.weights(), record.epochs), (plain.weights(), records[0].epochs.clone()));
         assert!(train(&mut alone, &training.epsilon(2.0), &data).is_err());
+        for (none, what) in [((0, 120), "training images"), ((333, 0), "test images")] {
+            let data = FashionMnist::subset().unwrap().first(none.0, none.1);
+            let refused = train(&mut alone, &training, &data).unwrap_err().to_string();
+            assert!(refused.contains(what), "{refused}");
+        }
+        assert!(alone.evaluate(&data.test.first(0), 0.0, 0).is_err());
         let names: Vec<_> = records.iter().map(|record| record.run.name.as_str()).collect();
         assert_eq!(names, ["e_none", "784 → INorm 20/2 Center → Ei 30/3 LayerNorm → 10"]);
         let trainings = [training.epochs(1), training.epsilon(0.0)];
