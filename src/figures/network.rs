@@ -101,7 +101,7 @@ fn draw_layer(drawing: &mut Drawing, kind: &LayerKind, before: f64, here: f64, t
         arrow(drawing, from, (at.0 - HALF.0, at.1), local);
         let outgoing = if circuit == Circuit::InhibitoryNorm { FROZEN } else { local };
         inhibit(drawing, at, here - aside, outgoing, "−");
-        let words = if circuit.divides() { "subtracting" } else { "inhibitory" };
+        let words = if circuit.divides() { "subtract" } else { "inhibitory" };
         population(drawing, at, kind.inhibitory, words, INHIBITION);
     }
     if circuit.divides() {
@@ -109,7 +109,7 @@ fn draw_layer(drawing: &mut Drawing, kind: &LayerKind, before: f64, here: f64, t
         let at = (here + aside, DIVIDING);
         arrow(drawing, from, (at.0 - HALF.0, at.1), local);
         inhibit(drawing, at, here + PAST, FROZEN, "÷");
-        population(drawing, at, kind.units, "dividing", INHIBITION);
+        population(drawing, at, kind.units, "divide", INHIBITION);
     }
     let above = match (top, kind.normalization) {
         (Top::Classes, _) => "classes".to_owned(),

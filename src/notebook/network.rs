@@ -299,7 +299,7 @@ mod tests {
         let said = format!("{network:?} {:?}", network.hidden.0);
         assert_eq!(
             said,
-            "Network(784 → INorm 20/2 Center → INorm 20/2 Center → 10) Layer(784 → INorm 20/2 Center)"
+            "Network(inorm_center: 784 → INorm 20/2 Center → INorm 20/2 Center → 10) Layer(784 → INorm 20/2 Center)"
         );
     }
 
