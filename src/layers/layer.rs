@@ -16,6 +16,10 @@ use std::fmt::Debug;
 /// `forward` is pure: it returns z and what `backward` needs. `backward` takes the error δ of z and
 /// returns the error for the layer below and every gradient. Between z and the layer above stand
 /// the normalization and ReLU, which a [`Network`](crate::networks::Network) puts there.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no layer",
+    label = "no layer: it has a rule of another kind of layer, or lacks `impl OwnLayer`"
+)]
 pub trait Layer<E: Dtype, D: Backend<E>>: Sized {
     /// Inputs: `Const<784>`.
     type In: ConstDim;

@@ -283,30 +283,44 @@ macro_rules! operators {
                 self.with(Operation::$operation, &other)
             }
         }
+
+        impl<S, E: Dtype, D: Backend<E>> ops::$operator for &Shaped<S, E, D> {
+            type Output = Shaped<S, E, D>;
+
+            fn $method(self, other: Self) -> Self::Output {
+                self.with(Operation::$operation, other)
+            }
+        }
     )* };
 }
 operators!(Add add Add, Sub sub Subtract, Mul mul Multiply, Div div Divide);
 
-impl<S, E: Dtype, D: Backend<E>> ops::Neg for Shaped<S, E, D> {
-    type Output = Self;
+/// Of values, and of values that are lent: `&network.hidden.0.w_ee * 0.5` leaves the network whole.
+macro_rules! with_numbers {
+    ($($Values:ty),*) => { $(
+        impl<S, E: Dtype, D: Backend<E>> ops::Neg for $Values {
+            type Output = Shaped<S, E, D>;
 
-    fn neg(self) -> Self {
-        self.map(Operation::Negate)
-    }
+            fn neg(self) -> Self::Output {
+                self.map(Operation::Negate)
+            }
+        }
+
+        impl<S, E: Dtype, D: Backend<E>> ops::Mul<f64> for $Values {
+            type Output = Shaped<S, E, D>;
+
+            fn mul(self, factor: f64) -> Self::Output {
+                self.map(Operation::Scale(factor))
+            }
+        }
+
+        impl<S, E: Dtype, D: Backend<E>> ops::Add<f64> for $Values {
+            type Output = Shaped<S, E, D>;
+
+            fn add(self, summand: f64) -> Self::Output {
+                self.map(Operation::Shift(summand))
+            }
+        }
+    )* };
 }
-
-impl<S, E: Dtype, D: Backend<E>> ops::Mul<f64> for Shaped<S, E, D> {
-    type Output = Self;
-
-    fn mul(self, factor: f64) -> Self {
-        self.map(Operation::Scale(factor))
-    }
-}
-
-impl<S, E: Dtype, D: Backend<E>> ops::Add<f64> for Shaped<S, E, D> {
-    type Output = Self;
-
-    fn add(self, summand: f64) -> Self {
-        self.map(Operation::Shift(summand))
-    }
-}
+with_numbers!(Shaped<S, E, D>, &Shaped<S, E, D>);

@@ -415,6 +415,28 @@ class Faults(unittest.TestCase):
         outputs, _ = self.kernel.run("Kind { b: 2 }")
         self.assertEqual((kinds(outputs), text(outputs, "stderr")), (["execute_result"], ""))
 
+    def test_wrong_wiring_says_what_to_write_instead(self):
+        self.value("use inorm::{layers::{Ei, INorm, LayerNorm}, networks::Network};")
+        wrong = {
+            "Network::<(Ei<784, 60, 6>)>::new(0)?;": "has a comma: `(Ei<784, 100, 10>,)`",
+            "Network::<(INorm<784, 60, 6, LayerNorm>,)>::new(0)?;": "belong to `Excitatory` and `Ei`",
+        }
+        for code, advice in wrong.items():
+            with self.subTest(code=code):
+                _, reply = self.kernel.run(code)
+                said = "\n".join(reply["traceback"])
+                self.assertIn(advice, said)
+                self.assertNotIn("trait bounds were not satisfied", said)
+
+    def test_weights_are_changed_where_they_are(self):
+        self.value("use inorm::{layers::Ei, networks::Network};")
+        self.value("let mut changed = Network::<(Ei<784, 60, 6>,)>::new(0)?;")
+        outputs, reply = self.kernel.run(
+            "changed.hidden.0.w_ee = &changed.hidden.0.w_ee * 0.5;\nchanged.hidden.0.w_ee"
+        )
+        self.assertEqual((reply["status"], kinds(outputs)), ("ok", ["display_data"]), reply)
+        self.value("changed.hidden.0.w_ee.sizes();")
+
     def test_standard_input_is_at_its_end_unless_the_reader_is_asked(self):
         code = """let mut line = String::new();
         println!("{}", std::io::stdin().read_line(&mut line)?);"""

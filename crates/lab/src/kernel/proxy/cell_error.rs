@@ -35,14 +35,25 @@ impl CellError {
             let lines = error["traceback"].as_array().into_iter().flatten();
             lines.filter_map(Value::as_str).map(|line| in_cell(line, count)).collect()
         };
-        let mut value = errors.first().map(text).unwrap_or_default();
-        if let Some(line) = errors.first().and_then(line_of_error) {
+        // That a type lacks a function because its parts do not fit follows from the message about
+        // the parts.
+        let follows = |error: &&Value| text(error).contains("its trait bounds were not satisfied");
+        let errors: Vec<&Value> = match errors.iter().all(|error| follows(&error)) {
+            true => errors.iter().collect(),
+            false => errors.iter().filter(|error| !follows(error)).collect(),
+        };
+        let mut value = errors.first().copied().map(text).unwrap_or_default();
+        if let Some(line) = errors.first().copied().and_then(line_of_error) {
             value += &format!(" (line {line} of the cell)");
         }
         if errors.len() > 1 {
             value += &format!(", and {} more", errors.len() - 1);
         }
-        Self { name: "Error".to_owned(), value, traceback: errors.iter().flat_map(lines).collect() }
+        Self {
+            name: "Error".to_owned(),
+            value,
+            traceback: errors.iter().copied().flat_map(lines).collect(),
+        }
     }
 
     /// A cell that panicked.
@@ -197,6 +208,16 @@ mod tests {
         assert_eq!(shown.value, "mismatched types (line 2 of the cell), and 1 more");
         assert_eq!(shown.traceback[1], "   \x1b[38;5;246m╭─[\x1b[0m cell 3 ]");
         assert_eq!(shown.traceback[4], carets[4]);
+    }
+
+    #[test]
+    fn what_follows_from_another_message_is_left_out() {
+        let error = |words: &str| json!({"evalue": words, "traceback": [words]});
+        let bounds =
+            error("`new` exists for `Network<…>`, but its trait bounds were not satisfied");
+        let shown = CellError::compilation(&[bounds.clone(), error("no rule for errors")], 1);
+        assert_eq!((&shown.value[..], shown.traceback.len()), ("no rule for errors", 1));
+        assert!(CellError::compilation(&[bounds], 1).value.contains("trait bounds"));
     }
 
     #[test]
