@@ -8,6 +8,9 @@ PDF of each chapter and one of them all, in INTO/pdf.
 
 import argparse
 import base64
+import functools
+import html
+import json
 import os
 import re
 import shutil
@@ -15,9 +18,11 @@ import struct
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
+from frames import FRAMES
 from pybtex.database import parse_file
 from sphinx.cmd.build import build_main
 
@@ -56,13 +61,18 @@ def prepared(path: Path, number: int, cited: dict[str, str]):
         tags += ["hide-input"] if hidden.get("source_hidden") else []
         for output in cell.outputs:
             data = output.get("data", {})
-            if "<caption>" in data.get("text/html", ""):
-                tables += 1
-                data["text/html"] = table(data["text/html"], f"Table {number}.{tables}")
-            if "image/png" in data:
+            tables += "<caption>" in data.get("text/html", "")
+            page = functools.partial(page_of, number=f"Table {number}.{tables}")
+            has_picture = "image/png" in data
+            if frames := data.pop(FRAMES, None):
+                output.data = {"text/html": stepped(frames, data, page)}
+            elif "text/html" in data:
+                data["text/html"] = page(data)
+            if has_picture:
                 figures += 1
                 mystnb = cell.metadata.setdefault("mystnb", {})
-                mystnb["image"] = image(output)
+                if not frames:
+                    mystnb["image"] = image(data)
                 if after and (caption := CAPTION.match(after.source)):
                     name = f"fig-{number}-{figures}"
                     mystnb["figure"] = {"caption": caption[1], "name": name}
@@ -71,16 +81,50 @@ def prepared(path: Path, number: int, cited: dict[str, str]):
     return notebook
 
 
+def page_of(data: dict, number: str) -> str:
+    """A value as HTML, with this number if it is a table."""
+    if "text/html" in data:
+        text = data["text/html"]
+        return table(text, number) if "<caption>" in text else text
+    if "image/png" in data:
+        kind = {name: html.escape(text) for name, text in image(data).items()}
+        source = "".join(data["image/png"].split())
+        attributes = 'alt="{alt}" width="{width}" decoding="sync"'.format(**kind)
+        return f'<img src="data:image/png;base64,{source}" {attributes}>'
+    return f"<pre>{html.escape(data['text/plain'])}</pre>"
+
+
+def stepped(frames: dict, first: dict, page: Callable[[dict], str]) -> str:
+    """What controls show at the start, and all from which `book.js` makes these controls."""
+    controls, kept = frames["controls"], []
+    start = [control["start"] for control in controls]
+    for frame in frames["frames"]:
+        if frame["at"] == start:
+            # The notebook has its picture elsewhere, and words there that are for JupyterLab.
+            shown = page({k: v for k, v in first.items() if k == "image/png"} | frame["data"])
+            kept.append({"at": start})
+        else:
+            kept.append({"at": frame["at"], "html": page(frame["data"])})
+    text = json.dumps({"controls": controls, "frames": kept}, ensure_ascii=False)
+    text = text.replace("</", "<\\/")
+    is_set = ", ".join(f"{c['label']} = {c['values'][c['start']]}" for c in controls)
+    return (
+        f'<div class="frames"><p>{html.escape(is_set)}</p>'
+        f'<script type="application/json">{text}</script></div>'
+        f'<div class="frame">{shown}</div>'
+    )
+
+
 def table(text: str, number: str) -> str:
     caption = f'<caption><span class="caption-number">{number}</span> '
     text = text.replace("<table>", '<table class="table">').replace("<caption>", caption)
     return f'<div class="pst-scrollable-table-container">{text}</div>'
 
 
-def image(output) -> dict:
+def image(data: dict) -> dict:
     """Alternative text and width: figures are drawn with two pixels a point."""
-    words = " ".join(output.data.get("text/plain", "").split())
-    (width,) = struct.unpack(">I", base64.b64decode(output.data["image/png"][:32])[16:20])
+    words = " ".join(data.get("text/plain", "").split())
+    (width,) = struct.unpack(">I", base64.b64decode(data["image/png"][:32])[16:20])
     return {"alt": words, "width": f"{width // 2}px"}
 
 

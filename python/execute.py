@@ -15,7 +15,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import frames
 import nbformat
+from frames import FRAMES
+from frames import VIEW as CONTROLS
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
@@ -36,7 +39,6 @@ DURATION = re.compile(
 )
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # Controls are there only as long as their kernel: a repository keeps what they showed.
-CONTROLS = "application/vnd.jupyter.widget-view+json"
 WHERE_CONTROLS_ARE = re.compile(r'<style>[^<]*</style>\n<div class="saved-[\w-]+">\n')
 SECONDS_PER_CELL = 900
 SECONDS_TO_START = 900
@@ -55,10 +57,14 @@ def execute(path: Path, into: Path) -> None:
     def starting(cell, cell_index, **_):
         began[cell_index] = time.monotonic()
 
-    def done(cell, cell_index, **_):
+    async def done(cell, cell_index, **_):
         number = 1 + sum(c.cell_type == "code" for c in notebook.cells[:cell_index])
         spent = time.monotonic() - began[cell_index]
         print(f"{path.name}: cell {number} of {len(cells)}, {spent:.1f} s", flush=True)
+        try:
+            await recorder.record(cell)
+        except frames.Failed as problem:
+            raise Failed(f"{path}: cell {number}: {problem}") from None
 
     client = NotebookClient(
         notebook,
@@ -71,6 +77,7 @@ def execute(path: Path, into: Path) -> None:
         on_cell_start=starting,
         on_cell_executed=done,
     )
+    recorder = frames.Recorder(client)
     began_at = time.monotonic()
     try:
         client.execute()
@@ -155,9 +162,11 @@ def normalise_output(output, count: int) -> None:
         output.pop("transient", None)
         if output.output_type == "execute_result":
             output.execution_count = count
-        for mime in ("text/plain", "text/html"):
-            if mime in output.data:
-                output.data[mime] = without_durations(output.data[mime])
+        kept = output.data.get(FRAMES, {}).get("frames", [])
+        for data in [output.data, *(frame["data"] for frame in kept)]:
+            for mime in ("text/plain", "text/html"):
+                if mime in data:
+                    data[mime] = without_durations(data[mime])
         html, controls = WHERE_CONTROLS_ARE.subn("<div>\n", output.data.get("text/html", ""))
         if controls and "image/png" in output.data:
             # The same picture once more, in an element that can be hidden beside controls.

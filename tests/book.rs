@@ -8,6 +8,7 @@ const DEPENDENCY: &str =
     r#":dep inorm = { path = "..", default-features = false, features = ["cpu"] }"#;
 const LINES: usize = 25;
 const PICTURE_BYTES: usize = 100_000;
+const FRAMES_BYTES: usize = 450_000;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("notebooks")
@@ -132,6 +133,35 @@ fn a_cell_shows_one_thing_and_a_picture_says_what_it_shows() {
             }
         }
     }
+}
+
+/// What the rendered book steps through: `python/frames.py` keeps it when a chapter is executed.
+#[test]
+fn controls_keep_what_they_show_for_a_few_other_values() {
+    let mut found = 0;
+    for notebook in notebooks() {
+        for (number, (_, cell)) in (1..).zip(code(&notebook)) {
+            let place = format!("{}, cell {number}", notebook.name);
+            let tags = cell["metadata"]["tags"].as_array().cloned().unwrap_or_default();
+            let kept: Vec<_> = outputs(cell)
+                .iter()
+                .map(|output| &output["data"]["application/vnd.inorm.frames+json"])
+                .filter(|frames| frames.is_object())
+                .collect();
+            let moves = text(&cell["source"]).contains("interact(");
+            let expected = usize::from(moves && !tags.iter().any(|tag| tag == "unmoved"));
+            assert_eq!(kept.len(), expected, "{place}");
+            for frames in kept {
+                let bytes = frames.to_string().len();
+                assert!(bytes <= FRAMES_BYTES, "{place}: {bytes} bytes");
+                let sliders = frames["controls"].as_array().unwrap();
+                assert!(sliders.iter().all(|c| c["values"].as_array().unwrap().len() <= 12));
+                assert!(frames["frames"].as_array().unwrap().len() > 1, "{place}");
+                found += 1;
+            }
+        }
+    }
+    assert!(found > 5, "only {found} cells have controls");
 }
 
 #[test]

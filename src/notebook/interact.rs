@@ -23,7 +23,9 @@ use std::ops::RangeInclusive;
 /// change. The controls work until the cell is run again or deleted, or the kernel is restarted.
 ///
 /// With another kernel than this project's, and in a program, there are no controls: the value for
-/// what is set first is shown, and a line that says so.
+/// what is set first is shown, and a line that says so. `inorm lab --run` also keeps the values for
+/// a few other settings, by which the rendered book has controls; what `show` costs is paid for each
+/// of them. In a cell with the tag `unmoved` nothing is moved.
 ///
 /// ```
 /// use inorm::notebook::{interact, slider, toggle};

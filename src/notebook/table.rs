@@ -35,6 +35,27 @@ const ROWS: usize = 40;
 /// More columns than this are shortened, unless they were asked for by name.
 const COLUMNS: usize = 40;
 
+/// More rows than this scroll under their head.
+const ROWS_TO_SCROLL: usize = 15;
+
+/// Sorts the rows by the column whose heading was clicked on; missing numbers come last.
+const SORT: &str = "const head = event.target.closest('th'), place = head.cellIndex; \
+    const up = head.ariaSort !== 'ascending', numeric = head.style.textAlign === 'right'; \
+    for (const other of this.rows[0].cells) { \
+        other.ariaSort = null; other.querySelector('span')?.remove(); \
+    } \
+    head.ariaSort = up ? 'ascending' : 'descending'; \
+    const arrow = document.createElement('span'); \
+    arrow.textContent = up ? ' ▲' : ' ▼'; arrow.ariaHidden = true; head.append(arrow); \
+    const text = (row) => row.cells[place].textContent; \
+    const number = (row) => Number.parseFloat(text(row).replaceAll('−', '-')); \
+    const compare = (a, b) => { \
+        const [x, y] = [a, b].map(numeric ? number : text); \
+        if (x !== x || y !== y) return (x !== x) - (y !== y); \
+        return (up ? 1 : -1) * (numeric ? x - y : x.localeCompare(y)); \
+    }; \
+    const body = this.nextElementSibling; body.append(...[...body.rows].sort(compare));";
+
 impl Table {
     /// Shows `frame` under a `caption`, which should say what one row is.
     pub fn new(frame: DataFrame, caption: impl Into<String>) -> Self {
@@ -143,17 +164,35 @@ impl Table {
         &self.frame
     }
 
-    /// As HTML without scripts or external styles, so that it is shown in an untrusted notebook too.
+    /// As HTML without external scripts or styles, so that it is shown in an untrusted notebook too.
+    /// Where a page may run scripts, a click on a heading sorts a table of which nothing is left out.
+    /// A long table scrolls; its head stays where the page leaves tables their styles.
     pub fn html(&self) -> String {
         let columns = self.prepared();
         let caption = escape(&self.caption());
-        let mut html = format!("<table>\n<caption>{caption}</caption>\n<thead><tr>");
+        let (rows, mut html) = (self.shown(), String::new());
+        let is_long = rows.len() > ROWS_TO_SCROLL;
+        if is_long {
+            html += "<div style=\"max-height: 30em; overflow: auto\">\n";
+        }
+        html += &format!("<table>\n<caption>{caption}</caption>\n<thead");
+        if is_long {
+            html +=
+                " style=\"position: sticky; top: 0; background: var(--jp-layout-color0, Canvas)\"";
+        }
+        let can_sort = rows.len() > 2 && rows.iter().all(Option::is_some);
+        if can_sort {
+            let key = "if (event.key === 'Enter') this.onclick(event)";
+            html += &format!(" title=\"sort\" onclick=\"{SORT}\" onkeydown=\"{key}\"");
+        }
+        html += "><tr>";
+        let focus = if can_sort { " tabindex=\"0\"" } else { "" };
         for column in &columns {
             let (align, heading) = (column.align(), escape(&column.heading));
-            html += &format!("<th scope=\"col\"{align}>{heading}</th>");
+            html += &format!("<th scope=\"col\"{focus}{align}>{heading}</th>");
         }
         html += "</tr></thead>\n<tbody>\n";
-        for row in self.shown() {
+        for row in rows {
             html += "<tr>";
             for (place, column) in columns.iter().enumerate() {
                 let (align, cell) = (column.align(), escape(column.cell(row)));
@@ -164,7 +203,7 @@ impl Table {
             }
             html += "</tr>\n";
         }
-        html + "</tbody>\n</table>"
+        html + if is_long { "</tbody>\n</table>\n</div>" } else { "</tbody>\n</table>" }
     }
 
     /// As lines of text with aligned columns.
@@ -457,7 +496,23 @@ mod tests {
         assert!(html.contains("<th scope=\"col\" style=\"text-align: left\">condition</th>"));
         assert!(html.contains("<th scope=\"row\" style=\"text-align: left\">a&lt;b</th>"));
         assert!(html.contains("<td style=\"text-align: right\">79.9</td>"));
-        assert!(!html.contains("<script") && !html.contains("a<b"));
+        assert!(!html.contains("<script") && !html.contains("a<b") && !html.contains("onclick"));
+    }
+
+    #[test]
+    fn long_tables_scroll_and_whole_ones_can_be_sorted() {
+        let html = |rows: u32| {
+            let values: Vec<f64> = (0..rows).map(f64::from).collect();
+            Table::empty("Rows").numbers("n", &values).unwrap().html()
+        };
+        let traits = [2, 15, 16, 41].map(|rows| {
+            let html = html(rows);
+            assert_eq!(html.matches("<div").count(), html.matches("</div>").count());
+            (html.contains("overflow: auto"), html.contains("onclick"))
+        });
+        assert_eq!(traits, [(false, false), (false, true), (true, true), (true, false)]);
+        // It stands between double quotes.
+        assert!(!SORT.contains('"') && !SORT.contains('&'));
     }
 
     #[test]

@@ -5,8 +5,8 @@ Usage: book.py BOOK PICTURES
 Each page is opened as wide as a phone, in light, and as a desktop, in dark. It must ask nobody
 for anything that is not there, report no error, be no wider than the screen, show all its
 pictures, with words for whoever does not see them, and all its formulas; and each of its links
-must lead somewhere. Then the search, the tooltip of a citation, the switch to dark mode and the
-button that copies code are used. There must be a PDF of each chapter, and one of the book. A
+must lead somewhere. Then the search, the tooltip of a citation, the switch to dark mode, the
+button that copies code and all sliders are used; without scripts what these show at first is there. There must be a PDF of each chapter, and one of the book. A
 picture of each page goes into the folder PICTURES.
 """
 
@@ -47,10 +47,11 @@ def fail(problem: str) -> None:
 
 
 @contextmanager
-def offline(browser: Browser, screen: str, colours: str) -> Iterator[Page]:
+def offline(browser: Browser, screen: str, colours: str, scripts: bool = True) -> Iterator[Page]:
     """A page that can reach nothing but the disk, and fails if it tries, or reports an error."""
     width, height = SCREENS[screen]
     context = browser.new_context(
+        java_script_enabled=scripts,
         viewport={"width": width, "height": height},
         color_scheme=colours,
         permissions=["clipboard-read", "clipboard-write"],
@@ -59,7 +60,8 @@ def offline(browser: Browser, screen: str, colours: str) -> Iterator[Page]:
     page = context.new_page()
     problems = []
     page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("requestfailed", lambda request: problems.append(f"no answer to {request.url}"))
+    if scripts:  # Those that are not allowed have no answer either.
+        page.on("requestfailed", lambda request: problems.append(f"no answer to {request.url}"))
     page.on("console", lambda said: said.type == "error" and problems.append(said.text))
     yield page
     if problems:
@@ -128,6 +130,60 @@ def use(page: Page, book: Path, pictures: Path) -> None:
     expect(page.locator("body")).not_to_have_css("background-color", light)
 
 
+# What is below a slider: the picture and its words, or the table; and whether all of it is there.
+BELOW = """
+place => {
+  const [below, image] = [place.nextElementSibling, place.nextElementSibling.querySelector('img')];
+  const there = image ? image.complete && image.naturalWidth > 0 && image.alt : below.innerText;
+  return [image ? image.src + image.alt : below.innerText, Boolean(there)];
+}
+"""
+
+
+# Outputs that are hidden, too.
+OPEN = "document.querySelectorAll('details').forEach((part) => { part.open = true; })"
+
+
+def slide(page: Page, path: Path, pictures: Path) -> int:
+    """Moves each slider with the keyboard, from one end to the other; how many there are."""
+    page.goto(path.as_uri())
+    page.evaluate(OPEN)
+    places = page.locator(".frames")
+    for k, place in enumerate(places.all()):
+        what = f"{path.name}, controls {k + 1}"
+        first = place.evaluate(BELOW)[0]
+        for slider in place.locator("label:has(input[type=range])").all():
+            control, value = slider.locator("input"), slider.locator("output")
+            control.focus()
+            page.keyboard.press("Home")
+            seen = {}
+            for _ in range(1 + int(control.get_attribute("max"))):
+                shown, whole = place.evaluate(BELOW)
+                if not whole or slider.get_by_role("slider").get_attribute("aria-valuetext") == "":
+                    fail(f"{what}: nothing is shown at {value.inner_text()}")
+                seen[value.inner_text()] = shown
+                page.keyboard.press("ArrowRight")
+            if len(seen) < 2 or len(seen) <= int(control.get_attribute("max")):
+                fail(f"{what}: the values are {list(seen)}")
+            if len(set(seen.values())) < 2:
+                fail(f"{what}: it shows the same at {list(seen)}")
+        place.scroll_into_view_if_needed()
+        page.screenshot(path=pictures / f"slider-{path.stem}-{k + 1}.png")
+        page.reload()
+        page.evaluate(OPEN)
+        if place.evaluate(BELOW)[0] != first:
+            fail(f"{what}: after a reload it does not show what it showed at first")
+    return places.count()
+
+
+def without_scripts(page: Page, path: Path) -> None:
+    page.goto(path.as_uri())
+    for place in page.locator(".frames").all():
+        expect(place.locator("p")).to_contain_text(" = ")
+        expect(place.locator("input")).to_have_count(0)
+        expect(place.locator("+ .frame > *").first).to_be_attached()
+
+
 def printed(pdf: Path) -> None:
     """A PDF of several pages, none of whose links leads into this machine."""
     content = pdf.read_bytes()
@@ -157,9 +213,15 @@ def main(book: Path, pictures: Path) -> None:
         with offline(browser, "desktop", "light") as page:
             search(page, book, seen)
             use(page, book, pictures)
+            sliders = sum(slide(page, path, pictures) for path in pages)
+        with offline(browser, "desktop", "light", scripts=False) as page:
+            for path in pages:
+                without_scripts(page, path)
+    if not sliders:
+        fail("no page has a slider")
     formulas = sum(found["formulas"] for found in seen.values())
     links = sum(len(found["links"]) for found in seen.values())
-    print(f"{len(seen)} pages, {formulas} formulas, {links} links")
+    print(f"{len(seen)} pages, {formulas} formulas, {links} links, {sliders} with controls")
 
 
 if __name__ == "__main__":

@@ -711,9 +711,9 @@ class Widgets(unittest.TestCase):
         with self.assertRaises(Empty):
             self.heard(request, seconds)
 
-    def interact(self, code, cell="cell"):
+    def interact(self, code, cell="cell", metadata=None):
         """Runs a cell that shows controls; their comms, and all outputs."""
-        metadata = {"cellId": cell, "deletedCells": []}
+        metadata = metadata or {"cellId": cell, "deletedCells": []}
         content = {"code": code, "silent": False, "store_history": True, "stop_on_error": True}
         content |= {"user_expressions": {}, "allow_stdin": False}
         request = self.send("execute_request", content, metadata)
@@ -897,6 +897,27 @@ class Widgets(unittest.TestCase):
             self.assertEqual(self.steps(self.heard(request, 20)).count("idle"), 1)
         self.assertEqual(self.shown(self.heard(self.move(comms[0], value=55))), "twice 110")
         self.assertEqual(self.shown(self.heard(self.move(comms[0], value=56))), "twice 112")
+
+    def test_the_client_of_vs_code_is_understood(self):
+        """It calls cells by their addresses, says their metadata and not which cells are gone, and
+        looks for models one by one."""
+        address = "vscode-notebook-cell:/home/a%20b/n.ipynb#W2sZmlsZQ%3D%3D"
+        metadata = {"cellId": address, "collapsed": False, "tags": []}
+        code = f"inorm::notebook::interact({self.SLIDER}, |x: f64| x.to_string());"
+        first, _ = self.interact(code, metadata=metadata)
+        second, _ = self.interact(code, metadata=metadata)
+        self.assertEqual(self.steps(self.heard(self.move(first[0], value=9))), ["idle"])
+        found = self.comms()
+        self.assertTrue(set(second) <= set(found) and not set(first) & set(found))
+        for comm in second:
+            ask = {"comm_id": comm, "data": {"method": "request_state"}}
+            heard = self.heard(self.send("comm_msg", ask))
+            self.assertEqual(self.steps(heard), ["update", "idle"])
+            self.assertIn("_view_name", heard[0][1]["data"]["state"])
+        # Its widget for outputs says what it shows; the kernel knows better.
+        heard = self.heard(self.move(second[1], outputs=[], msg_id=""))
+        self.assertEqual(self.steps(heard), ["idle"])
+        self.assertEqual(self.shown(self.heard(self.move(second[0], value=9))), "9")
 
     def test_it_is_answered_while_the_library_is_prepared(self):
         opened, heard = self.early
