@@ -4,7 +4,8 @@
 //! luminosity, forward, backward, update), and that over the time that its matrix products would
 //! take at the rate of a 512³ product measured in the same moments.
 //! Machines drift, so step and product take turns and only their ratio is to be trusted. Then how
-//! two runs at once share two cores, and how much memory a run takes.
+//! much longer a step takes under fp16 autocast, how two runs at once share two cores, and how much
+//! memory a run takes.
 //!
 //! `cargo bench --bench floor [-- WIDTH… CONDITION…]`; with `--once WIDTH` it prints the
 //! milliseconds of a step of `inorm_full` and nothing else, for `benches/peers/compare.py`.
@@ -16,7 +17,7 @@ use inorm::{
     dataset::{FashionMnist, Luminosity, PIXELS},
     engine::Engine,
     layers::initial_weights,
-    learning::{LearningRule, Run, train},
+    learning::{LearningRule, Precision, Run, train},
     randomness::Purpose,
 };
 use std::{ops::Range, time::Instant};
@@ -66,6 +67,9 @@ fn main() {
     }
     let rate = full[0].product_rate;
     println!("\nthe floor: matrix products at {rate:.0} GFLOP/s, the rate of 512³ ones");
+    let times: Vec<String> =
+        widths.iter().map(|width| format!("{:.2}", autocast(*width, &data))).collect();
+    println!("fp16 autocast: {} × the time of a step of `inorm_none`", times.join(" / "));
     let mut gains: Vec<f64> = (0..5).map(|_| gain_of_two(widths[0], &data)).collect();
     gains.sort_by(f64::total_cmp);
     println!(
@@ -103,6 +107,21 @@ fn gain_of_two(width: usize, data: &FashionMnist) -> f64 {
         });
     });
     2.0 * alone * f64::from(STEPS) / together
+}
+
+/// How many times as long a step takes under fp16 autocast.
+fn autocast(width: usize, data: &FashionMnist) -> f64 {
+    let mut problems = [Precision::Single, Precision::Fp16Autocast].map(|precision| {
+        let mut problem = Problem::new(Condition::INormNone, width, data);
+        let rule = LearningRule { precision, ..*problem.engine.rule() };
+        problem.engine.set_rule(rule);
+        problem
+    });
+    let ratio = |_| {
+        let [single, half] = problems.each_mut().map(|problem| time(40, || problem.step()));
+        half / single
+    };
+    median((0..ROUNDS).map(ratio).collect())
 }
 
 /// The conditions named on the command line, or all.

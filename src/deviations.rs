@@ -5,8 +5,9 @@
 //!
 //! # The authors' runs and ours
 //!
-//! 1. **Precision.** The authors trained under fp16 autocast on GPUs; we use f32. Runs that
-//!    diverge need not be the same ones, nor as many.
+//! 1. **Precision.** The authors trained under fp16 autocast on GPUs; we use f32, unless asked for
+//!    [`Fp16Autocast`](crate::learning_rule::Precision). Runs that diverge need not be the same
+//!    ones, nor as many.
 //! 2. **Seeds.** Weights and luminosity shifts come from our own generator. A configuration has the
 //!    authors' width and learning rates, not their draws.
 //! 3. **Shifts of the test images** are drawn anew at each evaluation, as theirs are, but from a

@@ -55,6 +55,50 @@ impl FromStr for Signs {
     }
 }
 
+/// The precision that networks are trained in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// Everything in f32.
+    #[default]
+    Single,
+    /// As the authors trained: matrix products take and give numbers of IEEE half precision, and
+    /// gradients are not scaled; weights and the rest are f32.
+    Fp16Autocast,
+}
+
+impl Precision {
+    /// Both, in the order in which messages list them.
+    pub const ALL: [Self; 2] = [Self::Single, Self::Fp16Autocast];
+
+    /// The name used in tables, files and on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Single => "single",
+            Self::Fp16Autocast => "fp16_autocast",
+        }
+    }
+
+    fn is_single(&self) -> bool {
+        *self == Self::Single
+    }
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Precision {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        let found = Self::ALL.into_iter().find(|precision| precision.name() == name);
+        found.ok_or_else(|| Error::unknown("precision", name, &Self::ALL.map(Self::name)))
+    }
+}
+
 /// Everything that a training step depends on, apart from the network and the batch.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct LearningRule {
@@ -73,6 +117,9 @@ pub struct LearningRule {
     /// Whether weights keep their signs; they do in the paper.
     #[serde(default, skip_serializing_if = "Signs::are_dales")]
     pub signs: Signs,
+    /// In which precision; the authors trained under fp16 autocast, this project in f32.
+    #[serde(default, skip_serializing_if = "Precision::is_single")]
+    pub precision: Precision,
 }
 
 impl LearningRule {
@@ -86,6 +133,7 @@ impl LearningRule {
             lambda: LAMBDA,
             label_smoothing: 0.1,
             signs: Signs::Dale,
+            precision: Precision::Single,
         }
     }
 
@@ -121,6 +169,10 @@ impl LearningRule {
             if !(0.0..1.0).contains(&value) {
                 return Err(Error::invalid(what, value, "a number from 0 to below 1"));
             }
+        }
+        if self.precision != Precision::Single && !self.is_plain() {
+            let found = format!("{} with momentum or weight decay", self.precision);
+            return Err(Error::invalid("precision", found, "plain gradient descent, or single"));
         }
         Ok(())
     }

@@ -1,8 +1,11 @@
 //! A training step allocates nothing: memory stays flat however long a run is.
 
 use inorm::{
-    Condition, configuration::configuration, engine::Engine, layers::initial_weights,
-    learning::LearningRule,
+    Condition,
+    configuration::configuration,
+    engine::Engine,
+    layers::initial_weights,
+    learning::{LearningRule, Precision},
 };
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -37,9 +40,7 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 /// Allocations of 20 steps of a network of `width`, after the first ones have made its buffers.
-fn allocations_of_steps(condition: Condition, width: usize, momentum: f64) -> usize {
-    let mut rule = LearningRule::paper(configuration(13).unwrap().rates);
-    rule.momentum = momentum;
+fn allocations_of_steps(condition: Condition, width: usize, rule: LearningRule) -> usize {
     let weights = initial_weights(condition, width, 0).unwrap();
     let mut engine = Engine::new(&weights.convert(|w| w as f32), rule);
     let x: Vec<f32> = (0..32 * 784).map(|i| (i % 256) as f32 / 256.0).collect();
@@ -57,13 +58,16 @@ fn allocations_of_steps(condition: Condition, width: usize, momentum: f64) -> us
 
 #[test]
 fn a_step_allocates_nothing() {
+    let plain = LearningRule::paper(configuration(13).unwrap().rates);
+    let momentum = LearningRule { momentum: 0.5, ..plain };
+    let half = LearningRule { precision: Precision::Fp16Autocast, ..plain };
     for condition in Condition::ALL {
-        for momentum in [0.0, 0.5] {
-            let count = allocations_of_steps(condition, 234, momentum);
-            assert_eq!(count, 0, "{condition} with momentum {momentum}");
+        for rule in [plain, momentum, half] {
+            let count = allocations_of_steps(condition, 234, rule);
+            assert_eq!(count, 0, "{condition} {rule:?}");
         }
     }
-    assert_eq!(allocations_of_steps(Condition::INormFull, 488, 0.0), 0);
+    assert_eq!(allocations_of_steps(Condition::INormFull, 488, plain), 0);
 }
 
 #[test]

@@ -8,7 +8,9 @@ use inorm::{
     dataset::FashionMnist,
     ensemble::{EnsembleTrainer, Machine},
     layers::{NetworkWeights, initial_weights},
-    learning::{Checkpoint, Measure, Measurement, Outcome, Record, Run, Signs, Trainer, train},
+    learning::{
+        Checkpoint, Measure, Measurement, Outcome, Precision, Record, Run, Signs, Trainer, train,
+    },
 };
 use threads::Threads;
 
@@ -260,6 +262,8 @@ fn runs_that_cannot_be_trained_together_are_refused() {
         let message = refused(&[run.clone(), other]);
         assert!(message.contains("one of the paper's; train this one alone"), "{message}");
     }
+    let half = run.clone().precision(Precision::Fp16Autocast);
+    assert!(refused(&[half]).contains("e_ln in fp16_autocast"));
     let message = refused(&[run.clone(), run.clone().signs(Signs::Free)]);
     assert!(message.contains("e_ln with free signs") && message.contains("alone"), "{message}");
     let mut other = run;

@@ -15,7 +15,7 @@ use inorm::{
         moments::{layer_norm, layer_norm_backward, standard_deviation},
         pre_activation, weight_gradient,
     },
-    learning::{LearningRule, Signs, Training},
+    learning::{LearningRule, Precision, Signs, Training},
     networks::{
         Hidden, ImageBatch, Network, OUTPUTS,
         paper::{ENetwork, INormFull, INormNetwork},
@@ -81,6 +81,13 @@ fn largest_difference(a: &NetworkWeights<f64>, b: &NetworkWeights<f64>) -> f64 {
     let (a, b) = (all(a), all(b));
     assert_eq!(a.len(), b.len());
     a.iter().zip(&b).fold(0.0, |m, (a, b)| f64::max(m, (a - b).abs()))
+}
+
+/// The nearest number with eleven digits, or multiple of 2⁻²⁴; of two the even one.
+fn half_precision(x: f64) -> f64 {
+    let digit = 2_f64.powf((x.abs().log2().floor() - 10.0).max(-24.0));
+    let half = (x / digit).round_ties_even() * digit;
+    if half.abs() > 65504.0 { half * f64::INFINITY } else { half }
 }
 
 proptest! {
@@ -167,6 +174,63 @@ proptest! {
     }
 
     /// A batch of fewer samples than units, and the same samples again and again.
+    /// z of the first layer, of numbers that single precision sums exactly: rounded by hand to half
+    /// precision.
+    #[test]
+    fn fp16_autocast_rounds_products_squares_and_the_root(
+        condition in conditions(), seed in 0..1000_u64,
+    ) {
+        let multiples = |seed, count, low, of: f64| -> Vec<f64> {
+            let values = random_values(seed, count, low, 1.0).into_iter();
+            values.map(|value| (value / of).round() * of).collect()
+        };
+        let mut weights = initial_weights_of(&condition.architecture([30, 16, 10]), seed).unwrap();
+        let layer = &mut weights.hidden[0];
+        for (values, low, of) in [
+            (&mut layer.w_ee, 0.0, 1.0 / 64.0),
+            (&mut layer.w_ie, 0.0, 1.0 / 64.0),
+            (&mut layer.w_ei, 0.0, 1.0 / 64.0),
+            (&mut layer.u_ie, -1.0, 0.25),
+            (&mut layer.b, -1.0, 1.0 / 64.0),
+        ] {
+            *values = multiples(seed, values.len(), low, of);
+        }
+        let x = multiples(seed + 1, SIZE * 30, 0.0, 0.25);
+        let rule = LearningRule { precision: Precision::Fp16Autocast, ..rule(0.01) };
+        let mut engine = Engine::new(&weights.convert(|w| w as f32), rule);
+        engine.forward(&x.iter().map(|&x| x as f32).collect::<Vec<_>>());
+
+        let LayerWeights { w_ee, w_ie, w_ei, u_ie, b, .. } = &weights.hidden[0];
+        let inhibitory = w_ei.len() / 16;
+        // [rows, columns] times a vector, rounded.
+        let product = |matrix: &[f64], vector: &[f64]| -> Vec<f64> {
+            let rows = matrix.chunks_exact(vector.len());
+            let sum = |row: &[f64]| row.iter().zip(vector).map(|(a, b)| a * b).sum();
+            rows.map(|row| half_precision(sum(row))).collect()
+        };
+        let expected = x.chunks_exact(30).flat_map(|h| {
+            let (mut e, mut i, mut s) = (product(w_ee, h), vec![0.0; 16], 1.0);
+            if condition.circuit() == Circuit::ExcitatoryInhibitory {
+                let columns: Vec<_> = (0..30).map(|k| w_ie.iter().skip(k).step_by(30)).collect();
+                let columns = columns.into_iter().map(|c| c.copied().collect::<Vec<_>>());
+                let inhibited: Vec<_> = columns.map(|column| product(w_ei, &column)).collect();
+                let effective = |at: usize| half_precision(w_ee[at] - inhibited[at % 30][at / 30]);
+                e = product(&(0..16 * 30).map(effective).collect::<Vec<_>>(), h);
+            } else if inhibitory > 0 {
+                i = product(w_ei, &product(w_ie, h));
+            }
+            if condition.circuit().divides() {
+                let squares = product(u_ie, h).into_iter().map(|q| half_precision(q * q));
+                let moment = half_precision(squares.sum::<f64>() / 16.0) as f32;
+                let raised = half_precision((moment + 1e-5).into()) as f32;
+                s = half_precision(raised.sqrt().into()) as f32;
+            }
+            let z = |((e, b), i): ((f64, &f64), f64)| (e + b - i) as f32 * (1.0 / s);
+            e.into_iter().zip(b).zip(i).map(z).collect::<Vec<_>>()
+        });
+        prop_assert_eq!(engine.z(0), expected.collect::<Vec<_>>());
+    }
+
     #[test]
     fn what_is_measured_does_not_depend_on_the_size_of_the_batch(
         condition in conditions(), seed in 0..1000_u64,

@@ -19,6 +19,8 @@ pub(crate) struct Form<T> {
     pub inputs: usize,
     pub units: usize,
     pub inhibitory: usize,
+    /// Whether it is trained under fp16 autocast.
+    pub autocast: bool,
 }
 
 impl<T> Form<T> {
@@ -34,6 +36,7 @@ impl<T> Form<T> {
             inputs,
             units: kind.units,
             inhibitory: kind.inhibitory,
+            autocast: false,
         })
     }
 

@@ -22,6 +22,10 @@ pub trait Real:
 
     /// The value in double precision.
     fn double(self) -> f64;
+
+    /// The nearest value of IEEE half precision, beyond 65,504 infinity; of an `f64`, that of the
+    /// nearest `f32`.
+    fn half(self) -> Self;
 }
 
 impl Real for f32 {
@@ -32,6 +36,20 @@ impl Real for f32 {
     fn double(self) -> f64 {
         f64::from(self)
     }
+
+    #[inline(always)]
+    fn half(self) -> Self {
+        const FROM_MINUS_14: u32 = (127 - 14) << 23;
+        const TO_15: u32 = (127 + 15) << 23;
+        const BIG: f32 = f32::from_bits((127 + 112) << 23);
+        // Half precision has eleven digits, and no digit below 2⁻²⁴: from 2ᵉ on, multiples of 2ᵉ⁻¹⁰,
+        // where e is at least −14. The sum with 1.5·2ᵉ⁺¹³ is such a multiple, ties to even.
+        let exponent = (self.to_bits() & 0x7f80_0000).clamp(FROM_MINUS_14, TO_15);
+        let larger = Self::from_bits(exponent + (13 << 23) + (1 << 22));
+        let rounded = (self + larger) - larger;
+        // From 65,536 on, times 2¹¹², it is infinite.
+        (rounded * BIG * BIG.recip()).copysign(self)
+    }
 }
 
 impl Real for f64 {
@@ -41,6 +59,10 @@ impl Real for f64 {
 
     fn double(self) -> f64 {
         self
+    }
+
+    fn half(self) -> Self {
+        f64::from((self as f32).half())
     }
 }
 
@@ -53,7 +75,7 @@ const LANES: usize = 16;
 
 /// Σ f(a, b).
 #[inline(always)]
-fn sum_of<T: Real>(a: &[T], b: &[T], f: impl Fn(T, T) -> T) -> T {
+pub(super) fn sum_of<T: Real>(a: &[T], b: &[T], f: impl Fn(T, T) -> T) -> T {
     let mut lanes = [T::zero(); LANES];
     let ((a_chunks, a_rest), (b_chunks, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
     for (a, b) in a_chunks.iter().zip(b_chunks) {
@@ -104,6 +126,42 @@ pub(super) fn moments<T: Real>(a: &[T]) -> (T, T) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What these bits are as a number of half precision.
+    fn value(bits: u16) -> f32 {
+        let (exponent, mantissa) = (i32::from(bits >> 10 & 31), f32::from(bits & 1023));
+        let magnitude = match exponent {
+            0 => mantissa * 2_f32.powi(-24),
+            31 if mantissa == 0.0 => f32::INFINITY,
+            31 => f32::NAN,
+            _ => (1024.0 + mantissa) * 2_f32.powi(exponent - 25),
+        };
+        if bits >> 15 == 0 { magnitude } else { -magnitude }
+    }
+
+    #[test]
+    fn half_precision_is_that_of_ieee() {
+        const INFINITY: u16 = 31 << 10;
+        for bits in 0..INFINITY {
+            // The number, the next one, and what lies between: the middle goes to the even one.
+            let (here, next) = (value(bits), value(bits + 1));
+            let above = if next.is_infinite() { 65_536.0 } else { next };
+            let middle = here + (above - here) / 2.0;
+            let even = if bits % 2 == 0 { here } else { next };
+            for sign in [1.0, -1.0] {
+                let half = |x: f32| (x * sign).half() * sign;
+                assert_eq!(half(here).to_bits(), here.to_bits(), "{here}");
+                assert_eq!(half(middle), even, "{middle}");
+                assert_eq!(half(middle.next_down()), here, "{middle}");
+                assert_eq!(half(middle.next_up()), next, "{middle}");
+            }
+        }
+        assert_eq!(f32::INFINITY.half(), f32::INFINITY);
+        assert_eq!((1e30_f32.half(), (-1e30_f32).half()), (f32::INFINITY, -f32::INFINITY));
+        assert!(f32::NAN.half().is_nan() && value(INFINITY + 1).is_nan());
+        assert_eq!((-0.0_f32).half().to_bits(), (-0.0_f32).to_bits());
+        assert_eq!((65_519.9_f64.half(), 65_520.0_f64.half()), (65_504.0, f64::INFINITY));
+    }
 
     #[test]
     fn sums_of_any_length_are_exact_on_small_integers() {

@@ -1,20 +1,22 @@
 //! One layer: its weights stacked into one matrix, and the buffers of one batch.
 
 use super::{
+    autocast::{Autocast, HalfNumber},
     batch::Batch,
     form::Form,
     lanes::{self, Real, vectorized},
     measure::{LayerMeasurement, Observed, measure},
     passes::{BackwardPass, ForwardPass},
     product::{product, rows, strided},
-    stacking::{nu_of, stack, unstack},
-    update::{add_column_sums, descend, rectify, scale_blocks},
+    stacking::{Parameters, nu_of},
+    update::{add_column_sums, descend, non_negative, rectify, scale_blocks},
 };
 use crate::{
     layers::LayerWeights,
-    learning_rule::{LearningRule, Signs},
+    learning_rule::{LearningRule, Precision},
 };
 use faer::Accum;
+use std::ops::Range;
 
 /// A layer of the fused engine.
 #[derive(Clone)]
@@ -23,38 +25,8 @@ pub(super) struct Layer<T> {
     weights: Parameters<T>,
     nu: Vec<T>,
     velocity: Option<Box<Parameters<T>>>,
+    autocast: Option<Box<Autocast<T>>>,
     pub batch: Batch<T>,
-}
-
-/// A number for each weight: the weights themselves, their gradients, or their velocities.
-///
-/// `W_EE`, `W_IE` and `U_IE` all receive the same input, so they are blocks of one matrix: one
-/// product computes all pre-activations, one computes all gradients. It is stored input by input,
-/// because both products then run over it without rearranging it first.
-#[derive(Clone)]
-struct Parameters<T> {
-    /// `[W_EE; W_IE; U_IE]ᵀ`, \[inputs, targets\].
-    matrix: Vec<T>,
-    /// \[units, inhibitory\]
-    w_ei: Vec<T>,
-    b: Vec<T>,
-}
-
-impl<T: Real> Parameters<T> {
-    fn new(weights: &LayerWeights<T>, form: &Form<T>) -> Self {
-        let (w_ei, b) = (weights.w_ei.clone(), weights.b.clone());
-        Self { matrix: stack(weights, form), w_ei, b }
-    }
-
-    /// As many zeros.
-    fn zeros(&self) -> Self {
-        let zeros = |values: &[T]| vec![T::zero(); values.len()];
-        Self { matrix: zeros(&self.matrix), w_ei: zeros(&self.w_ei), b: zeros(&self.b) }
-    }
-
-    fn named(&self, form: &Form<T>, nu: Vec<T>) -> LayerWeights<T> {
-        unstack(form, &self.matrix, form.targets(), self.w_ei.clone(), self.b.clone(), nu)
-    }
 }
 
 impl<T: Real> Layer<T> {
@@ -64,7 +36,17 @@ impl<T: Real> Layer<T> {
             weights: Parameters::new(weights, &form),
             nu: nu_of(weights, &form),
             velocity: None,
+            autocast: None,
             batch: Batch::default(),
+        }
+    }
+
+    /// Computes in this precision from now on.
+    pub fn set_precision(&mut self, precision: Precision) {
+        let autocast = precision == Precision::Fp16Autocast;
+        if autocast != self.form.autocast {
+            self.form.autocast = autocast;
+            self.autocast = autocast.then(Box::default);
         }
     }
 
@@ -84,8 +66,13 @@ impl<T: Real> Layer<T> {
 
     /// Computes the activity for the inputs `h`, \[size, inputs\].
     pub fn forward(&mut self, h: &[T], size: usize) {
-        let Self { form, weights, batch, .. } = self;
+        let Self { form, weights, autocast, batch, .. } = self;
         batch.resize(size, form);
+        if let Some(autocast) = autocast {
+            autocast.forward(form, weights, h, batch);
+            vectorized(ForwardPass { form, b: &weights.b, batch });
+            return;
+        }
         let Form { inputs, units, inhibitory, .. } = *form;
         let targets = form.targets();
         let (h, matrix) = (rows(h, size, inputs), rows(&weights.matrix, inputs, targets));
@@ -102,8 +89,12 @@ impl<T: Real> Layer<T> {
     ///
     /// `lambda` weighs the local loss.
     pub fn backward(&mut self, lambda: T, below: Option<&mut [T]>) {
-        let Self { form, weights, nu, batch, .. } = self;
+        let Self { form, weights, nu, autocast, batch, .. } = self;
         vectorized(BackwardPass { form, nu, batch, lambda });
+        if let Some(autocast) = autocast {
+            autocast.backward(form, batch, below);
+            return;
+        }
         let Form { inputs, units, inhibitory, .. } = *form;
         let (size, targets) = (batch.size, form.targets());
         if inhibitory > 0 {
@@ -141,11 +132,23 @@ impl<T: Real> Layer<T> {
     /// Moves the weights along the gradient of the last batch, with inputs `h`, and keeps them in
     /// Dale's bounds if the rule says so.
     pub fn update(&mut self, h: &[T], rule: &LearningRule) {
-        if rule.is_plain() {
+        if let Some(autocast) = &mut self.autocast {
+            autocast.update(&self.form, &mut self.weights, &self.batch, rule);
+        } else if rule.is_plain() {
             self.update_in_place(h, rule);
         } else {
             self.update_with_momentum(h, rule);
         }
+    }
+
+    /// Whether fp16 autocast has left a weight that is not finite.
+    pub fn overflowed(&self) -> bool {
+        self.autocast.as_ref().is_some_and(|autocast| autocast.overflowed())
+    }
+
+    /// The first number of the last step that was not finite in half precision.
+    pub fn overflow(&self) -> Option<HalfNumber> {
+        self.autocast.as_ref()?.overflow(&self.form, &self.weights, &self.batch)
     }
 
     /// `p ← p − lr·g`, without ever storing g: δ is scaled, and the product adds to the weights.
@@ -220,15 +223,19 @@ impl<T: Real> Layer<T> {
     /// The gradients of the last batch, with inputs `h`, as named weights.
     pub fn gradients(&self, h: &[T]) -> LayerWeights<T> {
         let mut gradients = self.weights.zeros();
-        self.add_gradients(h, &mut gradients);
+        match self.autocast.clone() {
+            Some(mut autocast) => {
+                let Parameters { matrix, w_ei, b } = &mut gradients;
+                let block = |inputs: Range<usize>, block: &[T], _: &mut [T]| {
+                    matrix[inputs.start * self.form.targets()..][..block.len()]
+                        .copy_from_slice(block);
+                };
+                let others = autocast.gradients(&self.form, &self.batch, block);
+                w_ei.copy_from_slice(&others.w_ei);
+                b.copy_from_slice(&others.b);
+            }
+            None => self.add_gradients(h, &mut gradients),
+        }
         gradients.named(&self.form, Vec::new())
-    }
-}
-
-/// How many columns of the matrix, and of `W_EI`, an update keeps at 0 or above.
-fn non_negative<T>(form: &Form<T>, rule: &LearningRule) -> [usize; 2] {
-    match rule.signs {
-        Signs::Dale => [form.non_negative(), form.inhibitory],
-        Signs::Free => [0, 0],
     }
 }

@@ -6,6 +6,7 @@
 //! update is the backward product itself, adding to the weights in place; everything between
 //! the products is one pass a sample; and nothing is allocated.
 
+mod autocast;
 mod batch;
 mod form;
 mod lanes;
@@ -18,6 +19,7 @@ mod product;
 mod stacking;
 mod update;
 
+pub use autocast::HalfNumber;
 pub use lanes::Real;
 pub use loss::{count_correct, smoothed_cross_entropy};
 pub use measure::LayerMeasurement;

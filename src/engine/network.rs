@@ -1,7 +1,8 @@
 //! A network in training.
 
 use super::{
-    form::Form, lanes::Real, layer::Layer, loss::smoothed_cross_entropy, measure::LayerMeasurement,
+    autocast::HalfNumber, form::Form, lanes::Real, layer::Layer, loss::smoothed_cross_entropy,
+    measure::LayerMeasurement,
 };
 use crate::{
     Architecture,
@@ -39,7 +40,9 @@ impl<T: Real> Engine<T> {
         let layers = weights.layers().into_iter().zip(Form::of(&architecture));
         let layers = layers.map(|(weights, form)| Layer::new(weights, form)).collect();
         let own_grad_norms = vec![None; architecture.hidden.len()];
-        Self { architecture, layers, rule, own_grad_norms }
+        let mut engine = Self { architecture, layers, rule, own_grad_norms };
+        engine.set_rule(rule);
+        engine
     }
 
     /// From now on the error of this hidden layer, counted from 0, goes through `own` instead of its
@@ -82,6 +85,7 @@ impl<T: Real> Engine<T> {
     /// Follows this learning rule from now on.
     pub fn set_rule(&mut self, rule: LearningRule) {
         self.rule = rule;
+        self.layers.iter_mut().for_each(|layer| layer.set_precision(rule.precision));
     }
 
     /// The learning rule.
@@ -150,6 +154,17 @@ impl<T: Real> Engine<T> {
     pub fn gradients(&self, x: &[T]) -> NetworkWeights<T> {
         let gradients = self.with_inputs(x).map(|(layer, h)| layer.gradients(h));
         NetworkWeights::of(self.architecture.clone(), gradients)
+    }
+
+    /// Once a weight is not finite any more under fp16 autocast: which number was the first in the
+    /// last [`step`](Self::step), and in which layer, counted from 0.
+    pub fn overflow(&self) -> Option<(usize, HalfNumber)> {
+        if !self.layers.iter().any(Layer::overflowed) {
+            return None;
+        }
+        let numbers = self.layers.iter().map(Layer::overflow).enumerate();
+        let numbers = numbers.filter_map(|(layer, number)| Some((layer, number?)));
+        numbers.min_by_key(|&(layer, number)| number.order(layer, self.layers.len()))
     }
 
     /// Floating-point operations of the matrix products of one training step on `batch` samples,

@@ -5,7 +5,7 @@
 use super::{
     batch::Batch,
     form::Form,
-    lanes::{Real, dot, moments, sum},
+    lanes::{Real, dot, moments, sum, sum_of},
 };
 use crate::{
     condition::{Circuit, GradNorm, Normalization},
@@ -58,7 +58,10 @@ fn forward<T: Real>(form: &Form<T>, b: &[T], batch: &mut Batch<T>) {
         s[sample] = T::one();
         if circuit.divides() {
             let q = &pre_activation[units + inhibitory..];
-            s[sample] = standard_deviation(dot(q, q) / T::of(units as f64));
+            s[sample] = match form.autocast {
+                true => half_deviation(q),
+                false => standard_deviation(dot(q, q) / T::of(units as f64)),
+            };
         }
         let inverse = T::one() / s[sample];
         let z = &mut z[at.clone()];
@@ -97,6 +100,14 @@ pub(super) fn rectified<T: Real>(x: T) -> T {
 #[inline(always)]
 pub(super) fn standard_deviation<T: Real>(variance: T) -> T {
     (variance + T::of(NORMALIZATION_EPSILON)).sqrt()
+}
+
+/// s from `q = h U_IEᵀ` under fp16 autocast.
+#[inline(always)]
+fn half_deviation<T: Real>(q: &[T]) -> T {
+    let share = T::of(1.0 / q.len() as f64).half();
+    let moment = sum_of(q, q, |a, b| (a * b).half() * share);
+    (moment.half() + T::of(NORMALIZATION_EPSILON)).half().sqrt().half()
 }
 
 #[inline(always)]
@@ -157,6 +168,9 @@ fn backward<T: Real>(form: &Form<T>, nu: &[T], batch: &mut Batch<T>, lambda: T) 
                 let q = &pre_activation[sample * targets + units + inhibitory..][..units];
                 let u_delta = &mut inhibitory_delta[inhibitory..];
                 normalizing_error(z, local, inverse, inhibition, q, u_delta);
+                if form.autocast {
+                    half_divisive_error(inhibition, z, s[sample], q, u_delta);
+                }
             }
             Circuit::InhibitoryNormSubtractive => {
                 let pull = -(local + local) * (sum(z) / T::of(units as f64));
@@ -258,4 +272,15 @@ fn normalizing_error<T: Real>(
     // ∂/∂s = Σ ∂/∂z · (−z/s), and ∂/∂i is already ∂/∂z · (−1/s).
     let scale = dot(inhibition, z) * inverse / T::of(z.len() as f64);
     u_delta.iter_mut().zip(q).for_each(|(u, &q)| *u = scale * q);
+}
+
+/// The error of `q` under fp16 autocast: there s is as many numbers as there are units, and an error
+/// goes back through each. `inhibition` is as [`normalizing_error`] leaves it.
+#[inline(always)]
+fn half_divisive_error<T: Real>(inhibition: &[T], z: &[T], s: T, q: &[T], u_delta: &mut [T]) {
+    let (share, twice) = (T::of(1.0 / q.len() as f64).half(), s + s);
+    let error = |i: T, z: T| ((i * z).half() / twice).half() * share;
+    let sum = sum_of(inhibition, z, error).half();
+    let both = sum + sum;
+    u_delta.iter_mut().zip(q).for_each(|(u, &q)| *u = both * q);
 }

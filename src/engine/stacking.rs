@@ -3,6 +3,37 @@
 use super::{form::Form, lanes::Real};
 use crate::{condition::GradNorm, layers::LayerWeights};
 
+/// A number for each weight: the weights themselves, their gradients, or their velocities.
+///
+/// `W_EE`, `W_IE` and `U_IE` all receive the same input, so they are blocks of one matrix: one
+/// product computes all pre-activations, one computes all gradients. It is stored input by input,
+/// because both products then run over it without rearranging it first.
+#[derive(Clone, Default)]
+pub(super) struct Parameters<T> {
+    /// `[W_EE; W_IE; U_IE]ᵀ`, \[inputs, targets\].
+    pub matrix: Vec<T>,
+    /// \[units, inhibitory\]
+    pub w_ei: Vec<T>,
+    pub b: Vec<T>,
+}
+
+impl<T: Real> Parameters<T> {
+    pub fn new(weights: &LayerWeights<T>, form: &Form<T>) -> Self {
+        let (w_ei, b) = (weights.w_ei.clone(), weights.b.clone());
+        Self { matrix: stack(weights, form), w_ei, b }
+    }
+
+    /// As many zeros.
+    pub fn zeros(&self) -> Self {
+        let zeros = |values: &[T]| vec![T::zero(); values.len()];
+        Self { matrix: zeros(&self.matrix), w_ei: zeros(&self.w_ei), b: zeros(&self.b) }
+    }
+
+    pub fn named(&self, form: &Form<T>, nu: Vec<T>) -> LayerWeights<T> {
+        unstack(form, &self.matrix, form.targets(), self.w_ei.clone(), self.b.clone(), nu)
+    }
+}
+
 /// `[W_EE; W_IE; U_IE]ᵀ`, \[inputs, units + inhibitory (+ units)\].
 ///
 /// # Panics

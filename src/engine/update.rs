@@ -1,10 +1,12 @@
 //! The weight update in place, and Dale's principle.
 
 use super::{
+    form::Form,
     lanes::{Real, vectorized},
     passes::rectified,
     product::product,
 };
+use crate::learning_rule::{LearningRule, Signs};
 use faer::{Accum, MatRef};
 
 /// Values that stay in the processor's cache from one pass over them to the next.
@@ -39,6 +41,14 @@ pub(super) fn rectify<T: Real>(values: &mut [T], columns: usize, non_negative: u
             row[..non_negative].iter_mut().for_each(|w| *w = rectified(*w));
         }
     });
+}
+
+/// How many columns of the matrix, and of `W_EI`, an update keeps at 0 or above.
+pub(super) fn non_negative<T>(form: &Form<T>, rule: &LearningRule) -> [usize; 2] {
+    match rule.signs {
+        Signs::Dale => [form.non_negative(), form.inhibitory],
+        Signs::Free => [0, 0],
+    }
 }
 
 /// Scales the first `units` values of each row of \[_, columns\] by `factors[0]` and the others

@@ -12,7 +12,7 @@ use crate::{
     Architecture, Error, Result,
     engine::{Form, LayerMeasurement},
     layers::{LayerWeights, NetworkWeights},
-    learning_rule::{LearningRule, Signs},
+    learning_rule::{LearningRule, Precision, Signs},
 };
 use std::ops::Range;
 
@@ -33,7 +33,8 @@ pub(super) type Member = (Architecture, LearningRule);
 /// Refuses a network, or a rule, that ensembles do not know.
 ///
 /// # Errors
-/// If the network is none of the paper's, or the rule has momentum, weight decay or free signs.
+/// If the network is none of the paper's, or the rule has momentum, weight decay, free signs
+/// or half precision.
 pub(super) fn check(architecture: &Architecture, rule: &LearningRule) -> Result<()> {
     let refused = |found, expected| Err(Error::invalid("network of an ensemble", found, expected));
     let Some(condition) = architecture.condition() else {
@@ -47,6 +48,10 @@ pub(super) fn check(architecture: &Architecture, rule: &LearningRule) -> Result<
     if rule.signs != Signs::Dale {
         let found = format!("{condition} with {} signs", rule.signs);
         return refused(found, "Dale's principle; train this run alone");
+    }
+    if rule.precision != Precision::Single {
+        let found = format!("{condition} in {}", rule.precision);
+        return refused(found, "single precision; train this run alone");
     }
     Ok(())
 }

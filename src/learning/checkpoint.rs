@@ -115,7 +115,7 @@ mod tests {
         Condition,
         configuration::configuration,
         dataset::FashionMnist,
-        learning::{Epoch, Measure, Observer, Trainer, train},
+        learning::{Epoch, Measure, Observer, Precision, Trainer, train},
     };
     use std::ops::ControlFlow;
 
@@ -220,8 +220,9 @@ mod tests {
         let mut plain = run.clone().measure(Measure::EachEpoch);
         (plain.rule.momentum, plain.rule.inhibitory_momentum) = (0.0, 0.0);
         let varied = run.clone().hidden_layers(3).grad_norm_in("1+3".parse().unwrap());
+        let half = plain.clone().precision(Precision::Fp16Autocast);
         let place = tempfile::tempdir().unwrap();
-        for run in [run, plain, varied] {
+        for run in [run, plain, varied, half] {
             let (weights, record) = train(&run, &data, &mut ()).unwrap();
             // Within the first epoch, at the start and at the end of the second, and between two.
             for (steps, epochs, whole) in [(1, 3, 0), (3, 3, 1), (4, 3, 1), (NEVER, 2, 2)] {

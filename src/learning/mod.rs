@@ -19,11 +19,11 @@ pub use checkpoint::Checkpoint;
 pub use evaluate::{Evaluation, evaluate};
 pub(crate) use evaluate::{check_classifier, evaluation};
 pub use network_run::NetworkRun;
-pub use run::{Epoch, Measurement, Outcome, Protocol, Record, Run};
+pub use run::{Epoch, Measurement, Outcome, Overflow, Protocol, Record, Run};
 pub(crate) use run::{USUAL, unusual};
 pub use steering::{Change, Settings, Steering};
 pub use train::{Observer, Trainer, train};
 pub use train_all::{in_parallel, train_all};
 pub use training::{Measure, Training};
 
-pub use crate::learning_rule::{LearningRule, Signs};
+pub use crate::learning_rule::{LearningRule, Precision, Signs};

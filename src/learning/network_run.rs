@@ -11,7 +11,7 @@ use crate::{
     configuration::configurations,
     dataset::{CLASSES, PIXELS},
     layers::OwnRule,
-    learning_rule::Signs,
+    learning_rule::{LearningRule, Precision, Signs},
 };
 
 /// The training of a network that one had: what the network is, and how it was trained.
@@ -42,6 +42,9 @@ impl NetworkRun {
         };
         if training.rule.signs == Signs::Free {
             name += ", free signs";
+        }
+        if training.rule.precision != Precision::Single {
+            name += &format!(", {}", training.rule.precision);
         }
         Self { name, architecture, training: *training, changes: Vec::new() }
     }
@@ -78,8 +81,9 @@ impl Protocol for NetworkRun {
         let condition = self.architecture.condition()?;
         let width = self.architecture.hidden[0].units;
         let paper = condition.architecture([PIXELS, width, CLASSES.len()]);
-        let free = self.training.rule.signs != Signs::Dale;
-        if self.architecture != paper || free || !self.changes.is_empty() {
+        let LearningRule { signs, precision, .. } = self.training.rule;
+        let usual = (signs, precision) == (Signs::Dale, Precision::Single);
+        if self.architecture != paper || !usual || !self.changes.is_empty() {
             return None;
         }
         let Training { rule, epsilon, seed, epochs, batch, measure } = self.training;

@@ -10,8 +10,8 @@ use crate::{
     condition::GradNorm,
     configuration::{Configuration, EPOCHS},
     dataset::{CHANCE, CLASSES, FashionMnist, PIXELS},
-    engine::LayerMeasurement,
-    learning_rule::{LearningRule, Signs},
+    engine::{HalfNumber, LayerMeasurement},
+    learning_rule::{LearningRule, Precision, Signs},
 };
 use inorm_core::files::short_sha256;
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,8 @@ pub(crate) const HIDDEN_LAYERS: usize = 2;
 /// Everything that decides the outcome of a training run, apart from the data.
 ///
 /// What the paper has no other value for is part of its [id](Self::id), and of what is written of
-/// it, only where it is another: `hidden_layers`, `grad_norm_layers` and `rule.signs`.
+/// it, only where it is another: `hidden_layers`, `grad_norm_layers`, `rule.signs` and
+/// `rule.precision`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Run {
     /// Which network.
@@ -58,8 +59,12 @@ pub struct Run {
 }
 
 /// What the paper has one value for, and other runs may have another: names, and that value.
-pub(crate) const USUAL: [(&str, &str); 3] =
-    [("hidden_layers", "2"), ("grad_norm_layers", "all"), ("signs", "dale")];
+pub(crate) const USUAL: [(&str, &str); 4] = [
+    ("hidden_layers", "2"),
+    ("grad_norm_layers", "all"),
+    ("signs", "dale"),
+    ("precision", "single"),
+];
 
 /// Which of these values are not the paper's.
 pub(crate) fn unusual(values: [String; USUAL.len()]) -> Vec<(&'static str, String)> {
@@ -203,6 +208,13 @@ impl Run {
         self
     }
 
+    /// In another precision.
+    #[must_use]
+    pub const fn precision(mut self, precision: Precision) -> Self {
+        self.rule.precision = precision;
+        self
+    }
+
     /// What this run makes of the architecture of its condition.
     pub(super) fn varied(&self, architecture: Architecture) -> Architecture {
         architecture.varied(self.hidden_layers, self.grad_norm_layers)
@@ -211,7 +223,12 @@ impl Run {
     /// What of it the paper has no other value for, and is another: names and values.
     pub fn variations(&self) -> Vec<(&'static str, String)> {
         let Self { hidden_layers, grad_norm_layers, rule, .. } = self;
-        unusual([hidden_layers.to_string(), grad_norm_layers.to_string(), rule.signs.to_string()])
+        unusual([
+            hidden_layers.to_string(),
+            grad_norm_layers.to_string(),
+            rule.signs.to_string(),
+            rule.precision.to_string(),
+        ])
     }
 
     /// Checks that every number makes sense.
@@ -268,6 +285,7 @@ impl Run {
             lambda,
             label_smoothing,
             signs: _,
+            precision: _,
         } = rule;
         let configuration =
             configuration.map_or_else(|| "none".to_owned(), |index| index.to_string());
@@ -299,6 +317,9 @@ pub struct Record<R = Run> {
     pub measurements: Vec<Measurement>,
     /// How it ended.
     pub outcome: Outcome,
+    /// What became infinite first, if a weight did under fp16 autocast.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overflow: Option<Overflow>,
     /// Time spent in training steps, evaluation left out.
     pub training_seconds: f64,
     /// Training steps done.
@@ -315,7 +336,10 @@ impl<R: Protocol> fmt::Display for Record<R> {
             Outcome::Finished => "finished",
             Outcome::Interrupted => "interrupted",
             Outcome::Running => "not over yet",
-            Outcome::Diverged { step } => return write!(f, "diverged at step {step}"),
+            Outcome::Diverged { step } => {
+                write!(f, "diverged at step {step}")?;
+                return self.overflow.iter().try_for_each(|overflow| write!(f, ": {overflow}"));
+            }
         };
         match (self.test_accuracy(), self.epochs.len()) {
             (None, _) => write!(f, "no epoch ended, {how}"),
@@ -349,6 +373,26 @@ pub enum Outcome {
     Interrupted,
     /// It is not over yet.
     Running,
+}
+
+/// The number of half precision that made weights infinite, or not a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overflow {
+    /// The step, counted from 1.
+    pub step: u64,
+    /// The layer, counted from 0, from the input up; the last is the read-out.
+    pub layer: usize,
+    /// What it was.
+    pub number: HalfNumber,
+}
+
+/// `excitation error of layer 1 overflowed at step 3`
+impl fmt::Display for Overflow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { step, layer, number } = self;
+        let name = number.name().replace('_', " ");
+        write!(f, "{name} of layer {layer} overflowed at step {step}")
+    }
 }
 
 /// What an epoch achieved.
@@ -388,6 +432,7 @@ impl<R: Protocol> Record<R> {
             epochs: Vec::new(),
             measurements: Vec::new(),
             outcome: Outcome::Running,
+            overflow: None,
             training_seconds: 0.0,
             steps: 0,
             data: data.describe(),
@@ -396,10 +441,10 @@ impl<R: Protocol> Record<R> {
 
     /// The same record of one of the paper's networks, if it is of one.
     pub(crate) fn of_paper(&self) -> Option<Record> {
-        let Self { epochs, measurements, outcome, training_seconds, steps, data, .. } =
+        let Self { epochs, measurements, outcome, overflow, training_seconds, steps, data, .. } =
             self.clone();
         let run = self.run.as_run()?;
-        Some(Record { run, epochs, measurements, outcome, training_seconds, steps, data })
+        Some(Record { run, epochs, measurements, outcome, overflow, training_seconds, steps, data })
     }
 
     /// Accuracy on the test images after the last epoch, as a fraction; chance for a run that
@@ -433,6 +478,9 @@ mod tests {
         assert_eq!(format!("{record:?}"), expected);
         record.outcome = Outcome::Diverged { step: 3 };
         assert_eq!(record.to_string(), "e_ln: diverged at step 3");
+        record.overflow = Some(Overflow { step: 2, layer: 1, number: HalfNumber::ExcitationError });
+        let expected = "e_ln: diverged at step 3: excitation error of layer 1 overflowed at step 2";
+        assert_eq!(record.to_string(), expected);
     }
 
     #[test]
@@ -446,7 +494,7 @@ mod tests {
     #[test]
     fn everything_that_decides_a_result_decides_the_id() {
         let run = Run::new(Condition::INormFull, &configuration(0).unwrap());
-        let changes: [fn(&mut Run); 18] = [
+        let changes: [fn(&mut Run); 19] = [
             |r| r.condition = Condition::ELn,
             |r| r.configuration = None,
             |r| r.width += 1,
@@ -463,6 +511,7 @@ mod tests {
             |r| r.epochs = 1,
             |r| r.batch = 1,
             |r| r.rule.signs = Signs::Free,
+            |r| r.rule.precision = Precision::Fp16Autocast,
             |r| r.hidden_layers = 3,
             |r| r.grad_norm_layers = "2".parse().unwrap(),
         ];
@@ -493,13 +542,16 @@ mod tests {
         assert_eq!(deep.id(), "91a4c1eba697e0f3");
         let free = full.clone().signs(Signs::Free).measure(Measure::EachEpoch);
         assert_eq!(free.id(), "adf999dc5b13e3d9");
-        for run in [second, deep, free] {
+        let half = full.clone().precision(Precision::Fp16Autocast);
+        assert_eq!(half.clone().measure(Measure::EachEpoch).id(), "983bfdeaa227f6c3");
+        for run in [second, deep, free, half] {
             assert!(run.validate().is_ok());
             let json = serde_json::to_string(&run).unwrap();
             assert_eq!(serde_json::from_str::<Run>(&json).unwrap(), run);
         }
         let json = serde_json::to_string(&full).unwrap();
-        assert!(!json.contains("layers") && !json.contains("signs"), "{json}");
+        let unusual = ["layers", "signs", "precision"];
+        assert!(unusual.iter().all(|name| !json.contains(name)), "{json}");
         assert_eq!(serde_json::from_str::<Run>(&json).unwrap(), full);
         let refused = |run: &Run| run.validate().unwrap_err().to_string();
         let message = refused(&within(&full, "3"));

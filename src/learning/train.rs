@@ -4,7 +4,7 @@ use super::{
     checkpoint::{Checkpoint, check},
     evaluate::{EVALUATION_BATCH, check_classifier, classify},
     network_run::NetworkRun,
-    run::{Epoch, Measurement, Outcome, Protocol, Record, Run},
+    run::{Epoch, Measurement, Outcome, Overflow, Protocol, Record, Run},
     steering::{Change, Settings, Steering},
     training::Training,
 };
@@ -283,6 +283,10 @@ impl<'d, R: Protocol> Trainer<'d, R> {
             }
         }
         self.engine.update(x);
+        let (engine, record) = (&self.engine, &mut self.record);
+        let step = record.steps + 1;
+        let overflow = || engine.overflow().map(|(layer, number)| Overflow { step, layer, number });
+        record.overflow = record.overflow.or_else(overflow);
         loss
     }
 
@@ -304,7 +308,7 @@ mod tests {
     use crate::{
         Condition,
         configuration::configuration,
-        learning::{Measure, train_all},
+        learning::{Measure, Precision, train_all},
     };
 
     fn small() -> FashionMnist {
@@ -341,7 +345,10 @@ mod tests {
         run.rule.rates.lr = 1e30;
         let (_, record) = train(&run, &data, &mut ()).unwrap();
         assert!(matches!(record.outcome, Outcome::Diverged { step } if step > 1), "{record:?}");
-        assert_eq!(record.test_accuracy(), Some(0.1));
+        assert_eq!((record.test_accuracy(), record.overflow), (Some(0.1), None));
+        let (_, record) = train(&run.precision(Precision::Fp16Autocast), &data, &mut ()).unwrap();
+        let said = "e_none: diverged at step 2: weight of layer 2 overflowed at step 1";
+        assert_eq!(record.to_string(), said);
     }
 
     /// Changes what steers a training once so many steps are done.

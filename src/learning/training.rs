@@ -3,7 +3,7 @@
 use crate::{
     Error, Result,
     configuration::{EPOCHS, LearningRates},
-    learning_rule::{LearningRule, Signs},
+    learning_rule::{LearningRule, Precision, Signs},
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -124,6 +124,13 @@ impl Training {
     #[must_use]
     pub const fn signs(mut self, signs: Signs) -> Self {
         self.rule.signs = signs;
+        self
+    }
+
+    /// In another precision.
+    #[must_use]
+    pub const fn precision(mut self, precision: Precision) -> Self {
+        self.rule.precision = precision;
         self
     }
 

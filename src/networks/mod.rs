@@ -18,7 +18,7 @@ use crate::{
     dataset::{CLASSES, FashionMnist, Images},
     layers::{Backend, Batch, Differentiable, Layer, NetworkWeights, Operation, Shaped, constant},
     learning::{Evaluation, NetworkRun, Observer, Record, Training, evaluate, evaluation},
-    learning_rule::{LearningRule, Signs},
+    learning_rule::{LearningRule, Precision, Signs},
 };
 use dfdx::{
     shapes::{ConstDim, Dim, Dtype},
@@ -232,7 +232,7 @@ impl<H: Hidden<E, D>, const OUT: usize, E: Dtype, D: Backend<E>> Network<H, OUT,
     /// x: \[B, IN\]; one label a sample.
     ///
     /// # Errors
-    /// If the rule's numbers make no sense, or it has momentum or weight decay.
+    /// If the rule's numbers make no sense, or it has momentum, weight decay or half precision.
     pub fn step<B: Dim>(
         &self,
         x: &Shaped<(B, H::In), E, D>,
@@ -243,6 +243,10 @@ impl<H: Hidden<E, D>, const OUT: usize, E: Dtype, D: Backend<E>> Network<H, OUT,
         if !rule.is_plain() {
             let expected = "neither of them; `train` has both";
             return Err(Error::invalid("step", "momentum or weight decay", expected));
+        }
+        if rule.precision != Precision::Single {
+            let expected = "single; `train` has both";
+            return Err(Error::invalid("step", rule.precision, expected));
         }
         let pass = self.forward(x);
         let (loss, error) = task_loss(&pass.logits, labels, rule.label_smoothing);

@@ -27,6 +27,7 @@ fn record(condition: Condition, config: i32, epsilon: f64, accuracy: Option<f64>
         epochs: vec![Epoch { epoch, train_loss: 1.0, test_loss: 1.0, test_accuracy }],
         measurements: Vec::new(),
         outcome: accuracy.map_or(Outcome::Diverged { step: 1 }, |_| Outcome::Finished),
+        overflow: None,
         training_seconds: 1.0,
         steps: 1,
         data: "made up".to_owned(),

@@ -10,14 +10,14 @@ use crate::{
     architecture::HiddenLayers,
     configuration::{EPOCHS, LAMBDA},
     learning::{Epoch, Measurement, Outcome, Record, Run, unusual},
-    learning_rule::Signs,
+    learning_rule::{Precision, Signs},
 };
 use serde_json::{Map, Value};
 use std::path::Path;
 
 /// Counts changes of the tables' columns. Rows of an earlier schema lack columns that came later:
 /// there they have the only value that there was, or none, because nothing was measured.
-pub const SCHEMA: i32 = 2;
+pub const SCHEMA: i32 = 3;
 
 /// Refuses rows of a schema that this version does not know.
 pub(super) fn check_schema(schema: i32, place: &Path) -> Result<()> {
@@ -58,8 +58,16 @@ row! {
             or HiddenLayers::ALL.to_string();
         signs: String = record.run.rule.signs.to_string(),
             "Whether weights keep their signs: `dale`, or `free`." or Signs::Dale.to_string();
+        precision: String = record.run.rule.precision.to_string(),
+            "In which precision: `single`, or `fp16_autocast`." or Precision::Single.to_string();
         outcome: Outcome = record.outcome,
             "How it ended; the step is a column of its own, `diverged_at_step`.";
+        overflow: Option<String> = record.overflow.map(|overflow| overflow.number.to_string()),
+            "Under fp16 autocast, which number made weights infinite." or None;
+        overflow_layer: Option<i32> = record.overflow.map(|overflow| overflow.layer as i32),
+            "In which layer, from 0." or None;
+        overflow_at_step: Option<i64> = record.overflow.map(|overflow| overflow.step as i64),
+            "At which step." or None;
         test_accuracy: f64 = record.test_accuracy().unwrap_or(f64::NAN),
             "After the last epoch, a fraction; chance for a run that diverged.";
         data_source: String = data.source.clone(), "Which images, in words.";
@@ -153,8 +161,10 @@ impl RunRow {
     /// What of the run the paper has no other value for, and is another: columns and values, as
     /// [`Run::variations`].
     pub fn variations(&self) -> Vec<(&'static str, String)> {
-        let Self { hidden_layers, grad_norm_layers, signs, .. } = self;
-        unusual([hidden_layers.to_string(), grad_norm_layers.clone(), signs.clone()])
+        let Self { hidden_layers, grad_norm_layers, signs, precision, .. } = self;
+        let named = [grad_norm_layers, signs, precision].map(String::clone);
+        let [grad_norm_layers, signs, precision] = named;
+        unusual([hidden_layers.to_string(), grad_norm_layers, signs, precision])
     }
 
     /// Whether it diverged.
@@ -205,7 +215,7 @@ mod tests {
     #[test]
     fn a_table_of_an_earlier_schema_is_read() {
         let table = runs_table(&[(Condition::INormFull, 3, 0.75, Some(0.85))]);
-        let earlier = table.drop_many(["hidden_layers", "grad_norm_layers", "signs"]);
+        let earlier = table.drop_many(["hidden_layers", "grad_norm_layers", "signs", "precision"]);
         let rows = RunRow::from_table(&earlier).unwrap();
         assert_eq!(rows, RunRow::from_table(&table).unwrap());
         assert!(rows[0].is_papers());

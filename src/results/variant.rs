@@ -85,6 +85,7 @@ impl FromStr for Variant {
                 }
                 "grad_norm_layers" => layers = value.parse()?,
                 "signs" => run.rule.signs = value.parse()?,
+                "precision" => run.rule.precision = value.parse()?,
                 _ => return Err(Error::unknown("variation", name, &USUAL.map(|(name, _)| name))),
             }
         }
@@ -149,7 +150,7 @@ mod tests {
         for text in [
             "e_ln",
             "ei_none signs=free",
-            "inorm_full hidden_layers=5 grad_norm_layers=4+5 signs=free",
+            "inorm_full hidden_layers=5 grad_norm_layers=4+5 signs=free precision=fp16_autocast",
         ] {
             assert_eq!(text.parse::<Variant>().unwrap().to_string(), text);
         }

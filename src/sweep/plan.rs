@@ -5,7 +5,7 @@ use crate::{
     Error, Result,
     architecture::HiddenLayers,
     configuration::{EPOCHS, EPSILONS, LAMBDA, configuration, configurations},
-    learning::{Measure, Run, Signs},
+    learning::{Measure, Precision, Run, Signs},
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::HashSet, fmt};
@@ -60,6 +60,8 @@ pub struct Selection {
     pub grad_norm_layers: Vec<HiddenLayers>,
     /// Whether weights keep their signs.
     pub signs: Vec<Signs>,
+    /// In which precision.
+    pub precisions: Vec<Precision>,
     /// Passes over the training images.
     pub epochs: u32,
 }
@@ -108,6 +110,7 @@ impl Selection {
             hidden_layers: vec![2],
             grad_norm_layers: vec![HiddenLayers::ALL],
             signs: vec![Signs::Dale],
+            precisions: vec![Precision::Single],
             epochs: EPOCHS,
         };
         Ok(match name {
@@ -162,7 +165,11 @@ impl Selection {
                         let run = run.clone().seed(seed).hidden_layers(depth);
                         let mut run = run.grad_norm_in(layers);
                         run.rule.lambda = lambda;
-                        runs.extend(self.signs.iter().map(|&signs| run.clone().signs(signs)));
+                        for &signs in &self.signs {
+                            let run = run.clone().signs(signs);
+                            let precisions = self.precisions.iter();
+                            runs.extend(precisions.map(|&p| run.clone().precision(p)));
+                        }
                     }
                 }
             }
@@ -221,6 +228,10 @@ mod tests {
         assert_eq!(shown[0], start.replace("full", "none"));
         assert_eq!((shown.len(), &shown[6][..]), (16, start));
         assert_eq!(shown[13], format!("{start} hidden_layers 3 grad_norm_layers 2 signs free"));
+        selection.precisions = Precision::ALL.to_vec();
+        let plan = selection.plan().unwrap();
+        assert_eq!((plan.len(), &plan[12].to_string()[..]), (32, start));
+        assert_eq!(plan[13].to_string(), format!("{start} precision fp16_autocast"));
     }
 
     #[test]

@@ -8,7 +8,9 @@ use inorm::{
     architecture::HiddenLayers,
     configuration::{EPOCHS, LAMBDA, LearningRates, configuration},
     layers::NetworkWeights,
-    learning::{self, Epoch, LearningRule, Measure, Observer, Record, Run, Signs, Trainer},
+    learning::{
+        self, Epoch, LearningRule, Measure, Observer, Precision, Record, Run, Signs, Trainer,
+    },
     results::{DataIdentity, FinishedRun, Rows, Tables, merge},
 };
 use inorm_core::{Context, Failure, Outcome, files::Lock, print, say};
@@ -63,6 +65,9 @@ pub struct Train {
     /// Whether weights keep their signs: dale, or free, which files of networks cannot hold.
     #[arg(long, value_name = "NAME", default_value_t)]
     signs: Signs,
+    /// In which precision: single, or fp16_autocast, as the authors trained.
+    #[arg(long, value_name = "NAME", default_value_t)]
+    precision: Precision,
     /// Begin with the network in this file, which decides the condition and the width. The results
     /// are not runs of a sweep: they are not added to tables.
     #[arg(long, value_name = "FILE.safetensors", conflicts_with_all = ["results", "hidden_layers", "grad_norm_layers"])]
@@ -210,7 +215,7 @@ impl Train {
         run.rule.lambda = self.lambda;
         let run = run.epsilon(self.epsilon).epochs(self.epochs).seed(self.seed);
         let run = run.hidden_layers(self.hidden_layers).grad_norm_in(self.grad_norm_layers);
-        let run = run.signs(self.signs);
+        let run = run.signs(self.signs).precision(self.precision);
         let usual = if self.results.is_some() { Measure::EachEpoch } else { Measure::Never };
         Ok(run.measure(self.measure.map_or(usual, Measure::from)))
     }
@@ -266,7 +271,9 @@ fn summarize(record: &Record) {
     let speed = record.milliseconds_per_step();
     match (record.outcome, record.test_accuracy()) {
         (learning::Outcome::Diverged { step }, _) => {
-            say(format_args!("diverged at step {step}: the loss is not a finite number any more"));
+            let loss = "the loss is not a finite number any more".to_owned();
+            let why = record.overflow.map_or(loss, |overflow| overflow.to_string());
+            say(format_args!("diverged at step {step}: {why}"));
         }
         (_, Some(accuracy)) => {
             say(format_args!("test accuracy {:.2} %, {speed:.3} ms a step", 100.0 * accuracy));

@@ -5,7 +5,7 @@ use inorm::{
     condition::GradNorm,
     configuration::LearningRates,
     layers::{LayerWeights, NetworkWeights},
-    learning_rule::{LearningRule, Signs},
+    learning_rule::{LearningRule, Precision, Signs},
     networks::OUTPUTS,
 };
 use std::{
@@ -52,7 +52,7 @@ impl Fixture {
             let expected = "a file named after a condition, or --condition";
             Error::malformed(path, "has a name that is not a condition", expected)
         })?;
-        let arrays = Arrays { path: path.to_owned(), by_key: read_archive(path)? };
+        let arrays = Arrays::read(path)?;
         Ok(Self {
             condition,
             rule: arrays.rule()?,
@@ -80,18 +80,29 @@ struct Array {
 
 /// All arrays of a file.
 #[derive(Debug, Clone)]
-pub(super) struct Arrays {
+pub struct Arrays {
     path: PathBuf,
     by_key: BTreeMap<String, Array>,
 }
 
 impl Arrays {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// If it is no archive of numbers.
+    pub fn read(path: &Path) -> Result<Self> {
+        Ok(Self { path: path.to_owned(), by_key: read_archive(path)? })
+    }
+
     /// Whether the file has this key.
     pub fn has(&self, key: &str) -> bool {
         self.by_key.contains_key(key)
     }
 
-    /// The values of `key`, or an error that names it.
+    /// The values of `key`.
+    ///
+    /// # Errors
+    /// If there is no such key, or it has other sizes or values that are not finite; it is named.
     pub fn values(&self, key: &str, shape: &[usize]) -> Result<&[f64]> {
         let array = self.array(key)?;
         // A bias is stored as a column: only its size counts.
@@ -130,6 +141,7 @@ impl Arrays {
             lambda,
             label_smoothing: smoothing,
             signs: Signs::Dale,
+            precision: Precision::Single,
         };
         match rule.validate() {
             Err(Error::Invalid { what, found, expected }) => {

@@ -8,5 +8,5 @@ mod fixture;
 mod report;
 
 pub use command::{Parity, run};
-pub use fixture::Fixture;
+pub use fixture::{Arrays, Fixture};
 pub use report::{Quantity, Report, compare_engine, compare_ensemble, compare_typed};

@@ -5,7 +5,7 @@ use clap::Args;
 use inorm::{
     Condition,
     architecture::HiddenLayers,
-    learning::Signs,
+    learning::{Precision, Signs},
     sweep::{Selection, Store},
 };
 use inorm_core::{Outcome, print};
@@ -43,6 +43,9 @@ pub struct Plan {
     /// Whether weights keep their signs: dale, free or both.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     signs: Vec<Signs>,
+    /// In which precision: single, fp16_autocast or both.
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    precision: Vec<Precision>,
     /// Passes over the training images.
     #[arg(long, value_name = "NUMBER")]
     epochs: Option<u32>,
@@ -60,6 +63,7 @@ pub fn run(options: &Plan) -> Outcome {
     replace(&mut selection.hidden_layers, &options.hidden_layers);
     replace(&mut selection.grad_norm_layers, &options.grad_norm_layers);
     replace(&mut selection.signs, &options.signs);
+    replace(&mut selection.precisions, &options.precision);
     selection.epochs = options.epochs.unwrap_or(selection.epochs);
     let runs = selection.plan()?;
     let store = Store::create(&options.place.store)?;
