@@ -155,7 +155,8 @@ fn fp16_autocast_rounds_where_autodiff_of_rounded_operations_does() {
             );
         }
         let single = compared(Precision::Single);
-        assert!(single.iter().all(|(_, (same, _))| *same < 0.5 || *same == 1.0), "{single:?}");
+        let is_told_apart = single.iter().any(|(_, (_, farthest))| *farthest >= 4.0);
+        assert!(is_told_apart, "single precision would pass: {single:?}");
     }
 }
 
