@@ -6,7 +6,7 @@ use crate::{
     store::{Sweep, assert_same, signal},
 };
 use inorm::{
-    results::{Rows, Tables},
+    results::{Rows, SCHEMA, Tables},
     sweep::{Holder, merge},
 };
 use inorm_core::failure::TRY_AGAIN_LATER;
@@ -252,7 +252,8 @@ fn results_that_do_not_belong_together_are_not_mixed() {
 
     let run = subset.some_run();
     let text = fs::read_to_string(&run).unwrap();
-    let line = text.lines().next().unwrap().replace("\"schema\":2,", "\"schema\":99,") + "\n";
+    let known = format!("\"schema\":{SCHEMA},");
+    let line = text.lines().next().unwrap().replace(&known, "\"schema\":99,") + "\n";
     let checksum = inorm_core::files::sha256(&line);
     fs::write(&run, format!("{line}{checksum}\n")).unwrap();
     let said = merge(&stores[..1], into.path()).unwrap_err().to_string();
