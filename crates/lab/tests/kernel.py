@@ -434,7 +434,7 @@ class Faults(unittest.TestCase):
         outputs, reply = self.kernel.run(
             "changed.hidden.0.w_ee = &changed.hidden.0.w_ee * 0.5;\nchanged.hidden.0.w_ee"
         )
-        self.assertEqual((reply["status"], kinds(outputs)), ("ok", ["display_data"]), reply)
+        self.assertEqual((reply["status"], kinds(outputs)), ("ok", ["execute_result"]), reply)
         self.value("changed.hidden.0.w_ee.sizes();")
 
     def test_standard_input_is_at_its_end_unless_the_reader_is_asked(self):
