@@ -635,9 +635,15 @@ class Compiling(unittest.TestCase):
         os.utime(source)
         self.assertLess(kept(), source.stat().st_mtime)
         kernel = start()
-        self.addCleanup(kernel.end)
         kernel.run("1")
         self.assertGreaterEqual(kept(), int(source.stat().st_mtime))
+        kernel.end()
+        # With another variable that rustc reads, nothing of how cells were compiled holds.
+        environment = {**os.environ, "RUST_TEST_NOCAPTURE": "1"}
+        other = Kernel(CHECKOUT / "notebooks", environment=environment)
+        self.addCleanup(other.end)
+        outputs, reply = other.run(DEPENDENCY + "\n6 * 7")
+        self.assertEqual(outputs[-1][1].get("data", {}).get("text/plain"), "42", reply)
 
     def test_docs_are_shown_where_the_cursor_is(self):
         self.value("use inorm::configuration::configuration;\nlet config = configuration(13)?;")

@@ -195,6 +195,8 @@ impl Launcher {
         let _ = fs::remove_dir_all(shared.directory(number - 1));
         let directory = shared.directory(number);
         PrebuiltLibraries::of(&self.checkout, &shared.toolchain).copy_to(&directory)?;
+        // What a kernel has kept says that the library is loaded: by that one.
+        library::set_loaded(&directory, false)?;
         Workspace::for_kernel(&directory, &self.checkout)
     }
 }
