@@ -272,6 +272,14 @@ fn a_typed_network_loads_only_what_it_is() {
     Own::new(5).unwrap().save(place.path()).unwrap();
     assert!(Own::load(place.path()).is_ok());
     assert!(Network::<(INorm<7, 12, 3, Raw>,)>::load(place.path()).is_err());
+    struct Third;
+    impl ErrorRule for Third {
+        fn apply(delta: &mut [f32], _: &[f32]) {
+            delta.iter_mut().for_each(|d| *d /= 3.0);
+        }
+    }
+    let other = Network::<(INorm<7, 12, 3, Third>,)>::load(place.path()).unwrap_err().to_string();
+    assert!(other.contains("are Half") && other.contains("Third as in this type"), "{other}");
 }
 
 /// A network of a condition's type learns what the condition's run learns, bit for bit.

@@ -14,11 +14,13 @@
 //! | `….nu` | \[EXC\] | hidden layers with lateral inhibition |
 //!
 //! A file of kind `network` holds these. Its content is `{"condition": "inorm_full"}`, or
-//! `{"architecture": …}` with an [`Architecture`] that is none of the paper's. A
+//! `{"architecture": …}` with an [`Architecture`] that is none of the paper's, or `{"own": …}` with
+//! that and the names of a reader's own rules for errors. A
 //! [`Checkpoint`](crate::learning::Checkpoint) has the kind `checkpoint`, the same tensors, the
 //! velocities of the optimizer under the same names after `velocity.`, and as its content the
 //! record of the run.
 
+use super::error_rule::OwnRule;
 use super::weights::{FIELDS, LayerWeights, NetworkWeights, present};
 use crate::{Architecture, Condition, Error, Result};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
@@ -55,6 +57,15 @@ struct Description<C> {
 enum NetworkContent {
     Condition(Condition),
     Architecture(Architecture),
+    Own { architecture: Architecture, rules: RuleNames },
+}
+
+/// The names of the own rules for errors of a network, one for each hidden layer.
+pub(crate) type RuleNames = Vec<Option<String>>;
+
+/// Those of these rules.
+pub(crate) fn rule_names(own: &[Option<OwnRule>]) -> RuleNames {
+    own.iter().map(|rule| rule.as_ref().map(OwnRule::name)).collect()
 }
 
 /// A tensor to write: its name, its shape, its values.
@@ -67,16 +78,21 @@ impl NetworkWeights<f32> {
     /// If the weights do not fit their architecture, are not finite or break Dale's principle; or if
     /// the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        self.save_as(path.as_ref())
+        self.save_with(path.as_ref(), &[])
     }
 
+    /// The same for a network with a reader's own rules for errors, whose names the file keeps.
     // Not generic, so that cells need not compile it.
-    fn save_as(&self, path: &Path) -> Result<()> {
+    pub(crate) fn save_with(&self, path: &Path, own: &[Option<OwnRule>]) -> Result<()> {
         self.validate()?;
         if let Some(problem) = unusable(self) {
             return Err(Error::unfit("network", problem, "finite weights in Dale's bounds"));
         }
         let content = match self.architecture.condition() {
+            _ if own.iter().any(Option::is_some) => NetworkContent::Own {
+                architecture: self.architecture.clone(),
+                rules: rule_names(own),
+            },
             Some(condition) => NetworkContent::Condition(condition),
             None => NetworkContent::Architecture(self.architecture.clone()),
         };
@@ -90,20 +106,22 @@ impl NetworkWeights<f32> {
     /// missing or additional tensors, with other shapes or types than its architecture needs, with
     /// weights that are not finite, or with negative weights where Dale's principle holds.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
-        Self::load_from(path.as_ref())
+        Ok(Self::load_with(path.as_ref())?.0)
     }
 
-    fn load_from(path: &Path) -> Result<Self> {
+    /// The same with the names of its own rules, if the file has any.
+    pub(crate) fn load_with(path: &Path) -> Result<(Self, RuleNames)> {
         let (content, mut file): (NetworkContent, _) = WeightsFile::read(path, "network")?;
-        let architecture = match content {
-            NetworkContent::Condition(condition) => file.architecture(condition)?,
-            NetworkContent::Architecture(architecture) => architecture,
+        let (architecture, rules) = match content {
+            NetworkContent::Condition(condition) => (file.architecture(condition)?, Vec::new()),
+            NetworkContent::Architecture(architecture) => (architecture, Vec::new()),
+            NetworkContent::Own { architecture, rules } => (architecture, rules),
         };
         let weights = file.network(architecture)?;
         file.finish()?;
         match unusable(&weights) {
             Some(problem) => Err(Error::malformed(path, problem, "a network that can be used")),
-            None => Ok(weights),
+            None => Ok((weights, rules)),
         }
     }
 }
