@@ -386,12 +386,12 @@ pub struct Overflow {
     pub number: HalfNumber,
 }
 
-/// `excitation error of layer 1 overflowed at step 3`
+/// `excitation error of layer 2 overflowed at step 3`, the layers counted from 1 as everywhere in words.
 impl fmt::Display for Overflow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { step, layer, number } = self;
         let name = number.name().replace('_', " ");
-        write!(f, "{name} of layer {layer} overflowed at step {step}")
+        write!(f, "{name} of layer {} overflowed at step {step}", layer + 1)
     }
 }
 
@@ -479,7 +479,7 @@ mod tests {
         record.outcome = Outcome::Diverged { step: 3 };
         assert_eq!(record.to_string(), "e_ln: diverged at step 3");
         record.overflow = Some(Overflow { step: 2, layer: 1, number: HalfNumber::ExcitationError });
-        let expected = "e_ln: diverged at step 3: excitation error of layer 1 overflowed at step 2";
+        let expected = "e_ln: diverged at step 3: excitation error of layer 2 overflowed at step 2";
         assert_eq!(record.to_string(), expected);
     }
 

@@ -21,7 +21,25 @@ pub const THIS_PROGRAM: &str = "/proc/self/exe";
 
 /// The second process, as the first one sees it.
 #[derive(Clone, Debug)]
-pub struct Reaper(Arc<ChildStdin>);
+pub struct Reaper(Arc<Process>);
+
+#[derive(Debug)]
+struct Process {
+    child: Child,
+    input: Option<ChildStdin>,
+    removes: bool,
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        drop(self.input.take());
+        // It ends at once then, unless it has a directory to remove. JupyterLab, which takes the
+        // place of a set-up, would not wait for it.
+        if !self.removes {
+            let _ = self.child.wait();
+        }
+    }
+}
 
 impl Reaper {
     /// Starts it; it will remove `directory`, if there is one.
@@ -34,8 +52,8 @@ impl Reaper {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()?;
-        let input = child.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?;
-        Ok(Self(Arc::new(input)))
+        let input = child.stdin.take();
+        Ok(Self(Arc::new(Process { child, input, removes: directory.is_some() })))
     }
 
     /// Starts a command whose whole process group will not outlive the value beside it, nor this
@@ -49,7 +67,8 @@ impl Reaper {
 
     /// A group to remember, or with its sign changed, to forget.
     fn tell(&self, group: i32) -> io::Result<()> {
-        self.0.as_ref().write_all(format!("{group}\n").as_bytes())
+        let mut input = self.0.input.as_ref().ok_or(io::ErrorKind::BrokenPipe)?;
+        input.write_all(format!("{group}\n").as_bytes())
     }
 }
 

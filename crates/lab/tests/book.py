@@ -6,8 +6,9 @@ Each page is opened as wide as a phone, in light, and as a desktop, in dark. It 
 for anything that is not there, report no error, be no wider than the screen, show all its
 pictures, with words for whoever does not see them, and all its formulas; and each of its links
 must lead somewhere. Then the search, the tooltip of a citation, the switch to dark mode, the
-button that copies code and all sliders are used; without scripts what these show at first is there. There must be a PDF of each chapter, and one of the book. A
-picture of each page goes into the folder PICTURES.
+button that copies code and all sliders are used; without scripts what these show at first is
+there. There must be a PDF of each chapter, and one of the book. A picture of each page goes into
+the folder PICTURES.
 """
 
 import sys

@@ -38,8 +38,8 @@ const NOTEBOOK: [(&str, &str); 4] = [
 ];
 
 /// The Rust kernel keeps what it knows of packages for as long as it runs, and cleans up after
-/// itself. Its allocator (mimalloc) gives freed pages back at once, and takes none of 2 MB: a sixth
-/// less memory, for at most a twentieth more time a cell.
+/// itself. Its allocator (mimalloc) gives freed pages back at once, and takes none of 2 MB: 509
+/// instead of 579 to 623 MB with the library alone, for about a tenth more time a cell.
 const ALLOCATOR: [(&str, &str); 2] = [("MIMALLOC_ALLOW_THP", "0"), ("MIMALLOC_PURGE_DELAY", "0")];
 
 /// The file of the compiled library.

@@ -117,7 +117,10 @@ impl<'c> PrebuiltLibraries<'c> {
             fs::create_dir_all(all)?;
         }
         if self.directory.exists() {
-            fs::rename(&self.directory, directory.with_extension("old"))?;
+            let old = directory.with_extension("old");
+            // A kernel whose backend was started again may have kept libraries before.
+            let _ = fs::remove_dir_all(&old);
+            fs::rename(&self.directory, old)?;
         }
         fs::rename(directory, &self.directory)
     }
