@@ -14,6 +14,8 @@ pub const WIDEST: f64 = EPSILONS[3];
 pub const EPOCHS: u32 = 50;
 /// λ, the weight of the local I-Norm loss, in all of the paper's runs but the appendix's.
 pub const LAMBDA: f64 = 0.01;
+/// Label smoothing of the task loss in all of the paper's runs.
+pub const LABEL_SMOOTHING: f64 = 0.1;
 
 /// One row of `data/configs.csv`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -2,100 +2,37 @@
 
 use crate::{
     Error, Result,
-    configuration::{LAMBDA, LearningRates},
+    configuration::{LABEL_SMOOTHING, LAMBDA, LearningRates},
+    named::named,
 };
 use serde::{Deserialize, Serialize};
-use std::{fmt, str::FromStr};
 
 /// Added to variances and second moments inside the square root, everywhere.
 pub const NORMALIZATION_EPSILON: f64 = 1e-5;
 
-/// Whether weights keep their signs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Signs {
-    /// Dale's principle, as in the paper: after each step `W_EE, W_IE, W_EI ← max(0, ·)`, in the
-    /// hidden layers and in the read-out.
-    #[default]
-    Dale,
-    /// Any sign: nothing is cut off after a step. All else is as it was, initial weights included,
-    /// which are ≥ 0; inhibition still enters with a minus.
-    Free,
-}
-
-impl Signs {
-    /// Both, in the order in which messages list them.
-    pub const ALL: [Self; 2] = [Self::Dale, Self::Free];
-
-    /// The name used in tables, files and on the command line.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Dale => "dale",
-            Self::Free => "free",
-        }
-    }
-
-    fn are_dales(&self) -> bool {
-        *self == Self::Dale
+named! {
+    /// Whether weights keep their signs.
+    Signs of "signs" {
+        /// Dale's principle, as in the paper: after each step `W_EE, W_IE, W_EI ← max(0, ·)`, in the
+        /// hidden layers and in the read-out.
+        Dale = "dale",
+        /// Dale's principle, and `b ← max(0, ·)` likewise. A bias starts at 0, so it can only grow
+        /// from there.
+        NonNegative = "non_negative",
+        /// Any sign: nothing is cut off after a step. All else is as it was, initial weights
+        /// included, which are ≥ 0; inhibition still enters with a minus.
+        Free = "free",
     }
 }
 
-impl fmt::Display for Signs {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl FromStr for Signs {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self> {
-        let found = Self::ALL.into_iter().find(|signs| signs.name() == name);
-        found.ok_or_else(|| Error::unknown("signs", name, &Self::ALL.map(Self::name)))
-    }
-}
-
-/// The precision that networks are trained in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Precision {
-    /// Everything in f32.
-    #[default]
-    Single,
-    /// As the authors trained: matrix products take and give numbers of IEEE half precision, and
-    /// gradients are not scaled; weights and the rest are f32.
-    Fp16Autocast,
-}
-
-impl Precision {
-    /// Both, in the order in which messages list them.
-    pub const ALL: [Self; 2] = [Self::Single, Self::Fp16Autocast];
-
-    /// The name used in tables, files and on the command line.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Single => "single",
-            Self::Fp16Autocast => "fp16_autocast",
-        }
-    }
-
-    fn is_single(&self) -> bool {
-        *self == Self::Single
-    }
-}
-
-impl fmt::Display for Precision {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl FromStr for Precision {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self> {
-        let found = Self::ALL.into_iter().find(|precision| precision.name() == name);
-        found.ok_or_else(|| Error::unknown("precision", name, &Self::ALL.map(Self::name)))
+named! {
+    /// The precision that networks are trained in.
+    Precision of "precision" {
+        /// Everything in f32.
+        Single = "single",
+        /// As the authors trained: matrix products take and give numbers of IEEE half precision, and
+        /// gradients are not scaled; weights and the rest are f32.
+        Fp16Autocast = "fp16_autocast",
     }
 }
 
@@ -112,13 +49,13 @@ pub struct LearningRule {
     pub weight_decay: f64,
     /// λ, the weight of the local I-Norm loss; [`LAMBDA`] in the paper's sweeps.
     pub lambda: f64,
-    /// Label smoothing of the task loss; 0.1 in the paper.
+    /// Label smoothing of the task loss; [`LABEL_SMOOTHING`] in the paper.
     pub label_smoothing: f64,
     /// Whether weights keep their signs; they do in the paper.
-    #[serde(default, skip_serializing_if = "Signs::are_dales")]
+    #[serde(default, skip_serializing_if = "Signs::is_default")]
     pub signs: Signs,
     /// In which precision; the authors trained under fp16 autocast, this project in f32.
-    #[serde(default, skip_serializing_if = "Precision::is_single")]
+    #[serde(default, skip_serializing_if = "Precision::is_default")]
     pub precision: Precision,
 }
 
@@ -131,7 +68,7 @@ impl LearningRule {
             inhibitory_momentum: 0.0,
             weight_decay: 0.0,
             lambda: LAMBDA,
-            label_smoothing: 0.1,
+            label_smoothing: LABEL_SMOOTHING,
             signs: Signs::Dale,
             precision: Precision::Single,
         }

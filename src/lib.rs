@@ -115,6 +115,7 @@ pub mod interrupt;
 pub mod layers;
 pub mod learning;
 pub mod learning_rule;
+mod named;
 pub mod networks;
 mod nonfinite;
 pub mod notebook;

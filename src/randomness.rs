@@ -21,6 +21,8 @@ pub enum Purpose {
     Bootstrap = 5,
     /// Numbers that stand for errors in a simulation.
     Simulation = 6,
+    /// The order of the training images; the index is the epoch.
+    TrainingOrder = 7,
 }
 
 /// The generator for `purpose` number `index` under `seed`.

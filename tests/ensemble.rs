@@ -5,7 +5,7 @@ mod threads;
 use inorm::{
     Condition,
     configuration::{LearningRates, configuration},
-    dataset::FashionMnist,
+    dataset::{FashionMnist, Order},
     ensemble::{EnsembleTrainer, Machine},
     layers::{NetworkWeights, initial_weights},
     learning::{
@@ -266,6 +266,9 @@ fn runs_that_cannot_be_trained_together_are_refused() {
     assert!(refused(&[half]).contains("e_ln in fp16_autocast"));
     let message = refused(&[run.clone(), run.clone().signs(Signs::Free)]);
     assert!(message.contains("e_ln with free signs") && message.contains("alone"), "{message}");
+    assert!(refused(&[run.clone().signs(Signs::NonNegative)]).contains("non_negative signs"));
+    let message = refused(&[run.clone().order(Order::Shuffled)]);
+    assert!(message.contains("e_ln on shuffled images") && message.contains("alone"), "{message}");
     let mut other = run;
     other.width = 1;
     assert!(refused(&[other]).contains("width"));

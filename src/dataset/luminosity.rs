@@ -7,7 +7,6 @@ use crate::{
 };
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
-use std::ops::Range;
 
 /// Draws the shifts Δ ~ U(−ε, ε), one for each image that is shown.
 ///
@@ -40,14 +39,19 @@ impl Luminosity {
         (self.rng.r#gen::<f32>() * 2.0 - 1.0) * self.epsilon
     }
 
-    /// Writes the shifted images of `range` to `batch`, row by row: \[range.len(), 784\].
+    /// Writes the shifted images of these `numbers` to `batch`, row by row: \[numbers.len(), 784\].
     ///
     /// # Panics
-    /// If `batch` has another size or `range` goes beyond the images.
-    pub fn fill(&mut self, images: &Images, range: Range<usize>, batch: &mut [f32]) {
-        assert_eq!(batch.len(), range.len() * PIXELS, "a batch holds whole images");
+    /// If `batch` has another size or there is no image of a number.
+    pub fn fill(
+        &mut self,
+        images: &Images,
+        numbers: impl ExactSizeIterator<Item = usize>,
+        batch: &mut [f32],
+    ) {
+        assert_eq!(batch.len(), numbers.len() * PIXELS, "a batch holds whole images");
         pulp::Arch::new().dispatch(|| {
-            for (row, image) in batch.chunks_exact_mut(PIXELS).zip(range) {
+            for (row, image) in batch.chunks_exact_mut(PIXELS).zip(numbers) {
                 shift(images.image(image), self.draw(), row);
             }
         });

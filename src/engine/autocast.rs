@@ -237,7 +237,7 @@ impl<T: Real> Autocast<T> {
         let (units, targets) = (form.units, form.targets());
         let Parameters { matrix, w_ei, b } = weights;
         let rates = [rule.rates.lr, rule.rates.lr_w_ie, rule.rates.lr_w_ei].map(T::of);
-        let [non_negative, inhibitory_non_negative] = non_negative(form, rule);
+        let [non_negative, inhibitory_non_negative, b_non_negative] = non_negative(form, rule);
         let mut zero = T::zero();
         let gradients = self.gradients(form, batch, |inputs, gradients, half| {
             let weights = &mut matrix[inputs.start * targets..][..gradients.len()];
@@ -246,6 +246,7 @@ impl<T: Real> Autocast<T> {
             zero += vectorized(step);
         });
         b.iter_mut().zip(&gradients.b).for_each(|(b, &g)| *b -= rates[0] * g);
+        rectify(b, units, b_non_negative);
         if form.trains_w_ei() {
             w_ei.iter_mut().zip(&gradients.w_ei).for_each(|(w, &g)| *w -= rates[2] * g);
             rectify(w_ei, form.inhibitory, inhibitory_non_negative);

@@ -158,9 +158,10 @@ impl<T: Real> Layer<T> {
         let (size, targets) = (batch.size, form.targets());
         let rates = [-T::of(rule.rates.lr), -T::of(rule.rates.lr_w_ie)];
         vectorized(|| scale_blocks(&mut batch.delta, targets, units, rates));
+        let [non_negative, inhibitory_non_negative, b_non_negative] = non_negative(form, rule);
         add_column_sums(&batch.delta, targets, &mut weights.b);
+        rectify(&mut weights.b, units, b_non_negative);
         let (h, delta) = (rows(h, size, inputs), rows(&batch.delta, size, targets));
-        let [non_negative, inhibitory_non_negative] = non_negative(form, rule);
         descend(&mut weights.matrix, h, delta, non_negative);
         if form.trains_w_ei() {
             let rate = -T::of(rule.rates.lr_w_ei);
@@ -201,9 +202,11 @@ impl<T: Real> Layer<T> {
         }
         step(w_ei, &velocity.w_ei, rate_ei, T::zero());
         step(b, &velocity.b, rate, decay);
-        let [non_negative, inhibitory_non_negative] = non_negative(&self.form, rule);
+        let [non_negative, inhibitory_non_negative, b_non_negative] =
+            non_negative(&self.form, rule);
         rectify(matrix, targets, non_negative);
         rectify(w_ei, inhibitory.max(1), inhibitory_non_negative);
+        rectify(b, units, b_non_negative);
         self.velocity = Some(velocity);
     }
 

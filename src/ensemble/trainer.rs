@@ -50,9 +50,19 @@ impl<M: Machine> StoredImages<M> {
 }
 
 /// Whether a run is one that can be trained in ensembles: one of the paper's networks, without
-/// momentum, weight decay and free signs.
+/// momentum, weight decay and free signs, and on images in the order of their file.
 pub fn can_join(run: &Run) -> bool {
-    check(&run.architecture(), &run.rule).is_ok()
+    check_run(run).is_ok()
+}
+
+fn check_run(run: &Run) -> Result<()> {
+    check(&run.architecture(), &run.rule)?;
+    if !run.order.is_default() {
+        let found = format!("{} on {} images", run.condition, run.order);
+        let expected = "images in the order of their file; train this run alone";
+        return Err(Error::invalid("run of an ensemble", found, expected));
+    }
+    Ok(())
 }
 
 /// What all runs of an ensemble must have in common.
@@ -69,7 +79,7 @@ impl<'d, M: Machine> EnsembleTrainer<'d, M> {
     /// be trained together, or the machine has too little memory.
     pub fn new(machine: M, runs: &[Run], data: &'d FashionMnist) -> Result<Self> {
         runs.iter().try_for_each(Run::validate)?;
-        runs.iter().try_for_each(|run| check(&run.architecture(), &run.rule))?;
+        runs.iter().try_for_each(check_run)?;
         let begin = |(run, weights)| Checkpoint {
             record: Record::begin(run, data),
             state: EngineState { weights, velocities: Vec::new() },
@@ -93,6 +103,7 @@ impl<'d, M: Machine> EnsembleTrainer<'d, M> {
         let Some(first) = checkpoints.first() else {
             return Err(Error::invalid("ensemble", "no runs", "at least one"));
         };
+        checkpoints.iter().try_for_each(|checkpoint| check_run(&checkpoint.record.run))?;
         let wanted = common(&first.record);
         let mut others = checkpoints.iter().map(|checkpoint| common(&checkpoint.record));
         if let Some(found) = others.find(|found| *found != wanted) {

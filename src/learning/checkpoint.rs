@@ -114,8 +114,8 @@ mod tests {
     use crate::{
         Condition,
         configuration::configuration,
-        dataset::FashionMnist,
-        learning::{Epoch, Measure, Observer, Precision, Trainer, train},
+        dataset::{FashionMnist, Order},
+        learning::{Epoch, Measure, Observer, Precision, Signs, Trainer, train},
     };
     use std::ops::ControlFlow;
 
@@ -221,8 +221,9 @@ mod tests {
         (plain.rule.momentum, plain.rule.inhibitory_momentum) = (0.0, 0.0);
         let varied = run.clone().hidden_layers(3).grad_norm_in("1+3".parse().unwrap());
         let half = plain.clone().precision(Precision::Fp16Autocast);
+        let shuffled = run.clone().order(Order::Shuffled).signs(Signs::NonNegative);
         let place = tempfile::tempdir().unwrap();
-        for run in [run, plain, varied, half] {
+        for run in [run, plain, varied, half, shuffled] {
             let (weights, record) = train(&run, &data, &mut ()).unwrap();
             // Within the first epoch, at the start and at the end of the second, and between two.
             for (steps, epochs, whole) in [(1, 3, 0), (3, 3, 1), (4, 3, 1), (NEVER, 2, 2)] {

@@ -11,7 +11,7 @@ use crate::{
     configuration::configurations,
     dataset::{CLASSES, PIXELS},
     layers::OwnRule,
-    learning_rule::{LearningRule, Precision, Signs},
+    learning_rule::Signs,
 };
 
 /// The training of a network that one had: what the network is, and how it was trained.
@@ -40,11 +40,16 @@ impl NetworkRun {
             (None, true) => architecture.to_string(),
             (None, false) => rules.join(", "),
         };
-        if training.rule.signs == Signs::Free {
-            name += ", free signs";
-        }
-        if training.rule.precision != Precision::Single {
+        name += match training.rule.signs {
+            Signs::Dale => "",
+            Signs::NonNegative => ", b ≥ 0",
+            Signs::Free => ", free signs",
+        };
+        if !training.rule.precision.is_default() {
             name += &format!(", {}", training.rule.precision);
+        }
+        if !training.order.is_default() {
+            name += &format!(", {}", training.order);
         }
         Self { name, architecture, training: *training, changes: Vec::new() }
     }
@@ -81,16 +86,14 @@ impl Protocol for NetworkRun {
         let condition = self.architecture.condition()?;
         let width = self.architecture.hidden[0].units;
         let paper = condition.architecture([PIXELS, width, CLASSES.len()]);
-        let LearningRule { signs, precision, .. } = self.training.rule;
-        let usual = (signs, precision) == (Signs::Dale, Precision::Single);
-        if self.architecture != paper || !usual || !self.changes.is_empty() {
+        if self.architecture != paper || !self.changes.is_empty() {
             return None;
         }
-        let Training { rule, epsilon, seed, epochs, batch, measure } = self.training;
+        let Training { rule, epsilon, seed, epochs, batch, measure, order } = self.training;
         let mut all = configurations().iter();
         let configuration = all.find(|c| (c.width, c.rates) == (width, rule.rates));
         let configuration = configuration.map(|c| c.index);
-        Some(Run {
+        let run = Run {
             condition,
             configuration,
             width,
@@ -102,6 +105,8 @@ impl Protocol for NetworkRun {
             measure,
             hidden_layers: HIDDEN_LAYERS,
             grad_norm_layers: HiddenLayers::ALL,
-        })
+            order,
+        };
+        run.variations().is_empty().then_some(run)
     }
 }

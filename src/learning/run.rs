@@ -9,7 +9,7 @@ use crate::{
     architecture::{HiddenLayers, MOST_HIDDEN_LAYERS},
     condition::GradNorm,
     configuration::{Configuration, EPOCHS},
-    dataset::{CHANCE, CLASSES, FashionMnist, PIXELS},
+    dataset::{CHANCE, CLASSES, FashionMnist, Order, PIXELS},
     engine::{HalfNumber, LayerMeasurement},
     learning_rule::{LearningRule, Precision, Signs},
 };
@@ -27,8 +27,7 @@ pub(crate) const HIDDEN_LAYERS: usize = 2;
 /// Everything that decides the outcome of a training run, apart from the data.
 ///
 /// What the paper has no other value for is part of its [id](Self::id), and of what is written of
-/// it, only where it is another: `hidden_layers`, `grad_norm_layers`, `rule.signs` and
-/// `rule.precision`.
+/// it, only where it is another: see [`variations`](Self::variations).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Run {
     /// Which network.
@@ -56,15 +55,23 @@ pub struct Run {
     /// unchanged.
     #[serde(default = "all_layers", skip_serializing_if = "is_all_layers")]
     pub grad_norm_layers: HiddenLayers,
+    /// In which order the training images are shown; as in their file in the paper.
+    #[serde(default, skip_serializing_if = "Order::is_default")]
+    pub order: Order,
 }
 
 /// What the paper has one value for, and other runs may have another: names, and that value.
-pub(crate) const USUAL: [(&str, &str); 4] = [
+pub(crate) const USUAL: [(&str, &str); 6] = [
     ("hidden_layers", "2"),
     ("grad_norm_layers", "all"),
     ("signs", "dale"),
     ("precision", "single"),
+    (LABEL_SMOOTHING, "0.1"),
+    ("order", "file"),
 ];
+
+/// The one of these that has always been part of ids.
+const LABEL_SMOOTHING: &str = "label_smoothing";
 
 /// Which of these values are not the paper's.
 pub(crate) fn unusual(values: [String; USUAL.len()]) -> Vec<(&'static str, String)> {
@@ -128,8 +135,8 @@ impl Protocol for Run {
     }
 
     fn training(&self) -> Training {
-        let Self { rule, epsilon, seed, epochs, batch, measure, .. } = *self;
-        Training { rule, epsilon, seed, epochs, batch, measure }
+        let Self { rule, epsilon, seed, epochs, batch, measure, order, .. } = *self;
+        Training { rule, epsilon, seed, epochs, batch, measure, order }
     }
 }
 
@@ -149,6 +156,7 @@ impl Run {
             measure: Measure::LastStep,
             hidden_layers: HIDDEN_LAYERS,
             grad_norm_layers: HiddenLayers::ALL,
+            order: Order::File,
         }
     }
 
@@ -170,6 +178,13 @@ impl Run {
     #[must_use]
     pub const fn epochs(mut self, epochs: u32) -> Self {
         self.epochs = epochs;
+        self
+    }
+
+    /// With another weight λ of the local I-Norm loss.
+    #[must_use]
+    pub const fn lambda(mut self, lambda: f64) -> Self {
+        self.rule.lambda = lambda;
         self
     }
 
@@ -208,6 +223,20 @@ impl Run {
         self
     }
 
+    /// With the training images in another order.
+    #[must_use]
+    pub const fn order(mut self, order: Order) -> Self {
+        self.order = order;
+        self
+    }
+
+    /// With another label smoothing of the task loss.
+    #[must_use]
+    pub const fn label_smoothing(mut self, label_smoothing: f64) -> Self {
+        self.rule.label_smoothing = label_smoothing;
+        self
+    }
+
     /// In another precision.
     #[must_use]
     pub const fn precision(mut self, precision: Precision) -> Self {
@@ -222,12 +251,14 @@ impl Run {
 
     /// What of it the paper has no other value for, and is another: names and values.
     pub fn variations(&self) -> Vec<(&'static str, String)> {
-        let Self { hidden_layers, grad_norm_layers, rule, .. } = self;
+        let Self { hidden_layers, grad_norm_layers, rule, order, .. } = self;
         unusual([
             hidden_layers.to_string(),
             grad_norm_layers.to_string(),
             rule.signs.to_string(),
             rule.precision.to_string(),
+            rule.label_smoothing.to_string(),
+            order.to_string(),
         ])
     }
 
@@ -276,6 +307,7 @@ impl Run {
             measure,
             hidden_layers: _,
             grad_norm_layers: _,
+            order: _,
         } = self;
         let LearningRule {
             rates,
@@ -298,7 +330,8 @@ impl Run {
              batch={batch} measure={measure:?}",
             rates.lr, rates.lr_w_ie, rates.lr_w_ei,
         );
-        for (name, value) in self.variations() {
+        let others = self.variations().into_iter().filter(|(name, _)| *name != LABEL_SMOOTHING);
+        for (name, value) in others {
             text += &format!(" {name}={value}");
         }
         short_sha256(text)
@@ -494,7 +527,7 @@ mod tests {
     #[test]
     fn everything_that_decides_a_result_decides_the_id() {
         let run = Run::new(Condition::INormFull, &configuration(0).unwrap());
-        let changes: [fn(&mut Run); 19] = [
+        let changes: [fn(&mut Run); 21] = [
             |r| r.condition = Condition::ELn,
             |r| r.configuration = None,
             |r| r.width += 1,
@@ -511,6 +544,8 @@ mod tests {
             |r| r.epochs = 1,
             |r| r.batch = 1,
             |r| r.rule.signs = Signs::Free,
+            |r| r.rule.signs = Signs::NonNegative,
+            |r| r.order = Order::Shuffled,
             |r| r.rule.precision = Precision::Fp16Autocast,
             |r| r.hidden_layers = 3,
             |r| r.grad_norm_layers = "2".parse().unwrap(),
@@ -544,13 +579,19 @@ mod tests {
         assert_eq!(free.id(), "adf999dc5b13e3d9");
         let half = full.clone().precision(Precision::Fp16Autocast);
         assert_eq!(half.clone().measure(Measure::EachEpoch).id(), "983bfdeaa227f6c3");
-        for run in [second, deep, free, half] {
+        let shuffled = full.clone().order(Order::Shuffled).signs(Signs::NonNegative);
+        let shuffled = shuffled.label_smoothing(0.0).measure(Measure::EachEpoch);
+        assert_eq!(shuffled.id(), "TODO1");
+        // A part of the id before it was a variation.
+        let hard = full.clone().label_smoothing(0.0).measure(Measure::EachEpoch);
+        assert_eq!(hard.id(), "TODO2");
+        for run in [second, deep, free, half, shuffled, hard] {
             assert!(run.validate().is_ok());
             let json = serde_json::to_string(&run).unwrap();
             assert_eq!(serde_json::from_str::<Run>(&json).unwrap(), run);
         }
         let json = serde_json::to_string(&full).unwrap();
-        let unusual = ["layers", "signs", "precision"];
+        let unusual = ["layers", "signs", "precision", "order"];
         assert!(unusual.iter().all(|name| !json.contains(name)), "{json}");
         assert_eq!(serde_json::from_str::<Run>(&json).unwrap(), full);
         let refused = |run: &Run| run.validate().unwrap_err().to_string();

@@ -60,7 +60,9 @@ pub struct Trainer<'d, R = Run> {
     engine: Engine<f32>,
     training: Training,
     record: Record<R>,
+    /// The images and the labels of a step.
     batch: Vec<f32>,
+    labels: Vec<u8>,
     /// The run before the epoch within which it was interrupted.
     before: Option<(Engine<f32>, Record<R>)>,
     steering: Option<Steering>,
@@ -157,8 +159,8 @@ impl<'d, R: Protocol> Trainer<'d, R> {
         }
         let training = record.run.training();
         let largest = training.batch.min(data.train.len()).max(EVALUATION_BATCH);
-        let batch = vec![0.0; largest * PIXELS];
-        Ok(Self { data, engine, training, record, batch, before: None, steering: None })
+        let (batch, labels) = (vec![0.0; largest * PIXELS], Vec::new());
+        Ok(Self { data, engine, training, record, batch, labels, before: None, steering: None })
     }
 
     /// What was recorded so far.
@@ -224,23 +226,23 @@ impl<'d, R: Protocol> Trainer<'d, R> {
         let start = Instant::now();
         let images = &self.data.train;
         let mut luminosity = self.luminosity(Purpose::TrainingLuminosity, epoch);
-        let size = self.training.batch;
-        let (mut total, mut ended) = (0.0, None);
-        for from in (0..images.len()).step_by(size) {
+        let order = self.training.order.of(images.len(), self.training.seed, epoch);
+        let (mut total, mut ended, mut left) = (0.0, None, images.len());
+        for chosen in order.chunks(self.training.batch) {
             if let Some(change) = self.follow_steering() {
                 luminosity.set_epsilon(change.settings.epsilon);
                 observer.change(&change);
             }
-            let range = from..(from + size).min(images.len());
-            let batch = &mut self.batch[..range.len() * PIXELS];
-            luminosity.fill(images, range.clone(), batch);
-            let loss = self.step(range.clone(), epoch);
+            let batch = &mut self.batch[..chosen.len() * PIXELS];
+            luminosity.fill(images, chosen.iter().copied(), batch);
+            left -= chosen.len();
+            let loss = self.step(chosen, self.training.measures_at(left == 0, epoch), epoch);
             self.record.steps += 1;
             if !loss.is_finite() {
                 ended = Some(Outcome::Diverged { step: self.record.steps });
                 break;
             }
-            total += loss * range.len() as f64;
+            total += loss * chosen.len() as f64;
             let stop = observer.step(self.record.steps, self.total_steps(), loss).is_break();
             if stop || interrupted() {
                 ended = Some(Outcome::Interrupted);
@@ -269,13 +271,14 @@ impl<'d, R: Protocol> Trainer<'d, R> {
         Some(change)
     }
 
-    /// One training step on the images of `range`, which are in the batch buffer.
-    fn step(&mut self, range: std::ops::Range<usize>, epoch: u32) -> f64 {
-        let images = &self.data.train;
-        let measure = self.training.measures_at(range.end == images.len(), epoch);
-        let (x, labels) = (&self.batch[..range.len() * PIXELS], &images.labels()[range]);
+    /// One training step on the images with the `chosen` numbers, which are in the batch buffer.
+    fn step(&mut self, chosen: &[usize], measure: bool, epoch: u32) -> f64 {
+        let labels = self.data.train.labels();
+        self.labels.clear();
+        self.labels.extend(chosen.iter().map(|&number| labels[number]));
+        let x = &self.batch[..chosen.len() * PIXELS];
         self.engine.forward(x);
-        let loss = self.engine.backward(labels);
+        let loss = self.engine.backward(&self.labels);
         if measure {
             let step = self.record.steps + 1;
             for (layer, values) in self.engine.measure(x).into_iter().enumerate() {

@@ -3,6 +3,7 @@
 use crate::{
     Error, Result,
     configuration::{EPOCHS, LearningRates},
+    dataset::Order,
     learning_rule::{LearningRule, Precision, Signs},
 };
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,9 @@ pub struct Training {
     pub batch: usize,
     /// When the hidden layers are measured.
     pub measure: Measure,
+    /// In which order the training images are shown; as in their file in the paper.
+    #[serde(default, skip_serializing_if = "Order::is_default")]
+    pub order: Order,
 }
 
 /// When the hidden layers are measured. It costs nothing at any other step.
@@ -48,7 +52,7 @@ pub enum Measure {
 /// One line for each number.
 impl fmt::Display for Training {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rule, epsilon, seed, epochs, batch, measure } = self;
+        let Self { rule, epsilon, seed, epochs, batch, measure, order } = self;
         let LearningRule { rates, momentum, inhibitory_momentum, weight_decay, lambda, .. } = rule;
         let LearningRates { lr, lr_w_ie, lr_w_ei } = rates;
         write!(
@@ -59,6 +63,9 @@ impl fmt::Display for Training {
         if !rule.is_plain() {
             let momenta = format!("{momentum}, {inhibitory_momentum} (inhibition)");
             write!(f, "momentum: {momenta}\nweight decay: {weight_decay}\n")?;
+        }
+        if !order.is_default() {
+            writeln!(f, "order of the images: {order}")?;
         }
         write!(f, "label smoothing: {}\nmeasured: {measure:?}", rule.label_smoothing)
     }
@@ -82,6 +89,7 @@ impl Training {
             epochs: EPOCHS,
             batch: 32,
             measure: Measure::LastStep,
+            order: Order::File,
         }
     }
 
@@ -117,6 +125,20 @@ impl Training {
     #[must_use]
     pub const fn measure(mut self, measure: Measure) -> Self {
         self.measure = measure;
+        self
+    }
+
+    /// With the training images in another order.
+    #[must_use]
+    pub const fn order(mut self, order: Order) -> Self {
+        self.order = order;
+        self
+    }
+
+    /// With another label smoothing of the task loss.
+    #[must_use]
+    pub const fn label_smoothing(mut self, label_smoothing: f64) -> Self {
+        self.rule.label_smoothing = label_smoothing;
         self
     }
 

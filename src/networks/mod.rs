@@ -372,16 +372,17 @@ pub fn task_loss<B: Dim, const OUT: usize, E: Dtype, D: Backend<E>>(
     (loss, (log_probabilities.map(Operation::Exponential) - targets) * per_sample)
 }
 
-/// `p ← p − lr·g`, then Dale's principle, if it holds: `W_EE, W_IE, W_EI ← max(0, ·)`.
+/// `p ← p − lr·g`, then Dale's principle, if it holds: `W_EE, W_IE, W_EI ← max(0, ·)`, and b where
+/// that has to be ≥ 0, too.
 fn descend<E: Dtype>(
     weights: &mut NetworkWeights<E>,
     gradients: &NetworkWeights<E>,
     rule: &LearningRule,
 ) {
     let LearningRates { lr, lr_w_ie, lr_w_ei } = rule.rates;
-    let dale = rule.signs == Signs::Dale;
-    // Of W_EE, W_IE, W_EI, U_IE and b: the rate, and whether Dale's principle holds for it.
-    let rules = [(lr, dale), (lr_w_ie, dale), (lr_w_ei, dale), (lr_w_ie, false), (lr, false)];
+    let (dale, all) = (rule.signs != Signs::Free, rule.signs == Signs::NonNegative);
+    // Of W_EE, W_IE, W_EI, U_IE and b: the rate, and whether it stays at 0 or above.
+    let rules = [(lr, dale), (lr_w_ie, dale), (lr_w_ei, dale), (lr_w_ie, false), (lr, all)];
     for (layer, gradients) in weights.layers_mut().into_iter().zip(gradients.layers()) {
         let values = layer.values_mut().into_iter().zip(gradients.values());
         for ((values, gradients), (rate, non_negative)) in values.zip(rules) {

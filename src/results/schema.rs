@@ -9,6 +9,7 @@ use crate::{
     Condition, Error, Result,
     architecture::HiddenLayers,
     configuration::{EPOCHS, LAMBDA},
+    dataset::Order,
     learning::{Epoch, Measurement, Outcome, Record, Run, unusual},
     learning_rule::{Precision, Signs},
 };
@@ -17,7 +18,7 @@ use std::path::Path;
 
 /// Counts changes of the tables' columns. Rows of an earlier schema lack columns that came later:
 /// there they have the only value that there was, or none, because nothing was measured.
-pub const SCHEMA: i32 = 3;
+pub const SCHEMA: i32 = 4;
 
 /// Refuses rows of a schema that this version does not know.
 pub(super) fn check_schema(schema: i32, place: &Path) -> Result<()> {
@@ -57,9 +58,13 @@ row! {
             "In which of them GradNorm acts: `all`, or numbers from 1 such as `1+3`."
             or HiddenLayers::ALL.to_string();
         signs: String = record.run.rule.signs.to_string(),
-            "Whether weights keep their signs: `dale`, or `free`." or Signs::Dale.to_string();
+            "Whether weights keep their signs: `dale`, `non_negative` (b too), or `free`."
+            or Signs::Dale.to_string();
         precision: String = record.run.rule.precision.to_string(),
             "In which precision: `single`, or `fp16_autocast`." or Precision::Single.to_string();
+        order: String = record.run.order.to_string(),
+            "In which order the training images are shown: as in their `file`, or `shuffled`."
+            or Order::File.to_string();
         outcome: Outcome = record.outcome,
             "How it ended; the step is a column of its own, `diverged_at_step`.";
         overflow: Option<String> = record.overflow.map(|overflow| overflow.number.to_string()),
@@ -161,10 +166,14 @@ impl RunRow {
     /// What of the run the paper has no other value for, and is another: columns and values, as
     /// [`Run::variations`].
     pub fn variations(&self) -> Vec<(&'static str, String)> {
-        let Self { hidden_layers, grad_norm_layers, signs, precision, .. } = self;
-        let named = [grad_norm_layers, signs, precision].map(String::clone);
-        let [grad_norm_layers, signs, precision] = named;
-        unusual([hidden_layers.to_string(), grad_norm_layers, signs, precision])
+        unusual([
+            self.hidden_layers.to_string(),
+            self.grad_norm_layers.clone(),
+            self.signs.clone(),
+            self.precision.clone(),
+            self.label_smoothing.to_string(),
+            self.order.clone(),
+        ])
     }
 
     /// Whether it diverged.
@@ -215,7 +224,8 @@ mod tests {
     #[test]
     fn a_table_of_an_earlier_schema_is_read() {
         let table = runs_table(&[(Condition::INormFull, 3, 0.75, Some(0.85))]);
-        let earlier = table.drop_many(["hidden_layers", "grad_norm_layers", "signs", "precision"]);
+        let later = ["hidden_layers", "grad_norm_layers", "signs", "precision", "order"];
+        let earlier = table.drop_many(later);
         let rows = RunRow::from_table(&earlier).unwrap();
         assert_eq!(rows, RunRow::from_table(&table).unwrap());
         assert!(rows[0].is_papers());
@@ -225,6 +235,10 @@ mod tests {
         let deep = RunRow { hidden_layers: 3, ..rows[0].clone() };
         let free = RunRow { signs: "free".to_owned(), ..rows[0].clone() };
         assert!(!deep.is_papers() && !free.is_papers());
+        let shuffled = RunRow { order: "shuffled".to_owned(), ..rows[0].clone() };
+        let hard = RunRow { label_smoothing: 0.0, ..rows[0].clone() };
+        assert!(!shuffled.is_papers() && !hard.is_papers());
+        assert_eq!(hard.variations(), [("label_smoothing", "0".to_owned())]);
         for (schema, known) in [(0, false), (1, true), (SCHEMA, true), (SCHEMA + 1, false)] {
             assert_eq!(check_schema(schema, Path::new("here")).is_ok(), known, "{schema}");
         }

@@ -78,11 +78,9 @@ impl FromStr for Variant {
         for word in words {
             let (name, value) = word.split_once('=').unwrap_or((word, ""));
             match name {
-                "hidden_layers" => {
-                    run.hidden_layers = value.parse().map_err(|_| {
-                        Error::invalid("hidden_layers", format!("'{value}'"), "a number")
-                    })?;
-                }
+                "hidden_layers" => run.hidden_layers = number(name, value)?,
+                "label_smoothing" => run.rule.label_smoothing = number(name, value)?,
+                "order" => run.order = value.parse()?,
                 "grad_norm_layers" => layers = value.parse()?,
                 "signs" => run.rule.signs = value.parse()?,
                 "precision" => run.rule.precision = value.parse()?,
@@ -93,6 +91,10 @@ impl FromStr for Variant {
         run.validate()?;
         Ok(Self::from(&run))
     }
+}
+
+fn number<T: FromStr>(name: &str, value: &str) -> Result<T> {
+    value.parse().map_err(|_| Error::invalid(name, format!("'{value}'"), "a number"))
 }
 
 impl Field for Variant {
@@ -151,6 +153,7 @@ mod tests {
             "e_ln",
             "ei_none signs=free",
             "inorm_full hidden_layers=5 grad_norm_layers=4+5 signs=free precision=fp16_autocast",
+            "e_none signs=non_negative label_smoothing=0 order=shuffled",
         ] {
             assert_eq!(text.parse::<Variant>().unwrap().to_string(), text);
         }
@@ -161,7 +164,10 @@ mod tests {
             ("", "condition: ''"),
             ("e_ln sign=free", "variation: 'sign'"),
             ("e_ln hidden_layers=two", "hidden_layers: 'two'"),
-            ("e_ln signs=any", "signs: 'any' is not valid; expected one of dale, free"),
+            ("e_ln label_smoothing=some", "label_smoothing: 'some'"),
+            ("e_ln label_smoothing=1", "label smoothing: 1 is not valid"),
+            ("e_ln order=random", "order: 'random' is not valid; expected one of file, shuffled"),
+            ("e_ln signs=any", "expected one of dale, non_negative, free"),
             ("e_ln grad_norm_layers=2", "e_ln has no GradNorm"),
             ("inorm_full grad_norm_layers=3", "3 is not valid"),
         ] {

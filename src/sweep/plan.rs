@@ -4,7 +4,8 @@ use crate::{
     Condition::{self, *},
     Error, Result,
     architecture::HiddenLayers,
-    configuration::{EPOCHS, EPSILONS, LAMBDA, configuration, configurations},
+    configuration::{EPOCHS, EPSILONS, LABEL_SMOOTHING, LAMBDA, configuration, configurations},
+    dataset::Order,
     learning::{Measure, Precision, Run, Signs},
 };
 use serde::{Deserialize, Serialize};
@@ -62,6 +63,10 @@ pub struct Selection {
     pub signs: Vec<Signs>,
     /// In which precision.
     pub precisions: Vec<Precision>,
+    /// Label smoothings of the task loss.
+    pub label_smoothings: Vec<f64>,
+    /// In which order the training images are shown.
+    pub orders: Vec<Order>,
     /// Passes over the training images.
     pub epochs: u32,
 }
@@ -111,6 +116,8 @@ impl Selection {
             grad_norm_layers: vec![HiddenLayers::ALL],
             signs: vec![Signs::Dale],
             precisions: vec![Precision::Single],
+            label_smoothings: vec![LABEL_SMOOTHING],
+            orders: vec![Order::File],
             epochs: EPOCHS,
         };
         Ok(match name {
@@ -157,25 +164,22 @@ impl Selection {
 
     /// A run with each seed, λ and variation.
     fn variants(&self, run: &Run) -> Vec<Run> {
-        let mut runs = Vec::new();
-        for &seed in &self.seeds {
-            for &lambda in &self.lambdas {
-                for &depth in &self.hidden_layers {
-                    for &layers in &self.grad_norm_layers {
-                        let run = run.clone().seed(seed).hidden_layers(depth);
-                        let mut run = run.grad_norm_in(layers);
-                        run.rule.lambda = lambda;
-                        for &signs in &self.signs {
-                            let run = run.clone().signs(signs);
-                            let precisions = self.precisions.iter();
-                            runs.extend(precisions.map(|&p| run.clone().precision(p)));
-                        }
-                    }
-                }
-            }
-        }
-        runs
+        let runs = vec![run.clone()];
+        let runs = each(runs, &self.seeds, Run::seed);
+        let runs = each(runs, &self.lambdas, Run::lambda);
+        let runs = each(runs, &self.hidden_layers, Run::hidden_layers);
+        let runs = each(runs, &self.grad_norm_layers, Run::grad_norm_in);
+        let runs = each(runs, &self.signs, Run::signs);
+        let runs = each(runs, &self.precisions, Run::precision);
+        let runs = each(runs, &self.label_smoothings, Run::label_smoothing);
+        each(runs, &self.orders, Run::order)
     }
+}
+
+/// Each of the runs with each of the values, which `with` gives it.
+fn each<T: Copy>(runs: Vec<Run>, values: &[T], with: fn(Run, T) -> Run) -> Vec<Run> {
+    let each = |run: Run| values.iter().map(move |&value| with(run.clone(), value));
+    runs.into_iter().flat_map(each).collect()
 }
 
 #[cfg(test)]
@@ -232,6 +236,11 @@ mod tests {
         let plan = selection.plan().unwrap();
         assert_eq!((plan.len(), &plan[12].to_string()[..]), (32, start));
         assert_eq!(plan[13].to_string(), format!("{start} precision fp16_autocast"));
+        selection.precisions.truncate(1);
+        (selection.label_smoothings, selection.orders) = (vec![0.1, 0.0], Order::ALL.to_vec());
+        let plan = selection.plan().unwrap();
+        assert_eq!((plan.len(), &plan[24].to_string()[..]), (96, start));
+        assert_eq!(plan[27].to_string(), format!("{start} label_smoothing 0 order shuffled"));
     }
 
     #[test]

@@ -6,7 +6,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use inorm::{
     Condition,
     architecture::HiddenLayers,
-    configuration::{EPOCHS, LAMBDA, LearningRates, configuration},
+    configuration::{EPOCHS, LABEL_SMOOTHING, LAMBDA, LearningRates, configuration},
+    dataset::Order,
     layers::NetworkWeights,
     learning::{
         self, Epoch, LearningRule, Measure, Observer, Precision, Record, Run, Signs, Trainer,
@@ -62,12 +63,19 @@ pub struct Train {
     /// as 2 or 1+3.
     #[arg(long, value_name = "LAYERS", default_value_t = HiddenLayers::ALL)]
     grad_norm_layers: HiddenLayers,
-    /// Whether weights keep their signs: dale, or free, which files of networks cannot hold.
+    /// Whether weights keep their signs: dale; non_negative, b too; or free, which files of
+    /// networks cannot hold.
     #[arg(long, value_name = "NAME", default_value_t)]
     signs: Signs,
     /// In which precision: single, or fp16_autocast, as the authors trained.
     #[arg(long, value_name = "NAME", default_value_t)]
     precision: Precision,
+    /// Label smoothing of the task loss.
+    #[arg(long, value_name = "NUMBER", default_value_t = LABEL_SMOOTHING)]
+    label_smoothing: f64,
+    /// In which order the training images are shown: as in their file, or shuffled for each epoch.
+    #[arg(long, value_name = "NAME", default_value_t)]
+    order: Order,
     /// Begin with the network in this file, which decides the condition and the width. The results
     /// are not runs of a sweep: they are not added to tables.
     #[arg(long, value_name = "FILE.safetensors", conflicts_with_all = ["results", "hidden_layers", "grad_norm_layers"])]
@@ -192,7 +200,7 @@ impl Train {
         let condition = self.condition.or(from.map(|(condition, _)| condition));
         let condition = condition.expect("clap asks for one of the two");
         let width = self.width.or(from.map(|(_, width)| width));
-        let mut run = match (self.config, width, self.lr, self.lr_w_ie, self.lr_w_ei) {
+        let run = match (self.config, width, self.lr, self.lr_w_ie, self.lr_w_ei) {
             (Some(index), ..) => Run::new(condition, &configuration(index)?),
             (None, Some(width), Some(lr), Some(lr_w_ie), Some(lr_w_ei)) => Run {
                 configuration: None,
@@ -212,8 +220,8 @@ impl Train {
                 run.width
             )));
         }
-        run.rule.lambda = self.lambda;
         let run = run.epsilon(self.epsilon).epochs(self.epochs).seed(self.seed);
+        let run = run.lambda(self.lambda).label_smoothing(self.label_smoothing).order(self.order);
         let run = run.hidden_layers(self.hidden_layers).grad_norm_in(self.grad_norm_layers);
         let run = run.signs(self.signs).precision(self.precision);
         let usual = if self.results.is_some() { Measure::EachEpoch } else { Measure::Never };

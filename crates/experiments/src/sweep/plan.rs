@@ -5,6 +5,7 @@ use clap::Args;
 use inorm::{
     Condition,
     architecture::HiddenLayers,
+    dataset::Order,
     learning::{Precision, Signs},
     sweep::{Selection, Store},
 };
@@ -40,12 +41,18 @@ pub struct Plan {
     /// above the input.
     #[arg(long, value_delimiter = ',', value_name = "LAYERS")]
     grad_norm_layers: Vec<HiddenLayers>,
-    /// Whether weights keep their signs: dale, free or both.
+    /// Whether weights keep their signs, for example dale,free; non_negative is b ≥ 0, too.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     signs: Vec<Signs>,
     /// In which precision: single, fp16_autocast or both.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     precision: Vec<Precision>,
+    /// These label smoothings of the task loss instead of 0.1, for example 0.
+    #[arg(long, value_delimiter = ',', value_name = "NUMBERS", allow_hyphen_values = true)]
+    label_smoothing: Vec<f64>,
+    /// In which order the training images are shown: file, shuffled or both.
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    order: Vec<Order>,
     /// Passes over the training images.
     #[arg(long, value_name = "NUMBER")]
     epochs: Option<u32>,
@@ -64,6 +71,8 @@ pub fn run(options: &Plan) -> Outcome {
     replace(&mut selection.grad_norm_layers, &options.grad_norm_layers);
     replace(&mut selection.signs, &options.signs);
     replace(&mut selection.precisions, &options.precision);
+    replace(&mut selection.label_smoothings, &options.label_smoothing);
+    replace(&mut selection.orders, &options.order);
     selection.epochs = options.epochs.unwrap_or(selection.epochs);
     let runs = selection.plan()?;
     let store = Store::create(&options.place.store)?;
