@@ -3,6 +3,7 @@
 use crate::{
     Condition, Error, Result,
     condition::{Circuit, GradNorm, Normalization},
+    named::named,
 };
 use serde::{Deserialize, Serialize};
 use std::{fmt, mem, str::FromStr};
@@ -137,6 +138,16 @@ impl From<HiddenLayers> for String {
     }
 }
 
+named! {
+    /// On which z `full` and `decorrelate` work, the two GradNorms that look at it.
+    GradNormZ of "grad_norm_z" {
+        /// z as it is, as in the paper.
+        Plain = "plain",
+        /// z less its mean: see [`GradNorm::centred`].
+        Centred = "centred",
+    }
+}
+
 impl LayerKind {
     /// The read-out of every network, which has no ReLU.
     pub const fn readout(outputs: usize) -> Self {
@@ -189,6 +200,14 @@ impl Architecture {
         }
         let others = (1..).zip(&mut self.hidden).filter(|(layer, _)| !grad_norm.contains(*layer));
         others.for_each(|(_, kind)| kind.grad_norm = GradNorm::None);
+        self
+    }
+
+    /// The same network with GradNorms on this z.
+    pub(crate) fn with_grad_norm_z(mut self, z: GradNormZ) -> Self {
+        if z == GradNormZ::Centred {
+            self.hidden.iter_mut().for_each(|kind| kind.grad_norm = kind.grad_norm.centred());
+        }
         self
     }
 
@@ -322,6 +341,12 @@ mod tests {
         let deep = varied(3, "1+3").to_string();
         let (with, without) = ("INorm 30/3 Lateral", "INorm 30/3");
         assert_eq!(deep, format!("784 → {with} → {without} → {with} → 10"));
+        let full = Condition::INormFull.architecture([784, 30, 10]);
+        let centred = full.clone().with_grad_norm_z(GradNormZ::Centred);
+        let name = "784 → INorm 30/3 FullCentred → INorm 30/3 FullCentred → 10";
+        assert_eq!((centred.to_string().as_str(), centred.condition()), (name, None));
+        assert_eq!(full.clone().with_grad_norm_z(GradNormZ::Plain), full);
+        assert_eq!(paper.clone().with_grad_norm_z(GradNormZ::Centred), paper, "it ignores z");
     }
 
     #[test]

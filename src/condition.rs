@@ -80,6 +80,21 @@ pub enum GradNorm {
     Decorrelate = 5,
     /// A rule of a reader's own, which only the type of a network knows.
     Own = 6,
+    /// `(δ − mean(δ) − ẑ·mean(δ⊙ẑ)) / σ_z` with `ẑ = (z − mean(z)) / σ_z`: LN's Jacobian at any z.
+    FullCentred = 7,
+    /// `δ − c·mean(δ⊙c)` with `c = z − mean(z)`
+    DecorrelateCentred = 8,
+}
+
+impl GradNorm {
+    /// The same on z less its mean, where it looks at z as it is.
+    pub const fn centred(self) -> Self {
+        match self {
+            Self::Full => Self::FullCentred,
+            Self::Decorrelate => Self::DecorrelateCentred,
+            _ => self,
+        }
+    }
 }
 
 /// One of the networks that the paper compares, or one of the two with `backward_only` in their

@@ -7,8 +7,9 @@ use inorm::{
     condition::{Circuit, Normalization},
     dfdx::prelude::*,
     layers::{
-        Batch, Center, Ei, ErrorRule, Excitatory, Full, INorm, INormSub, Layer, LayerNorm,
-        LayerWeights, Matrix, NoNorm, Raw, Shaped, Vector, initial_layer,
+        Batch, Center, DecorrelateCentred, Ei, ErrorRule, Excitatory, Full, FullCentred, INorm,
+        INormSub, Layer, LayerNorm, LayerWeights, Matrix, NoNorm, Raw, Shaped, Vector,
+        initial_layer,
         moments::{layer_norm, layer_norm_backward},
         normalize, normalize_backward, pre_activation,
     },

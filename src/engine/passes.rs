@@ -246,6 +246,20 @@ pub(super) fn grad_norm<T: Real>(mode: GradNorm, z: &[T], nu: &[T], delta: &mut 
             let correlation = dot(delta, z) / n;
             delta.iter_mut().zip(z).for_each(|(d, &z)| *d -= z * correlation);
         }
+        GradNorm::FullCentred => {
+            let (mean_z, variance) = moments(z);
+            let inverse = T::one() / standard_deviation(variance);
+            let mean = sum(delta) / n;
+            let correlation = sum_of(delta, z, |d, z| d * (z - mean_z)) / n * inverse * inverse;
+            for (d, &z) in delta.iter_mut().zip(z) {
+                *d = (*d - mean - (z - mean_z) * correlation) * inverse;
+            }
+        }
+        GradNorm::DecorrelateCentred => {
+            let mean_z = sum(z) / n;
+            let correlation = sum_of(delta, z, |d, z| d * (z - mean_z)) / n;
+            delta.iter_mut().zip(z).for_each(|(d, &z)| *d -= (z - mean_z) * correlation);
+        }
         GradNorm::Own => panic!("a rule of one's own has to be given: Engine::set_grad_norm"),
     }
 }

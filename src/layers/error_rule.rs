@@ -87,6 +87,14 @@ pub struct Scale;
 #[derive(Debug, Clone, Copy)]
 pub struct Decorrelate;
 
+/// [`GradNorm::FullCentred`]
+#[derive(Debug, Clone, Copy)]
+pub struct FullCentred;
+
+/// [`GradNorm::DecorrelateCentred`]
+#[derive(Debug, Clone, Copy)]
+pub struct DecorrelateCentred;
+
 impl GradNormRule for Raw {
     const KIND: GradNorm = GradNorm::None;
 }
@@ -109,6 +117,14 @@ impl GradNormRule for Scale {
 
 impl GradNormRule for Decorrelate {
     const KIND: GradNorm = GradNorm::Decorrelate;
+}
+
+impl GradNormRule for FullCentred {
+    const KIND: GradNorm = GradNorm::FullCentred;
+}
+
+impl GradNormRule for DecorrelateCentred {
+    const KIND: GradNorm = GradNorm::DecorrelateCentred;
 }
 
 /// A GradNorm of one's own, as a function of one sample.

@@ -3,7 +3,7 @@
 //! In the forward pass it is the identity. In the backward pass it acts on `δ = ∂L/∂z` of each
 //! hidden I-Norm layer, before the division by `s`.
 
-use super::moments::{mean, standard_deviation};
+use super::moments::{layer_norm_backward, mean, standard_deviation};
 use crate::condition::GradNorm;
 use dfdx::{
     shapes::{Axis, Dim, Dtype, HasShape},
@@ -23,7 +23,13 @@ use dfdx::{
 /// ```
 ///
 /// `full` uses z as it is, not centred once more: it is LN's Jacobian exactly when z is
-/// normalized, which is what I-Norm strives for.
+/// normalized, which is what I-Norm strives for. On `c = z − mean(z)`, as in the authors' revised
+/// code:
+///
+/// ```text
+/// full         (δ − mean(δ) − ẑ·mean(δ⊙ẑ)) / σ_z,  ẑ = c/σ_z
+/// decorrelate  δ − c·mean(δ⊙c)
+/// ```
 ///
 /// Paper: Figs. 5 (full), 6 (center, scale, decorrelate), 7 (lateral). Differs: no.
 ///
@@ -52,6 +58,12 @@ pub fn grad_norm<B: Dim, N: Dim, E: Dtype, D: Device<E>>(
         }
         GradNorm::Scale => delta.clone() / standard_deviation(z),
         GradNorm::Decorrelate => delta.clone() - z.clone() * correlation(),
+        GradNorm::FullCentred => layer_norm_backward(delta, z),
+        GradNorm::DecorrelateCentred => {
+            let centred = z.clone() - mean(z);
+            let correlation = mean(&(delta.clone() * centred.clone()));
+            delta.clone() - centred * correlation
+        }
         GradNorm::Own => panic!("what a rule of one's own does is known to its type alone"),
     }
 }

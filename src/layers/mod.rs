@@ -34,7 +34,8 @@ mod weights;
 
 pub use ei::{Ei, Readout};
 pub use error_rule::{
-    Center, Decorrelate, ErrorRule, Full, GradNormRule, Lateral, OwnGradNorm, OwnRule, Raw, Scale,
+    Center, Decorrelate, DecorrelateCentred, ErrorRule, Full, FullCentred, GradNormRule, Lateral,
+    OwnGradNorm, OwnRule, Raw, Scale,
 };
 pub use excitatory::Excitatory;
 pub use grad_norm::grad_norm;

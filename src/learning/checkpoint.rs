@@ -113,6 +113,7 @@ mod tests {
     use super::*;
     use crate::{
         Condition,
+        architecture::GradNormZ,
         configuration::configuration,
         dataset::{FashionMnist, Order},
         learning::{Epoch, Measure, Observer, Precision, Signs, Trainer, train},
@@ -222,6 +223,8 @@ mod tests {
         let varied = run.clone().hidden_layers(3).grad_norm_in("1+3".parse().unwrap());
         let half = plain.clone().precision(Precision::Fp16Autocast);
         let shuffled = run.clone().order(Order::Shuffled).signs(Signs::NonNegative);
+        let shuffled = Run { condition: Condition::INormFull, ..shuffled };
+        let shuffled = shuffled.grad_norm_z(GradNormZ::Centred);
         let place = tempfile::tempdir().unwrap();
         for run in [run, plain, varied, half, shuffled] {
             let (weights, record) = train(&run, &data, &mut ()).unwrap();

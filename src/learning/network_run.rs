@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     Architecture,
-    architecture::HiddenLayers,
+    architecture::{GradNormZ, HiddenLayers},
     configuration::configurations,
     dataset::{CLASSES, PIXELS},
     layers::OwnRule,
@@ -106,6 +106,7 @@ impl Protocol for NetworkRun {
             hidden_layers: HIDDEN_LAYERS,
             grad_norm_layers: HiddenLayers::ALL,
             order,
+            grad_norm_z: GradNormZ::Plain,
         };
         run.variations().is_empty().then_some(run)
     }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     Architecture, Condition, Error, Result,
-    architecture::{HiddenLayers, MOST_HIDDEN_LAYERS},
+    architecture::{GradNormZ, HiddenLayers, MOST_HIDDEN_LAYERS},
     condition::GradNorm,
     configuration::{Configuration, EPOCHS},
     dataset::{CHANCE, CLASSES, FashionMnist, Order, PIXELS},
@@ -58,16 +58,20 @@ pub struct Run {
     /// In which order the training images are shown; as in their file in the paper.
     #[serde(default, skip_serializing_if = "Order::is_default")]
     pub order: Order,
+    /// On which z GradNorm works, if it looks at it; as it is in the paper.
+    #[serde(default, skip_serializing_if = "GradNormZ::is_default")]
+    pub grad_norm_z: GradNormZ,
 }
 
 /// What the paper has one value for, and other runs may have another: names, and that value.
-pub(crate) const USUAL: [(&str, &str); 6] = [
+pub(crate) const USUAL: [(&str, &str); 7] = [
     ("hidden_layers", "2"),
     ("grad_norm_layers", "all"),
     ("signs", "dale"),
     ("precision", "single"),
     (LABEL_SMOOTHING, "0.1"),
     ("order", "file"),
+    ("grad_norm_z", "plain"),
 ];
 
 /// The one of these that has always been part of ids.
@@ -157,6 +161,7 @@ impl Run {
             hidden_layers: HIDDEN_LAYERS,
             grad_norm_layers: HiddenLayers::ALL,
             order: Order::File,
+            grad_norm_z: GradNormZ::Plain,
         }
     }
 
@@ -230,6 +235,13 @@ impl Run {
         self
     }
 
+    /// With GradNorm on another z.
+    #[must_use]
+    pub const fn grad_norm_z(mut self, z: GradNormZ) -> Self {
+        self.grad_norm_z = z;
+        self
+    }
+
     /// With another label smoothing of the task loss.
     #[must_use]
     pub const fn label_smoothing(mut self, label_smoothing: f64) -> Self {
@@ -246,12 +258,13 @@ impl Run {
 
     /// What this run makes of the architecture of its condition.
     pub(super) fn varied(&self, architecture: Architecture) -> Architecture {
-        architecture.varied(self.hidden_layers, self.grad_norm_layers)
+        let varied = architecture.varied(self.hidden_layers, self.grad_norm_layers);
+        varied.with_grad_norm_z(self.grad_norm_z)
     }
 
     /// What of it the paper has no other value for, and is another: names and values.
     pub fn variations(&self) -> Vec<(&'static str, String)> {
-        let Self { hidden_layers, grad_norm_layers, rule, order, .. } = self;
+        let Self { hidden_layers, grad_norm_layers, rule, order, grad_norm_z, .. } = self;
         unusual([
             hidden_layers.to_string(),
             grad_norm_layers.to_string(),
@@ -259,6 +272,7 @@ impl Run {
             rule.precision.to_string(),
             rule.label_smoothing.to_string(),
             order.to_string(),
+            grad_norm_z.to_string(),
         ])
     }
 
@@ -282,6 +296,11 @@ impl Run {
                 let expected = format!("all, or some of the {hidden_layers} that there are");
                 return Err(Error::invalid(what, layers, expected));
             }
+        }
+        let grad_norm = condition.grad_norm();
+        if self.grad_norm_z == GradNormZ::Centred && grad_norm.centred() == grad_norm {
+            let expected = format!("plain; {condition} has no GradNorm that looks at z");
+            return Err(Error::invalid("grad_norm_z", self.grad_norm_z, expected));
         }
         if !(2..=10_000).contains(&self.width) {
             return Err(Error::invalid("width", self.width, "2 to 10000 units"));
@@ -308,6 +327,7 @@ impl Run {
             hidden_layers: _,
             grad_norm_layers: _,
             order: _,
+            grad_norm_z: _,
         } = self;
         let LearningRule {
             rates,
@@ -527,7 +547,7 @@ mod tests {
     #[test]
     fn everything_that_decides_a_result_decides_the_id() {
         let run = Run::new(Condition::INormFull, &configuration(0).unwrap());
-        let changes: [fn(&mut Run); 21] = [
+        let changes: [fn(&mut Run); 22] = [
             |r| r.condition = Condition::ELn,
             |r| r.configuration = None,
             |r| r.width += 1,
@@ -546,6 +566,7 @@ mod tests {
             |r| r.rule.signs = Signs::Free,
             |r| r.rule.signs = Signs::NonNegative,
             |r| r.order = Order::Shuffled,
+            |r| r.grad_norm_z = GradNormZ::Centred,
             |r| r.rule.precision = Precision::Fp16Autocast,
             |r| r.hidden_layers = 3,
             |r| r.grad_norm_layers = "2".parse().unwrap(),
@@ -585,13 +606,15 @@ mod tests {
         // A part of the id before it was a variation.
         let hard = full.clone().label_smoothing(0.0).measure(Measure::EachEpoch);
         assert_eq!(hard.id(), "TODO2");
-        for run in [second, deep, free, half, shuffled, hard] {
+        let centred = full.clone().grad_norm_z(GradNormZ::Centred).measure(Measure::EachEpoch);
+        assert_eq!(centred.id(), "TODO3");
+        for run in [second, deep, free, half, shuffled, hard, centred] {
             assert!(run.validate().is_ok());
             let json = serde_json::to_string(&run).unwrap();
             assert_eq!(serde_json::from_str::<Run>(&json).unwrap(), run);
         }
         let json = serde_json::to_string(&full).unwrap();
-        let unusual = ["layers", "signs", "precision", "order"];
+        let unusual = ["layers", "signs", "precision", "order", "grad_norm_z"];
         assert!(unusual.iter().all(|name| !json.contains(name)), "{json}");
         assert_eq!(serde_json::from_str::<Run>(&json).unwrap(), full);
         let refused = |run: &Run| run.validate().unwrap_err().to_string();
@@ -600,6 +623,10 @@ mod tests {
                         expected all, or some of the 2 that there are";
         assert_eq!(message, expected);
         assert!(refused(&within(&none, "2")).ends_with("all; inorm_none has no GradNorm"));
+        let message = refused(&none.clone().grad_norm_z(GradNormZ::Centred));
+        let expected = "grad_norm_z: centred is not valid; \
+                        expected plain; inorm_none has no GradNorm that looks at z";
+        assert_eq!(message, expected);
         let written = Run { grad_norm_layers: HiddenLayers::first(2), ..full.clone() };
         assert!(refused(&written).contains("1+2 is not valid"), "it is `all`");
         assert!(refused(&full.clone().hidden_layers(0)).contains("hidden layers: 0"));

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     Condition, Error, Result,
-    architecture::HiddenLayers,
+    architecture::{GradNormZ, HiddenLayers},
     configuration::{EPOCHS, LAMBDA},
     dataset::Order,
     learning::{Epoch, Measurement, Outcome, Record, Run, unusual},
@@ -65,6 +65,9 @@ row! {
         order: String = record.run.order.to_string(),
             "In which order the training images are shown: as in their `file`, or `shuffled`."
             or Order::File.to_string();
+        grad_norm_z: String = record.run.grad_norm_z.to_string(),
+            "On which z GradNorm works, if it looks at it: `plain`, or `centred`."
+            or GradNormZ::Plain.to_string();
         outcome: Outcome = record.outcome,
             "How it ended; the step is a column of its own, `diverged_at_step`.";
         overflow: Option<String> = record.overflow.map(|overflow| overflow.number.to_string()),
@@ -173,6 +176,7 @@ impl RunRow {
             self.precision.clone(),
             self.label_smoothing.to_string(),
             self.order.clone(),
+            self.grad_norm_z.clone(),
         ])
     }
 
@@ -224,8 +228,8 @@ mod tests {
     #[test]
     fn a_table_of_an_earlier_schema_is_read() {
         let table = runs_table(&[(Condition::INormFull, 3, 0.75, Some(0.85))]);
-        let later = ["hidden_layers", "grad_norm_layers", "signs", "precision", "order"];
-        let earlier = table.drop_many(later);
+        let later = ["hidden_layers", "grad_norm_layers", "signs", "precision"];
+        let earlier = table.drop_many(later).drop_many(["order", "grad_norm_z"]);
         let rows = RunRow::from_table(&earlier).unwrap();
         assert_eq!(rows, RunRow::from_table(&table).unwrap());
         assert!(rows[0].is_papers());

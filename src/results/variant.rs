@@ -81,6 +81,7 @@ impl FromStr for Variant {
                 "hidden_layers" => run.hidden_layers = number(name, value)?,
                 "label_smoothing" => run.rule.label_smoothing = number(name, value)?,
                 "order" => run.order = value.parse()?,
+                "grad_norm_z" => run.grad_norm_z = value.parse()?,
                 "grad_norm_layers" => layers = value.parse()?,
                 "signs" => run.rule.signs = value.parse()?,
                 "precision" => run.rule.precision = value.parse()?,
@@ -154,6 +155,7 @@ mod tests {
             "ei_none signs=free",
             "inorm_full hidden_layers=5 grad_norm_layers=4+5 signs=free precision=fp16_autocast",
             "e_none signs=non_negative label_smoothing=0 order=shuffled",
+            "inorm_decorrelate grad_norm_z=centred",
         ] {
             assert_eq!(text.parse::<Variant>().unwrap().to_string(), text);
         }
@@ -169,6 +171,7 @@ mod tests {
             ("e_ln order=random", "order: 'random' is not valid; expected one of file, shuffled"),
             ("e_ln signs=any", "expected one of dale, non_negative, free"),
             ("e_ln grad_norm_layers=2", "e_ln has no GradNorm"),
+            ("inorm_center grad_norm_z=centred", "no GradNorm that looks at z"),
             ("inorm_full grad_norm_layers=3", "3 is not valid"),
         ] {
             let message = text.parse::<Variant>().unwrap_err().to_string();

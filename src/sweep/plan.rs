@@ -3,7 +3,7 @@
 use crate::{
     Condition::{self, *},
     Error, Result,
-    architecture::HiddenLayers,
+    architecture::{GradNormZ, HiddenLayers},
     configuration::{EPOCHS, EPSILONS, LABEL_SMOOTHING, LAMBDA, configuration, configurations},
     dataset::Order,
     learning::{Measure, Precision, Run, Signs},
@@ -67,6 +67,8 @@ pub struct Selection {
     pub label_smoothings: Vec<f64>,
     /// In which order the training images are shown.
     pub orders: Vec<Order>,
+    /// On which z GradNorm works.
+    pub grad_norm_z: Vec<GradNormZ>,
     /// Passes over the training images.
     pub epochs: u32,
 }
@@ -118,6 +120,7 @@ impl Selection {
             precisions: vec![Precision::Single],
             label_smoothings: vec![LABEL_SMOOTHING],
             orders: vec![Order::File],
+            grad_norm_z: vec![GradNormZ::Plain],
             epochs: EPOCHS,
         };
         Ok(match name {
@@ -172,7 +175,8 @@ impl Selection {
         let runs = each(runs, &self.signs, Run::signs);
         let runs = each(runs, &self.precisions, Run::precision);
         let runs = each(runs, &self.label_smoothings, Run::label_smoothing);
-        each(runs, &self.orders, Run::order)
+        let runs = each(runs, &self.orders, Run::order);
+        each(runs, &self.grad_norm_z, Run::grad_norm_z)
     }
 }
 

@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use inorm::{
     Condition,
-    architecture::HiddenLayers,
+    architecture::{GradNormZ, HiddenLayers},
     configuration::{EPOCHS, LABEL_SMOOTHING, LAMBDA, LearningRates, configuration},
     dataset::Order,
     layers::NetworkWeights,
@@ -76,9 +76,12 @@ pub struct Train {
     /// In which order the training images are shown: as in their file, or shuffled for each epoch.
     #[arg(long, value_name = "NAME", default_value_t)]
     order: Order,
+    /// On which z GradNorm works, if it looks at it: plain, or centred.
+    #[arg(long, value_name = "NAME", default_value_t)]
+    grad_norm_z: GradNormZ,
     /// Begin with the network in this file, which decides the condition and the width. The results
     /// are not runs of a sweep: they are not added to tables.
-    #[arg(long, value_name = "FILE.safetensors", conflicts_with_all = ["results", "hidden_layers", "grad_norm_layers"])]
+    #[arg(long, value_name = "FILE.safetensors", conflicts_with_all = ["results", "hidden_layers", "grad_norm_layers", "grad_norm_z"])]
     from: Option<PathBuf>,
     /// Save the trained network in this file.
     #[arg(long, value_name = "FILE.safetensors")]
@@ -223,7 +226,7 @@ impl Train {
         let run = run.epsilon(self.epsilon).epochs(self.epochs).seed(self.seed);
         let run = run.lambda(self.lambda).label_smoothing(self.label_smoothing).order(self.order);
         let run = run.hidden_layers(self.hidden_layers).grad_norm_in(self.grad_norm_layers);
-        let run = run.signs(self.signs).precision(self.precision);
+        let run = run.signs(self.signs).precision(self.precision).grad_norm_z(self.grad_norm_z);
         let usual = if self.results.is_some() { Measure::EachEpoch } else { Measure::Never };
         Ok(run.measure(self.measure.map_or(usual, Measure::from)))
     }

@@ -4,7 +4,7 @@ use super::place::Place;
 use clap::Args;
 use inorm::{
     Condition,
-    architecture::HiddenLayers,
+    architecture::{GradNormZ, HiddenLayers},
     dataset::Order,
     learning::{Precision, Signs},
     sweep::{Selection, Store},
@@ -53,6 +53,9 @@ pub struct Plan {
     /// In which order the training images are shown: file, shuffled or both.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     order: Vec<Order>,
+    /// On which z the GradNorms work that look at it: plain, centred or both.
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    grad_norm_z: Vec<GradNormZ>,
     /// Passes over the training images.
     #[arg(long, value_name = "NUMBER")]
     epochs: Option<u32>,
@@ -73,6 +76,7 @@ pub fn run(options: &Plan) -> Outcome {
     replace(&mut selection.precisions, &options.precision);
     replace(&mut selection.label_smoothings, &options.label_smoothing);
     replace(&mut selection.orders, &options.order);
+    replace(&mut selection.grad_norm_z, &options.grad_norm_z);
     selection.epochs = options.epochs.unwrap_or(selection.epochs);
     let runs = selection.plan()?;
     let store = Store::create(&options.place.store)?;
