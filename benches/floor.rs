@@ -14,7 +14,7 @@ use faer::{Accum, MatMut, MatRef, Par, linalg::matmul::matmul};
 use inorm::{
     Condition,
     configuration::configuration,
-    dataset::{FashionMnist, Luminosity, PIXELS},
+    dataset::{Augmentation, FashionMnist, PIXELS, Task},
     engine::Engine,
     layers::initial_weights,
     learning::{LearningRule, Precision, Run, train},
@@ -143,7 +143,7 @@ struct Row {
 struct Problem<'a> {
     engine: Engine<f32>,
     data: &'a FashionMnist,
-    luminosity: Luminosity,
+    luminosity: Augmentation,
     /// The batch: where it is in the data, and its shifted images.
     range: Range<usize>,
     x: Vec<f32>,
@@ -156,7 +156,14 @@ impl<'a> Problem<'a> {
         Self {
             engine: Engine::new(&weights.convert(|w| w as f32), rule),
             data,
-            luminosity: Luminosity::new(0.75, 0, Purpose::TrainingLuminosity, 1).expect("an ε"),
+            luminosity: Augmentation::new(
+                Task::Luminosity,
+                0.75,
+                0,
+                Purpose::TrainingLuminosity,
+                1,
+            )
+            .expect("an ε"),
             range: 0..0,
             x: vec![0.0; BATCH * PIXELS],
         }

@@ -35,7 +35,8 @@ macro_rules! named {
                 }
             }
 
-            pub(crate) fn is_default(&self) -> bool {
+            /// Whether it is the first, which is what there is unless something else is said.
+            pub fn is_default(&self) -> bool {
                 *self == Self::default()
             }
         }

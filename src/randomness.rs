@@ -13,9 +13,9 @@ pub enum Purpose {
     Weights = 1,
     /// The fixed ν of lateral inhibition; the index is the layer.
     LateralInhibition = 2,
-    /// Luminosity shifts of the training images; the index is the epoch.
+    /// Changes of luminosity or contrast of the training images; the index is the epoch.
     TrainingLuminosity = 3,
-    /// Luminosity shifts of the test images; the index is the epoch.
+    /// Changes of luminosity or contrast of the test images; the index is the epoch.
     TestLuminosity = 4,
     /// Samples drawn with replacement from results.
     Bootstrap = 5,

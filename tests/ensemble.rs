@@ -5,7 +5,7 @@ mod threads;
 use inorm::{
     Condition,
     configuration::{LearningRates, configuration},
-    dataset::{FashionMnist, Order},
+    dataset::{FashionMnist, Order, Task},
     ensemble::{EnsembleTrainer, Machine},
     layers::{NetworkWeights, initial_weights},
     learning::{
@@ -269,6 +269,8 @@ fn runs_that_cannot_be_trained_together_are_refused() {
     assert!(refused(&[run.clone().signs(Signs::NonNegative)]).contains("non_negative signs"));
     let message = refused(&[run.clone().order(Order::Shuffled)]);
     assert!(message.contains("e_ln on shuffled images") && message.contains("alone"), "{message}");
+    let message = refused(&[run.clone().task(Task::Contrast)]);
+    assert!(message.contains("e_ln on the task of contrast"), "{message}");
     let mut other = run;
     other.width = 1;
     assert!(refused(&[other]).contains("width"));

@@ -5,7 +5,7 @@ use inorm::{
     architecture::LayerKind,
     condition::{Circuit, GradNorm, Normalization},
     configuration::LearningRates,
-    dataset::{FashionMnist, Luminosity, PIXELS},
+    dataset::{Augmentation, FashionMnist, PIXELS, Task},
     dfdx::prelude::*,
     engine::{Engine, LayerMeasurement},
     layers::{
@@ -590,7 +590,8 @@ fn a_layer_of_ones_own_does_what_its_base_does_but_for_what_it_says() {
 fn i_norm_is_layer_norm_at_initialization() {
     let data = FashionMnist::subset().unwrap();
     let mut pixels = vec![0.0; 100 * PIXELS];
-    let mut luminosity = Luminosity::new(0.75, 0, Purpose::TestLuminosity, 0).unwrap();
+    let mut luminosity =
+        Augmentation::new(Task::Luminosity, 0.75, 0, Purpose::TestLuminosity, 0).unwrap();
     luminosity.fill(&data.test, 0..100, &mut pixels);
     let x = Batch::<_, PIXELS>::of_samples(pixels);
     let network = INormFull::<234, 23>::new(0).unwrap();

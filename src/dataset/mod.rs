@@ -1,12 +1,13 @@
-//! FashionMNIST and the luminosity shift that makes it a test of perceptual invariance.
+//! FashionMNIST, and the changes of luminosity or contrast that make it a test of perceptual
+//! invariance.
 
+mod augmentation;
 mod classes;
-mod luminosity;
 mod order;
 
+pub use augmentation::{Augmentation, Task, shift, stretch};
 pub use classes::count_by_class;
 pub use inorm_core::dataset::{
     CHANCE, CLASSES, FILES, FashionMnist, Images, PIXELS, SIDE, Source, read_idx,
 };
-pub use luminosity::{Luminosity, shift};
 pub use order::Order;

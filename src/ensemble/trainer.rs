@@ -9,7 +9,7 @@ use super::{
 use crate::{
     Error, Result,
     condition::GradNorm,
-    dataset::{FashionMnist, Images, Luminosity, PIXELS},
+    dataset::{Augmentation, FashionMnist, Images, PIXELS, Task},
     engine::EngineState,
     layers::{NetworkWeights, initial_weights},
     learning::{Checkpoint, Epoch, Measurement, Outcome, Protocol, Record, Run},
@@ -50,7 +50,8 @@ impl<M: Machine> StoredImages<M> {
 }
 
 /// Whether a run is one that can be trained in ensembles: one of the paper's networks, without
-/// momentum, weight decay and free signs, and on images in the order of their file.
+/// momentum, weight decay and free signs, on images in the order of their file, whose luminosity is
+/// shifted.
 pub fn can_join(run: &Run) -> bool {
     check_run(run).is_ok()
 }
@@ -60,6 +61,11 @@ fn check_run(run: &Run) -> Result<()> {
     if !run.order.is_default() {
         let found = format!("{} on {} images", run.condition, run.order);
         let expected = "images in the order of their file; train this run alone";
+        return Err(Error::invalid("run of an ensemble", found, expected));
+    }
+    if !run.task.is_default() {
+        let found = format!("{} on the task of {}", run.condition, run.task);
+        let expected = "that of luminosity; train this run alone";
         return Err(Error::invalid("run of an ensemble", found, expected));
     }
     Ok(())
@@ -290,8 +296,8 @@ impl<'d, M: Machine> EnsembleTrainer<'d, M> {
 
 /// The shifts of an epoch, in the order of the images.
 fn draw(run: &Run, purpose: Purpose, epoch: u32, count: usize) -> Vec<f32> {
-    let mut luminosity =
-        Luminosity::new(run.epsilon, run.seed, purpose, epoch).expect("the run is valid");
+    let mut luminosity = Augmentation::new(Task::Luminosity, run.epsilon, run.seed, purpose, epoch)
+        .expect("the run is valid");
     (0..count).map(|_| luminosity.draw()).collect()
 }
 

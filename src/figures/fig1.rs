@@ -4,7 +4,7 @@ use super::axes::{self, Axis, Panel};
 use super::drawing::{Drawing, Frame, Picture, Stroke};
 use super::histogram::{self, Bins};
 use super::{Figure, circuits, style};
-use crate::dataset::{CLASSES, Images, Luminosity, PIXELS, SIDE, shift};
+use crate::dataset::{Augmentation, CLASSES, Images, PIXELS, SIDE, Task, shift};
 use crate::randomness::Purpose;
 use crate::{Error, Result};
 
@@ -47,7 +47,8 @@ pub fn luminosity_shift(images: &Images, epsilons: &[f64], seed: u64) -> Result<
     row(&mut drawing, HEADER, "as it is", &originals);
     let mut facts = Vec::new();
     for (k, &epsilon) in epsilons.iter().enumerate() {
-        let mut luminosity = Luminosity::new(epsilon, seed, Purpose::TestLuminosity, 1)?;
+        let mut luminosity =
+            Augmentation::new(Task::Luminosity, epsilon, seed, Purpose::TestLuminosity, 1)?;
         let shifted = examples.iter().map(|image| {
             let delta = luminosity.draw();
             (Some(signed(delta)), grey(image, delta))
@@ -122,7 +123,8 @@ pub fn brightness(images: &Images, epsilons: &[f64], seed: u64) -> Result<Figure
 
 /// The mean pixel of each image, as it is shown at `epsilon`.
 fn mean_pixels(images: &Images, epsilon: f64, seed: u64) -> Result<Vec<f64>> {
-    let mut luminosity = Luminosity::new(epsilon, seed, Purpose::TestLuminosity, 1)?;
+    let mut luminosity =
+        Augmentation::new(Task::Luminosity, epsilon, seed, Purpose::TestLuminosity, 1)?;
     let mut shown = vec![0.0; PIXELS];
     let mean = |k| {
         luminosity.fill(images, k..k + 1, &mut shown);

@@ -115,7 +115,7 @@ mod tests {
         Condition,
         architecture::GradNormZ,
         configuration::configuration,
-        dataset::{FashionMnist, Order},
+        dataset::{FashionMnist, Order, Task},
         learning::{Epoch, Measure, Observer, Precision, Signs, Trainer, train},
     };
     use std::ops::ControlFlow;
@@ -224,7 +224,7 @@ mod tests {
         let half = plain.clone().precision(Precision::Fp16Autocast);
         let shuffled = run.clone().order(Order::Shuffled).signs(Signs::NonNegative);
         let shuffled = Run { condition: Condition::INormFull, ..shuffled };
-        let shuffled = shuffled.grad_norm_z(GradNormZ::Centred);
+        let shuffled = shuffled.grad_norm_z(GradNormZ::Centred).task(Task::Contrast);
         let place = tempfile::tempdir().unwrap();
         for run in [run, plain, varied, half, shuffled] {
             let (weights, record) = train(&run, &data, &mut ()).unwrap();

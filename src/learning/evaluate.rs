@@ -3,7 +3,7 @@
 use crate::{
     Architecture, Error, Result,
     configuration::configuration,
-    dataset::{CLASSES, Images, Luminosity, PIXELS},
+    dataset::{Augmentation, CLASSES, Images, PIXELS, Task},
     engine::{Engine, count_correct, smoothed_cross_entropy},
     layers::NetworkWeights,
     learning_rule::LearningRule,
@@ -15,10 +15,12 @@ use std::fmt;
 /// Images are classified this many at a time.
 pub(super) const EVALUATION_BATCH: usize = 500;
 
-/// How well a network classifies images whose luminosity is shifted.
+/// How well a network classifies images of which something is changed.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Evaluation {
-    /// Range of the luminosity shift.
+    /// What is changed of them.
+    pub task: Task,
+    /// Range of the change.
     pub epsilon: f64,
     /// How many images were classified.
     pub images: usize,
@@ -28,12 +30,15 @@ pub struct Evaluation {
     pub accuracy: f64,
 }
 
-/// `accuracy 81.2 %, task loss 0.913 (10000 images, ε = 0.75)`
+/// `accuracy 81.2 %, task loss 0.913 (10000 images, ε = 0.75)`, or `(10000 images, contrast
+/// ε = 0.75)`
 impl fmt::Display for Evaluation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { epsilon, images, loss, accuracy } = self;
+        let Self { task, epsilon, images, loss, accuracy } = self;
         let accuracy = 100.0 * accuracy;
-        write!(f, "accuracy {accuracy:.1} %, task loss {loss:.3} ({images} images, ε = {epsilon})")
+        let what = if task.is_default() { String::new() } else { format!("{task} ") };
+        write!(f, "accuracy {accuracy:.1} %, task loss {loss:.3} ")?;
+        write!(f, "({images} images, {what}ε = {epsilon})")
     }
 }
 
@@ -47,17 +52,31 @@ pub fn evaluate(
     epsilon: f64,
     seed: u64,
 ) -> Result<Evaluation> {
+    evaluate_at(Task::Luminosity, weights, images, epsilon, seed)
+}
+
+/// Classifies `images`, each changed once as the task has it, by numbers drawn from `seed`.
+///
+/// # Errors
+/// As [`evaluate`].
+pub fn evaluate_at(
+    task: Task,
+    weights: &NetworkWeights<f32>,
+    images: &Images,
+    epsilon: f64,
+    seed: u64,
+) -> Result<Evaluation> {
     check_classifier(weights)?;
     if images.is_empty() {
         return Err(Error::invalid("images", "0", "at least one"));
     }
-    let luminosity = Luminosity::new(epsilon, seed, Purpose::TestLuminosity, 0)?;
+    let augmentation = Augmentation::new(task, epsilon, seed, Purpose::TestLuminosity, 0)?;
     // The rates do not matter: nothing is learned.
     let rates = configuration(0)?.rates;
     let mut engine = Engine::new(weights, LearningRule::paper(rates));
     let mut buffer = vec![0.0; EVALUATION_BATCH * PIXELS];
-    let (loss, accuracy) = classify(&mut engine, images, luminosity, &mut buffer);
-    Ok(Evaluation { epsilon, images: images.len(), loss, accuracy })
+    let (loss, accuracy) = classify(&mut engine, images, augmentation, &mut buffer);
+    Ok(Evaluation { task, epsilon, images: images.len(), loss, accuracy })
 }
 
 /// How well images are classified whose logits these are, one row each.
@@ -66,7 +85,7 @@ pub(crate) fn evaluation(epsilon: f64, logits: &[f32], labels: &[u8]) -> Evaluat
     // The same smoothing as in `evaluate`, which is the paper's.
     let loss = smoothed_cross_entropy(logits, labels, 0.1, &mut error);
     let accuracy = count_correct(logits, labels) as f64 / labels.len() as f64;
-    Evaluation { epsilon, images: labels.len(), loss, accuracy }
+    Evaluation { task: Task::Luminosity, epsilon, images: labels.len(), loss, accuracy }
 }
 
 /// Checks that these are weights of a network that classifies the images.
@@ -80,11 +99,11 @@ pub(crate) fn check_classifier(weights: &NetworkWeights<f32>) -> Result<()> {
     Ok(())
 }
 
-/// Mean loss and accuracy of `engine` on `images`, shifted by `luminosity`.
+/// Mean loss and accuracy of `engine` on `images`, each changed by `augmentation`.
 pub(super) fn classify(
     engine: &mut Engine<f32>,
     images: &Images,
-    mut luminosity: Luminosity,
+    mut augmentation: Augmentation,
     buffer: &mut [f32],
 ) -> (f64, f64) {
     let smoothing = engine.rule().label_smoothing;
@@ -93,7 +112,7 @@ pub(super) fn classify(
     for from in (0..images.len()).step_by(EVALUATION_BATCH) {
         let range = from..(from + EVALUATION_BATCH).min(images.len());
         let x = &mut buffer[..range.len() * PIXELS];
-        luminosity.fill(images, range.clone(), x);
+        augmentation.fill(images, range.clone(), x);
         let labels = &images.labels()[range.clone()];
         let logits = engine.forward(x);
         error.resize(logits.len(), 0.0);

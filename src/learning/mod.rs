@@ -16,7 +16,7 @@ mod train_all;
 mod training;
 
 pub use checkpoint::Checkpoint;
-pub use evaluate::{Evaluation, evaluate};
+pub use evaluate::{Evaluation, evaluate, evaluate_at};
 pub(crate) use evaluate::{check_classifier, evaluation};
 pub use network_run::NetworkRun;
 pub use run::{Epoch, Measurement, Outcome, Overflow, Protocol, Record, Run};

@@ -48,6 +48,9 @@ impl NetworkRun {
         if !training.rule.precision.is_default() {
             name += &format!(", {}", training.rule.precision);
         }
+        if !training.task.is_default() {
+            name += &format!(", {}", training.task);
+        }
         if !training.order.is_default() {
             name += &format!(", {}", training.order);
         }
@@ -89,7 +92,7 @@ impl Protocol for NetworkRun {
         if self.architecture != paper || !self.changes.is_empty() {
             return None;
         }
-        let Training { rule, epsilon, seed, epochs, batch, measure, order } = self.training;
+        let Training { rule, epsilon, seed, epochs, batch, measure, order, task } = self.training;
         let mut all = configurations().iter();
         let configuration = all.find(|c| (c.width, c.rates) == (width, rule.rates));
         let configuration = configuration.map(|c| c.index);
@@ -107,6 +110,7 @@ impl Protocol for NetworkRun {
             grad_norm_layers: HiddenLayers::ALL,
             order,
             grad_norm_z: GradNormZ::Plain,
+            task,
         };
         run.variations().is_empty().then_some(run)
     }

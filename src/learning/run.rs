@@ -9,7 +9,7 @@ use crate::{
     architecture::{GradNormZ, HiddenLayers, MOST_HIDDEN_LAYERS},
     condition::GradNorm,
     configuration::{Configuration, EPOCHS},
-    dataset::{CHANCE, CLASSES, FashionMnist, Order, PIXELS},
+    dataset::{CHANCE, CLASSES, FashionMnist, Order, PIXELS, Task},
     engine::{HalfNumber, LayerMeasurement},
     learning_rule::{LearningRule, Precision, Signs},
 };
@@ -38,7 +38,7 @@ pub struct Run {
     pub width: usize,
     /// Learning rates, momenta, λ.
     pub rule: LearningRule,
-    /// Range of the luminosity shift, 0 to 1.
+    /// Range of the luminosity shift, 0 to 1; or of the change of contrast.
     pub epsilon: f64,
     /// Seed of weights, shifts and ν.
     pub seed: u64,
@@ -61,10 +61,13 @@ pub struct Run {
     /// On which z GradNorm works, if it looks at it; as it is in the paper.
     #[serde(default, skip_serializing_if = "GradNormZ::is_default")]
     pub grad_norm_z: GradNormZ,
+    /// What is changed of an image each time it is shown; its luminosity in the paper.
+    #[serde(default, skip_serializing_if = "Task::is_default")]
+    pub task: Task,
 }
 
 /// What the paper has one value for, and other runs may have another: names, and that value.
-pub(crate) const USUAL: [(&str, &str); 7] = [
+pub(crate) const USUAL: [(&str, &str); 8] = [
     ("hidden_layers", "2"),
     ("grad_norm_layers", "all"),
     ("signs", "dale"),
@@ -72,6 +75,7 @@ pub(crate) const USUAL: [(&str, &str); 7] = [
     (LABEL_SMOOTHING, "0.1"),
     ("order", "file"),
     ("grad_norm_z", "plain"),
+    ("task", "luminosity"),
 ];
 
 /// The one of these that has always been part of ids.
@@ -139,8 +143,8 @@ impl Protocol for Run {
     }
 
     fn training(&self) -> Training {
-        let Self { rule, epsilon, seed, epochs, batch, measure, order, .. } = *self;
-        Training { rule, epsilon, seed, epochs, batch, measure, order }
+        let Self { rule, epsilon, seed, epochs, batch, measure, order, task, .. } = *self;
+        Training { rule, epsilon, seed, epochs, batch, measure, order, task }
     }
 }
 
@@ -162,6 +166,7 @@ impl Run {
             grad_norm_layers: HiddenLayers::ALL,
             order: Order::File,
             grad_norm_z: GradNormZ::Plain,
+            task: Task::Luminosity,
         }
     }
 
@@ -235,6 +240,13 @@ impl Run {
         self
     }
 
+    /// With another task.
+    #[must_use]
+    pub const fn task(mut self, task: Task) -> Self {
+        self.task = task;
+        self
+    }
+
     /// With GradNorm on another z.
     #[must_use]
     pub const fn grad_norm_z(mut self, z: GradNormZ) -> Self {
@@ -264,7 +276,7 @@ impl Run {
 
     /// What of it the paper has no other value for, and is another: names and values.
     pub fn variations(&self) -> Vec<(&'static str, String)> {
-        let Self { hidden_layers, grad_norm_layers, rule, order, grad_norm_z, .. } = self;
+        let Self { hidden_layers, grad_norm_layers, rule, order, grad_norm_z, task, .. } = self;
         unusual([
             hidden_layers.to_string(),
             grad_norm_layers.to_string(),
@@ -273,6 +285,7 @@ impl Run {
             rule.label_smoothing.to_string(),
             order.to_string(),
             grad_norm_z.to_string(),
+            task.to_string(),
         ])
     }
 
@@ -328,6 +341,7 @@ impl Run {
             grad_norm_layers: _,
             order: _,
             grad_norm_z: _,
+            task: _,
         } = self;
         let LearningRule {
             rates,
@@ -547,7 +561,7 @@ mod tests {
     #[test]
     fn everything_that_decides_a_result_decides_the_id() {
         let run = Run::new(Condition::INormFull, &configuration(0).unwrap());
-        let changes: [fn(&mut Run); 22] = [
+        let changes: [fn(&mut Run); 23] = [
             |r| r.condition = Condition::ELn,
             |r| r.configuration = None,
             |r| r.width += 1,
@@ -566,6 +580,7 @@ mod tests {
             |r| r.rule.signs = Signs::Free,
             |r| r.rule.signs = Signs::NonNegative,
             |r| r.order = Order::Shuffled,
+            |r| r.task = Task::Contrast,
             |r| r.grad_norm_z = GradNormZ::Centred,
             |r| r.rule.precision = Precision::Fp16Autocast,
             |r| r.hidden_layers = 3,
@@ -608,13 +623,15 @@ mod tests {
         assert_eq!(hard.id(), "TODO2");
         let centred = full.clone().grad_norm_z(GradNormZ::Centred).measure(Measure::EachEpoch);
         assert_eq!(centred.id(), "TODO3");
-        for run in [second, deep, free, half, shuffled, hard, centred] {
+        let contrast = full.clone().task(Task::Contrast).measure(Measure::EachEpoch);
+        assert_eq!(contrast.id(), "TODO4");
+        for run in [second, deep, free, half, shuffled, hard, centred, contrast] {
             assert!(run.validate().is_ok());
             let json = serde_json::to_string(&run).unwrap();
             assert_eq!(serde_json::from_str::<Run>(&json).unwrap(), run);
         }
         let json = serde_json::to_string(&full).unwrap();
-        let unusual = ["layers", "signs", "precision", "order", "grad_norm_z"];
+        let unusual = ["layers", "signs", "precision", "order", "grad_norm_z", "task"];
         assert!(unusual.iter().all(|name| !json.contains(name)), "{json}");
         assert_eq!(serde_json::from_str::<Run>(&json).unwrap(), full);
         let refused = |run: &Run| run.validate().unwrap_err().to_string();

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    dataset::{FashionMnist, Luminosity, PIXELS},
+    dataset::{Augmentation, FashionMnist, PIXELS, Task},
     engine::Engine,
     interrupt::interrupted,
     layers::{NetworkWeights, OwnRule, initial_weights_of},
@@ -225,16 +225,16 @@ impl<'d, R: Protocol> Trainer<'d, R> {
     ) -> ControlFlow<Outcome, f64> {
         let start = Instant::now();
         let images = &self.data.train;
-        let mut luminosity = self.luminosity(Purpose::TrainingLuminosity, epoch);
+        let mut augmentation = self.augmentation(Purpose::TrainingLuminosity, epoch);
         let order = self.training.order.of(images.len(), self.training.seed, epoch);
         let (mut total, mut ended, mut left) = (0.0, None, images.len());
         for chosen in order.chunks(self.training.batch) {
             if let Some(change) = self.follow_steering() {
-                luminosity.set_epsilon(change.settings.epsilon);
+                augmentation.set_epsilon(change.settings.epsilon);
                 observer.change(&change);
             }
             let batch = &mut self.batch[..chosen.len() * PIXELS];
-            luminosity.fill(images, chosen.iter().copied(), batch);
+            augmentation.fill(images, chosen.iter().copied(), batch);
             left -= chosen.len();
             let loss = self.step(chosen, self.training.measures_at(left == 0, epoch), epoch);
             self.record.steps += 1;
@@ -293,15 +293,15 @@ impl<'d, R: Protocol> Trainer<'d, R> {
         loss
     }
 
-    fn luminosity(&self, purpose: Purpose, epoch: u32) -> Luminosity {
-        let Training { epsilon, seed, .. } = self.training;
-        Luminosity::new(epsilon, seed, purpose, epoch).expect("the run is valid")
+    fn augmentation(&self, purpose: Purpose, epoch: u32) -> Augmentation {
+        let Training { task, epsilon, seed, .. } = self.training;
+        Augmentation::new(task, epsilon, seed, purpose, epoch).expect("the run is valid")
     }
 
-    /// Mean loss and accuracy on the test images, each shifted anew.
+    /// Mean loss and accuracy on the test images, each changed anew.
     fn evaluate(&mut self, epoch: u32) -> (f64, f64) {
-        let luminosity = self.luminosity(Purpose::TestLuminosity, epoch);
-        classify(&mut self.engine, &self.data.test, luminosity, &mut self.batch)
+        let augmentation = self.augmentation(Purpose::TestLuminosity, epoch);
+        classify(&mut self.engine, &self.data.test, augmentation, &mut self.batch)
     }
 }
 
@@ -441,7 +441,8 @@ mod tests {
             engine.enable_grad_norms(enabled);
             let mut trained = engine.clone();
             let mut x = vec![0.0; 32 * PIXELS];
-            let luminosity = Luminosity::new(0.5, 0, Purpose::TrainingLuminosity, 1);
+            let luminosity =
+                Augmentation::new(Task::Luminosity, 0.5, 0, Purpose::TrainingLuminosity, 1);
             luminosity.unwrap().fill(&data.train, 0..32, &mut x);
             trained.forward(&x);
             trained.backward(&data.train.labels()[..32]);

@@ -3,7 +3,7 @@
 use crate::{
     Error, Result,
     configuration::{EPOCHS, LearningRates},
-    dataset::Order,
+    dataset::{Order, Task},
     learning_rule::{LearningRule, Precision, Signs},
 };
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,7 @@ use std::fmt;
 pub struct Training {
     /// Learning rates, momenta, λ.
     pub rule: LearningRule,
-    /// Range of the luminosity shift, 0 to 1.
+    /// Range of the luminosity shift, 0 to 1; or of the change of contrast.
     pub epsilon: f64,
     /// Seed of the shifts.
     pub seed: u64,
@@ -34,6 +34,9 @@ pub struct Training {
     /// In which order the training images are shown; as in their file in the paper.
     #[serde(default, skip_serializing_if = "Order::is_default")]
     pub order: Order,
+    /// What is changed of an image each time it is shown; its luminosity in the paper.
+    #[serde(default, skip_serializing_if = "Task::is_default")]
+    pub task: Task,
 }
 
 /// When the hidden layers are measured. It costs nothing at any other step.
@@ -52,7 +55,7 @@ pub enum Measure {
 /// One line for each number.
 impl fmt::Display for Training {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rule, epsilon, seed, epochs, batch, measure, order } = self;
+        let Self { rule, epsilon, seed, epochs, batch, measure, order, task } = self;
         let LearningRule { rates, momentum, inhibitory_momentum, weight_decay, lambda, .. } = rule;
         let LearningRates { lr, lr_w_ie, lr_w_ei } = rates;
         write!(
@@ -63,6 +66,9 @@ impl fmt::Display for Training {
         if !rule.is_plain() {
             let momenta = format!("{momentum}, {inhibitory_momentum} (inhibition)");
             write!(f, "momentum: {momenta}\nweight decay: {weight_decay}\n")?;
+        }
+        if !task.is_default() {
+            writeln!(f, "task: {task}")?;
         }
         if !order.is_default() {
             writeln!(f, "order of the images: {order}")?;
@@ -90,6 +96,7 @@ impl Training {
             batch: 32,
             measure: Measure::LastStep,
             order: Order::File,
+            task: Task::Luminosity,
         }
     }
 
@@ -132,6 +139,13 @@ impl Training {
     #[must_use]
     pub const fn order(mut self, order: Order) -> Self {
         self.order = order;
+        self
+    }
+
+    /// With another task.
+    #[must_use]
+    pub const fn task(mut self, task: Task) -> Self {
+        self.task = task;
         self
     }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     Error, Result,
-    dataset::{Images, Luminosity, PIXELS},
+    dataset::{Augmentation, Images, PIXELS, Task},
     layers::{Backend, Batch, constant},
     randomness::Purpose,
 };
@@ -39,7 +39,8 @@ impl<E: Dtype, D: Backend<E>> ImageBatch<E, D> {
             return Err(Error::invalid("images", format!("{range:?}"), expected));
         }
         let mut pixels = vec![0.0; range.len() * PIXELS];
-        let mut luminosity = Luminosity::new(epsilon, seed, Purpose::TestLuminosity, 0)?;
+        let mut luminosity =
+            Augmentation::new(Task::Luminosity, epsilon, seed, Purpose::TestLuminosity, 0)?;
         luminosity.fill(images, range.clone(), &mut pixels);
         let pixels = pixels.into_iter().map(|pixel: f32| constant(f64::from(pixel))).collect();
         Ok(Self { x: Batch::of_samples(pixels), labels: images.labels()[range].to_vec() })

@@ -9,7 +9,7 @@ use crate::{
     Condition, Error, Result,
     architecture::{GradNormZ, HiddenLayers},
     configuration::{EPOCHS, LAMBDA},
-    dataset::Order,
+    dataset::{Order, Task},
     learning::{Epoch, Measurement, Outcome, Record, Run, unusual},
     learning_rule::{Precision, Signs},
 };
@@ -43,7 +43,8 @@ row! {
         lr: f64 = record.run.rule.rates.lr, "Learning rate of `W_EE` and b.";
         lr_w_ie: f64 = record.run.rule.rates.lr_w_ie, "Learning rate of `W_IE`, and of `U_IE`.";
         lr_w_ei: f64 = record.run.rule.rates.lr_w_ei, "Learning rate of `W_EI`.";
-        epsilon: f64 = record.run.epsilon, "Range of the luminosity shift.";
+        epsilon: f64 = record.run.epsilon,
+            "Range of the luminosity shift, or of the change of contrast.";
         seed: i64 = record.run.seed as i64, "Seed of all its random numbers.";
         epochs: i32 = record.run.epochs as i32, "Passes over the training images.";
         lambda: f64 = record.run.rule.lambda, "Weight of the I-Norm loss.";
@@ -68,6 +69,9 @@ row! {
         grad_norm_z: String = record.run.grad_norm_z.to_string(),
             "On which z GradNorm works, if it looks at it: `plain`, or `centred`."
             or GradNormZ::Plain.to_string();
+        task: String = record.run.task.to_string(),
+            "What is changed of an image each time it is shown: its `luminosity`, or `contrast`."
+            or Task::Luminosity.to_string();
         outcome: Outcome = record.outcome,
             "How it ended; the step is a column of its own, `diverged_at_step`.";
         overflow: Option<String> = record.overflow.map(|overflow| overflow.number.to_string()),
@@ -177,6 +181,7 @@ impl RunRow {
             self.label_smoothing.to_string(),
             self.order.clone(),
             self.grad_norm_z.clone(),
+            self.task.clone(),
         ])
     }
 
@@ -229,7 +234,7 @@ mod tests {
     fn a_table_of_an_earlier_schema_is_read() {
         let table = runs_table(&[(Condition::INormFull, 3, 0.75, Some(0.85))]);
         let later = ["hidden_layers", "grad_norm_layers", "signs", "precision"];
-        let earlier = table.drop_many(later).drop_many(["order", "grad_norm_z"]);
+        let earlier = table.drop_many(later).drop_many(["order", "grad_norm_z", "task"]);
         let rows = RunRow::from_table(&earlier).unwrap();
         assert_eq!(rows, RunRow::from_table(&table).unwrap());
         assert!(rows[0].is_papers());

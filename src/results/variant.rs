@@ -82,6 +82,7 @@ impl FromStr for Variant {
                 "label_smoothing" => run.rule.label_smoothing = number(name, value)?,
                 "order" => run.order = value.parse()?,
                 "grad_norm_z" => run.grad_norm_z = value.parse()?,
+                "task" => run.task = value.parse()?,
                 "grad_norm_layers" => layers = value.parse()?,
                 "signs" => run.rule.signs = value.parse()?,
                 "precision" => run.rule.precision = value.parse()?,
@@ -155,7 +156,7 @@ mod tests {
             "ei_none signs=free",
             "inorm_full hidden_layers=5 grad_norm_layers=4+5 signs=free precision=fp16_autocast",
             "e_none signs=non_negative label_smoothing=0 order=shuffled",
-            "inorm_decorrelate grad_norm_z=centred",
+            "inorm_decorrelate grad_norm_z=centred task=contrast",
         ] {
             assert_eq!(text.parse::<Variant>().unwrap().to_string(), text);
         }

@@ -5,7 +5,7 @@ use crate::{
     Error, Result,
     architecture::{GradNormZ, HiddenLayers},
     configuration::{EPOCHS, EPSILONS, LABEL_SMOOTHING, LAMBDA, configuration, configurations},
-    dataset::Order,
+    dataset::{Order, Task},
     learning::{Measure, Precision, Run, Signs},
 };
 use serde::{Deserialize, Serialize};
@@ -69,6 +69,8 @@ pub struct Selection {
     pub orders: Vec<Order>,
     /// On which z GradNorm works.
     pub grad_norm_z: Vec<GradNormZ>,
+    /// What is changed of an image each time it is shown.
+    pub tasks: Vec<Task>,
     /// Passes over the training images.
     pub epochs: u32,
 }
@@ -121,6 +123,7 @@ impl Selection {
             label_smoothings: vec![LABEL_SMOOTHING],
             orders: vec![Order::File],
             grad_norm_z: vec![GradNormZ::Plain],
+            tasks: vec![Task::Luminosity],
             epochs: EPOCHS,
         };
         Ok(match name {
@@ -176,7 +179,8 @@ impl Selection {
         let runs = each(runs, &self.precisions, Run::precision);
         let runs = each(runs, &self.label_smoothings, Run::label_smoothing);
         let runs = each(runs, &self.orders, Run::order);
-        each(runs, &self.grad_norm_z, Run::grad_norm_z)
+        let runs = each(runs, &self.grad_norm_z, Run::grad_norm_z);
+        each(runs, &self.tasks, Run::task)
     }
 }
 

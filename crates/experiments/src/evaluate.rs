@@ -3,8 +3,9 @@
 use crate::images::Images;
 use clap::Args;
 use inorm::{
+    dataset::Task,
     layers::NetworkWeights,
-    learning::{Evaluation, evaluate},
+    learning::{Evaluation, evaluate_at},
 };
 use inorm_core::{Outcome, print, say};
 use std::path::PathBuf;
@@ -15,7 +16,11 @@ pub struct Evaluate {
     /// A network that `inorm train --save` wrote.
     #[arg(value_name = "FILE.safetensors")]
     file: PathBuf,
-    /// Ranges of the luminosity shift, 0 to 1, with commas between them.
+    /// What is changed of the images: luminosity, or contrast.
+    #[arg(long, value_name = "NAME", default_value_t)]
+    task: Task,
+    /// Ranges of the luminosity shift, or of the change of contrast, 0 to 1, with commas between
+    /// them.
     #[arg(long, value_delimiter = ',', default_value = "0.75", allow_hyphen_values = true)]
     epsilon: Vec<f64>,
     /// Seed of the shifts.
@@ -36,7 +41,7 @@ pub fn run(options: &Evaluate) -> Outcome {
     let evaluations: Vec<Evaluation> = options
         .epsilon
         .iter()
-        .map(|&epsilon| evaluate(&weights, &data.test, epsilon, options.seed))
+        .map(|&epsilon| evaluate_at(options.task, &weights, &data.test, epsilon, options.seed))
         .collect::<inorm::Result<_>>()?;
     let architecture = &weights.architecture;
     let (condition, width) = (architecture.condition(), architecture.hidden[0].units);
@@ -54,7 +59,10 @@ pub fn run(options: &Evaluate) -> Outcome {
         Some(condition) => print(format_args!("{condition}, {width} units a hidden layer"))?,
         None => print(architecture)?,
     }
-    for Evaluation { epsilon, images, loss, accuracy } in evaluations {
+    if !options.task.is_default() {
+        print(format_args!("task: {}", options.task))?;
+    }
+    for Evaluation { epsilon, images, loss, accuracy, .. } in evaluations {
         let accuracy = 100.0 * accuracy;
         print(format_args!(
             "ε {epsilon}: loss {loss:.4}, accuracy {accuracy:.2} % of {images} test images"

@@ -7,7 +7,7 @@ use inorm::{
     Condition,
     architecture::{GradNormZ, HiddenLayers},
     configuration::{EPOCHS, LABEL_SMOOTHING, LAMBDA, LearningRates, configuration},
-    dataset::Order,
+    dataset::{Order, Task},
     layers::NetworkWeights,
     learning::{
         self, Epoch, LearningRule, Measure, Observer, Precision, Record, Run, Signs, Trainer,
@@ -44,7 +44,7 @@ pub struct Train {
     /// Learning rate of W_EI.
     #[arg(long, value_name = "RATE")]
     lr_w_ei: Option<f64>,
-    /// Range of the luminosity shift, 0 to 1.
+    /// Range of the luminosity shift, or of the change of contrast, 0 to 1.
     #[arg(long, default_value_t = 0.75)]
     epsilon: f64,
     /// Passes over the training images.
@@ -79,6 +79,9 @@ pub struct Train {
     /// On which z GradNorm works, if it looks at it: plain, or centred.
     #[arg(long, value_name = "NAME", default_value_t)]
     grad_norm_z: GradNormZ,
+    /// What is changed of an image each time it is shown: luminosity, or contrast.
+    #[arg(long, value_name = "NAME", default_value_t)]
+    task: Task,
     /// Begin with the network in this file, which decides the condition and the width. The results
     /// are not runs of a sweep: they are not added to tables.
     #[arg(long, value_name = "FILE.safetensors", conflicts_with_all = ["results", "hidden_layers", "grad_norm_layers", "grad_norm_z"])]
@@ -227,6 +230,7 @@ impl Train {
         let run = run.lambda(self.lambda).label_smoothing(self.label_smoothing).order(self.order);
         let run = run.hidden_layers(self.hidden_layers).grad_norm_in(self.grad_norm_layers);
         let run = run.signs(self.signs).precision(self.precision).grad_norm_z(self.grad_norm_z);
+        let run = run.task(self.task);
         let usual = if self.results.is_some() { Measure::EachEpoch } else { Measure::Never };
         Ok(run.measure(self.measure.map_or(usual, Measure::from)))
     }

@@ -5,7 +5,7 @@ use clap::Args;
 use inorm::{
     Condition,
     architecture::{GradNormZ, HiddenLayers},
-    dataset::Order,
+    dataset::{Order, Task},
     learning::{Precision, Signs},
     sweep::{Selection, Store},
 };
@@ -25,7 +25,7 @@ pub struct Plan {
     /// Only these of the paper's configurations, for example 0-4,7.
     #[arg(long, value_delimiter = ',', value_name = "ROWS", value_parser = parse_range)]
     configs: Vec<std::ops::RangeInclusive<usize>>,
-    /// Only these ranges of the luminosity shift, for example 0,0.75.
+    /// Only these ranges of the luminosity shift, or of the change of contrast, for example 0,0.75.
     #[arg(long, value_delimiter = ',', value_name = "NUMBERS", allow_hyphen_values = true)]
     epsilons: Vec<f64>,
     /// These seeds instead of 0.
@@ -56,6 +56,9 @@ pub struct Plan {
     /// On which z the GradNorms work that look at it: plain, centred or both.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     grad_norm_z: Vec<GradNormZ>,
+    /// What is changed of an image each time it is shown: luminosity, contrast or both.
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    task: Vec<Task>,
     /// Passes over the training images.
     #[arg(long, value_name = "NUMBER")]
     epochs: Option<u32>,
@@ -77,6 +80,7 @@ pub fn run(options: &Plan) -> Outcome {
     replace(&mut selection.label_smoothings, &options.label_smoothing);
     replace(&mut selection.orders, &options.order);
     replace(&mut selection.grad_norm_z, &options.grad_norm_z);
+    replace(&mut selection.tasks, &options.task);
     selection.epochs = options.epochs.unwrap_or(selection.epochs);
     let runs = selection.plan()?;
     let store = Store::create(&options.place.store)?;
