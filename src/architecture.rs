@@ -148,6 +148,17 @@ named! {
     }
 }
 
+named! {
+    /// What the inhibition of a subtractive I-Norm layer learns from, locally.
+    SubtractiveLoss of "subtractive_loss" {
+        /// `λ·mean_batch[mean(z)²]`, by `W_IE` and `W_EI`, as in the paper.
+        Mean = "mean",
+        /// `λ·mean_batch[mean(z)² + (var(z) − 1)²]`, by `W_IE`; `W_EI` is frozen. As in other I-Norm
+        /// layers.
+        MeanAndVariance = "mean_and_variance",
+    }
+}
+
 impl LayerKind {
     /// The read-out of every network, which has no ReLU.
     pub const fn readout(outputs: usize) -> Self {
@@ -207,6 +218,14 @@ impl Architecture {
     pub(crate) fn with_grad_norm_z(mut self, z: GradNormZ) -> Self {
         if z == GradNormZ::Centred {
             self.hidden.iter_mut().for_each(|kind| kind.grad_norm = kind.grad_norm.centred());
+        }
+        self
+    }
+
+    /// The same network whose subtractive I-Norm layers have this loss.
+    pub(crate) fn with_subtractive_loss(mut self, loss: SubtractiveLoss) -> Self {
+        if loss == SubtractiveLoss::MeanAndVariance {
+            self.hidden.iter_mut().for_each(|kind| kind.circuit = kind.circuit.with_variance());
         }
         self
     }
@@ -278,6 +297,10 @@ impl fmt::Display for LayerKind {
             Circuit::ExcitatoryInhibitory => write!(f, "Ei {units}/{inhibitory}")?,
             Circuit::InhibitoryNorm => write!(f, "INorm {units}/{inhibitory}")?,
             Circuit::InhibitoryNormSubtractive => write!(f, "INormSub {units}/{inhibitory}")?,
+            Circuit::InhibitoryNormSubtractiveVariance => {
+                write!(f, "INormSubVariance {units}/{inhibitory}")?;
+            }
+            Circuit::InhibitoryNormDivisive => write!(f, "INormDiv {units}")?,
         }
         if *normalization != Normalization::None {
             write!(f, " {normalization:?}")?;
@@ -346,6 +369,11 @@ mod tests {
         let name = "784 → INorm 30/3 FullCentred → INorm 30/3 FullCentred → 10";
         assert_eq!((centred.to_string().as_str(), centred.condition()), (name, None));
         assert_eq!(full.clone().with_grad_norm_z(GradNormZ::Plain), full);
+        let sub = Condition::INormSubNone.architecture([784, 30, 10]);
+        let variance = sub.clone().with_subtractive_loss(SubtractiveLoss::MeanAndVariance);
+        let name = "784 → INormSubVariance 30/3 → INormSubVariance 30/3 → 10";
+        assert_eq!((variance.to_string().as_str(), variance.condition()), (name, None));
+        assert_eq!(full.clone().with_subtractive_loss(SubtractiveLoss::MeanAndVariance), full);
         assert_eq!(paper.clone().with_grad_norm_z(GradNormZ::Centred), paper, "it ignores z");
     }
 

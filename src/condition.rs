@@ -1,4 +1,4 @@
-//! The sixteen networks that the paper compares, and two more.
+//! The sixteen networks that the paper compares, and three more.
 
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use std::{fmt, str::FromStr};
 
 /// Which populations a hidden layer has, and what inhibition learns from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[repr(i32)] // the CUDA port has the same numbers
+#[repr(i32)] // the CUDA port has the same numbers, as far as the paper has the circuits
 pub enum Circuit {
     /// Excitatory units only: `z = h W_EEᵀ + b`.
     Excitatory = 0,
@@ -16,22 +16,41 @@ pub enum Circuit {
     InhibitoryNorm = 2,
     /// Subtractive inhibition trained locally to centre: `z = e − i`.
     InhibitoryNormSubtractive = 3,
+    /// Divisive inhibition trained locally to normalize: `z = e/s`.
+    InhibitoryNormDivisive = 4,
+    /// Subtractive inhibition trained locally to normalize: `z = e − i`, with the loss of
+    /// `InhibitoryNorm` and, as there, `W_EI` frozen.
+    InhibitoryNormSubtractiveVariance = 5,
 }
 
 impl Circuit {
     /// Whether the circuit has subtractive inhibition.
     pub const fn subtracts(self) -> bool {
-        !matches!(self, Self::Excitatory)
+        !matches!(self, Self::Excitatory | Self::InhibitoryNormDivisive)
     }
 
     /// Whether the circuit has divisive inhibition.
     pub const fn divides(self) -> bool {
-        matches!(self, Self::InhibitoryNorm)
+        matches!(self, Self::InhibitoryNorm | Self::InhibitoryNormDivisive)
     }
 
     /// Whether inhibition learns from the local I-Norm loss, and not from the task.
     pub const fn learns_locally(self) -> bool {
-        matches!(self, Self::InhibitoryNorm | Self::InhibitoryNormSubtractive)
+        !matches!(self, Self::Excitatory | Self::ExcitatoryInhibitory)
+    }
+
+    /// Whether inhibition learns, locally, a variance of 1, and not only a mean of 0; `W_EI` is
+    /// frozen then.
+    pub const fn learns_variance(self) -> bool {
+        self.learns_locally() && !matches!(self, Self::InhibitoryNormSubtractive)
+    }
+
+    /// The same circuit that learns a variance of 1 as well, if it only learns a mean of 0.
+    pub const fn with_variance(self) -> Self {
+        match self {
+            Self::InhibitoryNormSubtractive => Self::InhibitoryNormSubtractiveVariance,
+            _ => self,
+        }
     }
 }
 
@@ -64,7 +83,7 @@ impl Normalization {
 
 /// What happens to the error `δ = ∂L/∂z` of a hidden I-Norm layer in the backward pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[repr(i32)] // the CUDA port has the same numbers
+#[repr(i32)] // the CUDA port has the same numbers, as far as the paper has the GradNorms
 pub enum GradNorm {
     /// `δ`
     None = 0,
@@ -97,8 +116,9 @@ impl GradNorm {
     }
 }
 
-/// One of the networks that the paper compares, or one of the two with `backward_only` in their
-/// names, whose errors are normalized and whose activity is not. All are 784 → N → N → 10.
+/// One of the networks that the paper compares; or one of the two with `backward_only` in their
+/// names, whose errors are normalized and whose activity is not; or `inorm_divisive`, which the
+/// authors' revised code has. All are 784 → N → N → 10.
 ///
 /// The names are those of `data/published.csv`; in the figures a `+` stands for "with".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -131,11 +151,13 @@ pub enum Condition {
     INormSubNone,
     #[serde(rename = "inorm_sub_center")]
     INormSubCenter,
+    #[serde(rename = "inorm_divisive")]
+    INormDivisive,
 }
 
 impl Condition {
     /// All conditions, in the order in which tables list them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::EiNone,
         Self::EiLn,
         Self::EiLnForwardOnly,
@@ -154,6 +176,7 @@ impl Condition {
         Self::INormDecorrelate,
         Self::INormSubNone,
         Self::INormSubCenter,
+        Self::INormDivisive,
     ];
 
     /// The name used in tables, files and on the command line.
@@ -186,7 +209,7 @@ impl Condition {
         match self.circuit() {
             Circuit::InhibitoryNorm => Self::INormNone,
             Circuit::InhibitoryNormSubtractive => Self::INormSubNone,
-            Circuit::Excitatory | Circuit::ExcitatoryInhibitory => self,
+            _ => self,
         }
     }
 
@@ -194,7 +217,7 @@ impl Condition {
     const fn row(self) -> (&'static str, &'static str, Circuit, Normalization, GradNorm) {
         use Circuit::{
             Excitatory as E, ExcitatoryInhibitory as Ei, InhibitoryNorm as INorm,
-            InhibitoryNormSubtractive as Sub,
+            InhibitoryNormDivisive as Div, InhibitoryNormSubtractive as Sub,
         };
         use {GradNorm as G, Normalization as N};
         const NO: G = G::None;
@@ -235,6 +258,7 @@ impl Condition {
             Self::INormSubCenter => {
                 ("inorm_sub_center", "I-Norm (sub) + center", Sub, N::None, G::Center)
             }
+            Self::INormDivisive => ("inorm_divisive", "I-Norm (div)", Div, N::None, NO),
         }
     }
 }

@@ -9,7 +9,8 @@ pub(crate) struct Batch<T> {
     pub size: usize,
     /// `h Mᵀ`, \[size, targets\]: excitatory input, inhibitory activity, divisive input.
     pub pre_activation: Vec<T>,
-    /// `i`, \[size, units\]; in the backward pass `∂L/∂i`.
+    /// `i`, \[size, units\]; in the backward pass `∂L/∂i`. Where nothing is subtracted, but
+    /// something divides, what that would be.
     pub inhibition: Vec<T>,
     /// Before normalization and ReLU, \[size, units\].
     pub z: Vec<T>,
@@ -34,7 +35,8 @@ impl<T: Real> Batch<T> {
         }
         self.size = size;
         let (units, targets) = (form.units, form.targets());
-        let inhibition = if form.inhibitory > 0 { units } else { 0 };
+        let inhibited = form.inhibitory > 0 || form.circuit.divides();
+        let inhibition = if inhibited { units } else { 0 };
         let normalized = if form.normalization == Normalization::None { 0 } else { units };
         for (buffer, width) in [
             (&mut self.pre_activation, targets),

@@ -56,9 +56,9 @@ impl<T> Form<T> {
         if self.circuit.learns_locally() { self.units } else { self.non_negative() }
     }
 
-    /// Whether `W_EI` learns: everywhere but in I-Norm, where it is frozen.
+    /// Whether `W_EI` learns: everywhere but where inhibition learns a variance, locally.
     pub fn trains_w_ei(&self) -> bool {
-        self.inhibitory > 0 && self.circuit != Circuit::InhibitoryNorm
+        self.inhibitory > 0 && !self.circuit.learns_variance()
     }
 
     /// Floating-point operations of the products of one step; `below`: with those of `∂L/∂h`.

@@ -76,7 +76,11 @@ pub(crate) fn measure<T: Real>(layer: &Observed<'_, T>, h: &[T]) -> LayerMeasure
         reference.extend(z.iter().map(|&z| (z - mean) * inverse));
         let (mean, variance) = (mean.double(), variance.double());
         let loss = mean * mean
-            + if layer.form.circuit.divides() { (variance - 1.0) * (variance - 1.0) } else { 0.0 };
+            + if layer.form.circuit.learns_variance() {
+                (variance - 1.0) * (variance - 1.0)
+            } else {
+                0.0
+            };
         let values = [mean, variance, loss, squared_difference_to_ln(layer, sample)];
         total.iter_mut().zip(values).for_each(|(t, v)| *t += v / size);
     }

@@ -153,7 +153,7 @@ fn backward<T: Real>(form: &Form<T>, nu: &[T], batch: &mut Batch<T>, lambda: T) 
             None if form.grad_norm == GradNorm::None => {}
             None => grad_norm(form.grad_norm, z, nu, delta),
         }
-        if inhibitory == 0 {
+        if form.circuit == Circuit::Excitatory {
             continue;
         }
         let inhibition = &mut inhibition[at];
@@ -162,12 +162,13 @@ fn backward<T: Real>(form: &Form<T>, nu: &[T], batch: &mut Batch<T>, lambda: T) 
             Circuit::ExcitatoryInhibitory => {
                 inhibition.iter_mut().zip(&*delta).for_each(|(i, &d)| *i = -d);
             }
-            Circuit::InhibitoryNorm => {
+            Circuit::InhibitoryNorm | Circuit::InhibitoryNormDivisive => {
                 let inverse = T::one() / s[sample];
                 delta.iter_mut().for_each(|d| *d *= inverse);
                 let q = &pre_activation[sample * targets + units + inhibitory..][..units];
                 let u_delta = &mut inhibitory_delta[inhibitory..];
-                normalizing_error(z, local, inverse, inhibition, q, u_delta);
+                normalizing_error(z, local, inverse, inhibition);
+                divisive_error(inhibition, z, inverse, q, u_delta);
                 if form.autocast {
                     half_divisive_error(inhibition, z, s[sample], q, u_delta);
                 }
@@ -175,6 +176,9 @@ fn backward<T: Real>(form: &Form<T>, nu: &[T], batch: &mut Batch<T>, lambda: T) 
             Circuit::InhibitoryNormSubtractive => {
                 let pull = -(local + local) * (sum(z) / T::of(units as f64));
                 inhibition.fill(pull);
+            }
+            Circuit::InhibitoryNormSubtractiveVariance => {
+                normalizing_error(z, local, T::one(), inhibition);
             }
         }
     }
@@ -266,23 +270,21 @@ pub(super) fn grad_norm<T: Real>(mode: GradNorm, z: &[T], nu: &[T], delta: &mut 
 
 /// The gradient of the local loss `λ·mean_batch[mean(z)² + (var(z) − 1)²]`.
 ///
-/// Writes `∂/∂i` to `inhibition` and `∂/∂q` to `u_delta`, where `q = h U_IEᵀ`. `local` is λ over
-/// batch size times units, `inverse` is 1/s.
+/// Writes `∂/∂i` to `inhibition`. `local` is λ over batch size times units, `inverse` is 1/s.
 #[inline(always)]
-fn normalizing_error<T: Real>(
-    z: &[T],
-    local: T,
-    inverse: T,
-    inhibition: &mut [T],
-    q: &[T],
-    u_delta: &mut [T],
-) {
+fn normalizing_error<T: Real>(z: &[T], local: T, inverse: T, inhibition: &mut [T]) {
     let (mean, variance) = moments(z);
     let two = T::of(2.0);
     let (push, pull) = (two * local * mean, two * two * local * (variance - T::one()));
     for (i, &z) in inhibition.iter_mut().zip(z) {
         *i = -(push + pull * (z - mean)) * inverse;
     }
+}
+
+/// The same by `q = h U_IEᵀ`, from what [`normalizing_error`] leaves in `inhibition`: `∂/∂q` goes to
+/// `u_delta`.
+#[inline(always)]
+fn divisive_error<T: Real>(inhibition: &[T], z: &[T], inverse: T, q: &[T], u_delta: &mut [T]) {
     // ∂/∂s = Σ ∂/∂z · (−z/s), and ∂/∂i is already ∂/∂z · (−1/s).
     let scale = dot(inhibition, z) * inverse / T::of(z.len() as f64);
     u_delta.iter_mut().zip(q).for_each(|(u, &q)| *u = scale * q);

@@ -9,7 +9,7 @@ use super::{
     stack::Stack,
 };
 use crate::{
-    Architecture, Error, Result,
+    Architecture, Condition, Error, Result,
     engine::{Form, LayerMeasurement},
     layers::{LayerWeights, NetworkWeights},
     learning_rule::{LearningRule, Precision, Signs},
@@ -41,6 +41,9 @@ pub(super) fn check(architecture: &Architecture, rule: &LearningRule) -> Result<
         let found = architecture.to_string();
         return refused(found, "one of the paper's; train this one alone");
     };
+    if condition == Condition::INormDivisive {
+        return refused(condition.to_string(), "one of the paper's; train this one alone");
+    }
     if !rule.is_plain() {
         let found = format!("{condition} with momentum or weight decay");
         return refused(found, "plain gradient descent; train this run alone");

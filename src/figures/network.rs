@@ -5,7 +5,7 @@ use super::figure::Figure;
 use super::style::{EXCITATION, INHIBITION, INK, QUIET, SMALL, TITLE, WIDTH};
 use crate::Result;
 use crate::architecture::{Architecture, LayerKind};
-use crate::condition::{Circuit, GradNorm, Normalization};
+use crate::condition::{GradNorm, Normalization};
 
 /// Half the size of the box of a population.
 const HALF: (f64, f64) = (40.0, 17.0);
@@ -99,7 +99,7 @@ fn draw_layer(drawing: &mut Drawing, kind: &LayerKind, before: f64, here: f64, t
     if circuit.subtracts() {
         let at = (here - aside, SUBTRACTING);
         arrow(drawing, from, (at.0 - HALF.0, at.1), local);
-        let outgoing = if circuit == Circuit::InhibitoryNorm { FROZEN } else { local };
+        let outgoing = if circuit.learns_variance() { FROZEN } else { local };
         inhibit(drawing, at, here - aside, outgoing, "−");
         let words = if circuit.divides() { "subtract" } else { "inhibitory" };
         population(drawing, at, kind.inhibitory, words, INHIBITION);

@@ -93,6 +93,7 @@ pub fn condition(condition: Condition) -> Look {
         C::INormDecorrelate => (SKY, Circle, Dashed),
         C::INormSubNone => (YELLOW, Square, Solid),
         C::INormSubCenter => (YELLOW, Down, Dashed),
+        C::INormDivisive => (PURPLE, Square, Dashed),
     };
     Look { color, marker, dash }
 }

@@ -35,8 +35,8 @@ impl OwnRule {
     }
 }
 
-/// A [`GradNorm`] as a type: the last parameter of [`INorm`](super::INorm) and
-/// [`INormSub`](super::INormSub).
+/// A [`GradNorm`] as a type: the last parameter of [`INorm`](super::INorm), of
+/// [`INormSub`](super::INormSub) and of their like.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no rule for errors",
     label = "I-Norm layers have one of `Raw`, `Full`, `Center`, `Lateral`, `Scale` and \

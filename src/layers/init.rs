@@ -3,6 +3,7 @@
 use super::weights::{LayerWeights, NetworkWeights};
 use crate::{
     Architecture, Condition, Error, Result,
+    architecture::inhibitory_units,
     condition::{Circuit, GradNorm},
     dataset::{CLASSES, PIXELS},
     randomness::{Purpose, stream},
@@ -54,6 +55,8 @@ pub fn initial_weights_of(architecture: &Architecture, seed: u64) -> Result<Netw
 ///   second moment of the centred excitatory input: the division is exact scaling,
 /// - `b = 0`.
 ///
+/// A layer that divides without subtracting has the `U_IE` that it would have if it did subtract.
+///
 /// # Errors
 /// If the SVD does not converge.
 pub fn initial_layer(
@@ -61,6 +64,11 @@ pub fn initial_layer(
     [inputs, excitatory, inhibitory]: [usize; 3],
     rng: &mut ChaCha8Rng,
 ) -> Result<LayerWeights<f64>> {
+    if circuit == Circuit::InhibitoryNormDivisive {
+        let sizes = [inputs, excitatory, inhibitory_units(excitatory)];
+        let whole = initial_layer(Circuit::InhibitoryNorm, sizes, rng)?;
+        return Ok(LayerWeights { inhibitory: 0, w_ie: Vec::new(), w_ei: Vec::new(), ..whole });
+    }
     let log_normal = excitatory_weights(inputs, excitatory);
     let w_ee: Vec<f64> = log_normal.sample_iter(&mut *rng).take(excitatory * inputs).collect();
     let mut weights = LayerWeights {
@@ -191,6 +199,9 @@ mod tests {
         let (a, b) = (weights(Condition::ELn), weights(Condition::INormLateral));
         assert_eq!(a.hidden[1].w_ee, b.hidden[1].w_ee);
         assert_eq!(a.readout, b.readout);
+        let (whole, divisive) = (weights(Condition::INormNone), weights(Condition::INormDivisive));
+        assert_eq!(divisive.hidden[1].u_ie, whole.hidden[1].u_ie);
+        assert!(divisive.validate().is_ok() && divisive.hidden[0].w_ei.is_empty());
         assert!((b.hidden[0].nu.iter().sum::<f64>() - 1.0).abs() < 1e-12);
         assert!(a.hidden[0].nu.is_empty() && a.hidden[0].w_ie.is_empty());
     }

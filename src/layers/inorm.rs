@@ -168,7 +168,7 @@ impl<const IN: usize, const EXC: usize, const INH: usize, E: Dtype, D: Backend<E
 }
 
 /// `∂/∂z` of `λ·mean_batch[mean(z)² + (var(z) − 1)²]`.
-fn normalizing_gradient<B: Dim, const N: usize, E: Dtype, D: Backend<E>>(
+pub(super) fn normalizing_gradient<B: Dim, const N: usize, E: Dtype, D: Backend<E>>(
     z: &Batch<B, N, E, D>,
     lambda: f64,
 ) -> Batch<B, N, E, D> {

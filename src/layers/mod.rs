@@ -6,6 +6,8 @@
 //! | [`Ei`] | `z = h W_EEᵀ − (h W_IEᵀ) W_EIᵀ + b` | the task, like everything else | likewise |
 //! | [`INorm`] | the same divided by `s` | to normalize z | a [GradNorm](GradNormRule) |
 //! | [`INormSub`] | as [`Ei`] | to centre z | likewise |
+//! | [`INormSubVariance`] | as [`Ei`] | to normalize z | likewise |
+//! | [`INormDiv`] | `z = (h W_EEᵀ + b)/s` | to normalize z | likewise |
 //!
 //! All are [`Layer`]s: `forward` gives z and a memory, `backward` takes the error of z and that
 //! memory. [`grad_norm`] is what inhibition does to the error, [`ErrorRule`] how to write one's
@@ -22,7 +24,9 @@ pub(crate) mod file;
 mod grad_norm;
 mod init;
 mod inorm;
+mod inorm_div;
 mod inorm_sub;
+mod inorm_sub_variance;
 mod layer;
 pub mod moments;
 mod normalization;
@@ -41,7 +45,9 @@ pub use excitatory::Excitatory;
 pub use grad_norm::grad_norm;
 pub use init::{initial_layer, initial_weights, initial_weights_of, lateral_weights};
 pub use inorm::INorm;
+pub use inorm_div::INormDiv;
 pub use inorm_sub::INormSub;
+pub use inorm_sub_variance::INormSubVariance;
 pub use layer::{Differentiable, Layer};
 pub use normalization::{
     DifferentiableNorm, DivisiveNorm, LayerNorm, LayerNormBackwardOnly, LayerNormForwardOnly,

@@ -60,7 +60,12 @@ impl<E: Dtype, D: Device<E>> Weights<E, D> {
                 let s = root_mean_square(&untraced_product(constant.clone(), &self.u_ie));
                 (e - self.inhibition(constant)) / s
             }
-            Circuit::InhibitoryNormSubtractive => e - self.inhibition(constant),
+            Circuit::InhibitoryNormSubtractive | Circuit::InhibitoryNormSubtractiveVariance => {
+                e - self.inhibition(constant)
+            }
+            Circuit::InhibitoryNormDivisive => {
+                e / root_mean_square(&untraced_product(constant, &self.u_ie))
+            }
         }
     }
 

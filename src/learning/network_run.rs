@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     Architecture,
-    architecture::{GradNormZ, HiddenLayers},
+    architecture::{GradNormZ, HiddenLayers, SubtractiveLoss},
     configuration::configurations,
     dataset::{CLASSES, PIXELS},
     layers::OwnRule,
@@ -110,6 +110,7 @@ impl Protocol for NetworkRun {
             grad_norm_layers: HiddenLayers::ALL,
             order,
             grad_norm_z: GradNormZ::Plain,
+            subtractive_loss: SubtractiveLoss::Mean,
             task,
         };
         run.variations().is_empty().then_some(run)

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     Architecture, Condition, Error, Result,
-    architecture::{GradNormZ, HiddenLayers, MOST_HIDDEN_LAYERS},
+    architecture::{GradNormZ, HiddenLayers, MOST_HIDDEN_LAYERS, SubtractiveLoss},
     condition::GradNorm,
     configuration::{Configuration, EPOCHS},
     dataset::{CHANCE, CLASSES, FashionMnist, Order, PIXELS, Task},
@@ -61,13 +61,16 @@ pub struct Run {
     /// On which z GradNorm works, if it looks at it; as it is in the paper.
     #[serde(default, skip_serializing_if = "GradNormZ::is_default")]
     pub grad_norm_z: GradNormZ,
+    /// What the inhibition of subtractive I-Norm learns from; a mean in the paper.
+    #[serde(default, skip_serializing_if = "SubtractiveLoss::is_default")]
+    pub subtractive_loss: SubtractiveLoss,
     /// What is changed of an image each time it is shown; its luminosity in the paper.
     #[serde(default, skip_serializing_if = "Task::is_default")]
     pub task: Task,
 }
 
 /// What the paper has one value for, and other runs may have another: names, and that value.
-pub(crate) const USUAL: [(&str, &str); 8] = [
+pub(crate) const USUAL: [(&str, &str); 9] = [
     ("hidden_layers", "2"),
     ("grad_norm_layers", "all"),
     ("signs", "dale"),
@@ -75,6 +78,7 @@ pub(crate) const USUAL: [(&str, &str); 8] = [
     (LABEL_SMOOTHING, "0.1"),
     ("order", "file"),
     ("grad_norm_z", "plain"),
+    ("subtractive_loss", "mean"),
     ("task", "luminosity"),
 ];
 
@@ -166,6 +170,7 @@ impl Run {
             grad_norm_layers: HiddenLayers::ALL,
             order: Order::File,
             grad_norm_z: GradNormZ::Plain,
+            subtractive_loss: SubtractiveLoss::Mean,
             task: Task::Luminosity,
         }
     }
@@ -254,6 +259,13 @@ impl Run {
         self
     }
 
+    /// With another loss of subtractive I-Norm.
+    #[must_use]
+    pub const fn subtractive_loss(mut self, loss: SubtractiveLoss) -> Self {
+        self.subtractive_loss = loss;
+        self
+    }
+
     /// With another label smoothing of the task loss.
     #[must_use]
     pub const fn label_smoothing(mut self, label_smoothing: f64) -> Self {
@@ -271,12 +283,21 @@ impl Run {
     /// What this run makes of the architecture of its condition.
     pub(super) fn varied(&self, architecture: Architecture) -> Architecture {
         let varied = architecture.varied(self.hidden_layers, self.grad_norm_layers);
-        varied.with_grad_norm_z(self.grad_norm_z)
+        varied.with_grad_norm_z(self.grad_norm_z).with_subtractive_loss(self.subtractive_loss)
     }
 
     /// What of it the paper has no other value for, and is another: names and values.
     pub fn variations(&self) -> Vec<(&'static str, String)> {
-        let Self { hidden_layers, grad_norm_layers, rule, order, grad_norm_z, task, .. } = self;
+        let Self {
+            hidden_layers,
+            grad_norm_layers,
+            rule,
+            order,
+            grad_norm_z,
+            subtractive_loss,
+            task,
+            ..
+        } = self;
         unusual([
             hidden_layers.to_string(),
             grad_norm_layers.to_string(),
@@ -285,6 +306,7 @@ impl Run {
             rule.label_smoothing.to_string(),
             order.to_string(),
             grad_norm_z.to_string(),
+            subtractive_loss.to_string(),
             task.to_string(),
         ])
     }
@@ -315,6 +337,11 @@ impl Run {
             let expected = format!("plain; {condition} has no GradNorm that looks at z");
             return Err(Error::invalid("grad_norm_z", self.grad_norm_z, expected));
         }
+        let (circuit, loss) = (condition.circuit(), self.subtractive_loss);
+        if loss == SubtractiveLoss::MeanAndVariance && circuit.with_variance() == circuit {
+            let expected = format!("mean; {condition} is not the I-Norm that only subtracts");
+            return Err(Error::invalid("subtractive_loss", loss, expected));
+        }
         if !(2..=10_000).contains(&self.width) {
             return Err(Error::invalid("width", self.width, "2 to 10000 units"));
         }
@@ -341,6 +368,7 @@ impl Run {
             grad_norm_layers: _,
             order: _,
             grad_norm_z: _,
+            subtractive_loss: _,
             task: _,
         } = self;
         let LearningRule {
@@ -561,7 +589,7 @@ mod tests {
     #[test]
     fn everything_that_decides_a_result_decides_the_id() {
         let run = Run::new(Condition::INormFull, &configuration(0).unwrap());
-        let changes: [fn(&mut Run); 23] = [
+        let changes: [fn(&mut Run); 24] = [
             |r| r.condition = Condition::ELn,
             |r| r.configuration = None,
             |r| r.width += 1,
@@ -581,6 +609,7 @@ mod tests {
             |r| r.rule.signs = Signs::NonNegative,
             |r| r.order = Order::Shuffled,
             |r| r.task = Task::Contrast,
+            |r| r.subtractive_loss = SubtractiveLoss::MeanAndVariance,
             |r| r.grad_norm_z = GradNormZ::Centred,
             |r| r.rule.precision = Precision::Fp16Autocast,
             |r| r.hidden_layers = 3,
@@ -625,13 +654,17 @@ mod tests {
         assert_eq!(centred.id(), "TODO3");
         let contrast = full.clone().task(Task::Contrast).measure(Measure::EachEpoch);
         assert_eq!(contrast.id(), "TODO4");
-        for run in [second, deep, free, half, shuffled, hard, centred, contrast] {
+        let sub = Run { condition: Condition::INormSubNone, ..full.clone() };
+        let variance = sub.subtractive_loss(SubtractiveLoss::MeanAndVariance);
+        let variance = variance.measure(Measure::EachEpoch);
+        assert_eq!(variance.id(), "TODO5");
+        for run in [second, deep, free, half, shuffled, hard, centred, contrast, variance] {
             assert!(run.validate().is_ok());
             let json = serde_json::to_string(&run).unwrap();
             assert_eq!(serde_json::from_str::<Run>(&json).unwrap(), run);
         }
         let json = serde_json::to_string(&full).unwrap();
-        let unusual = ["layers", "signs", "precision", "order", "grad_norm_z", "task"];
+        let unusual = ["layers", "signs", "precision", "order", "grad_norm_z", "loss", "task"];
         assert!(unusual.iter().all(|name| !json.contains(name)), "{json}");
         assert_eq!(serde_json::from_str::<Run>(&json).unwrap(), full);
         let refused = |run: &Run| run.validate().unwrap_err().to_string();
@@ -643,6 +676,10 @@ mod tests {
         let message = refused(&none.clone().grad_norm_z(GradNormZ::Centred));
         let expected = "grad_norm_z: centred is not valid; \
                         expected plain; inorm_none has no GradNorm that looks at z";
+        assert_eq!(message, expected);
+        let message = refused(&none.clone().subtractive_loss(SubtractiveLoss::MeanAndVariance));
+        let expected = "subtractive_loss: mean_and_variance is not valid; \
+                        expected mean; inorm_none is not the I-Norm that only subtracts";
         assert_eq!(message, expected);
         let written = Run { grad_norm_layers: HiddenLayers::first(2), ..full.clone() };
         assert!(refused(&written).contains("1+2 is not valid"), "it is `all`");

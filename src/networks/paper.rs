@@ -1,4 +1,4 @@
-//! The sixteen networks that the paper compares, and two more, as types: two equal hidden layers.
+//! The sixteen networks that the paper compares, and three more, as types: two equal hidden layers.
 //!
 //! | [`Condition`](crate::Condition) | type for 234 units a hidden layer, and 23 that inhibit them |
 //! | --- | --- |
@@ -9,18 +9,20 @@
 //! | `inorm_none`, `inorm_full`, `inorm_center` | `INormNone<234, 23>`, `INormFull<…>`, `INormCenter<…>` |
 //! | `inorm_lateral`, `inorm_scale`, `inorm_decorrelate` | `INormLateral<234, 23>`, `INormScale<…>`, … |
 //! | `inorm_sub_none`, `inorm_sub_center` | `INormSubNone<234, 23>`, `INormSubCenter<234, 23>` |
+//! | `inorm_divisive` | `INormDivisive<234>` |
 //!
 //! Behind the numbers of units may stand the precision and the device: `ELn<234, f64>`. For other
 //! numbers of inputs there is one type a circuit: `ENetwork<20, LayerNorm, 36>`, [`EiNetwork`],
-//! [`INormNetwork`], [`INormSubNetwork`]. [`Network::condition`] leads back.
+//! [`INormNetwork`], [`INormSubNetwork`], [`INormDivNetwork`]. [`Network::condition`] leads back.
 #![allow(missing_docs)] // the table above says what each one is
 
 use super::{Network, OUTPUTS};
 use crate::{
     dataset::PIXELS,
     layers::{
-        Center, Decorrelate, DivisiveNorm, Ei, Excitatory, Full, INorm, INormSub, Lateral,
-        LayerNorm, LayerNormBackwardOnly, LayerNormForwardOnly, MeanNorm, NoNorm, Raw, Scale,
+        Center, Decorrelate, DivisiveNorm, Ei, Excitatory, Full, INorm, INormDiv, INormSub,
+        Lateral, LayerNorm, LayerNormBackwardOnly, LayerNormForwardOnly, MeanNorm, NoNorm, Raw,
+        Scale,
     },
 };
 use dfdx::tensor::AutoDevice;
@@ -63,6 +65,10 @@ pub type INormSubNetwork<
     E,
     D,
 >;
+
+/// Two I-Norm layers without subtraction, with the GradNorm `G`.
+pub type INormDivNetwork<const WIDTH: usize, G, const IN: usize = PIXELS, E = f32, D = AutoDevice> =
+    Network<(INormDiv<IN, WIDTH, G, E, D>, INormDiv<WIDTH, WIDTH, G, E, D>), OUTPUTS, E, D>;
 
 pub type EiNone<const WIDTH: usize, const INH: usize, E = f32, D = AutoDevice> =
     EiNetwork<WIDTH, INH, NoNorm, PIXELS, E, D>;
@@ -117,6 +123,9 @@ pub type INormSubNone<const WIDTH: usize, const INH: usize, E = f32, D = AutoDev
 pub type INormSubCenter<const WIDTH: usize, const INH: usize, E = f32, D = AutoDevice> =
     INormSubNetwork<WIDTH, INH, Center, PIXELS, E, D>;
 
+pub type INormDivisive<const WIDTH: usize, E = f32, D = AutoDevice> =
+    INormDivNetwork<WIDTH, Raw, PIXELS, E, D>;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,6 +152,7 @@ mod tests {
             <INormDecorrelate<234, 23>>::architecture(),
             <INormSubNone<234, 23>>::architecture(),
             <INormSubCenter<234, 23>>::architecture(),
+            <INormDivisive<234>>::architecture(),
         ];
         for (condition, architecture) in Condition::ALL.into_iter().zip(types) {
             assert_eq!(condition.architecture([784, 234, 10]), architecture);

@@ -7,8 +7,8 @@ use crate::dataset::{CLASSES, PIXELS};
 use crate::figures::live::{self, Trained};
 use crate::figures::{self, Figure, Greys, style};
 use crate::layers::{
-    Backend, Ei, Excitatory, GradNormRule, INorm, INormSub, Layer, LayerWeights, NetworkWeights,
-    NormalizationRule, OwnRule, Shaped,
+    Backend, Ei, Excitatory, GradNormRule, INorm, INormDiv, INormSub, INormSubVariance, Layer,
+    LayerWeights, NetworkWeights, NormalizationRule, OwnRule, Shaped,
 };
 use crate::learning::{Change, Evaluation, Protocol, Record, Training};
 use crate::networks::{Hidden, ImageBatch, Network};
@@ -58,7 +58,9 @@ layers!(
     Excitatory<IN, EXC; N: NormalizationRule>,
     Ei<IN, EXC, INH; N: NormalizationRule>,
     INorm<IN, EXC, INH; G: GradNormRule>,
-    INormSub<IN, EXC, INH; G: GradNormRule>
+    INormSub<IN, EXC, INH; G: GradNormRule>,
+    INormSubVariance<IN, EXC, INH; G: GradNormRule>,
+    INormDiv<IN, EXC; G: GradNormRule>
 );
 
 impl<S, E: Dtype, D: Backend<E>> Shaped<S, E, D> {

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     Condition, Error, Result,
-    architecture::{GradNormZ, HiddenLayers},
+    architecture::{GradNormZ, HiddenLayers, SubtractiveLoss},
     configuration::{EPOCHS, LAMBDA},
     dataset::{Order, Task},
     learning::{Epoch, Measurement, Outcome, Record, Run, unusual},
@@ -69,6 +69,9 @@ row! {
         grad_norm_z: String = record.run.grad_norm_z.to_string(),
             "On which z GradNorm works, if it looks at it: `plain`, or `centred`."
             or GradNormZ::Plain.to_string();
+        subtractive_loss: String = record.run.subtractive_loss.to_string(),
+            "What the inhibition of subtractive I-Norm learns from: `mean`, or \
+             `mean_and_variance`." or SubtractiveLoss::Mean.to_string();
         task: String = record.run.task.to_string(),
             "What is changed of an image each time it is shown: its `luminosity`, or `contrast`."
             or Task::Luminosity.to_string();
@@ -181,6 +184,7 @@ impl RunRow {
             self.label_smoothing.to_string(),
             self.order.clone(),
             self.grad_norm_z.clone(),
+            self.subtractive_loss.clone(),
             self.task.clone(),
         ])
     }
@@ -234,7 +238,8 @@ mod tests {
     fn a_table_of_an_earlier_schema_is_read() {
         let table = runs_table(&[(Condition::INormFull, 3, 0.75, Some(0.85))]);
         let later = ["hidden_layers", "grad_norm_layers", "signs", "precision"];
-        let earlier = table.drop_many(later).drop_many(["order", "grad_norm_z", "task"]);
+        let earlier =
+            table.drop_many(later).drop_many(["order", "grad_norm_z", "subtractive_loss", "task"]);
         let rows = RunRow::from_table(&earlier).unwrap();
         assert_eq!(rows, RunRow::from_table(&table).unwrap());
         assert!(rows[0].is_papers());

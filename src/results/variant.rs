@@ -82,6 +82,7 @@ impl FromStr for Variant {
                 "label_smoothing" => run.rule.label_smoothing = number(name, value)?,
                 "order" => run.order = value.parse()?,
                 "grad_norm_z" => run.grad_norm_z = value.parse()?,
+                "subtractive_loss" => run.subtractive_loss = value.parse()?,
                 "task" => run.task = value.parse()?,
                 "grad_norm_layers" => layers = value.parse()?,
                 "signs" => run.rule.signs = value.parse()?,
@@ -157,6 +158,7 @@ mod tests {
             "inorm_full hidden_layers=5 grad_norm_layers=4+5 signs=free precision=fp16_autocast",
             "e_none signs=non_negative label_smoothing=0 order=shuffled",
             "inorm_decorrelate grad_norm_z=centred task=contrast",
+            "inorm_sub_center subtractive_loss=mean_and_variance",
         ] {
             assert_eq!(text.parse::<Variant>().unwrap().to_string(), text);
         }
@@ -172,6 +174,7 @@ mod tests {
             ("e_ln order=random", "order: 'random' is not valid; expected one of file, shuffled"),
             ("e_ln signs=any", "expected one of dale, non_negative, free"),
             ("e_ln grad_norm_layers=2", "e_ln has no GradNorm"),
+            ("inorm_divisive subtractive_loss=mean_and_variance", "that only subtracts"),
             ("inorm_center grad_norm_z=centred", "no GradNorm that looks at z"),
             ("inorm_full grad_norm_layers=3", "3 is not valid"),
         ] {

@@ -3,7 +3,7 @@
 use crate::{
     Condition::{self, *},
     Error, Result,
-    architecture::{GradNormZ, HiddenLayers},
+    architecture::{GradNormZ, HiddenLayers, SubtractiveLoss},
     configuration::{EPOCHS, EPSILONS, LABEL_SMOOTHING, LAMBDA, configuration, configurations},
     dataset::{Order, Task},
     learning::{Measure, Precision, Run, Signs},
@@ -69,6 +69,8 @@ pub struct Selection {
     pub orders: Vec<Order>,
     /// On which z GradNorm works.
     pub grad_norm_z: Vec<GradNormZ>,
+    /// What the inhibition of subtractive I-Norm learns from.
+    pub subtractive_losses: Vec<SubtractiveLoss>,
     /// What is changed of an image each time it is shown.
     pub tasks: Vec<Task>,
     /// Passes over the training images.
@@ -123,6 +125,7 @@ impl Selection {
             label_smoothings: vec![LABEL_SMOOTHING],
             orders: vec![Order::File],
             grad_norm_z: vec![GradNormZ::Plain],
+            subtractive_losses: vec![SubtractiveLoss::Mean],
             tasks: vec![Task::Luminosity],
             epochs: EPOCHS,
         };
@@ -180,6 +183,7 @@ impl Selection {
         let runs = each(runs, &self.label_smoothings, Run::label_smoothing);
         let runs = each(runs, &self.orders, Run::order);
         let runs = each(runs, &self.grad_norm_z, Run::grad_norm_z);
+        let runs = each(runs, &self.subtractive_losses, Run::subtractive_loss);
         each(runs, &self.tasks, Run::task)
     }
 }

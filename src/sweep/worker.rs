@@ -96,8 +96,9 @@ pub fn cost(run: &Run) -> f64 {
     // Rows of the matrices that see a layer's input, in units of the width.
     let rows = match run.condition.circuit() {
         Circuit::Excitatory => 1.0,
-        Circuit::ExcitatoryInhibitory | Circuit::InhibitoryNormSubtractive => 1.1,
         Circuit::InhibitoryNorm => 2.1,
+        Circuit::InhibitoryNormDivisive => 2.0,
+        _ => 1.1,
     };
     let inputs = PIXELS as f64 + width * (run.hidden_layers as f64 - 1.0);
     rows * width * inputs * f64::from(run.epochs)

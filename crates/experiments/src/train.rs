@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use inorm::{
     Condition,
-    architecture::{GradNormZ, HiddenLayers},
+    architecture::{GradNormZ, HiddenLayers, SubtractiveLoss},
     configuration::{EPOCHS, LABEL_SMOOTHING, LAMBDA, LearningRates, configuration},
     dataset::{Order, Task},
     layers::NetworkWeights,
@@ -79,12 +79,15 @@ pub struct Train {
     /// On which z GradNorm works, if it looks at it: plain, or centred.
     #[arg(long, value_name = "NAME", default_value_t)]
     grad_norm_z: GradNormZ,
+    /// What the inhibition of subtractive I-Norm learns from: mean, or mean_and_variance.
+    #[arg(long, value_name = "NAME", default_value_t)]
+    subtractive_loss: SubtractiveLoss,
     /// What is changed of an image each time it is shown: luminosity, or contrast.
     #[arg(long, value_name = "NAME", default_value_t)]
     task: Task,
     /// Begin with the network in this file, which decides the condition and the width. The results
     /// are not runs of a sweep: they are not added to tables.
-    #[arg(long, value_name = "FILE.safetensors", conflicts_with_all = ["results", "hidden_layers", "grad_norm_layers", "grad_norm_z"])]
+    #[arg(long, value_name = "FILE.safetensors", conflicts_with_all = ["results", "hidden_layers", "grad_norm_layers", "grad_norm_z", "subtractive_loss"])]
     from: Option<PathBuf>,
     /// Save the trained network in this file.
     #[arg(long, value_name = "FILE.safetensors")]
@@ -230,7 +233,7 @@ impl Train {
         let run = run.lambda(self.lambda).label_smoothing(self.label_smoothing).order(self.order);
         let run = run.hidden_layers(self.hidden_layers).grad_norm_in(self.grad_norm_layers);
         let run = run.signs(self.signs).precision(self.precision).grad_norm_z(self.grad_norm_z);
-        let run = run.task(self.task);
+        let run = run.subtractive_loss(self.subtractive_loss).task(self.task);
         let usual = if self.results.is_some() { Measure::EachEpoch } else { Measure::Never };
         Ok(run.measure(self.measure.map_or(usual, Measure::from)))
     }

@@ -10,8 +10,8 @@ use inorm::{
     ensemble::{Machine, SingleNetwork, Step},
     layers::{
         Batch, Center, Decorrelate, DivisiveNorm, Ei, Excitatory, Full, GradNormRule, INorm,
-        INormSub, Lateral, Layer, LayerNorm, LayerNormBackwardOnly, LayerNormForwardOnly, MeanNorm,
-        NetworkWeights, NoNorm, NormalizationRule, Raw, Scale,
+        INormDiv, INormSub, Lateral, Layer, LayerNorm, LayerNormBackwardOnly, LayerNormForwardOnly,
+        MeanNorm, NetworkWeights, NoNorm, NormalizationRule, Raw, Scale,
     },
     networks::{Network, OUTPUTS, task_loss},
 };
@@ -114,6 +114,9 @@ pub fn compare_typed(fixture: &Fixture) -> Result<Report> {
         Condition::INormDecorrelate => compare_inorm::<Decorrelate>(errors),
         Condition::INormSubNone => compare_inorm_sub::<Raw>(errors),
         Condition::INormSubCenter => compare_inorm_sub::<Center>(errors),
+        Condition::INormDivisive => {
+            compare_network::<INormDiv<IN, EXC, Raw, f64>, INormDiv<EXC, EXC, Raw, f64>>(errors)
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use super::place::Place;
 use clap::Args;
 use inorm::{
     Condition,
-    architecture::{GradNormZ, HiddenLayers},
+    architecture::{GradNormZ, HiddenLayers, SubtractiveLoss},
     dataset::{Order, Task},
     learning::{Precision, Signs},
     sweep::{Selection, Store},
@@ -56,6 +56,9 @@ pub struct Plan {
     /// On which z the GradNorms work that look at it: plain, centred or both.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     grad_norm_z: Vec<GradNormZ>,
+    /// What the inhibition of subtractive I-Norm learns from: mean, mean_and_variance or both.
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    subtractive_loss: Vec<SubtractiveLoss>,
     /// What is changed of an image each time it is shown: luminosity, contrast or both.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     task: Vec<Task>,
@@ -80,6 +83,7 @@ pub fn run(options: &Plan) -> Outcome {
     replace(&mut selection.label_smoothings, &options.label_smoothing);
     replace(&mut selection.orders, &options.order);
     replace(&mut selection.grad_norm_z, &options.grad_norm_z);
+    replace(&mut selection.subtractive_losses, &options.subtractive_loss);
     replace(&mut selection.tasks, &options.task);
     selection.epochs = options.epochs.unwrap_or(selection.epochs);
     let runs = selection.plan()?;
