@@ -1,7 +1,7 @@
 //! The paper's sweep: thirty configurations of a width and three learning rates each, and what
-//! all of its runs have in common.
+//! all of its runs have in common; and the thirty configurations of the authors' revised code.
 
-use crate::{Error, Result};
+use crate::{Error, Result, named::named};
 use polars::prelude::{DataFrame, df};
 use serde::{Deserialize, Serialize};
 use std::sync::OnceLock;
@@ -17,9 +17,21 @@ pub const LAMBDA: f64 = 0.01;
 /// Label smoothing of the task loss in all of the paper's runs.
 pub const LABEL_SMOOTHING: f64 = 0.1;
 
-/// One row of `data/configs.csv`.
+named! {
+    /// A list of configurations, from which their numbers are.
+    ConfigurationList of "config_list" {
+        /// That of the paper, `data/configs.csv`.
+        Published = "published",
+        /// That of the authors' revised code, `data/revision_configs.csv`.
+        Revised = "revised",
+    }
+}
+
+/// One row of a [`ConfigurationList`].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Configuration {
+    /// The list that it is a row of.
+    pub list: ConfigurationList,
     /// Row number, 0 to 29.
     pub index: usize,
     /// Units of each hidden layer.
@@ -55,31 +67,50 @@ impl Configuration {
     }
 }
 
-const TABLE: &str = include_str!("../data/configs.csv");
+impl ConfigurationList {
+    /// All of its thirty configurations.
+    pub fn all(self) -> &'static [Configuration] {
+        static PUBLISHED: OnceLock<Vec<Configuration>> = OnceLock::new();
+        static REVISED: OnceLock<Vec<Configuration>> = OnceLock::new();
+        let (all, table) = match self {
+            Self::Published => (&PUBLISHED, include_str!("../data/configs.csv")),
+            Self::Revised => (&REVISED, include_str!("../data/revision_configs.csv")),
+        };
+        all.get_or_init(|| table.lines().skip(1).map(|line| parse_row(self, line)).collect())
+    }
 
-/// All thirty configurations, drawn log-uniformly by the authors.
-pub fn configurations() -> &'static [Configuration] {
-    static ALL: OnceLock<Vec<Configuration>> = OnceLock::new();
-    ALL.get_or_init(|| TABLE.lines().skip(1).map(parse_row).collect())
+    /// Configuration number `index`.
+    ///
+    /// # Errors
+    /// If there is no such row.
+    pub fn configuration(self, index: usize) -> Result<Configuration> {
+        let all = self.all();
+        all.get(index).copied().ok_or_else(|| {
+            Error::invalid("configuration", index, format!("0 to {}", all.len().saturating_sub(1)))
+        })
+    }
 }
 
-/// Configuration number `index`.
+/// All thirty configurations of the paper, drawn log-uniformly by the authors.
+pub fn configurations() -> &'static [Configuration] {
+    ConfigurationList::Published.all()
+}
+
+/// The paper's configuration number `index`.
 ///
 /// # Errors
 /// If there is no such row.
 pub fn configuration(index: usize) -> Result<Configuration> {
-    let all = configurations();
-    all.get(index).copied().ok_or_else(|| {
-        Error::invalid("configuration", index, format!("0 to {}", all.len().saturating_sub(1)))
-    })
+    ConfigurationList::Published.configuration(index)
 }
 
-fn parse_row(line: &str) -> Configuration {
+fn parse_row(list: ConfigurationList, line: &str) -> Configuration {
     let number = |column: usize| -> f64 {
         let field = line.split(',').nth(column).unwrap_or_default();
-        field.parse().unwrap_or_else(|_| panic!("data/configs.csv: bad row '{line}'"))
+        field.parse().unwrap_or_else(|_| panic!("configurations, {list}: bad row '{line}'"))
     };
     Configuration {
+        list,
         index: number(0) as usize,
         width: number(1) as usize,
         rates: LearningRates { lr: number(2), lr_w_ie: number(3), lr_w_ei: number(4) },
@@ -92,16 +123,21 @@ mod tests {
 
     #[test]
     fn thirty_configurations_in_the_ranges_of_the_paper() {
-        let all = configurations();
-        assert_eq!(all.len(), 30);
-        for (row, c) in all.iter().enumerate() {
-            assert_eq!(c.index, row);
-            assert!((100..=500).contains(&c.width));
-            assert!((1e-3..=1e-2).contains(&c.rates.lr));
-            assert!((1e-2..=1.0).contains(&c.rates.lr_w_ie));
-            assert!((1e-5..=1e-2).contains(&c.rates.lr_w_ei));
+        for list in ConfigurationList::ALL {
+            let all = list.all();
+            assert_eq!(all.len(), 30);
+            for (row, c) in all.iter().enumerate() {
+                assert_eq!((c.list, c.index), (list, row));
+                assert!((100..=500).contains(&c.width));
+                assert!((1e-3..=1e-2).contains(&c.rates.lr));
+                assert!((1e-2..=1.0).contains(&c.rates.lr_w_ie));
+                assert!((1e-5..=1e-2).contains(&c.rates.lr_w_ei));
+            }
+            assert!(list.configuration(30).is_err());
         }
-        assert!(configuration(30).is_err());
+        let all = configurations();
+        let first = ConfigurationList::Revised.configuration(0).unwrap();
+        assert_eq!((all[0].width, first.width, first.rates.lr), (178, 106, 0.004334726365239158));
         assert_eq!(all[13].table().unwrap().get_column_names()[1].as_str(), "width");
     }
 }

@@ -7,7 +7,7 @@ use inorm::{
     layers::{
         ErrorRule, Full, INorm, NetworkWeights, NoNorm, Raw, initial_weights, initial_weights_of,
     },
-    learning::{Evaluation, Measure, Protocol, Run, Trainer, evaluate, train},
+    learning::{Evaluation, Measure, Recorded, Run, Trainer, evaluate, train},
     networks::{
         Network,
         paper::{EiNetwork, INormFull, INormNetwork, INormNone},

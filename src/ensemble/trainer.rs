@@ -12,7 +12,7 @@ use crate::{
     dataset::{Augmentation, FashionMnist, Images, PIXELS, Task},
     engine::EngineState,
     layers::{NetworkWeights, initial_weights},
-    learning::{Checkpoint, Epoch, Measurement, Outcome, Protocol, Record, Run},
+    learning::{Checkpoint, Epoch, Measurement, Outcome, Record, Recorded, Run},
     randomness::Purpose,
 };
 use std::{collections::HashMap, ops::Range, time::Instant};

@@ -1,6 +1,6 @@
 //! A run saved between two epochs.
 
-use super::run::{Outcome, Protocol, Record, Run};
+use super::run::{Outcome, Record, Recorded, Run};
 use crate::{
     Error, Result,
     engine::EngineState,

@@ -1,14 +1,14 @@
 //! The training of a network that one had, as a value.
 
 use super::{
-    run::{HIDDEN_LAYERS, Protocol, Run},
+    run::{HIDDEN_LAYERS, Recorded, Run},
     steering::Change,
     training::Training,
 };
 use crate::{
     Architecture,
     architecture::{GradNormZ, HiddenLayers, SubtractiveLoss},
-    configuration::configurations,
+    configuration::{ConfigurationList, configurations},
     dataset::{CLASSES, PIXELS},
     layers::OwnRule,
     learning_rule::Signs,
@@ -64,7 +64,7 @@ impl NetworkRun {
     }
 }
 
-impl Protocol for NetworkRun {
+impl Recorded for NetworkRun {
     fn training(&self) -> Training {
         self.training
     }
@@ -109,6 +109,7 @@ impl Protocol for NetworkRun {
             hidden_layers: HIDDEN_LAYERS,
             grad_norm_layers: HiddenLayers::ALL,
             order,
+            configuration_list: ConfigurationList::Published,
             grad_norm_z: GradNormZ::Plain,
             subtractive_loss: SubtractiveLoss::Mean,
             task,

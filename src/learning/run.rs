@@ -1,6 +1,7 @@
 //! One experiment as a value, and what came of it.
 
 use super::{
+    protocol::Protocol,
     steering::Change,
     training::{Measure, Training},
 };
@@ -8,7 +9,7 @@ use crate::{
     Architecture, Condition, Error, Result,
     architecture::{GradNormZ, HiddenLayers, MOST_HIDDEN_LAYERS, SubtractiveLoss},
     condition::GradNorm,
-    configuration::{Configuration, EPOCHS},
+    configuration::{Configuration, ConfigurationList, EPOCHS, LABEL_SMOOTHING},
     dataset::{CHANCE, CLASSES, FashionMnist, Order, PIXELS, Task},
     engine::{HalfNumber, LayerMeasurement},
     learning_rule::{LearningRule, Precision, Signs},
@@ -32,7 +33,7 @@ pub(crate) const HIDDEN_LAYERS: usize = 2;
 pub struct Run {
     /// Which network.
     pub condition: Condition,
-    /// Which row of the paper's configurations, if it is one.
+    /// Which row of a list of configurations, if it is one.
     pub configuration: Option<usize>,
     /// Units of each hidden layer.
     pub width: usize,
@@ -64,26 +65,59 @@ pub struct Run {
     /// What the inhibition of subtractive I-Norm learns from; a mean in the paper.
     #[serde(default, skip_serializing_if = "SubtractiveLoss::is_default")]
     pub subtractive_loss: SubtractiveLoss,
+    /// The list that its configuration is a row of.
+    #[serde(default, skip_serializing_if = "ConfigurationList::is_default")]
+    pub configuration_list: ConfigurationList,
     /// What is changed of an image each time it is shown; its luminosity in the paper.
     #[serde(default, skip_serializing_if = "Task::is_default")]
     pub task: Task,
 }
 
 /// What the paper has one value for, and other runs may have another: names, and that value.
-pub(crate) const USUAL: [(&str, &str); 9] = [
+pub(crate) const USUAL: [(&str, &str); 10] = [
     ("hidden_layers", "2"),
     ("grad_norm_layers", "all"),
     ("signs", "dale"),
     ("precision", "single"),
-    (LABEL_SMOOTHING, "0.1"),
+    (IN_EVERY_ID, "0.1"),
     ("order", "file"),
     ("grad_norm_z", "plain"),
     ("subtractive_loss", "mean"),
+    ("config_list", "published"),
     ("task", "luminosity"),
 ];
 
 /// The one of these that has always been part of ids.
-const LABEL_SMOOTHING: &str = "label_smoothing";
+const IN_EVERY_ID: &str = "label_smoothing";
+
+/// What stands for all variations by the revised protocol.
+const PROTOCOL_NAME: &str = "protocol";
+
+/// The names of all variations.
+pub(crate) const VARIATIONS: [&str; USUAL.len() + 1] = {
+    let mut names = [PROTOCOL_NAME; USUAL.len() + 1];
+    let mut index = 0;
+    while index < USUAL.len() {
+        names[index + 1] = USUAL[index].0;
+        index += 1;
+    }
+    names
+};
+
+/// The unusual values of a run, where `protocol revised` stands for those by which the revised
+/// protocol differs for this condition, if they are all there.
+pub(crate) fn summarized(
+    condition: Condition,
+    mut unusual: Vec<(&'static str, String)>,
+) -> Vec<(&'static str, String)> {
+    let [configuration, ..] = Protocol::Revised.configurations().all() else { return unusual };
+    let revised = Run::new(condition, configuration).protocol(Protocol::Revised).unusual();
+    if revised.iter().all(|value| unusual.contains(value)) {
+        unusual.retain(|value| !revised.contains(value));
+        unusual.insert(0, (PROTOCOL_NAME, Protocol::Revised.to_string()));
+    }
+    unusual
+}
 
 /// Which of these values are not the paper's.
 pub(crate) fn unusual(values: [String; USUAL.len()]) -> Vec<(&'static str, String)> {
@@ -109,7 +143,7 @@ fn is_all_layers(layers: &HiddenLayers) -> bool {
 }
 
 /// What a [`Record`] can be of: a [`Run`], or a [`NetworkRun`](super::NetworkRun).
-pub trait Protocol: Clone {
+pub trait Recorded: Clone {
     /// How the network is trained.
     fn training(&self) -> Training;
 
@@ -133,7 +167,7 @@ pub trait Protocol: Clone {
     fn note(&mut self, _: Change) {}
 }
 
-impl Protocol for Run {
+impl Recorded for Run {
     fn name(&self) -> String {
         self.condition.to_string()
     }
@@ -159,6 +193,7 @@ impl Run {
         Self {
             condition,
             configuration: Some(configuration.index),
+            configuration_list: configuration.list,
             width: configuration.width,
             rule: LearningRule::paper(configuration.rates),
             epsilon: 0.75,
@@ -224,6 +259,7 @@ impl Run {
         self.grad_norm_layers = layers;
         if layers == HiddenLayers::NONE {
             self.condition = self.condition.without_grad_norm();
+            self.grad_norm_z = GradNormZ::Plain;
         }
         if layers == HiddenLayers::NONE || layers == HiddenLayers::first(self.hidden_layers) {
             self.grad_norm_layers = HiddenLayers::ALL;
@@ -266,6 +302,25 @@ impl Run {
         self
     }
 
+    /// By this protocol, in all that makes a difference to the condition; but for the
+    /// configuration, which is that of the run.
+    #[must_use]
+    pub fn protocol(mut self, protocol: Protocol) -> Self {
+        let revised = protocol == Protocol::Revised;
+        self.rule.label_smoothing = if revised { 0.0 } else { LABEL_SMOOTHING };
+        self.rule.signs = if revised { Signs::NonNegative } else { Signs::Dale };
+        self.order = if revised { Order::Shuffled } else { Order::File };
+        let looks_at_z = self.condition.grad_norm().centred() != self.condition.grad_norm();
+        let centred = revised && looks_at_z;
+        self.grad_norm_z = if centred { GradNormZ::Centred } else { GradNormZ::Plain };
+        let circuit = self.condition.circuit();
+        self.subtractive_loss = match revised && circuit.with_variance() != circuit {
+            true => SubtractiveLoss::MeanAndVariance,
+            false => SubtractiveLoss::Mean,
+        };
+        self
+    }
+
     /// With another label smoothing of the task loss.
     #[must_use]
     pub const fn label_smoothing(mut self, label_smoothing: f64) -> Self {
@@ -287,27 +342,25 @@ impl Run {
     }
 
     /// What of it the paper has no other value for, and is another: names and values.
+    ///
+    /// `protocol revised` stands for all by which [the revised protocol](Protocol::Revised) differs
+    /// for this condition, if it is all there.
     pub fn variations(&self) -> Vec<(&'static str, String)> {
-        let Self {
-            hidden_layers,
-            grad_norm_layers,
-            rule,
-            order,
-            grad_norm_z,
-            subtractive_loss,
-            task,
-            ..
-        } = self;
+        summarized(self.condition, self.unusual())
+    }
+
+    fn unusual(&self) -> Vec<(&'static str, String)> {
         unusual([
-            hidden_layers.to_string(),
-            grad_norm_layers.to_string(),
-            rule.signs.to_string(),
-            rule.precision.to_string(),
-            rule.label_smoothing.to_string(),
-            order.to_string(),
-            grad_norm_z.to_string(),
-            subtractive_loss.to_string(),
-            task.to_string(),
+            self.hidden_layers.to_string(),
+            self.grad_norm_layers.to_string(),
+            self.rule.signs.to_string(),
+            self.rule.precision.to_string(),
+            self.rule.label_smoothing.to_string(),
+            self.order.to_string(),
+            self.grad_norm_z.to_string(),
+            self.subtractive_loss.to_string(),
+            self.configuration_list.to_string(),
+            self.task.to_string(),
         ])
     }
 
@@ -342,6 +395,11 @@ impl Run {
             let expected = format!("mean; {condition} is not the I-Norm that only subtracts");
             return Err(Error::invalid("subtractive_loss", loss, expected));
         }
+        let list = self.configuration_list;
+        if self.configuration.is_none() && !list.is_default() {
+            let expected = "published; this run has a width and learning rates of its own";
+            return Err(Error::invalid("config_list", list, expected));
+        }
         if !(2..=10_000).contains(&self.width) {
             return Err(Error::invalid("width", self.width, "2 to 10000 units"));
         }
@@ -369,6 +427,7 @@ impl Run {
             order: _,
             grad_norm_z: _,
             subtractive_loss: _,
+            configuration_list: _,
             task: _,
         } = self;
         let LearningRule {
@@ -392,7 +451,7 @@ impl Run {
              batch={batch} measure={measure:?}",
             rates.lr, rates.lr_w_ie, rates.lr_w_ei,
         );
-        let others = self.variations().into_iter().filter(|(name, _)| *name != LABEL_SMOOTHING);
+        let others = self.unusual().into_iter().filter(|(name, _)| *name != IN_EVERY_ID);
         for (name, value) in others {
             text += &format!(" {name}={value}");
         }
@@ -424,7 +483,7 @@ pub struct Record<R = Run> {
 }
 
 /// `inorm_full: test accuracy 82.9 % after 2 epochs, finished`
-impl<R: Protocol> fmt::Display for Record<R> {
+impl<R: Recorded> fmt::Display for Record<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.run.name())?;
         let how = match self.outcome {
@@ -448,7 +507,7 @@ impl<R: Protocol> fmt::Display for Record<R> {
 }
 
 /// In one line, however many epochs and measurements there are.
-impl<R: Protocol> fmt::Debug for Record<R> {
+impl<R: Recorded> fmt::Debug for Record<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Record({self})")
     }
@@ -519,7 +578,7 @@ pub struct Measurement {
     pub values: LayerMeasurement,
 }
 
-impl<R: Protocol> Record<R> {
+impl<R: Recorded> Record<R> {
     /// Of a run that has not made a step yet.
     pub(crate) fn begin(run: &R, data: &FashionMnist) -> Self {
         Self {
@@ -560,7 +619,7 @@ impl<R: Protocol> Record<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::configuration::configuration;
+    use crate::{condition::Circuit, configuration::configuration};
 
     #[test]
     fn a_record_says_how_its_run_ended() {
@@ -589,7 +648,7 @@ mod tests {
     #[test]
     fn everything_that_decides_a_result_decides_the_id() {
         let run = Run::new(Condition::INormFull, &configuration(0).unwrap());
-        let changes: [fn(&mut Run); 24] = [
+        let changes: [fn(&mut Run); 25] = [
             |r| r.condition = Condition::ELn,
             |r| r.configuration = None,
             |r| r.width += 1,
@@ -609,6 +668,7 @@ mod tests {
             |r| r.rule.signs = Signs::NonNegative,
             |r| r.order = Order::Shuffled,
             |r| r.task = Task::Contrast,
+            |r| r.configuration_list = ConfigurationList::Revised,
             |r| r.subtractive_loss = SubtractiveLoss::MeanAndVariance,
             |r| r.grad_norm_z = GradNormZ::Centred,
             |r| r.rule.precision = Precision::Fp16Autocast,
@@ -624,6 +684,39 @@ mod tests {
         ids.sort();
         ids.dedup();
         assert_eq!(ids.len(), changes.len() + 1);
+    }
+
+    #[test]
+    fn the_revised_protocol_is_named_where_all_of_it_is_there() {
+        let [first, ..] = ConfigurationList::Revised.all() else { unreachable!() };
+        let names = |run: &Run| run.variations().into_iter().map(|(name, _)| name).collect();
+        for condition in Condition::ALL {
+            let plain = Run::new(condition, &configuration(0).unwrap());
+            assert_eq!(
+                plain.clone().protocol(Protocol::Revised).protocol(Protocol::Published),
+                plain
+            );
+            let revised = Run::new(condition, first).protocol(Protocol::Revised);
+            assert!(revised.validate().is_ok(), "{condition}");
+            assert_eq!(revised.variations(), [("protocol", "revised".to_owned())]);
+            let contrast = revised.clone().task(Task::Contrast);
+            let found: Vec<_> = names(&contrast);
+            assert_eq!(found, ["protocol", "task"]);
+            // One difference less, and each other one is named.
+            let others: Vec<_> = names(&revised.order(Order::File));
+            let mut expected = vec!["signs", "label_smoothing"];
+            let looks_at_z = [Condition::INormFull, Condition::INormDecorrelate];
+            expected.extend(looks_at_z.contains(&condition).then_some("grad_norm_z"));
+            let subtractive = condition.circuit() == Circuit::InhibitoryNormSubtractive;
+            expected.extend(subtractive.then_some("subtractive_loss"));
+            expected.push("config_list");
+            assert_eq!(others, expected, "{condition}");
+        }
+        // The same numbers as of the other list would be another run.
+        let mut own = Run::new(Condition::ELn, first);
+        own.configuration = None;
+        let message = own.validate().unwrap_err().to_string();
+        assert!(message.starts_with("config_list: revised is not valid; expected published"));
     }
 
     #[test]
@@ -658,13 +751,19 @@ mod tests {
         let variance = sub.subtractive_loss(SubtractiveLoss::MeanAndVariance);
         let variance = variance.measure(Measure::EachEpoch);
         assert_eq!(variance.id(), "TODO5");
-        for run in [second, deep, free, half, shuffled, hard, centred, contrast, variance] {
+        let [configuration, ..] = ConfigurationList::Revised.all() else { unreachable!() };
+        let revised = Run::new(Condition::INormFull, configuration).protocol(Protocol::Revised);
+        let revised = revised.measure(Measure::EachEpoch);
+        assert_eq!(revised.id(), "TODO6");
+        let all = [second, deep, free, half, shuffled, hard, centred, contrast, variance, revised];
+        for run in all {
             assert!(run.validate().is_ok());
             let json = serde_json::to_string(&run).unwrap();
             assert_eq!(serde_json::from_str::<Run>(&json).unwrap(), run);
         }
         let json = serde_json::to_string(&full).unwrap();
-        let unusual = ["layers", "signs", "precision", "order", "grad_norm_z", "loss", "task"];
+        let unusual =
+            ["layers", "signs", "precision", "order", "grad_norm_z", "loss", "list", "task"];
         assert!(unusual.iter().all(|name| !json.contains(name)), "{json}");
         assert_eq!(serde_json::from_str::<Run>(&json).unwrap(), full);
         let refused = |run: &Run| run.validate().unwrap_err().to_string();

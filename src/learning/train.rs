@@ -4,7 +4,7 @@ use super::{
     checkpoint::{Checkpoint, check},
     evaluate::{EVALUATION_BATCH, check_classifier, classify},
     network_run::NetworkRun,
-    run::{Epoch, Measurement, Outcome, Overflow, Protocol, Record, Run},
+    run::{Epoch, Measurement, Outcome, Overflow, Record, Recorded, Run},
     steering::{Change, Settings, Steering},
     training::Training,
 };
@@ -150,7 +150,7 @@ impl<'d> Trainer<'d> {
     }
 }
 
-impl<'d, R: Protocol> Trainer<'d, R> {
+impl<'d, R: Recorded> Trainer<'d, R> {
     fn with(engine: Engine<f32>, record: Record<R>, data: &'d FashionMnist) -> Result<Self> {
         for (what, images) in [("training images", &data.train), ("test images", &data.test)] {
             if images.is_empty() {

@@ -10,7 +10,7 @@ use crate::layers::{
     Backend, Ei, Excitatory, GradNormRule, INorm, INormDiv, INormSub, INormSubVariance, Layer,
     LayerWeights, NetworkWeights, NormalizationRule, OwnRule, Shaped,
 };
-use crate::learning::{Change, Evaluation, Protocol, Record, Training};
+use crate::learning::{Change, Evaluation, Record, Recorded, Training};
 use crate::networks::{Hidden, ImageBatch, Network};
 use crate::show::{self, Formats, Show};
 use dfdx::shapes::Dtype;
@@ -76,7 +76,7 @@ fn single<E: Dtype>(value: E) -> f32 {
     value.to_f32().unwrap_or(f32::NAN)
 }
 
-impl<R: Protocol> Record<R> {
+impl<R: Recorded> Record<R> {
     /// Shows the record in a notebook: its curves and how it ended. The Rust kernel calls it for a
     /// cell's last value.
     pub fn evcxr_display(&self) {
@@ -126,7 +126,7 @@ struct View {
 }
 
 impl View {
-    fn of_record<R: Protocol>(record: &Record<R>) -> Self {
+    fn of_record<R: Recorded>(record: &Record<R>) -> Self {
         let (run, epochs) = (&record.run, || record.epochs.iter());
         let trained = Trained {
             name: run.name(),

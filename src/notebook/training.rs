@@ -5,7 +5,7 @@ use crate::dataset::FashionMnist;
 use crate::figures::live::{self, Trained};
 use crate::figures::style::{self, Look};
 use crate::learning::{
-    self, Change, Epoch, NetworkRun, Observer, Outcome, Protocol, Record, Run, Settings, Steering,
+    self, Change, Epoch, NetworkRun, Observer, Outcome, Record, Recorded, Run, Settings, Steering,
     Training,
 };
 use crate::networks::{ToTrain, Trainable};
@@ -156,7 +156,7 @@ fn cores() -> usize {
 
 /// Names and looks of what is trained together. A name says what distinguishes it; of several
 /// networks of one condition the first has the condition's look.
-fn described<R: Protocol>(runs: &[R]) -> Vec<(String, Look)> {
+fn described<R: Recorded>(runs: &[R]) -> Vec<(String, Look)> {
     let parts: [fn(&R) -> String; 4] = [
         |run| format!(", ε = {}", run.training().epsilon),
         |run| match &run.architecture() {
@@ -201,7 +201,7 @@ struct Status {
 }
 
 impl Board {
-    fn new<R: Protocol>(runs: &[R], data: &FashionMnist) -> Self {
+    fn new<R: Recorded>(runs: &[R], data: &FashionMnist) -> Self {
         let status = |((name, look), run): ((String, Look), &R)| {
             let Training { batch, epochs, .. } = run.training();
             let trained = Trained {

@@ -189,10 +189,13 @@ pub(super) fn paired(
             (run.condition, &variations) == (variant.condition, &variant.variations)
         };
         if let Some(side) = [network, than].iter().position(is) {
-            joined.entry((run.config, run.seed)).or_default()[side] = Some(run.test_accuracy);
+            let key = (&run.config_list, run.config, run.seed);
+            joined.entry(key).or_default()[side] = Some(run.test_accuracy);
         }
     }
-    joined.into_iter().filter_map(|(key, [a, b])| Some((key, [a?, b?]))).collect()
+    let pair =
+        |((_, config, seed), [a, b]): (_, [Option<f64>; 2])| Some(((config, seed), [a?, b?]));
+    joined.into_iter().filter_map(pair).collect()
 }
 
 /// The accuracies alone.

@@ -8,9 +8,9 @@ use super::{
 use crate::{
     Condition, Error, Result,
     architecture::{GradNormZ, HiddenLayers, SubtractiveLoss},
-    configuration::{EPOCHS, LAMBDA},
+    configuration::{ConfigurationList, EPOCHS, LAMBDA},
     dataset::{Order, Task},
-    learning::{Epoch, Measurement, Outcome, Record, Run, unusual},
+    learning::{Epoch, Measurement, Outcome, Record, Run, summarized, unusual},
     learning_rule::{Precision, Signs},
 };
 use serde_json::{Map, Value};
@@ -38,7 +38,7 @@ row! {
             "[`Run::id`](crate::learning::Run::id); it joins the tables.";
         condition: Condition = record.run.condition, "Which network.";
         config: Option<i32> = record.run.configuration.map(|index| index as i32),
-            "Row of the paper's configurations, if it is one of them.";
+            "Row of a list of configurations, if it is one of them.";
         width: i32 = record.run.width as i32, "Units of each hidden layer.";
         lr: f64 = record.run.rule.rates.lr, "Learning rate of `W_EE` and b.";
         lr_w_ie: f64 = record.run.rule.rates.lr_w_ie, "Learning rate of `W_IE`, and of `U_IE`.";
@@ -72,6 +72,9 @@ row! {
         subtractive_loss: String = record.run.subtractive_loss.to_string(),
             "What the inhibition of subtractive I-Norm learns from: `mean`, or \
              `mean_and_variance`." or SubtractiveLoss::Mean.to_string();
+        config_list: String = record.run.configuration_list.to_string(),
+            "The list of configurations: `published`, or `revised`."
+            or ConfigurationList::Published.to_string();
         task: String = record.run.task.to_string(),
             "What is changed of an image each time it is shown: its `luminosity`, or `contrast`."
             or Task::Luminosity.to_string();
@@ -176,7 +179,7 @@ impl RunRow {
     /// What of the run the paper has no other value for, and is another: columns and values, as
     /// [`Run::variations`].
     pub fn variations(&self) -> Vec<(&'static str, String)> {
-        unusual([
+        let unusual = unusual([
             self.hidden_layers.to_string(),
             self.grad_norm_layers.clone(),
             self.signs.clone(),
@@ -185,8 +188,10 @@ impl RunRow {
             self.order.clone(),
             self.grad_norm_z.clone(),
             self.subtractive_loss.clone(),
+            self.config_list.clone(),
             self.task.clone(),
-        ])
+        ]);
+        summarized(self.condition, unusual)
     }
 
     /// Whether it diverged.
@@ -238,8 +243,13 @@ mod tests {
     fn a_table_of_an_earlier_schema_is_read() {
         let table = runs_table(&[(Condition::INormFull, 3, 0.75, Some(0.85))]);
         let later = ["hidden_layers", "grad_norm_layers", "signs", "precision"];
-        let earlier =
-            table.drop_many(later).drop_many(["order", "grad_norm_z", "subtractive_loss", "task"]);
+        let earlier = table.drop_many(later).drop_many([
+            "order",
+            "grad_norm_z",
+            "subtractive_loss",
+            "config_list",
+            "task",
+        ]);
         let rows = RunRow::from_table(&earlier).unwrap();
         assert_eq!(rows, RunRow::from_table(&table).unwrap());
         assert!(rows[0].is_papers());

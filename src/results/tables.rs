@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    learning::{Outcome, Protocol, Record},
+    learning::{Outcome, Record, Recorded},
 };
 use polars::prelude::{BooleanChunked, DataFrame, NewChunkedArray};
 use std::{collections::HashSet, path::Path};
@@ -17,7 +17,7 @@ use std::{collections::HashSet, path::Path};
 /// # Errors
 /// As the other two tables, if a record is of none of the paper's networks, or their runs have
 /// different [variations](crate::learning::Run::variations): rows are told apart by their conditions.
-pub fn runs_table<R: Protocol>(records: &[Record<R>]) -> Result<DataFrame> {
+pub fn runs_table<R: Recorded>(records: &[Record<R>]) -> Result<DataFrame> {
     let records = of_paper(records)?;
     let is_over = |r: &&Record| matches!(r.outcome, Outcome::Finished | Outcome::Diverged { .. });
     let row = |record: &Record| {
@@ -32,7 +32,7 @@ pub fn runs_table<R: Protocol>(records: &[Record<R>]) -> Result<DataFrame> {
 ///
 /// # Errors
 /// As [`runs_table`].
-pub fn epochs_table<R: Protocol>(records: &[Record<R>]) -> Result<DataFrame> {
+pub fn epochs_table<R: Recorded>(records: &[Record<R>]) -> Result<DataFrame> {
     EpochRow::to_table(&of_paper(records)?.iter().flat_map(EpochRow::of).collect::<Vec<_>>())
 }
 
@@ -40,13 +40,13 @@ pub fn epochs_table<R: Protocol>(records: &[Record<R>]) -> Result<DataFrame> {
 ///
 /// # Errors
 /// As [`runs_table`].
-pub fn measurements_table<R: Protocol>(records: &[Record<R>]) -> Result<DataFrame> {
+pub fn measurements_table<R: Recorded>(records: &[Record<R>]) -> Result<DataFrame> {
     MeasurementRow::to_table(
         &of_paper(records)?.iter().flat_map(MeasurementRow::of).collect::<Vec<_>>(),
     )
 }
 
-fn of_paper<R: Protocol>(records: &[Record<R>]) -> Result<Vec<Record>> {
+fn of_paper<R: Recorded>(records: &[Record<R>]) -> Result<Vec<Record>> {
     let of_paper = |(number, record): (usize, &Record<R>)| {
         record.of_paper().ok_or_else(|| {
             let problem = format!("no. {number} is of {}", record.run.name());

@@ -7,9 +7,8 @@ use super::{
 use crate::{
     Condition, Error, Result,
     architecture::HiddenLayers,
-    configuration::configuration,
     dataset::CHANCE,
-    learning::{Run, USUAL},
+    learning::{Protocol, Run, VARIATIONS},
     statistics::BoxStatistics,
 };
 use polars::prelude::{Column, DataFrame};
@@ -73,11 +72,17 @@ impl FromStr for Variant {
     fn from_str(text: &str) -> Result<Self> {
         let mut words = text.split_whitespace();
         let condition = words.next().unwrap_or_default().parse()?;
-        let mut run = Run::new(condition, &configuration(0)?);
+        let words: Vec<_> = words.map(|word| word.split_once('=').unwrap_or((word, ""))).collect();
+        let protocol = words.iter().find(|(name, _)| *name == "protocol");
+        let protocol: Protocol =
+            protocol.map_or(Ok(Protocol::Published), |(_, name)| name.parse())?;
+        let configuration = protocol.configurations().configuration(0)?;
+        let mut run = Run::new(condition, &configuration).protocol(protocol);
         let mut layers = HiddenLayers::ALL;
-        for word in words {
-            let (name, value) = word.split_once('=').unwrap_or((word, ""));
+        for (name, value) in words {
             match name {
+                "protocol" => {}
+                "config_list" => run.configuration_list = value.parse()?,
                 "hidden_layers" => run.hidden_layers = number(name, value)?,
                 "label_smoothing" => run.rule.label_smoothing = number(name, value)?,
                 "order" => run.order = value.parse()?,
@@ -87,7 +92,7 @@ impl FromStr for Variant {
                 "grad_norm_layers" => layers = value.parse()?,
                 "signs" => run.rule.signs = value.parse()?,
                 "precision" => run.rule.precision = value.parse()?,
-                _ => return Err(Error::unknown("variation", name, &USUAL.map(|(name, _)| name))),
+                _ => return Err(Error::unknown("variation", name, &VARIATIONS)),
             }
         }
         let run = run.grad_norm_in(layers);
@@ -159,12 +164,19 @@ mod tests {
             "e_none signs=non_negative label_smoothing=0 order=shuffled",
             "inorm_decorrelate grad_norm_z=centred task=contrast",
             "inorm_sub_center subtractive_loss=mean_and_variance",
+            "inorm_full protocol=revised task=contrast",
+            "inorm_divisive signs=non_negative label_smoothing=0 config_list=revised",
         ] {
             assert_eq!(text.parse::<Variant>().unwrap().to_string(), text);
         }
         let other: Variant = "inorm_full signs=dale grad_norm_layers=1+2".parse().unwrap();
         assert_eq!(other, Variant::from(INormFull));
+        let words = "e_ln order=shuffled config_list=revised label_smoothing=0 signs=non_negative";
+        assert_eq!(words.parse::<Variant>().unwrap().to_string(), "e_ln protocol=revised");
+        let back: Variant = "e_ln config_list=published protocol=revised".parse().unwrap();
+        assert_eq!(back.to_string(), "e_ln signs=non_negative label_smoothing=0 order=shuffled");
         for (text, words) in [
+            ("e_ln protocol=revision", "did you mean revised?"),
             ("inorm_ful", "did you mean inorm_full?"),
             ("", "condition: ''"),
             ("e_ln sign=free", "variation: 'sign'"),

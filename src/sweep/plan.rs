@@ -4,9 +4,9 @@ use crate::{
     Condition::{self, *},
     Error, Result,
     architecture::{GradNormZ, HiddenLayers, SubtractiveLoss},
-    configuration::{EPOCHS, EPSILONS, LABEL_SMOOTHING, LAMBDA, configuration, configurations},
+    configuration::{ConfigurationList, EPOCHS, EPSILONS, LAMBDA, configurations},
     dataset::{Order, Task},
-    learning::{Measure, Precision, Run, Signs},
+    learning::{Measure, Precision, Protocol, Run, Signs},
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::HashSet, fmt};
@@ -42,13 +42,18 @@ impl fmt::Display for Planned {
     }
 }
 
-/// Every combination of some conditions, configurations, ε, seeds, λ and variations.
+/// Every combination of some conditions, configurations, ε, seeds, λ and variations. Where a list
+/// that a protocol decides is empty, it is as the protocol has it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Selection {
     /// Which networks.
     pub conditions: Vec<Condition>,
-    /// Rows of `data/configs.csv`.
+    /// By which protocols.
+    pub protocols: Vec<Protocol>,
+    /// Rows of a list of configurations.
     pub configurations: Vec<usize>,
+    /// Of which lists; the protocol decides.
+    pub configuration_lists: Vec<ConfigurationList>,
     /// Ranges of the luminosity shift.
     pub epsilons: Vec<f64>,
     /// Seeds.
@@ -59,17 +64,17 @@ pub struct Selection {
     pub hidden_layers: Vec<usize>,
     /// In which of them GradNorm acts.
     pub grad_norm_layers: Vec<HiddenLayers>,
-    /// Whether weights keep their signs.
+    /// Whether weights keep their signs; the protocol decides.
     pub signs: Vec<Signs>,
     /// In which precision.
     pub precisions: Vec<Precision>,
-    /// Label smoothings of the task loss.
+    /// Label smoothings of the task loss; the protocol decides.
     pub label_smoothings: Vec<f64>,
-    /// In which order the training images are shown.
+    /// In which order the training images are shown; the protocol decides.
     pub orders: Vec<Order>,
-    /// On which z GradNorm works.
+    /// On which z GradNorm works; the protocol decides.
     pub grad_norm_z: Vec<GradNormZ>,
-    /// What the inhibition of subtractive I-Norm learns from.
+    /// What the inhibition of subtractive I-Norm learns from; the protocol decides.
     pub subtractive_losses: Vec<SubtractiveLoss>,
     /// What is changed of an image each time it is shown.
     pub tasks: Vec<Task>,
@@ -114,18 +119,20 @@ impl Selection {
         };
         let paper = Self {
             conditions: conditions.to_vec(),
+            protocols: vec![Protocol::Published],
             configurations: (0..configurations().len()).collect(),
+            configuration_lists: Vec::new(),
             epsilons: EPSILONS.to_vec(),
             seeds: vec![0],
             lambdas: vec![LAMBDA],
             hidden_layers: vec![2],
             grad_norm_layers: vec![HiddenLayers::ALL],
-            signs: vec![Signs::Dale],
+            signs: Vec::new(),
             precisions: vec![Precision::Single],
-            label_smoothings: vec![LABEL_SMOOTHING],
-            orders: vec![Order::File],
-            grad_norm_z: vec![GradNormZ::Plain],
-            subtractive_losses: vec![SubtractiveLoss::Mean],
+            label_smoothings: Vec::new(),
+            orders: Vec::new(),
+            grad_norm_z: Vec::new(),
+            subtractive_losses: Vec::new(),
             tasks: vec![Task::Luminosity],
             epochs: EPOCHS,
         };
@@ -152,13 +159,9 @@ impl Selection {
         let mut seen = HashSet::new();
         for &epsilon in &self.epsilons {
             for &index in &self.configurations {
-                let configuration = configuration(index)?;
                 for &condition in &self.conditions {
-                    let run = Run::new(condition, &configuration)
-                        .epsilon(epsilon)
-                        .epochs(self.epochs)
-                        .measure(Measure::EachEpoch);
-                    for run in self.variants(&run) {
+                    for run in self.variants(self.by_protocol(condition, index)?) {
+                        let run = run.epsilon(epsilon);
                         run.validate()?;
                         let planned = Planned::new(run);
                         if seen.insert(planned.id.clone()) {
@@ -171,9 +174,22 @@ impl Selection {
         Ok(runs)
     }
 
-    /// A run with each seed, λ and variation.
-    fn variants(&self, run: &Run) -> Vec<Run> {
-        let runs = vec![run.clone()];
+    /// A run by each protocol, in the configuration of this number of each list.
+    fn by_protocol(&self, condition: Condition, index: usize) -> Result<Vec<Run>> {
+        let mut runs = Vec::new();
+        for &protocol in &self.protocols {
+            let own = [protocol.configurations()];
+            let given = &self.configuration_lists[..];
+            for list in if given.is_empty() { &own } else { given } {
+                let run = Run::new(condition, &list.configuration(index)?).protocol(protocol);
+                runs.push(run.epochs(self.epochs).measure(Measure::EachEpoch));
+            }
+        }
+        Ok(runs)
+    }
+
+    /// These runs with each seed, λ and variation.
+    fn variants(&self, runs: Vec<Run>) -> Vec<Run> {
         let runs = each(runs, &self.seeds, Run::seed);
         let runs = each(runs, &self.lambdas, Run::lambda);
         let runs = each(runs, &self.hidden_layers, Run::hidden_layers);
@@ -188,8 +204,11 @@ impl Selection {
     }
 }
 
-/// Each of the runs with each of the values, which `with` gives it.
+/// Each of the runs with each of the values, which `with` gives it; without values, as it is.
 fn each<T: Copy>(runs: Vec<Run>, values: &[T], with: fn(Run, T) -> Run) -> Vec<Run> {
+    if values.is_empty() {
+        return runs;
+    }
     let each = |run: Run| values.iter().map(move |&value| with(run.clone(), value));
     runs.into_iter().flat_map(each).collect()
 }
@@ -197,6 +216,7 @@ fn each<T: Copy>(runs: Vec<Run>, values: &[T], with: fn(Run, T) -> Run) -> Vec<R
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::condition::GradNorm;
 
     fn plan(profile: &str) -> Vec<Planned> {
         Selection::profile(profile).unwrap().plan().unwrap()
@@ -256,10 +276,43 @@ mod tests {
     }
 
     #[test]
+    fn the_revised_protocol_is_planned_whole_and_less_one_difference() {
+        let mut selection = Selection::profile("figure 5").unwrap();
+        selection.conditions = vec![ELn, INormFull, INormSubNone, INormDivisive];
+        selection.configurations = vec![0, 29];
+        (selection.epsilons, selection.tasks) = (vec![0.0, 0.75], Task::ALL.to_vec());
+        selection.protocols = vec![Protocol::Revised];
+        let plan = selection.plan().unwrap();
+        assert_eq!(plan.len(), 4 * 2 * 2 * 2);
+        let start = "inorm_full config 29 ε 0.75 seed 0 protocol revised task contrast";
+        let last = plan.iter().find(|planned| planned.to_string() == start).unwrap();
+        assert_eq!((last.run.width, last.run.rule.label_smoothing), (126, 0.0));
+        assert_eq!(last.run.architecture().hidden[0].grad_norm, GradNorm::FullCentred);
+        // Both protocols differ in every run.
+        selection.protocols = Protocol::ALL.to_vec();
+        assert_eq!(selection.plan().unwrap().len(), 2 * plan.len());
+        selection.protocols = vec![Protocol::Revised];
+        selection.orders = vec![Order::File];
+        let less = selection.plan().unwrap();
+        assert!(less.iter().all(|planned| !plan.contains(planned)) && less.len() == plan.len());
+        selection.orders.clear();
+        selection.configuration_lists = vec![ConfigurationList::Published];
+        let other = selection.plan().unwrap();
+        assert!(other.iter().all(|planned| !plan.contains(planned)) && other[0].run.width == 178);
+        // What makes no difference to a condition cannot be asked for of it.
+        selection.grad_norm_z = vec![GradNormZ::Centred];
+        let message = selection.plan().unwrap_err().to_string();
+        assert!(message.contains("e_ln has no GradNorm that looks at z"), "{message}");
+        selection.configurations = vec![30];
+        assert!(selection.plan().unwrap_err().to_string().contains("0 to 29"));
+    }
+
+    #[test]
     fn a_plan_reads_back_as_it_was_written() {
         let mut others = Selection::profile("figure 5").unwrap();
         others.conditions = vec![INormFull];
         others.grad_norm_layers = vec!["2".parse().unwrap()];
+        (others.protocols, others.tasks) = (Protocol::ALL.to_vec(), Task::ALL.to_vec());
         for planned in [plan("paper"), others.plan().unwrap()].concat() {
             let text = serde_json::to_string(&planned).unwrap();
             let back: Planned = serde_json::from_str(&text).unwrap();

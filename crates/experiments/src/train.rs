@@ -6,11 +6,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 use inorm::{
     Condition,
     architecture::{GradNormZ, HiddenLayers, SubtractiveLoss},
-    configuration::{EPOCHS, LABEL_SMOOTHING, LAMBDA, LearningRates, configuration},
+    configuration::{ConfigurationList, EPOCHS, LAMBDA, LearningRates, configuration},
     dataset::{Order, Task},
     layers::NetworkWeights,
     learning::{
-        self, Epoch, LearningRule, Measure, Observer, Precision, Record, Run, Signs, Trainer,
+        self, Epoch, LearningRule, Measure, Observer, Precision, Protocol, Record, Run, Signs,
+        Trainer,
     },
     results::{DataIdentity, FinishedRun, Rows, Tables, merge},
 };
@@ -29,9 +30,16 @@ pub struct Train {
     /// Which network, for example inorm_full; an unknown name lists them all.
     #[arg(required_unless_present = "from")]
     condition: Option<Condition>,
-    /// One of the paper's 30 configurations, 0 to 29: a width and three learning rates.
+    /// As the authors trained: published, in the paper; or revised, in their revised code. What else
+    /// is given comes before it.
+    #[arg(long, value_name = "NAME", default_value_t)]
+    protocol: Protocol,
+    /// One of the 30 configurations of the protocol, 0 to 29: a width and three learning rates.
     #[arg(long, value_name = "K", conflicts_with_all = ["width", "lr", "lr_w_ie", "lr_w_ei"])]
     config: Option<usize>,
+    /// The configuration of the list of this protocol, whatever the protocol.
+    #[arg(long, value_name = "NAME", requires = "config")]
+    config_list: Option<ConfigurationList>,
     /// Units of each hidden layer.
     #[arg(long, value_name = "N")]
     width: Option<usize>,
@@ -64,24 +72,27 @@ pub struct Train {
     #[arg(long, value_name = "LAYERS", default_value_t = HiddenLayers::ALL)]
     grad_norm_layers: HiddenLayers,
     /// Whether weights keep their signs: dale; non_negative, b too; or free, which files of
-    /// networks cannot hold.
-    #[arg(long, value_name = "NAME", default_value_t)]
-    signs: Signs,
+    /// networks cannot hold [default: that of the protocol].
+    #[arg(long, value_name = "NAME")]
+    signs: Option<Signs>,
     /// In which precision: single, or fp16_autocast, as the authors trained.
     #[arg(long, value_name = "NAME", default_value_t)]
     precision: Precision,
-    /// Label smoothing of the task loss.
-    #[arg(long, value_name = "NUMBER", default_value_t = LABEL_SMOOTHING)]
-    label_smoothing: f64,
-    /// In which order the training images are shown: as in their file, or shuffled for each epoch.
-    #[arg(long, value_name = "NAME", default_value_t)]
-    order: Order,
-    /// On which z GradNorm works, if it looks at it: plain, or centred.
-    #[arg(long, value_name = "NAME", default_value_t)]
-    grad_norm_z: GradNormZ,
-    /// What the inhibition of subtractive I-Norm learns from: mean, or mean_and_variance.
-    #[arg(long, value_name = "NAME", default_value_t)]
-    subtractive_loss: SubtractiveLoss,
+    /// Label smoothing of the task loss [default: that of the protocol].
+    #[arg(long, value_name = "NUMBER")]
+    label_smoothing: Option<f64>,
+    /// In which order the training images are shown: as in their file, or shuffled for each epoch
+    /// [default: that of the protocol].
+    #[arg(long, value_name = "NAME")]
+    order: Option<Order>,
+    /// On which z GradNorm works, if it looks at it: plain, or centred [default: that of the
+    /// protocol].
+    #[arg(long, value_name = "NAME")]
+    grad_norm_z: Option<GradNormZ>,
+    /// What the inhibition of subtractive I-Norm learns from: mean, or mean_and_variance [default:
+    /// that of the protocol].
+    #[arg(long, value_name = "NAME")]
+    subtractive_loss: Option<SubtractiveLoss>,
     /// What is changed of an image each time it is shown: luminosity, or contrast.
     #[arg(long, value_name = "NAME", default_value_t)]
     task: Task,
@@ -185,7 +196,7 @@ fn save(weights: &NetworkWeights<f32>, record: &Record, file: &Path) -> Outcome 
 impl Train {
     /// Whether the results can be written, which should not turn out after the training.
     fn check_targets(&self) -> Outcome {
-        if self.save.is_some() && self.signs == Signs::Free {
+        if self.save.is_some() && self.signs == Some(Signs::Free) {
             let message = "--save: files hold networks in Dale's bounds, not --signs free";
             return Err(Failure::Usage(message.into()));
         }
@@ -210,7 +221,10 @@ impl Train {
         let condition = condition.expect("clap asks for one of the two");
         let width = self.width.or(from.map(|(_, width)| width));
         let run = match (self.config, width, self.lr, self.lr_w_ie, self.lr_w_ei) {
-            (Some(index), ..) => Run::new(condition, &configuration(index)?),
+            (Some(index), ..) => {
+                let list = self.config_list.unwrap_or(self.protocol.configurations());
+                Run::new(condition, &list.configuration(index)?)
+            }
             (None, Some(width), Some(lr), Some(lr_w_ie), Some(lr_w_ei)) => Run {
                 configuration: None,
                 width,
@@ -230,12 +244,24 @@ impl Train {
             )));
         }
         let run = run.epsilon(self.epsilon).epochs(self.epochs).seed(self.seed);
-        let run = run.lambda(self.lambda).label_smoothing(self.label_smoothing).order(self.order);
+        let run = run.lambda(self.lambda).precision(self.precision).task(self.task);
+        let run = run.protocol(self.protocol);
         let run = run.hidden_layers(self.hidden_layers).grad_norm_in(self.grad_norm_layers);
-        let run = run.signs(self.signs).precision(self.precision).grad_norm_z(self.grad_norm_z);
-        let run = run.subtractive_loss(self.subtractive_loss).task(self.task);
+        let run = given(run, self.signs, Run::signs);
+        let run = given(run, self.label_smoothing, Run::label_smoothing);
+        let run = given(run, self.order, Run::order);
+        let run = given(run, self.grad_norm_z, Run::grad_norm_z);
+        let run = given(run, self.subtractive_loss, Run::subtractive_loss);
         let usual = if self.results.is_some() { Measure::EachEpoch } else { Measure::Never };
         Ok(run.measure(self.measure.map_or(usual, Measure::from)))
+    }
+}
+
+/// The run with a value that was given, if one was.
+fn given<T>(run: Run, value: Option<T>, with: fn(Run, T) -> Run) -> Run {
+    match value {
+        Some(value) => with(run, value),
+        None => run,
     }
 }
 

@@ -5,8 +5,9 @@ use clap::Args;
 use inorm::{
     Condition,
     architecture::{GradNormZ, HiddenLayers, SubtractiveLoss},
+    configuration::ConfigurationList,
     dataset::{Order, Task},
-    learning::{Precision, Signs},
+    learning::{Precision, Protocol, Signs},
     sweep::{Selection, Store},
 };
 use inorm_core::{Outcome, print};
@@ -22,9 +23,16 @@ pub struct Plan {
     /// Only these networks, for example e_ln,inorm_full.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     conditions: Vec<Condition>,
-    /// Only these of the paper's configurations, for example 0-4,7.
+    /// As the authors trained: published, in the paper; revised, in their revised code; or both.
+    /// What else is given comes before it.
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    protocol: Vec<Protocol>,
+    /// Only these configurations, for example 0-4,7.
     #[arg(long, value_delimiter = ',', value_name = "ROWS", value_parser = parse_range)]
     configs: Vec<std::ops::RangeInclusive<usize>>,
+    /// Configurations of the list of this protocol, whatever the protocol.
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    config_list: Vec<ConfigurationList>,
     /// Only these ranges of the luminosity shift, or of the change of contrast, for example 0,0.75.
     #[arg(long, value_delimiter = ',', value_name = "NUMBERS", allow_hyphen_values = true)]
     epsilons: Vec<f64>,
@@ -71,6 +79,8 @@ pub struct Plan {
 pub fn run(options: &Plan) -> Outcome {
     let mut selection = options.profile.clone();
     replace(&mut selection.conditions, &options.conditions);
+    replace(&mut selection.protocols, &options.protocol);
+    replace(&mut selection.configuration_lists, &options.config_list);
     let configs: Vec<usize> = options.configs.iter().cloned().flatten().collect();
     replace(&mut selection.configurations, &configs);
     replace(&mut selection.epsilons, &options.epsilons);
