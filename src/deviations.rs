@@ -43,3 +43,16 @@
 //!     all activities, an error of 1 at each active unit. A real error has a far smaller part that
 //!     all units share: `task_alignment` and `common_error` of a
 //!     [`LayerMeasurement`](crate::engine::LayerMeasurement) are of that one.
+//!
+//! # The authors' revised code
+//!
+//! The authors have rewritten their code since. [`Protocol::Revised`](crate::learning::Protocol) is
+//! what it computes, as far as its files say; each of its differences is a property of a
+//! [`Run`](crate::learning::Run) by itself, too. Beside precision and seeds (1 to 3) these differ:
+//!
+//! 14. **Inhibitory units** are a tenth of the excitatory ones, rounded down. Of 284, in its
+//!     configuration 19, theirs are 27 by an error of rounding, and ours 28.
+//! 15. **Bounds** are kept after each step, not at the start of the next forward pass: that is the
+//!     same, since everything begins within them.
+//! 16. **Divisive-only I-Norm** has no `W_IE` and `W_EI`, which theirs keeps and does not use. Its
+//!     `U_IE` begins as it would with them.

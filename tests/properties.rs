@@ -4,18 +4,19 @@ use inorm::{
     Architecture, Condition,
     architecture::LayerKind,
     condition::{Circuit, GradNorm, Normalization},
-    configuration::LearningRates,
-    dataset::{Augmentation, FashionMnist, PIXELS, Task},
+    configuration::{ConfigurationList, LearningRates},
+    dataset::{Augmentation, FashionMnist, Order, PIXELS, Task},
     dfdx::prelude::*,
     engine::{Engine, LayerMeasurement},
     layers::{
-        Batch, Center, Differentiable, DivisiveNorm, Ei, Excitatory, Full, INorm, INormSub, Inputs,
-        Lateral, Layer, LayerNorm, LayerWeights, MeanNorm, Memory, NetworkWeights, NoNorm,
-        OwnLayer, Raw, Scale, Units, grad_norm, initial_weights_of,
-        moments::{layer_norm, layer_norm_backward, standard_deviation},
+        Batch, Center, DecorrelateCentred, Differentiable, DivisiveNorm, Ei, Excitatory, Full,
+        FullCentred, INorm, INormDiv, INormSub, INormSubVariance, Inputs, Lateral, Layer,
+        LayerNorm, LayerWeights, MeanNorm, Memory, NetworkWeights, NoNorm, OwnLayer, Raw, Scale,
+        Units, grad_norm, initial_weights_of,
+        moments::{layer_norm, layer_norm_backward, mean, standard_deviation},
         pre_activation, weight_gradient,
     },
-    learning::{LearningRule, Precision, Signs, Training},
+    learning::{LearningRule, Precision, Protocol, Recorded, Run, Signs, Training, train},
     networks::{
         Hidden, ImageBatch, Network, OUTPUTS,
         paper::{ENetwork, INormFull, INormNetwork},
@@ -101,6 +102,9 @@ proptest! {
         // Both updates: in place, and with velocities.
         rule.momentum = if seed % 2 == 0 { 0.0 } else { momentum };
         rule.signs = if seed % 3 == 0 { Signs::NonNegative } else { Signs::Dale };
+        if rule.is_plain() && seed % 5 == 0 {
+            rule.precision = Precision::Fp16Autocast;
+        }
         let weights = network(condition, seed).convert(|w| w as f32);
         let mut engine = Engine::new(&weights, rule);
         for step in 0..20 {
@@ -272,6 +276,43 @@ proptest! {
         prop_assert!(stretch.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-12));
     }
 
+    /// GradNorm on z less its mean takes out of an error what is common and what goes along with z,
+    /// whatever z is.
+    #[test]
+    fn errors_normalized_on_centred_z_have_neither_a_mean_nor_a_part_along_z(seed in 0..1000_u64) {
+        let (z, delta) = (
+            tensor(&random_values(seed, SIZE * UNITS, -2.0, 3.0)),
+            tensor(&random_values(seed + 1, SIZE * UNITS, -1.0, 1.0)),
+        );
+        let nu = device().zeros();
+        let means = |a: &Errors, b: &Errors| mean(&(a.clone() * b.clone())).as_vec();
+        let (ones, sigma) = (tensor(&[1.0; SIZE * UNITS]), standard_deviation(&z));
+        let full = grad_norm(GradNorm::FullCentred, &delta, &z, &nu);
+        prop_assert!(means(&full, &ones).iter().all(|mean| mean.abs() < 1e-12));
+        // Zero but for the ε in the root, as above.
+        let along = mean(&(delta.clone() * layer_norm(&z))) * 1e-5 / sigma.powi(2);
+        let (found, along) = (means(&full, &z), along.as_vec());
+        prop_assert!(found.iter().zip(&along).all(|(a, b)| (a - b).abs() < 1e-12), "{found:?}");
+        let plain = grad_norm(GradNorm::Full, &delta, &z, &nu);
+        prop_assert!(means(&plain, &ones).iter().any(|mean| mean.abs() > 1e-3));
+
+        let decorrelated = grad_norm(GradNorm::DecorrelateCentred, &delta, &z, &nu);
+        let (before, after) = (means(&delta, &ones), means(&decorrelated, &ones));
+        prop_assert!(before.iter().zip(&after).all(|(a, b)| (a - b).abs() < 1e-12));
+        // Of a z of variance 1 nothing is left along it.
+        let unit = layer_norm(&z) + 0.3;
+        let decorrelated = grad_norm(GradNorm::DecorrelateCentred, &delta, &unit, &nu);
+        let found = means(&decorrelated, &(unit.clone() - mean(&unit)));
+        prop_assert!(found.iter().all(|along| along.abs() < 1e-4), "{found:?}");
+        // And of a normalized z both rules are what they are on z as it is.
+        let normalized = layer_norm(&z);
+        for mode in [GradNorm::Full, GradNorm::Decorrelate] {
+            let [one, other] = [mode, mode.centred()]
+                .map(|mode| grad_norm(mode, &delta, &normalized, &nu).as_vec());
+            prop_assert!(one.iter().zip(&other).all(|(a, b)| (a - b).abs() < 1e-4));
+        }
+    }
+
     #[test]
     fn uniform_lateral_inhibition_is_centring(seed in 0..1000_u64) {
         let delta = tensor(&random_values(seed, SIZE * UNITS, -1.0, 1.0));
@@ -417,8 +458,99 @@ fn typed_networks_and_the_engine_are_one() {
         compare_with_engine::<(E<30, 12>, INormSub<12, 20, 2, Lateral, f64>)>(0.5),
         compare_with_engine::<(I<30, 16>, E<16, 12>, I<12, 14>)>(0.5),
         compare_with_engine::<(INorm<30, 16, 2, Raw, f64>, INorm<16, 12, 2, Full, f64>)>(0.5),
+        compare_with_engine::<Centred>(0.5),
+        compare_with_engine::<Divisive>(0.5),
+        compare_with_engine::<Subtractive>(0.5),
     ];
     assert!(differences.iter().all(|d| *d < 1e-10), "{differences:?}");
+}
+
+/// What the authors' revised code has, and the first did not.
+type Centred = (INorm<30, 16, 2, FullCentred, f64>, INorm<16, 12, 2, DecorrelateCentred, f64>);
+type Divisive = (INormDiv<30, 16, Full, f64>, INormDiv<16, 12, Raw, f64>);
+type Subtractive =
+    (INormSubVariance<30, 16, 2, Raw, f64>, INormSubVariance<16, 12, 2, FullCentred, f64>);
+
+/// Whole steps of the typed network, and the largest differences of the engine's weights from it, in
+/// f64 and in f32.
+fn steps_compared_with_engine<H>() -> [f64; 2]
+where
+    H: Hidden<f64, AutoDevice, In = Const<30>>,
+{
+    let mut network = Network::<H, 10, f64>::new(2).unwrap();
+    let initial = network.weights();
+    // λ is large, so that what is learned locally shows.
+    let rule =
+        LearningRule { lambda: 0.5, label_smoothing: 0.0, signs: Signs::NonNegative, ..rule(0.05) };
+    let mut double = Engine::new(&initial, rule);
+    let mut single = Engine::new(&initial.convert(|w| w as f32), rule);
+    for step in 0..4 {
+        let (x, labels) = batch(step);
+        let samples = Batch::<_, 30, f64>::of_samples(x.clone());
+        network = network.step(&samples, &labels, &rule).unwrap().0;
+        double.step(&x, &labels);
+        single.step(&x.iter().map(|&x| x as f32).collect::<Vec<_>>(), &labels);
+    }
+    let stepped = network.weights();
+    let moved = |layer: fn(&LayerWeights<f64>) -> &Vec<f64>| {
+        let pairs = stepped.hidden.iter().zip(&initial.hidden);
+        pairs.filter(|(a, b)| layer(a) != layer(b)).count()
+    };
+    let kinds = H::kinds();
+    let having = |has: fn(Circuit) -> bool| kinds.iter().filter(|kind| has(kind.circuit)).count();
+    assert_eq!([moved(|l| &l.w_ee), moved(|l| &l.b), moved(|l| &l.w_ei)], [2, 2, 0]);
+    assert_eq!(moved(|l| &l.w_ie), having(Circuit::subtracts));
+    assert_eq!(moved(|l| &l.u_ie), having(Circuit::divides));
+    assert!(stepped.layers().iter().all(|layer| layer.b.iter().all(|&b| b >= 0.0)));
+    let single = single.weights().convert(f64::from);
+    [largest_difference(&double.weights(), &stepped), largest_difference(&single, &stepped)]
+}
+
+#[test]
+fn steps_of_the_revised_rule_are_those_of_the_engine() {
+    let differences = [
+        steps_compared_with_engine::<Centred>(),
+        steps_compared_with_engine::<Divisive>(),
+        steps_compared_with_engine::<Subtractive>(),
+    ];
+    for [double, single] in differences {
+        assert!(double < 1e-12 && single < 1e-5, "{differences:?}");
+    }
+}
+
+/// A run by the revised protocol, on shuffled images of changed contrast, is the typed network's
+/// steps on these images.
+#[test]
+fn a_run_by_the_revised_protocol_is_that_of_typed_steps() {
+    type Net = INormNetwork<20, 2, FullCentred>;
+    let data = FashionMnist::subset().unwrap().first(70, 10);
+    let configuration = ConfigurationList::Revised.configuration(2).unwrap();
+    let run = Run::new(Condition::INormFull, &configuration).protocol(Protocol::Revised);
+    let run = Run { width: 20, ..run.task(Task::Contrast).epochs(2).seed(3) };
+    let (weights, record) = train(&run, &data, &mut ()).unwrap();
+    let mut network = Net::new(3).unwrap();
+    let mut losses = Vec::new();
+    for epoch in 1..=2 {
+        let order = Order::Shuffled.of(70, 3, epoch);
+        let purpose = Purpose::TrainingLuminosity;
+        let mut contrast = Augmentation::new(Task::Contrast, 0.75, 3, purpose, epoch).unwrap();
+        let mut total = 0.0;
+        for numbers in order.chunks(32) {
+            let mut pixels = vec![0.0; numbers.len() * PIXELS];
+            contrast.fill(&data.train, numbers.iter().copied(), &mut pixels);
+            let labels: Vec<u8> = numbers.iter().map(|&n| data.train.labels()[n]).collect();
+            let x = Batch::<_, PIXELS>::of_samples(pixels);
+            let (stepped, loss) = network.step(&x, &labels, &run.rule).unwrap();
+            (network, total) = (stepped, total + loss * labels.len() as f64);
+        }
+        losses.push(total / 70.0);
+    }
+    let [ours, theirs] = [weights, network.weights()].map(|weights| weights.convert(f64::from));
+    let difference = largest_difference(&ours, &theirs);
+    assert!(difference < 1e-5, "{difference}");
+    let recorded = record.epochs.iter().map(|epoch| epoch.train_loss);
+    assert!(recorded.zip(&losses).all(|(a, b)| (a - b).abs() < 1e-4), "{record:?} {losses:?}");
+    assert_eq!(run.architecture(), Net::architecture());
 }
 
 /// The written-out rules and dfdx's tape, on weights as they are after some training.
@@ -453,6 +585,8 @@ fn typed_networks_of_any_depth_equal_autodiff() {
         compare_with_autodiff::<(E<30, 12>, INormSub<12, 20, 2, Raw, f64>)>(),
         compare_with_autodiff::<(I<30, 16>, Ei<16, 12, 3, MeanNorm, f64>, I<12, 14>)>(),
         compare_with_autodiff::<(E<30, 16>, Excitatory<16, 12, NoNorm, f64>, E<12, 14>)>(),
+        compare_with_autodiff::<(INormDiv<30, 16, Raw, f64>, INormSubVariance<16, 12, 2, Raw, f64>)>(
+        ),
     ];
     assert!(differences.iter().all(|d| *d < 1e-11), "{differences:?}");
 }

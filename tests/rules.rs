@@ -4,12 +4,12 @@
 //! would hide mistakes. The bodies run on whatever device the crate is built for.
 
 use inorm::{
-    condition::{Circuit, Normalization},
+    condition::{Circuit, GradNorm, Normalization},
     dfdx::prelude::*,
     layers::{
-        Batch, Center, DecorrelateCentred, Ei, ErrorRule, Excitatory, Full, FullCentred, INorm,
-        INormSub, Layer, LayerNorm, LayerWeights, Matrix, NoNorm, Raw, Shaped, Vector,
-        initial_layer,
+        Batch, Center, Ei, ErrorRule, Excitatory, Full, INorm, INormDiv, INormSub,
+        INormSubVariance, Layer, LayerNorm, LayerWeights, Matrix, NoNorm, Raw, Shaped, Vector,
+        grad_norm, initial_layer,
         moments::{layer_norm, layer_norm_backward},
         normalize, normalize_backward, pre_activation,
     },
@@ -196,12 +196,24 @@ fn task_error_of_i_norm_equals_autodiff_with_inhibition_held_constant() {
     }
 }
 
+#[test]
+fn task_error_of_divisive_i_norm_equals_autodiff_with_s_held_constant() {
+    let passed = Passed::<INormDiv<IN, EXC, Raw, f64>>::new(NO_LOCAL_LOSS);
+    let Passed { layer, h, gradients, .. } = &passed;
+    let s = pre_activation(&Batch::from(h), &layer.u_ie).root_mean_square().tensor();
+    let twin = Excitation::new(&layer.w_ee, &layer.b);
+    let truth = passed.truth(twin.traced(h.leaky_trace()) / s);
+    assert_close("W_EE", &gradients.w_ee, &truth.get(&twin.w_ee));
+    assert_close("b", &gradients.b, &truth.get(&twin.b));
+    assert!(gradients.u_ie.as_vec().iter().all(|&g| g == 0.0), "the task error reached U_IE");
+}
+
 /// `λ·mean_batch[mean(z)² + (var(z) − 1)²]`, or its first term alone.
-fn local_loss(z: &Batch<Samples, EXC, f64>, lambda: f64, divides: bool) -> f64 {
+fn local_loss(z: &Batch<Samples, EXC, f64>, lambda: f64, learns_variance: bool) -> f64 {
     let loss = |row: &[f64]| {
         let m = row.iter().sum::<f64>() / EXC as f64;
         let v = row.iter().map(|z| (z - m).powi(2)).sum::<f64>() / EXC as f64;
-        m * m + if divides { (v - 1.0).powi(2) } else { 0.0 }
+        m * m + if learns_variance { (v - 1.0).powi(2) } else { 0.0 }
     };
     lambda * z.as_vec().chunks_exact(EXC).map(loss).sum::<f64>() / SIZE as f64
 }
@@ -218,7 +230,7 @@ fn check_differences<L: Layer<f64, Device, In = Const<IN>, Out = Const<EXC>>>(
         matrix(&mut moved)[index] += by;
         // The excitatory input e is a constant of the local loss; its weights do not move here.
         let (z, _) = L::from_weights(&moved).forward(&h);
-        local_loss(&z, 0.01, L::KIND.circuit.divides())
+        local_loss(&z, 0.01, L::KIND.circuit.learns_variance())
     };
     let step = 1e-6;
     let differences: Vec<f64> =
@@ -244,6 +256,28 @@ fn subtractive_i_norm_loss_equals_finite_differences() {
     check_differences::<Norm>(|w| &mut w.w_ei, &gradients.w_ei.as_vec());
     let centred = g.clone() - g.mean::<Rank1<SIZE>, _>().broadcast();
     assert_close("b", &gradients.b, &centred.sum::<Rank1<EXC>, _>());
+}
+
+#[test]
+fn divisive_i_norm_loss_equals_finite_differences() {
+    type Norm = INormDiv<IN, EXC, Raw, f64>;
+    let Passed { gradients, .. } = Passed::<Norm>::new(0.01);
+    check_differences::<Norm>(|w| &mut w.u_ie, &gradients.u_ie.as_vec());
+}
+
+/// It learns a variance as well, and is the other subtractive I-Norm in all else.
+#[test]
+fn subtractive_i_norm_loss_with_a_variance_equals_finite_differences() {
+    type Norm = INormSubVariance<IN, EXC, INH, Center, f64>;
+    let ours = Passed::<Norm>::new(0.01);
+    check_differences::<Norm>(|w| &mut w.w_ie, &ours.gradients.0.w_ie.as_vec());
+    assert!(ours.gradients.0.w_ei.as_vec().iter().all(|&g| g == 0.0), "W_EI is frozen");
+    let others = Passed::<INormSub<IN, EXC, INH, Center, f64>>::new(0.01);
+    assert_ne!(ours.gradients.0.w_ie.as_vec(), others.gradients.w_ie.as_vec());
+    assert_eq!(ours.z.as_vec(), others.z.as_vec());
+    assert_eq!(ours.below.as_vec(), others.below.as_vec());
+    assert_eq!(ours.gradients.0.w_ee.as_vec(), others.gradients.w_ee.as_vec());
+    assert_eq!(ours.gradients.0.b.as_vec(), others.gradients.b.as_vec());
 }
 
 /// A reader's rule in f32, which does what the paper's `Full` does.
@@ -309,6 +343,29 @@ fn normalizations_equal_autodiff() {
     let ours = normalize_backward(Normalization::LayerNormBackwardOnly, &g, &z);
     let taped = z.leaky_trace().normalize::<Axis<1>>(1e-5);
     assert_close("backward only", &ours, &(taped * g).sum().backward().get(&z));
+}
+
+/// On a z that is far from normalized: `full` is LayerNorm's gradient, and `decorrelate` that of
+/// `x − c·mean(c⊙x)`, c being a constant.
+#[test]
+fn grad_norms_on_centred_z_equal_autodiff() {
+    let device = Device::default();
+    let z = random::<Rank2<SIZE, EXC>>(&device, 3, -2.0, 3.0);
+    let (g, nu) = (upstream(&device), device.zeros::<Rank1<EXC>>());
+    let ours = |mode| grad_norm(mode, &g, &z, &nu).as_vec();
+    let taped = z.leaky_trace().normalize::<Axis<1>>(1e-5);
+    let truth = (taped * g.clone()).sum().backward().get(&z).as_vec();
+    assert_all_close("full", &ours(GradNorm::FullCentred), &truth, 1e-12);
+    let apart = ours(GradNorm::Full).iter().zip(&truth).map(|(a, b)| (a - b).abs());
+    assert!(apart.fold(0.0, f64::max) > 1e-2, "z as it is makes another error");
+
+    let c = z.clone() - z.clone().mean::<Rank1<SIZE>, _>().broadcast();
+    let x = random::<Rank2<SIZE, EXC>>(&device, 5, -1.0, 1.0);
+    let taped = x.leaky_trace();
+    let shared = (taped.retaped::<OwnedTape<f64, Device>>() * c.clone()).mean::<Rank1<SIZE>, _>();
+    let projected = taped - shared.broadcast() * c;
+    let truth = (projected * g.clone()).sum().backward().get(&x).as_vec();
+    assert_all_close("decorrelate", &ours(GradNorm::DecorrelateCentred), &truth, 1e-12);
 }
 
 #[test]

@@ -77,15 +77,12 @@ impl<const IN: usize, const EXC: usize, const INH: usize, G: GradNormRule, E: Dt
         memory: &Self::Memory<B>,
         lambda: f64,
     ) -> (Batch<B, IN, E, D>, Self) {
-        let (below, gradients) = self.0.backward(delta, memory, 0.0);
+        let (below, mut gradients) = self.0.backward(delta, memory, 0.0);
         // The local loss, by i: h and e are constants for it.
         let (h, _, z) = memory;
         let delta_i = -normalizing_gradient(z, lambda);
-        let gradients = INormSub {
-            w_ie: weight_gradient(&delta_i.matmul(&self.0.w_ei), h),
-            w_ei: Shaped::new(vec![E::default(); EXC * INH]),
-            ..gradients
-        };
+        gradients.w_ie = weight_gradient(&delta_i.matmul(&self.0.w_ei), h);
+        gradients.w_ei = Shaped::new(vec![E::default(); EXC * INH]);
         (below, Self(gradients))
     }
 }

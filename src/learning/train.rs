@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    dataset::{Augmentation, FashionMnist, PIXELS, Task},
+    dataset::{Augmentation, FashionMnist, PIXELS},
     engine::Engine,
     interrupt::interrupted,
     layers::{NetworkWeights, OwnRule, initial_weights_of},
@@ -310,8 +310,10 @@ mod tests {
     use super::*;
     use crate::{
         Condition,
+        architecture::{GradNormZ, SubtractiveLoss},
         configuration::configuration,
-        learning::{Measure, Precision, train_all},
+        dataset::{Order, Task},
+        learning::{Measure, Precision, Protocol, Signs, train_all},
     };
 
     fn small() -> FashionMnist {
@@ -456,6 +458,41 @@ mod tests {
         assert_ne!(without[0].w_ee, weights.hidden[0].w_ee);
     }
 
+    /// At ε = 0 both tasks show the images as they are; above that they are two tasks.
+    #[test]
+    fn without_a_range_tasks_are_one() {
+        let data = small();
+        let by = |task, epsilon| {
+            let run = short(Condition::INormDivisive).protocol(Protocol::Revised).task(task);
+            let (weights, record) = train(&run.epsilon(epsilon), &data, &mut ()).unwrap();
+            (weights.hidden, record.epochs)
+        };
+        assert_eq!(by(Task::Luminosity, 0.0), by(Task::Contrast, 0.0));
+        assert_ne!(by(Task::Luminosity, 0.5), by(Task::Contrast, 0.5));
+    }
+
+    #[test]
+    fn each_difference_of_the_revised_protocol_makes_another_network() {
+        let data = small();
+        let full = |change: fn(Run) -> Run| change(short(Condition::INormFull));
+        let sub = |loss| short(Condition::INormSubNone).subtractive_loss(loss);
+        let runs = [
+            full(|run| run),
+            full(|run| run.order(Order::Shuffled)),
+            full(|run| run.signs(Signs::NonNegative)),
+            full(|run| run.label_smoothing(0.0)),
+            full(|run| run.grad_norm_z(GradNormZ::Centred)),
+            full(|run| run.task(Task::Contrast)),
+            full(|run| run.protocol(Protocol::Revised)),
+            sub(SubtractiveLoss::Mean),
+            sub(SubtractiveLoss::MeanAndVariance),
+        ];
+        let trained = runs.map(|run| train(&run, &data, &mut ()).unwrap().0.hidden);
+        for (number, one) in trained.iter().enumerate() {
+            assert!(trained[..number].iter().all(|other| other != one), "{number}");
+        }
+    }
+
     #[test]
     fn numbers_that_make_no_sense_are_refused() {
         let data = small();
@@ -467,6 +504,8 @@ mod tests {
         };
         assert!(refused(|r| r.epochs = 0).contains("epochs"));
         assert!(refused(|r| r.epsilon = 1.5).contains("epsilon"));
+        let change = |r: &mut Run| (r.task, r.epsilon) = (Task::Contrast, -0.5);
+        assert!(refused(change).contains("epsilon: -0.5 is not valid; expected a number from 0"));
         assert!(refused(|r| r.width = 0).contains("width"));
         assert!(refused(|r| r.rule.rates.lr = -1.0).contains("learning rate"));
         assert!(refused(|r| r.rule.momentum = 1.0).contains("momentum"));

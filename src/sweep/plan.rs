@@ -216,7 +216,7 @@ fn each<T: Copy>(runs: Vec<Run>, values: &[T], with: fn(Run, T) -> Run) -> Vec<R
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::condition::GradNorm;
+    use crate::{condition::GradNorm, learning::Recorded};
 
     fn plan(profile: &str) -> Vec<Planned> {
         Selection::profile(profile).unwrap().plan().unwrap()

@@ -82,6 +82,32 @@ fn the_json_has_the_columns_of_the_table() {
     assert!(json["data"].as_str().unwrap().contains("training and"), "{json}");
 }
 
+#[test]
+fn the_row_of_a_run_by_the_revised_protocol_has_each_difference() {
+    let folder = tempfile::tempdir().unwrap();
+    let row = |options: &str| -> Value {
+        let run = "--config 2 --protocol revised --task contrast --subset --epochs 1 --json";
+        let said = says(folder.path(), &format!("train {options} {run}"));
+        serde_json::from_str(&said).unwrap()
+    };
+    let revised = row("inorm_full");
+    for (column, value) in [
+        ("order", "shuffled"),
+        ("signs", "non_negative"),
+        ("grad_norm_z", "centred"),
+        ("subtractive_loss", "mean"),
+        ("config_list", "revised"),
+        ("task", "contrast"),
+    ] {
+        assert_eq!(revised[column], value, "{column}");
+    }
+    assert_eq!((&revised["width"], &revised["label_smoothing"]), (&101.into(), &0.0.into()));
+    let other = row("inorm_sub_none --order file --label-smoothing 0.1 --config-list published");
+    assert_eq!((&other["order"], &other["signs"]), (&"file".into(), &"non_negative".into()));
+    assert_eq!((&other["width"], &other["config_list"]), (&282.into(), &"published".into()));
+    assert_eq!(other["subtractive_loss"], "mean_and_variance");
+}
+
 const BEGIN: &str = "train inorm_full --width 20 --subset --epochs 1";
 const FURTHER: &str = "train --from first.safetensors --subset --epochs 1";
 const RATES: &str = "--lr 1e-3 --lr-w-ie 1e-2 --lr-w-ei 1e-3 --epsilon 0";

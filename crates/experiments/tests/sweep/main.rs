@@ -5,6 +5,7 @@ mod ensembles;
 mod faults;
 #[path = "../program/mod.rs"]
 mod program;
+mod protocols;
 mod slurm;
 mod store;
 #[path = "../../../../tests/threads/mod.rs"]
