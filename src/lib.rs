@@ -61,7 +61,7 @@
 //!
 //! | what | module | notebook |
 //! | --- | --- | --- |
-//! | the images, and the luminosity shift (Fig. 1) | [`dataset`] | `01` |
+//! | the images, and the changes of their luminosity (Fig. 1) or contrast | [`dataset`] | `01` |
 //! | the layers, each with its learning rule | [`layers`] | `03`, `05` |
 //! | the networks (Figs. 2 to 7) | [`condition`], [`architecture`], [`networks`] | `02` to `07` |
 //! | learning: the rule, runs, training | [`learning_rule`], [`learning`], [`configuration`] | all |
@@ -90,13 +90,13 @@
 //! | `W_IE` | `w_ie` | `[INH, IN]` | ≥ 0 | excitatory to subtractive inhibitory |
 //! | `W_EI` | `w_ei` | `[EXC, INH]` | ≥ 0 | subtractive inhibitory to excitatory |
 //! | `U_IE` | `u_ie` | `[EXC, IN]` | any | excitatory to divisive inhibitory |
-//! | `b` | `b` | `[EXC]` | any | bias |
+//! | `b` | `b` | `[EXC]` | any, or ≥ 0 | bias |
 //! | ν | `nu` | `[EXC]` | ≥ 0, sum 1 | fixed weights of lateral inhibition |
 //! | h | `h` | `[B, IN]` | ≥ 0 | input of a layer |
 //! | z | `z` | `[B, EXC]` | any | activity before normalization and ReLU |
 //! | s | `s` | `[B]` | > 0 | divisive inhibition, one number a sample |
 //! | δ | `delta` | `[B, EXC]` | any | error, `∂L/∂z` |
-//! | ε | `epsilon` | – | 0 to 1 | range of the luminosity shift |
+//! | ε | `epsilon` | – | 0 to 1 | range of the luminosity shift, or of the change of contrast |
 //! | λ | `lambda` | – | ≥ 0 | weight of the local I-Norm loss |
 //!
 //! `U_EI`, from divisive inhibitory to excitatory units, is a fixed uniform average: a mean, never

@@ -23,7 +23,9 @@ const REFERENCE: Condition = Condition::ELn;
 /// # Errors
 /// If the table lacks a column, or has no run of I-Norm at this ε.
 pub fn lambdas(runs: &DataFrame, epsilon: f64) -> Result<Figure> {
-    let whole = |run: &RunRow| run.epsilon == epsilon && run.epochs == EPOCHS as i32;
+    let whole = |run: &RunRow| {
+        run.epsilon == epsilon && run.epochs == EPOCHS as i32 && run.variations().is_empty()
+    };
     let runs: Vec<RunRow> = RunRow::from_table(runs)?.into_iter().filter(whole).collect();
     let samples = samples(&runs);
     if samples.is_empty() {

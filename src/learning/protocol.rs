@@ -1,6 +1,11 @@
 //! How the authors trained, before and after they revised their code.
 
-use crate::{configuration::ConfigurationList, named::named};
+use crate::{
+    configuration::{ConfigurationList, LABEL_SMOOTHING},
+    dataset::Order,
+    learning_rule::Signs,
+    named::named,
+};
 
 named! {
     /// How the authors trained.
@@ -22,6 +27,30 @@ impl Protocol {
         match self {
             Self::Published => ConfigurationList::Published,
             Self::Revised => ConfigurationList::Revised,
+        }
+    }
+
+    /// Its label smoothing of the task loss.
+    pub const fn label_smoothing(self) -> f64 {
+        match self {
+            Self::Published => LABEL_SMOOTHING,
+            Self::Revised => 0.0,
+        }
+    }
+
+    /// What it keeps at 0 or above.
+    pub const fn signs(self) -> Signs {
+        match self {
+            Self::Published => Signs::Dale,
+            Self::Revised => Signs::NonNegative,
+        }
+    }
+
+    /// In which order it shows the training images.
+    pub const fn order(self) -> Order {
+        match self {
+            Self::Published => Order::File,
+            Self::Revised => Order::Shuffled,
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     Architecture, Condition, Error, Result,
     architecture::{GradNormZ, HiddenLayers, MOST_HIDDEN_LAYERS, SubtractiveLoss},
     condition::GradNorm,
-    configuration::{Configuration, ConfigurationList, EPOCHS, LABEL_SMOOTHING},
+    configuration::{Configuration, ConfigurationList, EPOCHS},
     dataset::{CHANCE, CLASSES, FashionMnist, Order, PIXELS, Task},
     engine::{HalfNumber, LayerMeasurement},
     learning_rule::{LearningRule, Precision, Signs},
@@ -306,14 +306,15 @@ impl Run {
     /// configuration, which is that of the run.
     #[must_use]
     pub fn protocol(mut self, protocol: Protocol) -> Self {
+        (self.rule.label_smoothing, self.rule.signs) =
+            (protocol.label_smoothing(), protocol.signs());
+        self.order = protocol.order();
+        let (grad_norm, circuit) = (self.condition.grad_norm(), self.condition.circuit());
         let revised = protocol == Protocol::Revised;
-        self.rule.label_smoothing = if revised { 0.0 } else { LABEL_SMOOTHING };
-        self.rule.signs = if revised { Signs::NonNegative } else { Signs::Dale };
-        self.order = if revised { Order::Shuffled } else { Order::File };
-        let looks_at_z = self.condition.grad_norm().centred() != self.condition.grad_norm();
-        let centred = revised && looks_at_z;
-        self.grad_norm_z = if centred { GradNormZ::Centred } else { GradNormZ::Plain };
-        let circuit = self.condition.circuit();
+        self.grad_norm_z = match revised && grad_norm.centred() != grad_norm {
+            true => GradNormZ::Centred,
+            false => GradNormZ::Plain,
+        };
         self.subtractive_loss = match revised && circuit.with_variance() != circuit {
             true => SubtractiveLoss::MeanAndVariance,
             false => SubtractiveLoss::Mean,
@@ -739,22 +740,22 @@ mod tests {
         assert_eq!(half.clone().measure(Measure::EachEpoch).id(), "983bfdeaa227f6c3");
         let shuffled = full.clone().order(Order::Shuffled).signs(Signs::NonNegative);
         let shuffled = shuffled.label_smoothing(0.0).measure(Measure::EachEpoch);
-        assert_eq!(shuffled.id(), "TODO1");
+        assert_eq!(shuffled.id(), "246105246d677390");
         // A part of the id before it was a variation.
         let hard = full.clone().label_smoothing(0.0).measure(Measure::EachEpoch);
-        assert_eq!(hard.id(), "TODO2");
+        assert_eq!(hard.id(), "0cba216a6df9de76");
         let centred = full.clone().grad_norm_z(GradNormZ::Centred).measure(Measure::EachEpoch);
-        assert_eq!(centred.id(), "TODO3");
+        assert_eq!(centred.id(), "ffa577b3a1ada3b9");
         let contrast = full.clone().task(Task::Contrast).measure(Measure::EachEpoch);
-        assert_eq!(contrast.id(), "TODO4");
+        assert_eq!(contrast.id(), "03d1039a22038b6f");
         let sub = Run { condition: Condition::INormSubNone, ..full.clone() };
         let variance = sub.subtractive_loss(SubtractiveLoss::MeanAndVariance);
         let variance = variance.measure(Measure::EachEpoch);
-        assert_eq!(variance.id(), "TODO5");
+        assert_eq!(variance.id(), "de41884e5f30b5a7");
         let [configuration, ..] = ConfigurationList::Revised.all() else { unreachable!() };
         let revised = Run::new(Condition::INormFull, configuration).protocol(Protocol::Revised);
         let revised = revised.measure(Measure::EachEpoch);
-        assert_eq!(revised.id(), "TODO6");
+        assert_eq!(revised.id(), "567bccec0feef569");
         let all = [second, deep, free, half, shuffled, hard, centred, contrast, variance, revised];
         for run in all {
             assert!(run.validate().is_ok());

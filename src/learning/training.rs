@@ -1,5 +1,6 @@
 //! How a network is trained, whichever it is.
 
+use super::protocol::Protocol;
 use crate::{
     Error, Result,
     configuration::{EPOCHS, LearningRates},
@@ -140,6 +141,15 @@ impl Training {
     pub const fn order(mut self, order: Order) -> Self {
         self.order = order;
         self
+    }
+
+    /// By this protocol, in what is not a matter of the network: whose layers may have
+    /// [`FullCentred`](crate::layers::FullCentred), or be of
+    /// [`INormSubVariance`](crate::layers::INormSubVariance).
+    #[must_use]
+    pub const fn protocol(self, protocol: Protocol) -> Self {
+        let training = self.order(protocol.order()).signs(protocol.signs());
+        training.label_smoothing(protocol.label_smoothing())
     }
 
     /// With another task.
