@@ -480,8 +480,8 @@ where
     let mut network = Network::<H, 10, f64>::new(2).unwrap();
     let initial = network.weights();
     // λ is large, so that what is learned locally shows.
-    let rule =
-        LearningRule { lambda: 0.5, label_smoothing: 0.0, signs: Signs::NonNegative, ..rule(0.05) };
+    let training = Training::paper(rule(0.05).rates).protocol(Protocol::Revised);
+    let rule = training.lambda(0.5).rule;
     let mut double = Engine::new(&initial, rule);
     let mut single = Engine::new(&initial.convert(|w| w as f32), rule);
     for step in 0..4 {
