@@ -356,7 +356,7 @@ fn grad_norms_on_centred_z_equal_autodiff() {
     let taped = z.leaky_trace().normalize::<Axis<1>>(1e-5);
     let truth = (taped * g.clone()).sum().backward().get(&z).as_vec();
     assert_all_close("full", &ours(GradNorm::FullCentred), &truth, 1e-12);
-    let apart = ours(GradNorm::Full).iter().zip(&truth).map(|(a, b)| (a - b).abs());
+    let apart = ours(GradNorm::Full).into_iter().zip(&truth).map(|(a, b)| (a - b).abs());
     assert!(apart.fold(0.0, f64::max) > 1e-2, "z as it is makes another error");
 
     let c = z.clone() - z.clone().mean::<Rank1<SIZE>, _>().broadcast();
