@@ -1,5 +1,5 @@
-//! What the paper claims, as differences between two networks of the same configuration: a row a
-//! claim, ours above what was published.
+//! Differences between two networks of the same configuration: a row a difference, and for what the
+//! paper claims ours above what was published.
 
 use super::axes::{self, Axis, Panel};
 use super::drawing::{Color, Dash, Drawing, Frame, Marker, Point, Stroke};
@@ -40,6 +40,19 @@ pub fn claims_about(runs: &DataFrame, networks: &[Condition]) -> Result<Figure> 
     let mut rows = ClaimRow::from_table(&results::claims(runs)?)?;
     let about: Vec<Variant> = networks.iter().copied().map(Variant::from).collect();
     rows.retain(|row| about.contains(&row.network));
+    of_rows(&rows, "What the paper claims, as differences")
+}
+
+/// Differences between networks of one's choice, in the order of the rows: what
+/// [`results::differences`] makes.
+///
+/// # Errors
+/// If `differences` is no table of them, or has no row.
+pub fn differences(differences: &DataFrame) -> Result<Figure> {
+    of_rows(&ClaimRow::from_table(differences)?, "Differences")
+}
+
+fn of_rows(rows: &[ClaimRow], what: &str) -> Result<Figure> {
     if !rows.iter().any(ClaimRow::is_ours) {
         let found = "no configuration trained with two networks that are compared";
         let expected = "at least one such pair (inorm sweep makes them)";
@@ -48,12 +61,12 @@ pub fn claims_about(runs: &DataFrame, networks: &[Condition]) -> Result<Figure> 
     let values = rows.iter().flat_map(|row| [Some(row.median), row.low, row.high]).flatten();
     let range = axes::range(values.filter(|value| value.abs() < FAR), 0.02);
     let epsilons = distinct(rows.iter().map(|row| row.epsilon));
-    let legend = legend_of(&rows);
+    let legend = legend_of(rows);
     let top = legend.height(style::WIDTH) + 8.0;
     let panels = epsilons
         .iter()
         .zip(["a", "b", "c", "d"])
-        .map(|(&epsilon, letter)| (epsilon, letter, differences(&rows, epsilon)));
+        .map(|(&epsilon, letter)| (epsilon, letter, at(rows, epsilon)));
     let panels: Vec<_> = panels.collect();
     let height = |count: usize| ROW * count as f64 + 74.0;
     let all = panels.iter().map(|(_, _, differences)| height(differences.len())).sum::<f64>();
@@ -66,10 +79,13 @@ pub fn claims_about(runs: &DataFrame, networks: &[Condition]) -> Result<Figure> 
         draw(&mut drawing, outer, range, letter, *epsilon, differences);
         above = below;
     }
-    let alt = "What the paper claims, as differences in test accuracy between two networks of the \
-               same configuration, in points: medians and their intervals, ours and published.";
+    let published = if rows.iter().all(ClaimRow::is_ours) { "" } else { ", ours and published" };
+    let alt = format!(
+        "{what} in test accuracy between two networks of the same configuration, in points: \
+         medians and their intervals{published}."
+    );
     let facts = panels.iter().flat_map(|(_, _, differences)| differences).map(Difference::fact);
-    Figure::new(drawing, alt, facts.collect())
+    Figure::new(drawing, &alt, facts.collect())
 }
 
 /// One row: what is known of the difference between two networks.
@@ -81,7 +97,7 @@ struct Difference<'a> {
 }
 
 /// The rows of one ε, from the top.
-fn differences(rows: &[ClaimRow], epsilon: f64) -> Vec<Difference<'_>> {
+fn at(rows: &[ClaimRow], epsilon: f64) -> Vec<Difference<'_>> {
     let mut differences: Vec<Difference> = Vec::new();
     for row in rows.iter().filter(|row| row.epsilon == epsilon) {
         let name = format!("{} − {}", row.network.label(), row.than.label());
@@ -103,7 +119,7 @@ fn legend_of(rows: &[ClaimRow]) -> Legend {
     Legend::default()
         .entry_if(ours(true), Swatch::Line(look(Dash::Solid)), "ours: median, 95 % interval")
         .entry_if(ours(false), Swatch::Line(look(Dash::Dotted)), "ours, n < 6: median, range")
-        .entry(Swatch::Published, "published")
+        .entry_if(!rows.iter().all(ClaimRow::is_ours), Swatch::Published, "published")
         .entry(Swatch::Box(style::GRID), "within half a point")
 }
 
@@ -206,6 +222,20 @@ mod tests {
     use super::super::checks::{check, sweep, texts};
     use super::*;
     use crate::results::made_up::runs_table;
+
+    #[test]
+    fn differences_of_ones_choice_stand_in_their_order_without_what_was_published() {
+        let chosen = [["inorm_none", "ei_none"], ["inorm_center", "inorm_full"]];
+        let rows = results::differences(&sweep(&Condition::ALL), &chosen).unwrap();
+        let figure = super::differences(&rows).unwrap();
+        check("differences", &figure);
+        let text = figure.text();
+        let [first, second] = ["I-Norm − EI: ours ", "I-Norm + center − I-Norm + GradNorm: ours "]
+            .map(|words| text.find(words).unwrap_or_else(|| panic!("{text}")));
+        assert!(first < second && !text.contains("published"), "{text}");
+        let none = results::differences(&sweep(&[Condition::ELn]), &chosen).unwrap();
+        assert!(super::differences(&none).is_err());
+    }
 
     #[test]
     fn all_runs_and_few_of_them() {

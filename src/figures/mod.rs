@@ -60,7 +60,7 @@ mod theory;
 
 pub use curves::{alignment_curves, error_curves, learning_curves, learning_curves_beside};
 pub use figure::Figure;
-pub use forest::{claims, claims_about};
+pub use forest::{claims, claims_about, differences};
 pub(crate) use images::{Greys, images, matrix};
 pub use lambdas::lambdas;
 pub use network::{layer, network};

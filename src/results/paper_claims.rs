@@ -237,18 +237,22 @@ pub fn claims(runs: &DataFrame) -> Result<DataFrame> {
     ClaimRow::to_table(&rows)
 }
 
-/// The difference between two variants at each ε at which `runs` has pairs of them, runs of the same
-/// configuration and seed by [the paper's protocol](RunRow::follows_paper): a [`ClaimRow`] each.
+/// The differences between two variants each, such as `["inorm_center grad_norm_layers=2",
+/// "inorm_none"]`: a [`ClaimRow`] for each ε at which `runs` has pairs of them, runs of the same
+/// configuration and seed by [the paper's protocol](RunRow::follows_paper).
 ///
 /// # Errors
-/// If `runs` is no table of runs.
-pub fn differences(runs: &DataFrame, network: &Variant, than: &Variant) -> Result<DataFrame> {
+/// If `runs` is no table of runs, or a name is none of a [`Variant`].
+pub fn differences(runs: &DataFrame, networks: &[[&str; 2]]) -> Result<DataFrame> {
     let runs = RunRow::from_table(runs)?;
     let mut rows = Vec::new();
-    for epsilon in distinct(runs.iter().map(|run| run.epsilon)) {
-        let pairs: Vec<_> = paired(network, than, epsilon, &runs).into_values().collect();
-        let evidence = Evidence::of("ours", &pairs)?;
-        rows.extend(evidence.map(|known| ClaimRow::new([network, than], epsilon, &known)));
+    for [network, than] in networks {
+        let (network, than): (Variant, Variant) = (network.parse()?, than.parse()?);
+        for epsilon in distinct(runs.iter().map(|run| run.epsilon)) {
+            let pairs: Vec<_> = paired(&network, &than, epsilon, &runs).into_values().collect();
+            let evidence = Evidence::of("ours", &pairs)?;
+            rows.extend(evidence.map(|known| ClaimRow::new([&network, &than], epsilon, &known)));
+        }
     }
     ClaimRow::to_table(&rows)
 }
@@ -527,8 +531,7 @@ mod tests {
         assert_eq!((row.n, row.at_chance, row.epsilon), (8, 1, 0.75));
         assert!((row.median.unwrap() - 0.84).abs() < 1e-12);
         let difference = |than: &str| {
-            let than = than.parse().unwrap();
-            let rows = differences(&runs, &row.network, &than).unwrap();
+            let rows = differences(&runs, &[["inorm_full grad_norm_layers=2", than]]).unwrap();
             ClaimRow::from_table(&rows).unwrap()
         };
         let [none] = &difference("inorm_none")[..] else { panic!() };
@@ -537,6 +540,8 @@ mod tests {
         let [full] = &difference("inorm_full")[..] else { panic!() };
         assert!((full.median - 0.001).abs() < 1e-12);
         assert!(difference("inorm_full signs=free").is_empty());
-        assert_eq!(row.network.label(), "I-Norm + GradNorm, grad norm layers 2");
+        assert_eq!(row.network.label(), "I-Norm + GradNorm in layer 2");
+        let unknown = differences(&runs, &[["inorm_full", "inorm_half"]]).unwrap_err().to_string();
+        assert!(unknown.contains("inorm_half"), "{unknown}");
     }
 }

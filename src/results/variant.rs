@@ -35,9 +35,14 @@ pub struct Variant {
 impl Variant {
     /// What a legend says.
     pub fn label(&self) -> String {
-        let variations = self.variations.iter();
-        let words = variations.map(|(name, value)| format!(", {} {value}", name.replace('_', " ")));
-        words.fold(self.condition.label().to_owned(), |label, words| label + &words)
+        let words = |(name, value): &(&'static str, String)| match *name {
+            "grad_norm_layers" => format!(" in layer {}", value.replace('+', " and ")),
+            "hidden_layers" => format!(", {value} hidden layers"),
+            "signs" => format!(", {} signs", value.replace('_', "-")),
+            "precision" | "protocol" | "order" | "task" => format!(", {}", value.replace('_', " ")),
+            other => format!(", {} {}", other.replace('_', " "), value.replace('_', " ")),
+        };
+        self.condition.label().to_owned() + &self.variations.iter().map(words).collect::<String>()
     }
 
     fn of(run: &RunRow) -> Self {
