@@ -11,7 +11,7 @@ use super::{
 use crate::{
     Error, Result,
     dataset::{Augmentation, FashionMnist, PIXELS},
-    engine::Engine,
+    engine::{Engine, LayerMeasurement},
     interrupt::interrupted,
     layers::{NetworkWeights, OwnRule, initial_weights_of},
     randomness::Purpose,
@@ -277,15 +277,11 @@ impl<'d, R: Recorded> Trainer<'d, R> {
         self.labels.clear();
         self.labels.extend(chosen.iter().map(|&number| labels[number]));
         let x = &self.batch[..chosen.len() * PIXELS];
-        self.engine.forward(x);
-        let loss = self.engine.backward(&self.labels);
-        if measure {
+        let (loss, measured) = learn(&mut self.engine, x, &self.labels, measure);
+        for (layer, values) in measured.into_iter().enumerate() {
             let step = self.record.steps + 1;
-            for (layer, values) in self.engine.measure(x).into_iter().enumerate() {
-                self.record.measurements.push(Measurement { epoch, step, layer, values });
-            }
+            self.record.measurements.push(Measurement { epoch, step, layer, values });
         }
-        self.engine.update(x);
         let (engine, record) = (&self.engine, &mut self.record);
         let step = record.steps + 1;
         let overflow = || engine.overflow().map(|(layer, number)| Overflow { step, layer, number });
@@ -303,6 +299,23 @@ impl<'d, R: Recorded> Trainer<'d, R> {
         let augmentation = self.augmentation(Purpose::TestLuminosity, epoch);
         classify(&mut self.engine, &self.data.test, augmentation, &mut self.batch)
     }
+}
+
+/// A training step: its loss, and what was measured before the update.
+///
+/// Not generic, so that it is compiled in this crate: what is generic is compiled again where it is
+/// used, and from a program that loads the library it cannot inline what the engine consists of.
+fn learn(
+    engine: &mut Engine<f32>,
+    x: &[f32],
+    labels: &[u8],
+    measure: bool,
+) -> (f64, Vec<LayerMeasurement>) {
+    engine.forward(x);
+    let loss = engine.backward(labels);
+    let measured = if measure { engine.measure(x) } else { Vec::new() };
+    engine.update(x);
+    (loss, measured)
 }
 
 #[cfg(test)]
