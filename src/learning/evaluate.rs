@@ -3,7 +3,7 @@
 use crate::{
     Architecture, Error, Result,
     configuration::configuration,
-    dataset::{CLASSES, Images, Luminosity, PIXELS},
+    dataset::{CHANCE, CLASSES, Images, Luminosity, PIXELS},
     engine::{Engine, count_correct, smoothed_cross_entropy},
     layers::NetworkWeights,
     learning_rule::LearningRule,
@@ -22,10 +22,18 @@ pub struct Evaluation {
     pub epsilon: f64,
     /// How many images were classified.
     pub images: usize,
-    /// Mean task loss.
+    /// Mean task loss; not finite if the network has diverged.
     pub loss: f64,
-    /// Fraction that was classified correctly; 0 if the network's outputs are not numbers.
+    /// Fraction that was classified correctly; of a network that has diverged that of chance, as
+    /// in its [`Record`](super::Record).
     pub accuracy: f64,
+}
+
+impl Evaluation {
+    fn new(epsilon: f64, images: usize, loss: f64, accuracy: f64) -> Self {
+        let accuracy = if loss.is_finite() { accuracy } else { CHANCE };
+        Self { epsilon, images, loss, accuracy }
+    }
 }
 
 /// `accuracy 81.2 %, task loss 0.913 (10000 images, ε = 0.75)`
@@ -33,7 +41,12 @@ impl fmt::Display for Evaluation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { epsilon, images, loss, accuracy } = self;
         let accuracy = 100.0 * accuracy;
-        write!(f, "accuracy {accuracy:.1} %, task loss {loss:.3} ({images} images, ε = {epsilon})")
+        if !loss.is_finite() {
+            write!(f, "diverged: its outputs are not numbers, which counts as {accuracy:.0} %")?;
+        } else {
+            write!(f, "accuracy {accuracy:.1} %, task loss {loss:.3}")?;
+        }
+        write!(f, " ({images} images, ε = {epsilon})")
     }
 }
 
@@ -57,7 +70,7 @@ pub fn evaluate(
     let mut engine = Engine::new(weights, LearningRule::paper(rates));
     let mut buffer = vec![0.0; EVALUATION_BATCH * PIXELS];
     let (loss, accuracy) = classify(&mut engine, images, luminosity, &mut buffer);
-    Ok(Evaluation { epsilon, images: images.len(), loss, accuracy })
+    Ok(Evaluation::new(epsilon, images.len(), loss, accuracy))
 }
 
 /// How well images are classified whose logits these are, one row each.
@@ -66,7 +79,7 @@ pub(crate) fn evaluation(epsilon: f64, logits: &[f32], labels: &[u8]) -> Evaluat
     // The same smoothing as in `evaluate`, which is the paper's.
     let loss = smoothed_cross_entropy(logits, labels, 0.1, &mut error);
     let accuracy = count_correct(logits, labels) as f64 / labels.len() as f64;
-    Evaluation { epsilon, images: labels.len(), loss, accuracy }
+    Evaluation::new(epsilon, labels.len(), loss, accuracy)
 }
 
 /// Checks that these are weights of a network that classifies the images.
