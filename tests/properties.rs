@@ -16,7 +16,7 @@ use inorm::{
         moments::{layer_norm, layer_norm_backward, mean, standard_deviation},
         pre_activation, weight_gradient,
     },
-    learning::{LearningRule, Precision, Protocol, Recorded, Run, Signs, Training, train},
+    learning::{LearningRule, Outcome, Precision, Protocol, Recorded, Run, Signs, Training, train},
     networks::{
         Hidden, ImageBatch, Network, OUTPUTS,
         paper::{ENetwork, INormFull, INormNetwork},
@@ -651,6 +651,22 @@ fn the_alignment_of_the_task_is_that_of_gradients() {
     assert!(measured[1].common_error.unwrap() > 1e-6, "but it was there");
 }
 
+/// Another layer of one's own, of the same kind and sizes.
+#[derive(Debug, Clone)]
+struct Blinder<L>(L);
+
+impl<L: Layer<f32, AutoDevice>> OwnLayer for Blinder<L> {
+    type Base = L;
+
+    fn from_base(base: L) -> Self {
+        Self(base)
+    }
+
+    fn base(&self) -> &L {
+        &self.0
+    }
+}
+
 /// Passes nothing on to the layer below.
 #[derive(Debug, Clone)]
 struct Blind<L>(L);
@@ -664,6 +680,10 @@ impl<L: Layer<f32, AutoDevice>> OwnLayer for Blind<L> {
 
     fn base(&self) -> &L {
         &self.0
+    }
+
+    fn passed_on<B: Dim>(&self, delta: &Units<B, L>, _: &Units<B, L>) -> Units<B, L> {
+        delta.clone() * 0.0
     }
 
     fn backward<B: Dim>(
@@ -697,6 +717,19 @@ fn a_layer_of_ones_own_does_what_its_base_does_but_for_what_it_says() {
     assert_eq!(ours.hidden[1], theirs.hidden[1]);
     assert!(ours.hidden[0].w_ee.iter().all(|&g| g == 0.0), "the first layer gets no error");
     assert!(theirs.hidden[0].w_ee.iter().any(|&g| g != 0.0));
+    let errors = own.errors(&error, &pass).1;
+    assert!(errors.passed_on.as_vec().iter().all(|&d| d == 0.0), "what it says it passes on");
+    assert!(errors.arriving.as_vec().iter().any(|&d| d != 0.0));
+    // Its file names it.
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("own.safetensors");
+    own.save(&file).unwrap();
+    assert_eq!(Own::load(&file).unwrap().weights(), own.weights());
+    type Other = Network<(INorm<784, 20, 2>, Blinder<INorm<20, 20, 2>>)>;
+    let refused = Other::load(&file).unwrap_err().to_string();
+    let expected = "its own layers or rules for errors are none, Blind<INorm<20, 20, 2>>; expected \
+                    none, Blinder<INorm<20, 20, 2>> as in this type";
+    assert!(refused.contains(expected), "{refused}");
     // The engine does not know it; what it does forward is that of its base.
     let (ours, theirs) =
         (own.evaluate(&data.test, 0.5, 1).unwrap(), base.evaluate(&data.test, 0.5, 1).unwrap());
@@ -742,6 +775,20 @@ fn i_norm_is_layer_norm_at_initialization() {
         let error = largest(z.clone() - normalized.clone()) / largest(normalized);
         assert!(error < 3e-5, "{error}");
     }
+}
+
+/// A network that has diverged counts as chance, wherever its accuracy is asked for.
+#[test]
+fn a_diverged_network_is_evaluated_as_its_record_is() {
+    let data = FashionMnist::subset().unwrap().first(64, 100);
+    let mut network = INormFull::<20, 2>::new(0).unwrap();
+    let rates = LearningRates { lr: 1e30, ..rule(0.01).rates };
+    let record = network.train(&Training::paper(rates).epochs(1), &data, &mut ()).unwrap();
+    assert!(matches!(record.outcome, Outcome::Diverged { .. }), "{:?}", record.outcome);
+    let evaluation = network.evaluate(&data.test, 0.75, 0).unwrap();
+    assert_eq!(Some(evaluation.accuracy), record.test_accuracy());
+    let shown = evaluation.to_string();
+    assert!(shown.starts_with("diverged: its outputs are not numbers"), "{shown}");
 }
 
 /// A network that diverges must not look silent.

@@ -22,9 +22,7 @@ pub struct OwnRule {
 impl OwnRule {
     /// The name of its type, without the modules that it is in.
     pub fn name(&self) -> String {
-        let name = (self.type_name)();
-        let (path, parameters) = name.split_at(name.find('<').unwrap_or(name.len()));
-        format!("{}{parameters}", path.rsplit("::").next().unwrap_or(path))
+        without_modules((self.type_name)())
     }
 
     /// The names of those in a network, one after another only once.
@@ -33,6 +31,14 @@ impl OwnRule {
         names.dedup();
         names
     }
+}
+
+/// The name of a type, and of its parameters, without the modules that they are in.
+pub(super) fn without_modules(name: &str) -> String {
+    let short = |path: &str| path.rsplit("::").next().unwrap_or(path).to_owned();
+    let is_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+    let paths = name.split_inclusive(|c| !is_path(c));
+    paths.map(short).collect()
 }
 
 /// A [`GradNorm`] as a type: the last parameter of [`INorm`](super::INorm), of

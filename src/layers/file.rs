@@ -15,12 +15,11 @@
 //!
 //! A file of kind `network` holds these. Its content is `{"condition": "inorm_full"}`, or
 //! `{"architecture": …}` with an [`Architecture`] that is none of the paper's, or `{"own": …}` with
-//! that and the names of a reader's own rules for errors. A
+//! that and, layer by layer, the names of a reader's own layers and rules for errors. A
 //! [`Checkpoint`](crate::learning::Checkpoint) has the kind `checkpoint`, the same tensors, the
 //! velocities of the optimizer under the same names after `velocity.`, and as its content the
 //! record of the run.
 
-use super::error_rule::OwnRule;
 use super::weights::{FIELDS, LayerWeights, NetworkWeights, present};
 use crate::{Architecture, Condition, Error, Result};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
@@ -57,16 +56,15 @@ struct Description<C> {
 enum NetworkContent {
     Condition(Condition),
     Architecture(Architecture),
-    Own { architecture: Architecture, rules: RuleNames },
+    Own {
+        architecture: Architecture,
+        #[serde(alias = "rules")]
+        names: OwnNames,
+    },
 }
 
-/// The names of the own rules for errors of a network, one for each hidden layer.
-pub(crate) type RuleNames = Vec<Option<String>>;
-
-/// Those of these rules.
-pub(crate) fn rule_names(own: &[Option<OwnRule>]) -> RuleNames {
-    own.iter().map(|rule| rule.as_ref().map(OwnRule::name)).collect()
-}
+/// What is a reader's own in each hidden layer: the layer, its rule for errors, or nothing.
+pub(crate) type OwnNames = Vec<Option<String>>;
 
 /// A tensor to write: its name, its shape, its values.
 pub(crate) type Tensor<'a> = (String, Vec<usize>, &'a [f32]);
@@ -81,18 +79,17 @@ impl NetworkWeights<f32> {
         self.save_with(path.as_ref(), &[])
     }
 
-    /// The same for a network with a reader's own rules for errors, whose names the file keeps.
+    /// The same for a network with a reader's own layers or rules, whose names the file keeps.
     // Not generic, so that cells need not compile it.
-    pub(crate) fn save_with(&self, path: &Path, own: &[Option<OwnRule>]) -> Result<()> {
+    pub(crate) fn save_with(&self, path: &Path, own: &[Option<String>]) -> Result<()> {
         self.validate()?;
         if let Some(problem) = unusable(self) {
             return Err(Error::unfit("network", problem, "finite weights in Dale's bounds"));
         }
         let content = match self.architecture.condition() {
-            _ if own.iter().any(Option::is_some) => NetworkContent::Own {
-                architecture: self.architecture.clone(),
-                rules: rule_names(own),
-            },
+            _ if own.iter().any(Option::is_some) => {
+                NetworkContent::Own { architecture: self.architecture.clone(), names: own.to_vec() }
+            }
             Some(condition) => NetworkContent::Condition(condition),
             None => NetworkContent::Architecture(self.architecture.clone()),
         };
@@ -109,19 +106,19 @@ impl NetworkWeights<f32> {
         Ok(Self::load_with(path.as_ref())?.0)
     }
 
-    /// The same with the names of its own rules, if the file has any.
-    pub(crate) fn load_with(path: &Path) -> Result<(Self, RuleNames)> {
+    /// The same with the names of what is a reader's own in it, if the file has any.
+    pub(crate) fn load_with(path: &Path) -> Result<(Self, OwnNames)> {
         let (content, mut file): (NetworkContent, _) = WeightsFile::read(path, "network")?;
-        let (architecture, rules) = match content {
+        let (architecture, own) = match content {
             NetworkContent::Condition(condition) => (file.architecture(condition)?, Vec::new()),
             NetworkContent::Architecture(architecture) => (architecture, Vec::new()),
-            NetworkContent::Own { architecture, rules } => (architecture, rules),
+            NetworkContent::Own { architecture, names } => (architecture, names),
         };
         let weights = file.network(architecture)?;
         file.finish()?;
         match unusable(&weights) {
             Some(problem) => Err(Error::malformed(path, problem, "a network that can be used")),
-            None => Ok((weights, rules)),
+            None => Ok((weights, own)),
         }
     }
 }

@@ -46,6 +46,11 @@ pub trait Layer<E: Dtype, D: Backend<E>>: Sized {
     /// with a layer that it does not know learns by [`step`](crate::networks::Network::step).
     const FUSED: bool = false;
 
+    /// What is a reader's own in the layer, by the name of its type: the layer, or its GradNorm.
+    fn own_name() -> Option<String> {
+        Self::OWN.as_ref().map(OwnRule::name)
+    }
+
     /// The layer with these weights.
     ///
     /// # Panics

@@ -1,6 +1,7 @@
 //! Layers of one's own.
 
 use super::{
+    error_rule::without_modules,
     layer::Layer,
     shaped::{Backend, Shaped},
     weights::LayerWeights,
@@ -21,7 +22,7 @@ pub type Memory<B, L> = <L as Layer<f32, AutoDevice>>::Memory<B>;
 ///
 /// A network that has one learns by [`step`](crate::networks::Network::step), which calls
 /// `forward` and `backward`; the fused engine does not know it. It is none of the paper's networks,
-/// and its file is not that of a network without the layer.
+/// and its file, which names its type, is not that of a network without the layer.
 ///
 /// ```
 /// use inorm::dfdx::{shapes::Dim, tensor::AutoDevice};
@@ -86,6 +87,16 @@ pub trait OwnLayer: Sized {
         self.base().forward(h)
     }
 
+    /// The error that goes on from the error δ that arrives at z, as
+    /// [`Network::errors`](crate::networks::Network::errors) has it: what `backward` starts from.
+    fn passed_on<B: Dim>(
+        &self,
+        delta: &Units<B, Self::Base>,
+        z: &Units<B, Self::Base>,
+    ) -> Units<B, Self::Base> {
+        self.base().passed_on(delta, z)
+    }
+
     /// From `∂L/∂z` to `∂L/∂h`, and the gradients of all weights.
     fn backward<B: Dim>(
         &self,
@@ -109,6 +120,10 @@ where
 
     const KIND: LayerKind = LayerKind { own: true, ..L::Base::KIND };
 
+    fn own_name() -> Option<String> {
+        Some(without_modules(std::any::type_name::<L>()))
+    }
+
     fn from_weights(weights: &LayerWeights<f32>) -> Self {
         L::from_base(L::Base::from_weights(weights))
     }
@@ -122,7 +137,7 @@ where
     }
 
     fn passed_on<B: Dim>(&self, delta: &Units<B, Self>, z: &Units<B, Self>) -> Units<B, Self> {
-        self.base().passed_on(delta, z)
+        OwnLayer::passed_on(self, delta, z)
     }
 
     fn backward<B: Dim>(

@@ -3,7 +3,7 @@
 use crate::{
     Architecture, Error, Result,
     configuration::configuration,
-    dataset::{Augmentation, CLASSES, Images, PIXELS, Task},
+    dataset::{Augmentation, CHANCE, CLASSES, Images, PIXELS, Task},
     engine::{Engine, count_correct, smoothed_cross_entropy},
     layers::NetworkWeights,
     learning_rule::LearningRule,
@@ -24,10 +24,18 @@ pub struct Evaluation {
     pub epsilon: f64,
     /// How many images were classified.
     pub images: usize,
-    /// Mean task loss.
+    /// Mean task loss; not finite if the network has diverged.
     pub loss: f64,
-    /// Fraction that was classified correctly; 0 if the network's outputs are not numbers.
+    /// Fraction that was classified correctly; of a network that has diverged that of chance, as
+    /// in its [`Record`](super::Record).
     pub accuracy: f64,
+}
+
+impl Evaluation {
+    fn new(task: Task, epsilon: f64, images: usize, loss: f64, accuracy: f64) -> Self {
+        let accuracy = if loss.is_finite() { accuracy } else { CHANCE };
+        Self { task, epsilon, images, loss, accuracy }
+    }
 }
 
 /// `accuracy 81.2 %, task loss 0.913 (10000 images, ε = 0.75)`, or `(10000 images, contrast
@@ -37,8 +45,12 @@ impl fmt::Display for Evaluation {
         let Self { task, epsilon, images, loss, accuracy } = self;
         let accuracy = 100.0 * accuracy;
         let what = if task.is_default() { String::new() } else { format!("{task} ") };
-        write!(f, "accuracy {accuracy:.1} %, task loss {loss:.3} ")?;
-        write!(f, "({images} images, {what}ε = {epsilon})")
+        if loss.is_finite() {
+            write!(f, "accuracy {accuracy:.1} %, task loss {loss:.3}")?;
+        } else {
+            write!(f, "diverged: its outputs are not numbers, which counts as {accuracy:.0} %")?;
+        }
+        write!(f, " ({images} images, {what}ε = {epsilon})")
     }
 }
 
@@ -76,7 +88,7 @@ pub fn evaluate_at(
     let mut engine = Engine::new(weights, LearningRule::paper(rates));
     let mut buffer = vec![0.0; EVALUATION_BATCH * PIXELS];
     let (loss, accuracy) = classify(&mut engine, images, augmentation, &mut buffer);
-    Ok(Evaluation { task, epsilon, images: images.len(), loss, accuracy })
+    Ok(Evaluation::new(task, epsilon, images.len(), loss, accuracy))
 }
 
 /// How well images are classified whose logits these are, one row each.
@@ -85,7 +97,7 @@ pub(crate) fn evaluation(epsilon: f64, logits: &[f32], labels: &[u8]) -> Evaluat
     // The same smoothing as in `evaluate`, which is the paper's.
     let loss = smoothed_cross_entropy(logits, labels, 0.1, &mut error);
     let accuracy = count_correct(logits, labels) as f64 / labels.len() as f64;
-    Evaluation { task: Task::Luminosity, epsilon, images: labels.len(), loss, accuracy }
+    Evaluation::new(Task::Luminosity, epsilon, labels.len(), loss, accuracy)
 }
 
 /// Checks that these are weights of a network that classifies the images.

@@ -40,6 +40,9 @@ pub trait Hidden<E: Dtype, D: Backend<E>>: Sized {
     /// Readers' own GradNorms, layer by layer.
     fn own_rules() -> Vec<Option<OwnRule>>;
 
+    /// What is a reader's own in each layer: see [`Layer::own_name`].
+    fn own_names() -> Vec<Option<String>>;
+
     /// The layers with these weights.
     ///
     /// # Panics
@@ -142,6 +145,10 @@ where
         vec![First::OWN]
     }
 
+    fn own_names() -> Vec<Option<String>> {
+        vec![First::own_name()]
+    }
+
     fn from_weights(weights: &[LayerWeights<E>]) -> Self {
         (First::from_weights(&weights[0]),)
     }
@@ -188,6 +195,10 @@ where
 
     fn own_rules() -> Vec<Option<OwnRule>> {
         vec![First::OWN, Second::OWN]
+    }
+
+    fn own_names() -> Vec<Option<String>> {
+        vec![First::own_name(), Second::own_name()]
     }
 
     fn from_weights(weights: &[LayerWeights<E>]) -> Self {
@@ -241,6 +252,10 @@ where
 
     fn own_rules() -> Vec<Option<OwnRule>> {
         vec![First::OWN, Second::OWN, Third::OWN]
+    }
+
+    fn own_names() -> Vec<Option<String>> {
+        vec![First::own_name(), Second::own_name(), Third::own_name()]
     }
 
     fn from_weights(weights: &[LayerWeights<E>]) -> Self {

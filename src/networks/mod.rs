@@ -16,10 +16,7 @@ use crate::{
     Architecture, Condition, Error, Result,
     configuration::LearningRates,
     dataset::{CLASSES, FashionMnist, Images},
-    layers::{
-        Backend, Batch, Differentiable, Layer, NetworkWeights, Operation, Shaped, constant,
-        file::{RuleNames, rule_names},
-    },
+    layers::{Backend, Batch, Differentiable, Layer, NetworkWeights, Operation, Shaped, constant},
     learning::{Evaluation, NetworkRun, Observer, Record, Training, evaluate, evaluation},
     learning_rule::{LearningRule, Precision, Signs},
 };
@@ -266,29 +263,29 @@ impl<H: Hidden<f32, D>, const OUT: usize, D: Backend<f32>> Network<H, OUT, f32, 
     /// # Errors
     /// As there.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        self.weights().save_with(path.as_ref(), &H::own_rules())
+        self.weights().save_with(path.as_ref(), &H::own_names())
     }
 
     /// Loads a network of this type; see [`NetworkWeights::load`].
     ///
     /// # Errors
     /// As there, and if the file holds a network of other layers, of another size, or with other
-    /// rules for errors of a reader's own.
+    /// layers or rules for errors of a reader's own.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let (weights, rules) = NetworkWeights::load_with(path)?;
+        let (weights, names) = NetworkWeights::load_with(path)?;
         if weights.architecture != Self::architecture() {
             let found = format!("it holds the network {}", weights.architecture);
             let expected = format!("one of this type, {}", Self::architecture());
             return Err(Error::malformed(path, found, expected));
         }
-        let own = rule_names(&H::own_rules());
-        if !rules.is_empty() && rules != own {
-            let words = |names: &RuleNames| {
+        let own = H::own_names();
+        if !names.is_empty() && names != own {
+            let words = |names: &[Option<String>]| {
                 let names = names.iter().map(|name| name.as_deref().unwrap_or("none"));
                 names.collect::<Vec<_>>().join(", ")
             };
-            let found = format!("its rules for errors are {}", words(&rules));
+            let found = format!("its own layers or rules for errors are {}", words(&names));
             return Err(Error::malformed(path, found, format!("{} as in this type", words(&own))));
         }
         Self::from_weights(&weights)

@@ -55,6 +55,22 @@ pub fn train(
 /// their progress: `train_together(&mut [&mut plain, &mut normed], &training, &data)?`, or with a
 /// training for each: `[slow, fast]`.
 ///
+/// Those of a `Vec` are listed first:
+///
+/// ```
+/// use inorm::networks::{Trainable, paper::INormFull};
+/// use inorm::notebook::train_together;
+/// # use inorm::{configuration::configuration, dataset::FashionMnist, learning::Training};
+/// # let data = FashionMnist::subset()?.first(320, 100);
+/// # let training = Training::paper(configuration(13)?.rates).epochs(1);
+/// let seeds = (0..3).map(INormFull::<20, 2>::new);
+/// let mut networks = seeds.collect::<inorm::Result<Vec<_>>>()?;
+/// let mut listed: Vec<&mut dyn Trainable> = networks.iter_mut().map(|one| one as _).collect();
+/// let records = train_together(&mut listed, &training, &data)?;
+/// assert_eq!(records.len(), 3);
+/// # Ok::<(), inorm::Error>(())
+/// ```
+///
 /// # Errors
 /// As [`train`], and if there is neither one training nor one for each; no network has changed
 /// then.
@@ -157,23 +173,27 @@ fn cores() -> usize {
 /// Names and looks of what is trained together. A name says what distinguishes it; of several
 /// networks of one condition the first has the condition's look.
 fn described<R: Recorded>(runs: &[R]) -> Vec<(String, Look)> {
-    let parts: [fn(&R) -> String; 4] = [
-        |run| format!(", ε = {}", run.training().epsilon),
-        |run| match &run.architecture() {
-            network if network.condition().is_none() => String::new(),
-            network => format!(", width {}", network.hidden[0].units),
+    // A network that is named by its architecture has its widths in its name.
+    let parts: [fn(&R) -> Option<String>; 4] = [
+        |run| Some(format!(", ε = {}", run.training().epsilon)),
+        |run| {
+            let network = run.architecture();
+            let width = format!(", width {}", network.hidden[0].units);
+            (!run.name().contains(&network.to_string())).then_some(width)
         },
-        |run| format!(", λ = {}", run.training().rule.lambda),
-        |run| format!(", seed {}", run.training().seed),
+        |run| Some(format!(", λ = {}", run.training().rule.lambda)),
+        |run| Some(format!(", seed {}", run.training().seed)),
     ];
-    let differ =
-        |part: &&fn(&R) -> String| runs.windows(2).any(|pair| part(&pair[0]) != part(&pair[1]));
+    let differ = |part: &&fn(&R) -> Option<String>| {
+        let all: Vec<_> = runs.iter().filter_map(part).collect();
+        all.windows(2).any(|pair| pair[0] != pair[1])
+    };
     let parts: Vec<_> = parts.iter().filter(differ).collect();
     let mut names: Vec<String> = Vec::new();
     let mut counts = BTreeMap::new();
     let mut looks = Vec::new();
     for (number, run) in runs.iter().enumerate() {
-        let others: String = parts.iter().map(|part| part(run)).collect();
+        let others: String = parts.iter().filter_map(|part| part(run)).collect();
         let name = format!("{}{others}", run.name());
         let same: &mut u32 = counts.entry(name.clone()).or_default();
         *same += 1;
@@ -449,7 +469,12 @@ mod tests {
         }
         assert!(alone.evaluate(&data.test.first(0), 0.0, 0).is_err());
         let names: Vec<_> = records.iter().map(|record| record.run.name.as_str()).collect();
-        assert_eq!(names, ["e_none", "784 → INorm 20/2 Center → Ei 30/3 LayerNorm → 10"]);
+        let deep = "784 → INorm 20/2 Center → Ei 30/3 LayerNorm → 10";
+        assert_eq!(names, ["e_none", deep]);
+        // Widths stand in the second name: the first needs none to be told from it.
+        let runs: Vec<_> = records.iter().map(|record| record.run.clone()).collect();
+        let shown: Vec<_> = described(&runs).into_iter().map(|(name, _)| name).collect();
+        assert_eq!([shown[0].trim_end(), &shown[1]], ["e_none", deep]);
         let trainings = [training.epochs(1), training.epsilon(0.0)];
         let records = train_together(&mut [&mut plain, &mut normed], trainings, &data).unwrap();
         assert_eq!(records.iter().map(|r| r.epochs.len()).collect::<Vec<_>>(), [1, 2]);

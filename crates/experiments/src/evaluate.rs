@@ -64,8 +64,9 @@ pub fn run(options: &Evaluate) -> Outcome {
     }
     for Evaluation { epsilon, images, loss, accuracy, .. } in evaluations {
         let accuracy = 100.0 * accuracy;
+        let diverged = if loss.is_finite() { "" } else { " (diverged: counts as chance)" };
         print(format_args!(
-            "ε {epsilon}: loss {loss:.4}, accuracy {accuracy:.2} % of {images} test images"
+            "ε {epsilon}: loss {loss:.4}, accuracy {accuracy:.2} % of {images} test images{diverged}"
         ))?;
     }
     Ok(())
