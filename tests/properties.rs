@@ -514,7 +514,8 @@ fn steps_of_the_revised_rule_are_those_of_the_engine() {
         steps_compared_with_engine::<Subtractive>(),
     ];
     for [double, single] in differences {
-        assert!(double < 1e-12 && single < 1e-5, "{differences:?}");
+        // Four steps with a large λ, in single precision.
+        assert!(double < 1e-12 && single < 5e-5, "{differences:?}");
     }
 }
 

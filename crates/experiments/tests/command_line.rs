@@ -17,7 +17,7 @@ fn a_wrong_command_line_is_one_line_and_code_2() {
         ("train none", "inorm_full"),
         ("train e_ln --config 3 --protocol revision", "did you mean revised?"),
         ("train e_ln --config 3 --protocol revised --config-list new", "published, revised"),
-        ("train e_ln --config-list revised --width 20", "--config <K>"),
+        ("train e_ln --config-list revised --width 20", "give --config K"),
         ("train e_ln --config 3 --task light", "expected one of luminosity, contrast"),
         ("train e_ln --config 3 --task contrast --epsilon 1.5", "epsilon: 1.5 is not valid"),
         ("train e_ln --config 3 --grad-norm-z centred", "e_ln has no GradNorm that looks at z"),
