@@ -226,14 +226,14 @@ mod tests {
     #[test]
     fn differences_of_ones_choice_stand_in_their_order_without_what_was_published() {
         let chosen = [["inorm_none", "ei_none"], ["inorm_center", "inorm_full"]];
-        let rows = results::differences(&sweep(&Condition::ALL), &chosen).unwrap();
+        let rows = results::differences(&sweep(&Condition::ALL), None, &chosen).unwrap();
         let figure = super::differences(&rows).unwrap();
         check("differences", &figure);
         let text = figure.text();
         let [first, second] = ["I-Norm − EI: ours ", "I-Norm + center − I-Norm + GradNorm: ours "]
             .map(|words| text.find(words).unwrap_or_else(|| panic!("{text}")));
         assert!(first < second && !text.contains("published"), "{text}");
-        let none = results::differences(&sweep(&[Condition::ELn]), &chosen).unwrap();
+        let none = results::differences(&sweep(&[Condition::ELn]), None, &chosen).unwrap();
         assert!(super::differences(&none).is_err());
     }
 

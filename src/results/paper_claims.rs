@@ -238,13 +238,19 @@ pub fn claims(runs: &DataFrame) -> Result<DataFrame> {
 }
 
 /// The differences between two variants each, such as `["inorm_center grad_norm_layers=2",
-/// "inorm_none"]`: a [`ClaimRow`] for each ε at which `runs` has pairs of them, runs of the same
-/// configuration and seed by [the paper's protocol](RunRow::follows_paper).
+/// "inorm_none"]`: a [`ClaimRow`] for each ε at which `runs` has pairs of them, or for one ε alone.
+/// A pair is of the same configuration and seed, with the paper's
+/// [epochs and λ](RunRow::follows_paper).
 ///
 /// # Errors
 /// If `runs` is no table of runs, or a name is none of a [`Variant`].
-pub fn differences(runs: &DataFrame, networks: &[[&str; 2]]) -> Result<DataFrame> {
-    let runs = RunRow::from_table(runs)?;
+pub fn differences(
+    runs: &DataFrame,
+    epsilon: Option<f64>,
+    networks: &[[&str; 2]],
+) -> Result<DataFrame> {
+    let mut runs = RunRow::from_table(runs)?;
+    runs.retain(|run| epsilon.is_none_or(|epsilon| run.epsilon == epsilon));
     let mut rows = Vec::new();
     for [network, than] in networks {
         let (network, than): (Variant, Variant) = (network.parse()?, than.parse()?);
@@ -531,7 +537,9 @@ mod tests {
         assert_eq!((row.n, row.at_chance, row.epsilon), (8, 1, 0.75));
         assert!((row.median.unwrap() - 0.84).abs() < 1e-12);
         let difference = |than: &str| {
-            let rows = differences(&runs, &[["inorm_full grad_norm_layers=2", than]]).unwrap();
+            let networks = [["inorm_full grad_norm_layers=2", than]];
+            let rows = differences(&runs, Some(0.75), &networks).unwrap();
+            assert_eq!(differences(&runs, Some(0.5), &networks).unwrap().height(), 0);
             ClaimRow::from_table(&rows).unwrap()
         };
         let [none] = &difference("inorm_none")[..] else { panic!() };
@@ -541,7 +549,8 @@ mod tests {
         assert!((full.median - 0.001).abs() < 1e-12);
         assert!(difference("inorm_full signs=free").is_empty());
         assert_eq!(row.network.label(), "I-Norm + GradNorm in layer 2");
-        let unknown = differences(&runs, &[["inorm_full", "inorm_half"]]).unwrap_err().to_string();
+        let unknown = differences(&runs, None, &[["inorm_full", "inorm_half"]]).unwrap_err();
+        let unknown = unknown.to_string();
         assert!(unknown.contains("inorm_half"), "{unknown}");
     }
 }

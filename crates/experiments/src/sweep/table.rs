@@ -108,7 +108,7 @@ pub struct Compare {
 pub fn compare(options: &Compare) -> Outcome {
     let Compare { network, than, .. } = options;
     let Some(Tables { runs, .. }) = options.of.tables()? else { return Ok(()) };
-    let rows = differences(&runs, &[[&network.to_string(), &than.to_string()]])?;
+    let rows = differences(&runs, None, &[[&network.to_string(), &than.to_string()]])?;
     if rows.height() == 0 {
         let message = format!(
             "no configuration has been trained as {network} and as {than} for {EPOCHS} epochs \
