@@ -15,7 +15,7 @@ use polars::prelude::DataFrame;
 const ROW: f64 = 36.0;
 /// Room at the right for the medians, the numbers of pairs and of runs that diverged.
 const NUMBERS: f64 = 172.0;
-/// Of a row's height, how far ours and published are from its middle.
+/// Of a row's height, how far ours and published are from its middle if there are both.
 const APART: f64 = 0.2;
 /// Only a run that diverged is this far from another one: the axis does not reach there.
 const FAR: f64 = 0.2;
@@ -59,7 +59,8 @@ fn of_rows(rows: &[ClaimRow], what: &str) -> Result<Figure> {
         return Err(Error::unfit("runs table", found, expected));
     }
     let values = rows.iter().flat_map(|row| [Some(row.median), row.low, row.high]).flatten();
-    let range = axes::range(values.filter(|value| value.abs() < FAR), 0.02);
+    let near = values.filter(|value| value.abs() < FAR);
+    let range = axes::range(near.chain([-MARGIN, MARGIN]), 0.02);
     let epsilons = distinct(rows.iter().map(|row| row.epsilon));
     let legend = legend_of(rows);
     let top = legend.height(style::WIDTH) + 8.0;
@@ -147,24 +148,25 @@ fn draw(
 
 impl Difference<'_> {
     fn draw(&self, drawing: &mut Drawing, panel: &Panel, place: f64) {
+        let apart = if self.ours.is_some() && self.published.is_some() { APART } else { 0.0 };
         if let Some(row) = self.ours {
             let Look { color, marker, .. } = self.look;
             let dash = if row.has_interval() { Dash::Solid } else { Dash::Dotted };
-            let (ends, median) = placed(drawing, panel, row, place + APART, color);
+            let (ends, median) = placed(drawing, panel, row, place + apart, color);
             drawing.line(ends, Stroke::new(color, 2.0).dash(dash));
             if let Some(at) = median {
                 drawing.marker(at, marker, 3.6, color, style::edge(color));
             }
-            numbers(drawing, panel, row, place + APART, style::INK);
+            numbers(drawing, panel, row, place + apart, style::INK);
         }
         if let Some(row) = self.published {
             let ([low, high], median) =
-                placed(drawing, panel, row, place - APART, style::PUBLISHED);
+                placed(drawing, panel, row, place - apart, style::PUBLISHED);
             match median {
                 Some(at) => legend::published(drawing, [low, at, high], 3.5),
                 None => drawing.line([low, high], Stroke::new(style::PUBLISHED, 3.0)),
             }
-            numbers(drawing, panel, row, place - APART, style::QUIET);
+            numbers(drawing, panel, row, place - apart, style::QUIET);
         }
     }
 
