@@ -70,6 +70,7 @@ const CHECKED_ELSEWHERE: &[(&str, &str)] = &[
     ),
     ("tests/check.sh", "this is one of its tests"),
     ("tests/check.sh library", "this is one of its tests"),
+    ("tests/front_ends.sh", "by hand: it wants Qt, and euporie's own libraries"),
     ("cargo test --release --test ensemble", "tests/check.sh"),
     ("cargo test --release --test rules", "tests/check.sh"),
     ("cargo test --release --test properties", "tests/check.sh"),
