@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// When a file was changed, and how large it is.
 type Stamp = (SystemTime, u64);
@@ -32,7 +32,7 @@ impl Watched {
 
     /// Whether all are as they were.
     pub fn are_unchanged(&self) -> bool {
-        self.0.iter().all(|(path, before)| stamp(path) == *before)
+        self.0.iter().all(|(path, before)| is_unchanged(*before, stamp(path)))
     }
 
     /// Whether one was changed after `time`.
@@ -44,6 +44,16 @@ impl Watched {
 fn stamp(path: &Path) -> Option<Stamp> {
     let metadata = fs::metadata(path).ok()?;
     Some((metadata.modified().ok()?, metadata.len()))
+}
+
+/// Archives keep whole seconds: those of a container's layers, for one, which are unpacked elsewhere.
+fn is_unchanged(before: Option<Stamp>, now: Option<Stamp>) -> bool {
+    let (Some((then, size)), Some((modified, size_now))) = (before, now) else {
+        return before == now;
+    };
+    let in_seconds = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).ok();
+    let whole = in_seconds(then).map(|since| Duration::from_secs(since.as_secs()));
+    size == size_now && (then == modified || whole.is_some() && whole == in_seconds(modified))
 }
 
 /// What the packages are made of that may change while a notebook is open: those that lie in a
@@ -140,4 +150,48 @@ fn items(array: &Value) -> impl Iterator<Item = &Value> {
 
 fn text<'v>(message: &'v Value, key: &str) -> &'v str {
     message[key].as_str().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_seen_and_an_archive_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let set = |seconds: u64, nanoseconds: u32| {
+            let time = SystemTime::UNIX_EPOCH + Duration::new(seconds, nanoseconds);
+            fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+        };
+        let watch = || {
+            let mut watched = Watched::default();
+            watched.add(&path);
+            watched.add(folder.path().join("absent"));
+            watched
+        };
+        fs::write(&path, "text").unwrap();
+        set(1_000_000, 7);
+        let watched = watch();
+        for (seconds, nanoseconds, unchanged) in [
+            (1_000_000, 7, true),
+            (1_000_000, 0, true),
+            (1_000_000, 8, false),
+            (1_000_001, 0, false),
+            (999_999, 7, false),
+        ] {
+            set(seconds, nanoseconds);
+            assert_eq!(watched.are_unchanged(), unchanged, "{seconds} s and {nanoseconds} ns");
+        }
+        fs::write(&path, "longer text").unwrap();
+        set(1_000_000, 7);
+        assert!(!watched.are_unchanged());
+        // What an archive has kept is compared to the nanosecond.
+        set(1_000_000, 0);
+        let watched = watch();
+        set(1_000_000, 7);
+        assert!(!watched.are_unchanged());
+        fs::remove_file(&path).unwrap();
+        assert!(!watched.are_unchanged() && watch().are_unchanged());
+    }
 }
