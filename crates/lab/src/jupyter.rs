@@ -4,7 +4,7 @@ use crate::checkout::Checkout;
 use crate::kernel::{self, random_hex};
 use crate::kernelspec;
 use inorm_core::{Error, Failure, Outcome, print};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
@@ -16,17 +16,18 @@ const USUAL_PORT: u16 = 8888;
 const FIRST_PAGE: &str = "/lab/tree/notebooks/00_start_here.ipynb";
 
 /// Replaces this process by JupyterLab on the notebooks.
-pub fn open(checkout: &Checkout, port: u16, browser: bool) -> Outcome {
+pub fn open(checkout: &Checkout, address: SocketAddr, browser: bool) -> Outcome {
     let token = random_hex::<24>();
-    let address = format!("http://127.0.0.1:{port}{FIRST_PAGE}?token={token}");
-    print(format_args!("\nJupyterLab: {address}\nCtrl-C ends it."))?;
+    let page = format!("http://{}{FIRST_PAGE}?token={token}", from_here(address));
+    print(format_args!("\nJupyterLab: {page}\nCtrl-C ends it."))?;
     let mut command = python(checkout);
     command
-        .args(["-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", "--ServerApp.port_retries=0"])
+        .args(["-m", "jupyterlab", "--ServerApp.port_retries=0"])
         .arg("--ServerApp.log_level=WARN")
         // Looking for language servers asks npm, if there is one, which leaves logs at home.
         .arg("--LanguageServerManager.autodetect=False")
-        .arg(format!("--ServerApp.port={port}"))
+        .arg(format!("--ServerApp.ip={}", address.ip()))
+        .arg(format!("--ServerApp.port={}", address.port()))
         .arg(format!("--ServerApp.root_dir={}", checkout.root().display()))
         .arg(format!("--LabApp.default_url={FIRST_PAGE}"))
         .arg(format!("--ServerApp.open_browser={}", if browser { "True" } else { "False" }))
@@ -94,16 +95,34 @@ fn python(checkout: &Checkout) -> Command {
     command
 }
 
-/// The port to listen on: the wanted one, else the first free one of the usual ones.
-pub fn free_port(wanted: Option<u16>) -> Outcome<u16> {
-    let is_free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+/// Where this machine finds what listens on an address, which may be all of its own.
+fn from_here(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+/// Where to listen: on the wanted port, else on the first free one of the usual ones.
+pub fn free_address(ip: IpAddr, wanted: Option<u16>) -> Outcome<SocketAddr> {
+    let at = |port: u16| SocketAddr::new(ip, port);
+    // Whether there is such an address has nothing to do with the port.
+    TcpListener::bind(at(0)).map_err(|error| {
+        Failure::new(format!(
+            "cannot listen on {ip}: {error}; name one of this machine's with --ip"
+        ))
+    })?;
+    let is_free = |address: &SocketAddr| TcpListener::bind(address).is_ok();
     match wanted {
-        Some(port) if is_free(port) => Ok(port),
+        Some(port) if is_free(&at(port)) => Ok(at(port)),
         Some(port) => Err(Failure::new(format!(
-            "port {port} of 127.0.0.1 is in use; name another with --port, or leave --port out"
+            "port {port} of {ip} is in use; name another with --port, or leave --port out"
         ))),
         None => (USUAL_PORT..USUAL_PORT + 100)
-            .find(|port| is_free(*port))
+            .map(at)
+            .find(is_free)
             .ok_or_else(|| Failure::new("100 ports from 8888 on are in use; name one with --port")),
     }
 }

@@ -3,6 +3,7 @@
 use crate::checkout::Checkout;
 use crate::{jupyter, set_up};
 use inorm_core::{Failure, Outcome};
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 /// What to do once everything is ready.
@@ -11,11 +12,14 @@ pub struct Lab {
     /// Do not open a browser.
     #[arg(long)]
     no_browser: bool,
-    /// The port of 127.0.0.1 to listen on; from 8888 the first free one if not given.
+    /// The address to listen on; 0.0.0.0 in a container. Whoever reaches it needs the token.
+    #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    ip: IpAddr,
+    /// The port to listen on; from 8888 the first free one if not given.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     port: Option<u16>,
     /// Execute notebooks in place instead of opening JupyterLab.
-    #[arg(long, conflicts_with_all = ["no_browser", "port"])]
+    #[arg(long, conflicts_with_all = ["no_browser", "ip", "port"])]
     run: bool,
     /// With --run: which.
     #[arg(value_name = "NOTEBOOK", requires = "run")]
@@ -27,7 +31,7 @@ pub struct Lab {
     #[arg(long, value_name = "DIR", requires = "run")]
     into: Option<PathBuf>,
     /// Only prepare everything.
-    #[arg(long, conflicts_with_all = ["no_browser", "port", "run"])]
+    #[arg(long, conflicts_with_all = ["no_browser", "ip", "port", "run"])]
     prepare: bool,
 }
 
@@ -35,12 +39,12 @@ pub struct Lab {
 pub fn run(lab: Lab) -> Outcome {
     let checkout = Checkout::find()?;
     let notebooks = lab.notebooks(&checkout)?;
-    let port = jupyter::free_port(lab.port)?;
+    let address = jupyter::free_address(lab.ip, lab.port)?;
     set_up::prepare(&checkout)?;
     match notebooks {
         Some(notebooks) => jupyter::execute(&checkout, &notebooks, lab.into.as_ref()),
         None if lab.prepare => Ok(()),
-        None => jupyter::open(&checkout, port, !lab.no_browser),
+        None => jupyter::open(&checkout, address, !lab.no_browser),
     }
 }
 

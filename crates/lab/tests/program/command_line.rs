@@ -9,12 +9,14 @@ fn a_wrong_command_line_is_one_line_and_code_2() {
     assert_usage(&["dance"], "dance");
     assert_usage(&["lab", "--port", "0"], "--port");
     assert_usage(&["lab", "--port", "70000"], "70000");
+    assert_usage(&["lab", "--ip", "localhost"], "--ip");
     assert_usage(&["lab", "--run"], "--all");
     assert_usage(&["lab", "--run", "no-such.ipynb"], "no-such.ipynb");
     assert_usage(&["lab", "--run", "--into", "folder", "no-such.ipynb"], "no-such.ipynb");
     assert_usage(&["lab", "notebooks/00_start_here.ipynb"], "--run");
     assert_usage(&["lab", "--all"], "--run");
     assert_usage(&["lab", "--run", "--all", "--port", "9000"], "--port");
+    assert_usage(&["lab", "--run", "--all", "--ip", "0.0.0.0"], "--ip");
     assert_usage(&["data", "burn"], "burn");
     assert_usage(&["kernel"], "--connection-file");
 }

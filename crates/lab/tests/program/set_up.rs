@@ -21,12 +21,15 @@ fn machine_with_python(script: &str) -> Machine {
 }
 
 #[test]
-fn a_port_in_use_is_named_before_anything_is_set_up() {
+fn an_address_in_use_is_named_before_anything_is_set_up() {
     let machine = Machine::new(&[]);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
     let output = machine.inorm(&["lab", "--no-browser", "--port", &port]).output().unwrap();
     assert_failed(&output, &[&port, "in use", "--port"]);
+    // One of those that are kept for documentation.
+    let output = machine.inorm(&["lab", "--no-browser", "--ip", "192.0.2.1"]).output().unwrap();
+    assert_failed(&output, &["192.0.2.1", "listen", "--ip"]);
     assert!(!machine.path("clone/.venv").exists());
 }
 
