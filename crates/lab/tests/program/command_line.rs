@@ -41,7 +41,7 @@ fn without_a_command_the_commands_are_listed() {
 fn the_chapters_are_formatted() {
     let chapters = inorm_core::files::entries(&repository().join("notebooks"));
     let chapters: Vec<_> = chapters.filter(|it| it.extension() == Some("ipynb".as_ref())).collect();
-    assert_eq!(chapters.len(), 11);
+    assert_eq!(chapters.len(), 12);
     let output = inorm(&["fmt", "--check"]).args(&chapters).output().unwrap();
     assert!(output.status.success(), "`inorm fmt` changes:\n{}", text(&output.stderr));
 }
