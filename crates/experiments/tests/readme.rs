@@ -44,9 +44,13 @@ fn what_commands_are_said_to_print_is_what_they_print() {
 #[test]
 fn every_file_that_it_names_exists() {
     let clone = repository();
-    for name in
-        ["README.md", "data/README.md", "data/results/README.md", "tests/fixtures/README.md"]
-    {
+    for name in [
+        "README.md",
+        "binder/README.md",
+        "data/README.md",
+        "data/results/README.md",
+        "tests/fixtures/README.md",
+    ] {
         let path = clone.join(name);
         let text = fs::read_to_string(&path).unwrap();
         let targets = text.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
@@ -70,6 +74,7 @@ const CHECKED_ELSEWHERE: &[(&str, &str)] = &[
     ),
     ("tests/check.sh", "this is one of its tests"),
     ("tests/check.sh library", "this is one of its tests"),
+    ("tests/container.sh", "by hand: it wants engines for containers, and much of an hour"),
     ("tests/front_ends.sh", "by hand: it wants Qt, and euporie's own libraries"),
     ("cargo test --release --test ensemble", "tests/check.sh"),
     ("cargo test --release --test rules", "tests/check.sh"),
@@ -178,19 +183,25 @@ fn the_checksums_of_the_data_are_those_that_are_checked() {
 fn the_container_is_made_of_what_the_checks_use() {
     let clone = repository();
     let read = |name: &str| fs::read_to_string(clone.join(name)).unwrap();
-    let container: serde_json::Value =
-        serde_json::from_str(&read(".devcontainer/devcontainer.json")).unwrap();
-    let said = |key: &str| container[key].as_str().unwrap().to_owned();
-    let rust = format!("rust:{}-", env!("CARGO_PKG_RUST_VERSION"));
-    assert!(said("image").starts_with(&rust), "{}", said("image"));
-    let install = said("onCreateCommand");
-    let (_, packages) = install.split_once("--no-install-recommends ").expect("an installation");
+    let image = read("binder/Dockerfile");
+    assert_eq!(image, read("Containerfile"));
+    let base = format!("ARG BASE=docker.io/library/rust:{}-", env!("CARGO_PKG_RUST_VERSION"));
+    assert!(image.lines().any(|line| line.starts_with(&base)), "{base}");
+    let (_, packages) = image.split_once("--no-install-recommends ").expect("an installation");
+    let packages = packages.split_once(" \\\n").unwrap().0;
     let installed = read(".ci/run");
     for package in packages.split(' ') {
         let known = installed.lines().filter(|line| line.starts_with("need "));
         assert!(known.flat_map(|line| line.split(' ')).any(|word| word == package), "{package}");
     }
-    let prepare = said("postCreateCommand");
+    let container: serde_json::Value =
+        serde_json::from_str(&read(".devcontainer/devcontainer.json")).unwrap();
+    let of_editor = |key: &str| container["build"][key].as_str().unwrap().to_owned();
+    let folder = clone.join(".devcontainer").join(of_editor("context")).canonicalize().unwrap();
+    let file = clone.join(".devcontainer").join(of_editor("dockerfile")).canonicalize().unwrap();
+    assert_eq!([folder, file], [clone.to_path_buf(), clone.join("binder/Dockerfile")]);
+    let prepare = container["postCreateCommand"].as_str().unwrap();
     let (_, prepare) = prepare.split_once(" -- ").expect("a command of the program");
     assert!(read("tests/check.sh").contains(&format!("-- {prepare}")), "{prepare}");
+    assert!(image.contains(&format!("-- {prepare}")), "{prepare}");
 }
