@@ -101,7 +101,7 @@ struct Difference<'a> {
 fn at(rows: &[ClaimRow], epsilon: f64) -> Vec<Difference<'_>> {
     let mut differences: Vec<Difference> = Vec::new();
     for row in rows.iter().filter(|row| row.epsilon == epsilon) {
-        let name = format!("{} − {}", row.network.label(), row.than.label());
+        let name = row.network.label_less(&row.than);
         if differences.last().is_none_or(|last| last.name != name) {
             let look = style::condition(row.network.condition);
             differences.push(Difference { name, look, ours: None, published: None });

@@ -549,6 +549,10 @@ mod tests {
         assert!((full.median - 0.001).abs() < 1e-12);
         assert!(difference("inorm_full signs=free").is_empty());
         assert_eq!(row.network.label(), "I-Norm + GradNorm in layer 2");
+        let [free, raw, layer_norm] = ["inorm_full signs=free", "inorm_none signs=free", "e_ln"]
+            .map(|name| name.parse::<Variant>().unwrap());
+        assert_eq!(free.label_less(&raw), "I-Norm + GradNorm − I-Norm, free signs");
+        assert_eq!(free.label_less(&layer_norm), "I-Norm + GradNorm, free signs − E-only + LN");
         let unknown = differences(&runs, None, &[["inorm_full", "inorm_half"]]).unwrap_err();
         let unknown = unknown.to_string();
         assert!(unknown.contains("inorm_half"), "{unknown}");

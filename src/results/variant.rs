@@ -35,6 +35,19 @@ pub struct Variant {
 impl Variant {
     /// What a legend says.
     pub fn label(&self) -> String {
+        self.condition.label().to_owned() + &self.words()
+    }
+
+    /// What a legend says of the difference to another one; what both have, it says once.
+    pub fn label_less(&self, than: &Self) -> String {
+        match self.variations == than.variations {
+            true => format!("{} − {}", self.condition.label(), than.label()),
+            false => format!("{} − {}", self.label(), than.label()),
+        }
+    }
+
+    /// Its variations, behind the name of the condition.
+    fn words(&self) -> String {
         let words = |(name, value): &(&'static str, String)| match *name {
             "grad_norm_layers" => format!(" in layer {}", value.replace('+', " and ")),
             "hidden_layers" => format!(", {value} hidden layers"),
@@ -42,7 +55,7 @@ impl Variant {
             "precision" | "protocol" | "order" | "task" => format!(", {}", value.replace('_', " ")),
             other => format!(", {} {}", other.replace('_', " "), value.replace('_', " ")),
         };
-        self.condition.label().to_owned() + &self.variations.iter().map(words).collect::<String>()
+        self.variations.iter().map(words).collect()
     }
 
     fn of(run: &RunRow) -> Self {
