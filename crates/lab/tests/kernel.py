@@ -177,7 +177,7 @@ class Session(unittest.TestCase):
             """use inorm::{Condition, configuration::configuration, dataset::FashionMnist};
             use inorm::{learning::Run, notebook::train_all};
             let data = FashionMnist::subset()?;
-            let run = Run::new(Condition::ELn, &configuration(13)?).epochs(10);
+            let run = Run::new(Condition::ELn, &configuration(13)?).epochs(60);
             let records = train_all(&[run], &data)?;"""
         )
         self.assertEqual(reply["status"], "ok")
@@ -185,7 +185,7 @@ class Session(unittest.TestCase):
         self.assertTrue(any("data:image/png;base64," in d.get("text/html", "") for d in shown))
         self.assertEqual(set(shown[-1]), {"text/plain"})
         final = shown[-1]["text/plain"]
-        self.assertRegex(final, r"^e_ln  test accuracy \d\d\.\d % after 10 epochs$")
+        self.assertRegex(final, r"^e_ln  test accuracy \d\d\.\d % after 60 epochs$")
 
     def test_an_interrupted_training_returns_what_it_has(self):
         self.run_cell("let before = 1usize;")
