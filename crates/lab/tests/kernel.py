@@ -610,8 +610,7 @@ class Compiling(unittest.TestCase):
         kernel.run(DEPENDENCY + "\nlet keep = 1;")
         other = ':dep hex = { version = "=0.4.3", features = ["serde"] }'
         # Whoever wants the variables more interrupts when told.
-        kernel.interrupt_after(8)
-        outputs, reply = kernel.run(other)
+        outputs, reply = kernel.run_until_said("compiled again", other)
         self.assertEqual(reply["ename"], "Interrupted")
         said = text(outputs, "stderr")
         self.assertRegex(said, r"hex 0\.4\.3.*compiled again.*keep")

@@ -59,6 +59,17 @@ class Kernel:
             if reply["parent_header"]["msg_id"] == request:
                 return outputs, reply["content"]
 
+    def run_until_said(self, words, code, patience=PATIENCE):
+        """The same of a cell that is interrupted when its standard error has these words."""
+        request, outputs, until = self.client.execute(code), [], time.monotonic() + patience
+        while words not in text(outputs, "stderr"):
+            message = self.client.get_iopub_msg(timeout=until - time.monotonic())
+            if message["parent_header"].get("msg_id") == request:
+                outputs.append((message["msg_type"], message["content"]))
+        self.manager.interrupt_kernel()
+        rest, reply = self.outcome(request, patience)
+        return outputs + rest, reply
+
     def interrupt_after(self, seconds):
         threading.Timer(seconds, self.manager.interrupt_kernel).start()
 
