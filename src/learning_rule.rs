@@ -25,6 +25,17 @@ named! {
     }
 }
 
+impl Signs {
+    /// What the name of a network says of it; of Dale's principle nothing.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Dale => "",
+            Self::NonNegative => "b ≥ 0",
+            Self::Free => "free signs",
+        }
+    }
+}
+
 named! {
     /// The precision that networks are trained in.
     Precision of "precision" {

@@ -2,7 +2,7 @@
 
 use crate::{
     Architecture, Error, Result,
-    configuration::configuration,
+    configuration::{LABEL_SMOOTHING, configuration},
     dataset::{Augmentation, CHANCE, CLASSES, Images, PIXELS, Task},
     engine::{Engine, count_correct, smoothed_cross_entropy},
     layers::NetworkWeights,
@@ -95,7 +95,7 @@ pub fn evaluate_at(
 pub(crate) fn evaluation(epsilon: f64, logits: &[f32], labels: &[u8]) -> Evaluation {
     let mut error = vec![0.0; logits.len()];
     // The same smoothing as in `evaluate`, which is the paper's.
-    let loss = smoothed_cross_entropy(logits, labels, 0.1, &mut error);
+    let loss = smoothed_cross_entropy(logits, labels, LABEL_SMOOTHING, &mut error);
     let accuracy = count_correct(logits, labels) as f64 / labels.len() as f64;
     Evaluation::new(Task::Luminosity, epsilon, labels.len(), loss, accuracy)
 }

@@ -11,7 +11,6 @@ use crate::{
     configuration::{ConfigurationList, configurations},
     dataset::{CLASSES, PIXELS},
     layers::OwnRule,
-    learning_rule::Signs,
 };
 
 /// The training of a network that one had: what the network is, and how it was trained.
@@ -40,11 +39,9 @@ impl NetworkRun {
             (None, true) => architecture.to_string(),
             (None, false) => rules.join(", "),
         };
-        name += match training.rule.signs {
-            Signs::Dale => "",
-            Signs::NonNegative => ", b ≥ 0",
-            Signs::Free => ", free signs",
-        };
+        if !training.rule.signs.is_default() {
+            name += &format!(", {}", training.rule.signs.words());
+        }
         if !training.rule.precision.is_default() {
             name += &format!(", {}", training.rule.precision);
         }

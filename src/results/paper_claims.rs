@@ -552,6 +552,10 @@ mod tests {
         let [free, raw, layer_norm] = ["inorm_full signs=free", "inorm_none signs=free", "e_ln"]
             .map(|name| name.parse::<Variant>().unwrap());
         assert_eq!(free.label_less(&raw), "I-Norm + GradNorm − I-Norm, free signs");
+        let label = |name: &str| name.parse::<Variant>().unwrap().label();
+        assert_eq!(label("e_ln signs=non_negative"), "E-only + LN, b ≥ 0");
+        let two = label("inorm_full hidden_layers=3 grad_norm_layers=1+3");
+        assert!(two.ends_with(" in layers 1 and 3"), "{two}");
         assert_eq!(free.label_less(&layer_norm), "I-Norm + GradNorm, free signs − E-only + LN");
         let unknown = differences(&runs, None, &[["inorm_full", "inorm_half"]]).unwrap_err();
         let unknown = unknown.to_string();

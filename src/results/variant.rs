@@ -8,7 +8,7 @@ use crate::{
     Condition, Error, Result,
     architecture::HiddenLayers,
     dataset::CHANCE,
-    learning::{Protocol, Run, VARIATIONS},
+    learning::{Protocol, Run, Signs, VARIATIONS},
     statistics::BoxStatistics,
 };
 use polars::prelude::{Column, DataFrame};
@@ -49,9 +49,12 @@ impl Variant {
     /// Its variations, behind the name of the condition.
     fn words(&self) -> String {
         let words = |(name, value): &(&'static str, String)| match *name {
-            "grad_norm_layers" => format!(" in layer {}", value.replace('+', " and ")),
+            "grad_norm_layers" => match value.contains('+') {
+                true => format!(" in layers {}", value.replace('+', " and ")),
+                false => format!(" in layer {value}"),
+            },
             "hidden_layers" => format!(", {value} hidden layers"),
-            "signs" => format!(", {} signs", value.replace('_', "-")),
+            "signs" => format!(", {}", value.parse::<Signs>().map_or("", Signs::words)),
             "precision" | "protocol" | "order" | "task" => format!(", {}", value.replace('_', " ")),
             other => format!(", {} {}", other.replace('_', " "), value.replace('_', " ")),
         };
