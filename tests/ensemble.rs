@@ -4,12 +4,14 @@ mod threads;
 
 use inorm::{
     Condition,
+    architecture::{GradNormZ, SubtractiveLoss},
     configuration::{LearningRates, configuration},
     dataset::{FashionMnist, Order, Task},
     ensemble::{EnsembleTrainer, Machine, can_join},
-    layers::{NetworkWeights, initial_weights},
+    layers::{NetworkWeights, initial_weights_of},
     learning::{
-        Checkpoint, Measure, Measurement, Outcome, Precision, Record, Run, Signs, Trainer, train,
+        Checkpoint, Measure, Measurement, Outcome, Precision, Record, Recorded, Run, Signs,
+        Trainer, train,
     },
 };
 use threads::Threads;
@@ -30,17 +32,31 @@ fn run(condition: Condition, width: usize) -> Run {
     Run { width, ..run.measure(Measure::EachEpoch) }
 }
 
-/// The conditions of the paper, and those whose errors alone are normalized.
-fn conditions() -> impl Iterator<Item = Condition> {
-    Condition::ALL.into_iter().filter(|&condition| can_join(&run(condition, 12)))
+/// Networks and rules that are none of the paper's, one of each kind.
+fn variants(width: usize) -> Vec<Run> {
+    let of = |condition| run(condition, width);
+    let [full, lateral] = [Condition::INormFull, Condition::INormLateral].map(of);
+    let [sub, decorrelate] = [Condition::INormSubNone, Condition::INormDecorrelate].map(of);
+    vec![
+        full.clone().grad_norm_in("2".parse().unwrap()),
+        lateral.grad_norm_in("1".parse().unwrap()),
+        of(Condition::INormNone).signs(Signs::Free),
+        of(Condition::EiLn).signs(Signs::Free),
+        of(Condition::EiNone).signs(Signs::NonNegative),
+        full.grad_norm_z(GradNormZ::Centred),
+        decorrelate.grad_norm_z(GradNormZ::Centred),
+        sub.subtractive_loss(SubtractiveLoss::MeanAndVariance),
+    ]
 }
 
-/// Every condition in these widths, each width with rates, λ and smoothing of its own.
+/// Every condition, and every variant, in these widths, each width with rates, λ and smoothing of
+/// its own.
 fn runs(widths: &[usize]) -> Vec<Run> {
     let mut runs = Vec::new();
     for (&width, faster) in widths.iter().zip([0.5, 1.0, 2.0]) {
-        for condition in conditions() {
-            let mut run = run(condition, width);
+        let conditions = Condition::ALL.into_iter().map(|condition| run(condition, width));
+        for mut run in conditions.chain(variants(width)) {
+            let condition = run.condition;
             // Nothing normalizes the activity of the one, nothing centres the error of the other.
             let faster = match condition {
                 Condition::ENone | Condition::ELnBackwardOnly => 1e-3 * faster,
@@ -74,7 +90,7 @@ fn finish<M: Machine>(
 
 /// The largest difference of two trained networks' weights against how far they moved, and where.
 fn apart(run: &Run, ours: &NetworkWeights<f32>, theirs: &NetworkWeights<f32>) -> (f64, String) {
-    let initial = initial_weights(run.condition, run.width, run.seed).unwrap();
+    let initial = initial_weights_of(&run.architecture(), run.seed).unwrap();
     let initial = initial.convert(|w| w as f32);
     let farthest = |a: &[f32], b: &[f32]| {
         assert_eq!(a.len(), b.len());
@@ -140,7 +156,7 @@ fn check<M: Machine>(machine: M, runs: &[Run], data: &FashionMnist) {
     let compare = |(run, weights): (&Run, &NetworkWeights<f32>)| {
         let (alone, expected) = train(run, data, &mut ()).unwrap();
         let (difference, place) = apart(run, weights, &alone);
-        println!("{:<20} {:>3} {difference:.1e} {place}", run.condition.name(), run.width);
+        println!("{difference:.1e} {place}: {}", run.architecture());
         (difference, place, expected)
     };
     let compared: Vec<_> = runs.iter().zip(&weights).map(compare).collect();
@@ -153,6 +169,19 @@ fn check<M: Machine>(machine: M, runs: &[Run], data: &FashionMnist) {
 #[test]
 fn every_network_ends_where_it_ends_alone() {
     check(processor(), &runs(&[26, 35, 50]), &small());
+}
+
+/// Batches of more images than a kernel adds up at a time, too.
+#[test]
+fn shuffled_images_and_another_contrast() {
+    let data = small();
+    let revised = |run: Run| run.order(Order::Shuffled).task(Task::Contrast);
+    for (batch, order) in [(32, Order::Shuffled), (40, Order::File)] {
+        let runs: Vec<Run> = runs(&[26]).into_iter().map(revised).collect();
+        let runs: Vec<Run> =
+            runs.into_iter().map(|run| Run { batch, ..run.order(order) }.epochs(2)).collect();
+        check(processor(), &runs, &data);
+    }
 }
 
 #[test]
@@ -231,7 +260,7 @@ fn a_resumed_ensemble_equals_an_uninterrupted_one_bit_for_bit() {
 #[test]
 fn a_run_is_resumed_alone_or_in_another_ensemble() {
     let data = small();
-    let runs: Vec<Run> = runs(&[26, 35]).into_iter().skip(18).step_by(4).take(3).collect();
+    let runs: Vec<Run> = runs(&[26, 35]).into_iter().skip(18).step_by(4).take(6).collect();
     let alone = |run: &Run| {
         let mut trainer = Trainer::new(run, &data).unwrap();
         trainer.epoch(&mut ());
@@ -257,27 +286,24 @@ fn runs_that_cannot_be_trained_together_are_refused() {
     assert!(refused(&[]).contains("at least one"));
     let other = run.clone().epsilon(0.25);
     let message = refused(&[run.clone(), other]);
-    assert!(message.contains("ε 0.25") && message.contains("the same ε"), "{message}");
+    assert!(message.contains("ε 0.25") && message.contains("the same images"), "{message}");
     let mut other = run.clone();
     other.rule.momentum = 0.5;
     let message = refused(&[run.clone(), other]);
     assert!(message.contains("momentum") && message.contains("alone"), "{message}");
-    let full = self::run(Condition::INormFull, 12);
-    for other in [full.clone().hidden_layers(3), full.grad_norm_in("2".parse().unwrap())] {
-        let message = refused(&[run.clone(), other]);
-        assert!(message.contains("one of the paper's; train this one alone"), "{message}");
-    }
-    assert!(refused(&[self::run(Condition::INormDivisive, 12)]).contains("train this one alone"));
-    assert_eq!(conditions().count(), Condition::ALL.len() - 1);
+    let message = refused(&[run.clone(), run.clone().hidden_layers(3)]);
+    assert!(message.contains("two hidden layers; train this one alone"), "{message}");
     let half = run.clone().precision(Precision::Fp16Autocast);
-    assert!(refused(&[half]).contains("e_ln in fp16_autocast"));
-    let message = refused(&[run.clone(), run.clone().signs(Signs::Free)]);
-    assert!(message.contains("e_ln with free signs") && message.contains("alone"), "{message}");
-    assert!(refused(&[run.clone().signs(Signs::NonNegative)]).contains("non_negative signs"));
-    let message = refused(&[run.clone().order(Order::Shuffled)]);
-    assert!(message.contains("e_ln on shuffled images") && message.contains("alone"), "{message}");
-    let message = refused(&[run.clone().task(Task::Contrast)]);
-    assert!(message.contains("e_ln on the task of contrast"), "{message}");
+    let message = refused(std::slice::from_ref(&half));
+    assert!(message.contains("e_ln") && message.contains("in fp16_autocast"), "{message}");
+    assert!(!can_join(&half) && can_join(&run));
+    for other in [run.clone().order(Order::Shuffled), run.clone().task(Task::Contrast)] {
+        let message = refused(&[run.clone(), other]);
+        assert!(
+            message.contains("ε 0.5 order") && message.contains("the same images"),
+            "{message}"
+        );
+    }
     let mut other = run;
     other.width = 1;
     assert!(refused(&[other]).contains("width"));
@@ -286,9 +312,11 @@ fn runs_that_cannot_be_trained_together_are_refused() {
 #[test]
 fn the_memory_that_is_announced_is_what_is_taken() {
     let data = small();
-    let runs: Vec<Run> = conditions().map(|condition| run(condition, 23)).collect();
-    let bytes = EnsembleTrainer::<Threads>::bytes(&runs, &data);
-    assert!(EnsembleTrainer::new(Threads::new(1, bytes), &runs, &data).is_ok());
-    let error = EnsembleTrainer::new(Threads::new(1, bytes - 1), &runs, &data).err().unwrap();
-    assert!(error.to_string().contains("bytes wanted"), "{error}");
+    for task in [Task::Luminosity, Task::Contrast] {
+        let runs: Vec<Run> = runs(&[23]).into_iter().map(|run| run.task(task)).collect();
+        let bytes = EnsembleTrainer::<Threads>::bytes(&runs, &data);
+        assert!(EnsembleTrainer::new(Threads::new(1, bytes), &runs, &data).is_ok());
+        let error = EnsembleTrainer::new(Threads::new(1, bytes - 1), &runs, &data).err().unwrap();
+        assert!(error.to_string().contains("bytes wanted"), "{error}");
+    }
 }

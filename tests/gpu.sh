@@ -6,8 +6,10 @@
 #                                no GPU. Says how much has to travel, and fails if it is too much.
 #   tests/gpu.sh first [DIR]     Is it right, and how fast is it, beside JAX and PyTorch? At most
 #                                310 seconds.
-#   tests/gpu.sh second [DIR]    Trains the paper's networks, by ε and configurations, of GRID
-#                                ("0:0-29 0.5:0-29") for at most SECONDS_AT_MOST (385) and a few.
+#   tests/gpu.sh second [DIR]    Trains networks for at most SECONDS_AT_MOST (385) and a few: the
+#                                paper's at ε = 0 and 0.5, or those of the file GRID. Each of its
+#                                lines is a name and arguments of `sweep plan`; lines of one name,
+#                                one below the other, are trained together.
 #   tests/gpu.sh                 All of it, where one machine can do all.
 #
 # DIR is target/gpu if not given. Where the GPU is on another machine: build here; take along this
@@ -19,8 +21,9 @@
 # What comes back is in $OUT, or DIR/out: first.log, ncu.csv; second.log, gpu.csv (memory, power),
 # results (tables, to look at, or for `inorm sweep merge --store`). The last lines that a run prints
 # say how each step ended: a step that fails or takes too long does not stop the others (124: out
-# of time, 127: no such program). Meanwhile the processors train networks of ε = 0.25, of the
-# configurations PROCESSORS, with low priority; both runs file what they have finished.
+# of time, 127: no such program). Meanwhile the processors train, with low priority, the paper's
+# networks at ε = 0.25, or those of the file PROCESSORS, whose lines are arguments of `sweep plan`;
+# both runs file what they have finished.
 # STEPS="speed profile", say, runs these steps alone.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -150,6 +153,19 @@ step() {
     ((code == 0)) || failed=1
 }
 
+# Steps, each `NAME SECONDS COMMAND`, all at the same time. Their logs come one after the other.
+together() {
+    local one logs
+    logs=$(mktemp -d)
+    for one in "$@"; do
+        # shellcheck disable=SC2086
+        (log=$logs/${one%% *} failed=0 && : >"$log" && step $one >/dev/null && exit "$failed") &
+    done
+    for one in $(jobs -p); do wait "$one" || failed=1; done
+    for one in "$@"; do tee -a "$log" <"$logs/${one%% *}" | tail -n 3 | cut -c -240; done
+    rm -r "$logs"
+}
+
 # Says how the steps ended; fails if one did.
 finish() {
     printf '\n' | tee -a "$log"
@@ -158,23 +174,43 @@ finish() {
     return "$failed"
 }
 
+# plan NAME ARGUMENTS: adds runs to the store of that name.
 plan() {
-    bin-inorm-experiments sweep plan --profile paper --store "$work/$1" \
-        --epsilons "$2" --configs "$3"
+    bin-inorm-experiments sweep plan --store "$work/$1" "${@:2}"
 }
 
-# grid EPSILON CONFIGURATIONS: the ten conditions of these configurations, in one ensemble.
+# grid NAME: what was planned for the GPU under that name, together.
 grid() {
-    plan "gpu-$1-$2" "$1" "$2" >>"$log" 2>&1
-    step "grid-$1-$2" 600 bin-inorm-experiments sweep run --store "$work/gpu-$1-$2" \
+    step "grid-$1" 600 bin-inorm-experiments sweep run --store "$work/gpu-$1" \
         --data "$work/images" --device cuda --checkpoint-epochs 1000
+}
+
+# What the GPU is to train if GRID does not say it, and the processors if PROCESSORS does not.
+grid_lines() {
+    local epsilon
+    if [[ -n ${GRID:-} ]]; then
+        cat "$GRID"
+        return
+    fi
+    for epsilon in 0 0.5; do echo "paper-$epsilon --profile paper --epsilons $epsilon"; done
+}
+processor_lines() {
+    if [[ -n ${PROCESSORS:-} ]]; then
+        cat "$PROCESSORS"
+        return
+    fi
+    echo "--profile paper --epsilons 0.25"
 }
 
 # All cores but four, until the machine is given back or a run is over.
 start_processors() {
-    local cores
+    local cores arguments
     cores=$(nproc)
-    if ((cores > 4)) && plan processors 0.25 "${PROCESSORS:-5-29}"; then
+    if ((cores > 4)); then
+        while read -r arguments; do
+            # shellcheck disable=SC2086
+            plan processors $arguments
+        done < <(processor_lines)
         setsid nice -n 19 taskset --cpu-list "4-$((cores - 1))" bin-inorm-experiments sweep run \
             --store "$work/processors" --data "$work/images" --jobs $((cores - 4)) \
             --checkpoint-epochs 1000 >"$work/processors.log" 2>&1 </dev/null &
@@ -195,7 +231,7 @@ collect() {
 }
 
 first() {
-    local parity=(test-parity --ignored --exact ensemble_on_a_gpu) tool
+    local parity=(test-parity --ignored --exact ensemble_on_a_gpu)
     # A step of training is 26 launches.
     local metrics=gpu__time_duration.sum,dram__bytes.sum,lts__t_bytes.sum
     metrics+=,sm__warps_active.avg.pct_of_peak_sustained_active,launch__registers_per_thread
@@ -203,33 +239,34 @@ first() {
     prepare "$directory"
     step gpu 15 nvidia-smi
     step libraries 10 ldd "$work/programs/test-parity"
-    step parity 60 "${parity[@]}" --nocapture
-    step kernels 60 test-ensemble --ignored --exact --nocapture a_gpu
+    start_processors >>"$log" 2>&1
+    together "parity 80 ${parity[*]} --nocapture" \
+        "kernels 80 test-ensemble --ignored --exact --nocapture a_gpu" \
+        "rules 80 test-rules --test-threads=1" \
+        "typed-parity 80 test-parity --exact typed_networks_in_double_precision" \
+        "properties 80 test-properties --test-threads=1 layer_norm lateral no_number" \
+        "memcheck 80 compute-sanitizer --tool memcheck --error-exitcode 9 ${parity[*]}" \
+        "racecheck 80 compute-sanitizer --tool racecheck --error-exitcode 9 ${parity[*]}" \
+        "initcheck 80 compute-sanitizer --tool initcheck --error-exitcode 9 ${parity[*]}"
     step speed 60 bench-ensemble 30
     step speed-alike 30 bench-ensemble 300 alike
     step peers 70 python3 benches/peers/gpu.py --networks 300
-    start_processors >>"$log" 2>&1
     # The same runs are on file, computed by processors.
-    grid 0.75 0-4
+    plan gpu-repeats --profile paper --epsilons 0.75 --configs 0-4 >>"$log" 2>&1
+    grid repeats
     step profile 50 ncu --clock-control none --launch-skip 260 --launch-count 26 --kill yes \
         --metrics "$metrics" --csv --page raw --log-file "$out/ncu.csv" bench-ensemble 30
     # So little memory that not all runs of one ε fit.
     bin-inorm-experiments sweep plan --profile quick --store "$work/small" >>"$log" 2>&1 || true
     step small-sweep 30 bin-inorm-experiments sweep run --store "$work/small" --subset \
         --device cuda --memory 0.008
-    step rules 40 test-rules --test-threads=1
-    step typed-parity 40 test-parity --exact typed_networks_in_double_precision
-    step properties 20 test-properties --test-threads=1 layer_norm lateral no_number
-    for tool in memcheck racecheck initcheck; do
-        step "$tool" 30 compute-sanitizer --tool "$tool" --error-exitcode 9 "${parity[@]}"
-    done
     deadline=310
     collect
     finish
 }
 
 second() {
-    local sampler part limit=${SECONDS_AT_MOST:-385}
+    local sampler name arguments last="" limit=${SECONDS_AT_MOST:-385}
     begin second "$limit"
     prepare "$directory"
     nvidia-smi --loop=5 --format=csv \
@@ -237,10 +274,16 @@ second() {
         >"$out/gpu.csv" 2>&1 &
     sampler=$!
     [[ -e $work/processors.pid ]] || start_processors >>"$log" 2>&1
-    for part in ${GRID:-0:0-29 0.5:0-29}; do
-        grid "${part%:*}" "${part#*:}"
-        collect
-    done
+    # An empty line at the end: every name is followed by another one.
+    while read -r name arguments; do
+        if [[ -n $last && $name != "$last" ]]; then
+            grid "$last"
+            collect
+        fi
+        # shellcheck disable=SC2086
+        [[ -z $name ]] || plan "gpu-$name" $arguments >>"$log" 2>&1
+        last=$name
+    done < <(grid_lines && echo)
     deadline=$((limit + 15))
     collect
     kill "$sampler" 2>/dev/null || true

@@ -98,12 +98,18 @@ pub fn shift(image: &[u8], delta: f32, shifted: &mut [f32]) {
 #[inline(always)] // as above
 pub fn stretch(image: &[u8], c: f32, stretched: &mut [f32]) {
     assert_eq!(image.len(), stretched.len());
-    let sum: u32 = image.iter().map(|&pixel| u32::from(pixel)).sum();
-    let (mean, change) = (sum as f32 / (255 * image.len()) as f32, c.max(0.0) - 1.0);
+    let (mean, change) = (mean_pixel(image), c.max(0.0) - 1.0);
     for (to, &pixel) in stretched.iter_mut().zip(image) {
         let pixel = f32::from(pixel) / 255.0;
         *to = (pixel + change * (pixel - mean)).clamp(0.0, 1.0);
     }
+}
+
+/// The mean of an image's pixels, from 0 to 1.
+#[inline(always)] // as above
+pub(crate) fn mean_pixel(image: &[u8]) -> f32 {
+    let sum: u32 = image.iter().map(|&pixel| u32::from(pixel)).sum();
+    sum as f32 / (255 * image.len()) as f32
 }
 
 #[cfg(test)]

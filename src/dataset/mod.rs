@@ -5,6 +5,7 @@ mod augmentation;
 mod classes;
 mod order;
 
+pub(crate) use augmentation::mean_pixel;
 pub use augmentation::{Augmentation, Task, shift, stretch};
 pub use classes::count_by_class;
 pub use inorm_core::dataset::{

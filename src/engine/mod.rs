@@ -29,3 +29,4 @@ pub(crate) use batch::Batch;
 pub(crate) use form::Form;
 pub(crate) use measure::{Observed, measure};
 pub(crate) use stacking::{nu_of, stack, unstack};
+pub(crate) use update::non_negative;

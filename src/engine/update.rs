@@ -44,7 +44,7 @@ pub(super) fn rectify<T: Real>(values: &mut [T], columns: usize, non_negative: u
 }
 
 /// How many columns of the matrix, of `W_EI`, and of b as one row, an update keeps at 0 or above.
-pub(super) fn non_negative<T>(form: &Form<T>, rule: &LearningRule) -> [usize; 3] {
+pub(crate) fn non_negative<T>(form: &Form<T>, rule: &LearningRule) -> [usize; 3] {
     match rule.signs {
         Signs::Dale => [form.non_negative(), form.inhibitory, 0],
         Signs::NonNegative => [form.non_negative(), form.inhibitory, form.units],

@@ -6,7 +6,10 @@
 use super::machine::Plain;
 #[cfg(doc)]
 use crate::condition::{Circuit, GradNorm, Normalization};
-use crate::{engine::Form, learning_rule::LearningRule};
+use crate::{
+    engine::{Form, non_negative},
+    learning_rule::LearningRule,
+};
 use std::mem::offset_of;
 
 /// Asserts the size of a structure, and where each of its fields is.
@@ -48,6 +51,11 @@ pub(super) struct Net {
     pub rate_ie: f32,
     /// Learning rate of `W_EI`; 0 where it is frozen.
     pub rate_ei: f32,
+    /// Of the columns of the matrix, the first that an update keeps at 0 or above; 0 where signs are
+    /// free, those of `W_EI` included.
+    pub non_negative: i32,
+    /// Likewise of `b`.
+    pub non_negative_b: i32,
     /// Label smoothing of the task loss.
     pub smoothing: f64,
     /// In `b` and `nu`, \[units\].
@@ -73,6 +81,7 @@ pub(super) struct Net {
 impl Net {
     /// A layer of this form that learns by this rule; its offsets are still 0.
     pub(super) fn new(form: &Form<f32>, rule: &LearningRule) -> Self {
+        let [matrix, _, b] = non_negative(form, rule);
         Self {
             inputs: form.inputs as i32,
             units: form.units as i32,
@@ -86,6 +95,8 @@ impl Net {
             rate: rule.rates.lr as f32,
             rate_ie: rule.rates.lr_w_ie as f32,
             rate_ei: if form.trains_w_ei() { rule.rates.lr_w_ei as f32 } else { 0.0 },
+            non_negative: matrix as i32,
+            non_negative_b: b as i32,
             smoothing: rule.label_smoothing,
             ..Self::default()
         }
@@ -101,11 +112,11 @@ impl Net {
 unsafe impl Plain for Net {}
 
 assert_layout!(
-    Net: 128,
+    Net: 136,
     inputs 0, units 4, inhibitory 8, targets 12, circuit 16, normalization 20, grad_norm 24,
-    rectified 28, lambda 32, rate 36, rate_ie 40, rate_ei 44, smoothing 48, unit 56, activity 64,
-    input 72, sample 80, pre_activation 88, pre_activation_stride 96, matrix 104,
-    matrix_stride 112, w_ei 120,
+    rectified 28, lambda 32, rate 36, rate_ie 40, rate_ei 44, non_negative 48, non_negative_b 52,
+    smoothing 56, unit 64, activity 72, input 80, sample 88, pre_activation 96,
+    pre_activation_stride 104, matrix 112, matrix_stride 120, w_ei 128,
 );
 
 /// All networks' layer: `Layer` in `lanes.cuh`.
@@ -173,12 +184,15 @@ impl Score {
 // SAFETY: numbers, and its size is the sum of theirs.
 unsafe impl Plain for Score {}
 
-/// What the luminosity shift needs: `Shift` in `luminosity.cu`.
+/// What changes images: `Augment` in `augmentation.cu`.
 #[derive(Clone, Copy)]
 #[repr(C)]
-pub(super) struct ShiftArguments {
+pub(super) struct AugmentArguments {
     pub images: u64,
-    pub shifts: u64,
+    /// One for each image, from U(−ε, ε).
+    pub numbers: u64,
+    /// Of the pixels of each image, where its contrast changes; 0 where its luminosity does.
+    pub means: u64,
     pub x: u64,
     pub pixels: i32,
     pub size: i32,
@@ -194,4 +208,4 @@ assert_layout!(
     nets 0, z 8, error 16, labels 24, scores 32, size 40, networks 44, step 48,
 );
 assert_layout!(Score: 16, loss 0, correct 8, diverged 12);
-assert_layout!(ShiftArguments: 32, images 0, shifts 8, x 16, pixels 24, size 28);
+assert_layout!(AugmentArguments: 40, images 0, numbers 8, means 16, x 24, pixels 32, size 36);

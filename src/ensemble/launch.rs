@@ -1,7 +1,8 @@
 //! How the work is shared out among blocks and threads.
 
 use super::{
-    arguments::{LayerArguments, LossArguments, Net, Score, ShiftArguments},
+    arguments::{AugmentArguments, LayerArguments, LossArguments, Net, Score},
+    images::StoredImages,
     layout::Layout,
     machine::{Grid, Kernel, Machine},
     stack::Stack,
@@ -11,17 +12,18 @@ use std::ops::Range;
 
 include!("kernels/tile.rs");
 
-/// Writes the images of `range`, each shifted by its Δ, to `x`, \[_, 784\].
-pub(super) fn shift_images<M: Machine>(
+/// Writes the images of `range`, each changed by its number, to `x`, \[_, 784\].
+pub(super) fn augment_images<M: Machine>(
     machine: &M,
-    images: &M::Buffer<u8>,
-    shifts: &M::Buffer<f32>,
+    images: &StoredImages<M>,
     range: Range<usize>,
     x: &mut M::Buffer<f32>,
 ) -> Result<()> {
-    let arguments = ShiftArguments {
-        images: machine.address(images) + (range.start * PIXELS) as u64,
-        shifts: machine.address(shifts) + (range.start * size_of::<f32>()) as u64,
+    let of_image = |buffer| machine.address(buffer) + (range.start * size_of::<f32>()) as u64;
+    let arguments = AugmentArguments {
+        images: machine.address(&images.pixels) + (range.start * PIXELS) as u64,
+        numbers: of_image(&images.numbers),
+        means: images.means.as_ref().map_or(0, of_image),
         x: machine.address(x),
         pixels: PIXELS as i32,
         size: range.len() as i32,
@@ -30,7 +32,7 @@ pub(super) fn shift_images<M: Machine>(
     let blocks = [((range.len() * PIXELS) as u32).div_ceil(threads), 1, 1];
     // SAFETY: the range is one of the images, and a batch has room for it.
     unsafe {
-        machine.launch(Kernel::ShiftImages, Grid { blocks, threads: [threads, 1] }, arguments)
+        machine.launch(Kernel::AugmentImages, Grid { blocks, threads: [threads, 1] }, arguments)
     }
 }
 

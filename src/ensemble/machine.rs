@@ -18,8 +18,8 @@ unsafe impl Plain for f64 {}
 /// The kernels by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kernel {
-    /// Shifts the luminosity of images.
-    ShiftImages,
+    /// Changes the luminosity or the contrast of images.
+    AugmentImages,
     /// From pre-activations to activities.
     ForwardPass,
     /// From errors of activities to errors of pre-activations.
@@ -35,7 +35,7 @@ pub enum Kernel {
 impl Kernel {
     /// All kernels.
     pub const ALL: [Self; 6] = [
-        Self::ShiftImages,
+        Self::AugmentImages,
         Self::ForwardPass,
         Self::BackwardPass,
         Self::Multiply,
@@ -46,7 +46,7 @@ impl Kernel {
     /// What the sources call it.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::ShiftImages => "shift_images",
+            Self::AugmentImages => "augment_images",
             Self::ForwardPass => "forward_pass",
             Self::BackwardPass => "backward_pass",
             Self::Multiply => "multiply",

@@ -1,9 +1,9 @@
 //! Many networks trained together on the same images.
 //!
-//! All runs of one ε and one seed receive the same images, in the same order, with the same
-//! luminosity shifts: these come from streams that depend on the seed, the purpose and the epoch,
-//! and on nothing else (see [`crate::randomness`]). So an *ensemble* needs its images once, and
-//! the first layers of its networks are one matrix:
+//! All runs of one task, ε, order of images and seed receive the same images, in the same order,
+//! with the same changes of luminosity or contrast: these come from streams that depend on the
+//! seed, the purpose and the epoch, and on nothing else (see [`crate::randomness`]). So an
+//! *ensemble* needs its images once, and the first layers of its networks are one matrix:
 //!
 //! ```text
 //! first layers     x [B, 784] · [M₁ M₂ … ]  = [d₁ d₂ …]   one large product
@@ -12,7 +12,7 @@
 //! ```
 //! `Mₙ = [W_EE; W_IE; U_IE]ᵀ` of network n. Between the products each network has its own circuit,
 //! normalization, GradNorm, λ and learning rates, a row of a table that the passes read; and the
-//! update is the backward product, with Dale's clamp, as in the [engine](crate::engine).
+//! update is the backward product, with Dale's clamp or without, as in the [engine](crate::engine).
 //! Nothing of one network reaches another: the NaNs of one that diverges stay in it.
 //!
 //! Each network has the weights, and sees the images, of the same [`Run`](crate::learning::Run)
@@ -27,6 +27,7 @@ mod arguments;
 mod cores;
 #[cfg(feature = "cuda")]
 mod cuda;
+mod images;
 mod launch;
 mod layout;
 mod machine;
@@ -39,4 +40,5 @@ mod trainer;
 pub use cuda::Gpu;
 pub use machine::{Grid, Kernel, Machine, Plain};
 pub use single::{SingleNetwork, Step};
+pub(crate) use trainer::common;
 pub use trainer::{EVALUATION_BATCH, EnsembleTrainer, can_join};

@@ -3,16 +3,18 @@
 use super::{
     arguments::Score,
     cores::on_all_cores,
-    launch::{backward, forward, shift_images, task_loss, update},
+    images::StoredImages,
+    launch::{augment_images, backward, forward, task_loss, update},
     layout::{Layout, padded},
     machine::Machine,
     stack::Stack,
 };
 use crate::{
-    Architecture, Condition, Error, Result,
+    Architecture, Error, Result,
+    condition::GradNorm,
     engine::{Form, LayerMeasurement},
     layers::{LayerWeights, NetworkWeights},
-    learning_rule::{LearningRule, Precision, Signs},
+    learning_rule::{LearningRule, Precision},
 };
 use std::ops::Range;
 
@@ -33,27 +35,22 @@ pub(super) type Member = (Architecture, LearningRule);
 /// Refuses a network, or a rule, that ensembles do not know.
 ///
 /// # Errors
-/// If the network is none of the paper's, or the rule has momentum, weight decay, free signs
-/// or half precision.
+/// If the network has other than two hidden layers, or one of a reader's own, or the rule has
+/// momentum, weight decay or half precision.
 pub(super) fn check(architecture: &Architecture, rule: &LearningRule) -> Result<()> {
     let refused = |found, expected| Err(Error::invalid("network of an ensemble", found, expected));
-    let Some(condition) = architecture.condition() else {
-        let found = architecture.to_string();
-        return refused(found, "one of the paper's; train this one alone");
-    };
-    if condition == Condition::INormDivisive {
-        return refused(condition.to_string(), "one of the paper's; train this one alone");
+    if architecture.hidden.len() != 2 {
+        return refused(architecture.to_string(), "two hidden layers; train this one alone");
+    }
+    if architecture.hidden.iter().any(|kind| kind.own || kind.grad_norm == GradNorm::Own) {
+        return refused(architecture.to_string(), "layers of the library; train this one alone");
     }
     if !rule.is_plain() {
-        let found = format!("{condition} with momentum or weight decay");
+        let found = format!("{architecture} with momentum or weight decay");
         return refused(found, "plain gradient descent; train this run alone");
     }
-    if rule.signs != Signs::Dale {
-        let found = format!("{condition} with {} signs", rule.signs);
-        return refused(found, "Dale's principle; train this run alone");
-    }
     if rule.precision != Precision::Single {
-        let found = format!("{condition} in {}", rule.precision);
+        let found = format!("{architecture} in {}", rule.precision);
         return refused(found, "single precision; train this run alone");
     }
     Ok(())
@@ -101,14 +98,9 @@ impl<M: Machine> Ensemble<M> {
         })
     }
 
-    /// Makes the images of `range`, each shifted by its Δ, the batch.
-    pub fn load_batch(
-        &mut self,
-        images: &M::Buffer<u8>,
-        shifts: &M::Buffer<f32>,
-        range: Range<usize>,
-    ) -> Result<()> {
-        shift_images(&self.machine, images, shifts, range, &mut self.x)
+    /// Makes the images of `range`, each changed by its number, the batch.
+    pub fn load_batch(&mut self, images: &StoredImages<M>, range: Range<usize>) -> Result<()> {
+        augment_images(&self.machine, images, range, &mut self.x)
     }
 
     /// The read-out of the first `size` samples of the batch.

@@ -3,19 +3,24 @@
 use super::{
     arguments::Score,
     cores::on_all_cores,
+    images::{StoredImages, stored_bytes},
     machine::Machine,
     networks::{Ensemble, check, layouts},
 };
 use crate::{
     Error, Result,
-    condition::GradNorm,
-    dataset::{Augmentation, FashionMnist, Images, PIXELS, Task},
+    condition::{GradNorm, Normalization},
+    dataset::{FashionMnist, PIXELS},
     engine::EngineState,
-    layers::{NetworkWeights, initial_weights},
+    layers::{NetworkWeights, initial_weights_of},
     learning::{Checkpoint, Epoch, Measurement, Outcome, Record, Recorded, Run},
     randomness::Purpose,
 };
-use std::{collections::HashMap, ops::Range, time::Instant};
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Range,
+    time::Instant,
+};
 
 /// Test images are classified this many at a time: fewer than by a network trained alone, since
 /// every network of an ensemble has buffers for as many, and measuring reads these whole.
@@ -31,50 +36,24 @@ pub struct EnsembleTrainer<'d, M: Machine> {
     test: StoredImages<M>,
 }
 
-/// Images in the machine's memory.
-struct StoredImages<M: Machine> {
-    pixels: M::Buffer<u8>,
-    labels: M::Buffer<u8>,
-    /// The Δ of each image in this epoch.
-    shifts: M::Buffer<f32>,
-}
-
-impl<M: Machine> StoredImages<M> {
-    fn new(machine: &M, images: &Images) -> Result<Self> {
-        Ok(Self {
-            pixels: machine.upload(images.pixels())?,
-            labels: machine.upload(images.labels())?,
-            shifts: machine.zeros(images.len())?,
-        })
-    }
-}
-
-/// Whether a run is one that can be trained in ensembles: one of the paper's networks, without
-/// momentum, weight decay and free signs, on images in the order of their file, whose luminosity is
-/// shifted.
+/// Whether a run is one that can be trained in ensembles: it has two hidden layers, and neither
+/// momentum nor weight decay nor half precision.
 pub fn can_join(run: &Run) -> bool {
     check_run(run).is_ok()
 }
 
 fn check_run(run: &Run) -> Result<()> {
-    check(&run.architecture(), &run.rule)?;
-    if !run.order.is_default() {
-        let found = format!("{} on {} images", run.condition, run.order);
-        let expected = "images in the order of their file; train this run alone";
-        return Err(Error::invalid("run of an ensemble", found, expected));
-    }
-    if !run.task.is_default() {
-        let found = format!("{} on the task of {}", run.condition, run.task);
-        let expected = "that of luminosity; train this run alone";
-        return Err(Error::invalid("run of an ensemble", found, expected));
-    }
-    Ok(())
+    check(&run.architecture(), &run.rule)
 }
 
-/// What all runs of an ensemble must have in common.
-fn common(Record { run, epochs, .. }: &Record) -> String {
-    let (epsilon, seed, batch, done) = (run.epsilon, run.seed, run.batch, epochs.len());
-    format!("ε {epsilon} seed {seed} batch {batch} epochs {} after epoch {done}", run.epochs)
+/// What all runs of an ensemble must have in common, before any of them is trained.
+pub(crate) fn common(run: &Run) -> String {
+    let Run { epsilon, seed, batch, epochs, order, task, .. } = run;
+    format!("{task} ε {epsilon} order {order} seed {seed} batch {batch} epochs {epochs}")
+}
+
+fn common_now(Record { run, epochs, .. }: &Record) -> String {
+    format!("{} after epoch {}", common(run), epochs.len())
 }
 
 impl<'d, M: Machine> EnsembleTrainer<'d, M> {
@@ -91,7 +70,7 @@ impl<'d, M: Machine> EnsembleTrainer<'d, M> {
             state: EngineState { weights, velocities: Vec::new() },
             wall_seconds: 0.0,
         };
-        let checkpoints = runs.iter().zip(initial_weights_of(runs)?).map(begin).collect();
+        let checkpoints = runs.iter().zip(all_initial_weights(runs)?).map(begin).collect();
         Self::resume(machine, checkpoints, data)
     }
 
@@ -110,17 +89,18 @@ impl<'d, M: Machine> EnsembleTrainer<'d, M> {
             return Err(Error::invalid("ensemble", "no runs", "at least one"));
         };
         checkpoints.iter().try_for_each(|checkpoint| check_run(&checkpoint.record.run))?;
-        let wanted = common(&first.record);
-        let mut others = checkpoints.iter().map(|checkpoint| common(&checkpoint.record));
+        let wanted = common_now(&first.record);
+        let mut others = checkpoints.iter().map(|checkpoint| common_now(&checkpoint.record));
         if let Some(found) = others.find(|found| *found != wanted) {
-            let expected = "the same ε, seed, batch, epochs and progress for all its runs";
+            let expected = "the same images, epochs and progress for all its runs";
             return Err(Error::invalid("ensemble", found, expected));
         }
         let members: Vec<_> =
             checkpoints.iter().map(|c| (&c.state.weights, c.record.run.rule)).collect();
         let capacity = first.record.run.batch.max(EVALUATION_BATCH);
-        let (train, test) =
-            (StoredImages::new(&machine, &data.train)?, StoredImages::new(&machine, &data.test)?);
+        let task = first.record.run.task;
+        let stored = |images| StoredImages::new(&machine, images, task);
+        let (train, test) = (stored(&data.train)?, stored(&data.test)?);
         let ensemble = Ensemble::new(machine, &members, capacity)?;
         let records = checkpoints.into_iter().map(|checkpoint| checkpoint.record).collect();
         Ok(Self { data, ensemble, records, train, test })
@@ -132,8 +112,9 @@ impl<'d, M: Machine> EnsembleTrainer<'d, M> {
         let capacity = first.batch.max(EVALUATION_BATCH);
         let members: Vec<_> = runs.iter().map(|run| (run.architecture(), run.rule)).collect();
         let layers: u64 = layouts(&members, capacity).iter().map(|l| l.bytes()).sum();
-        let images = (data.train.len() + data.test.len()) * (PIXELS + 5) + 4 * capacity * PIXELS;
-        layers + (images + runs.len() * size_of::<Score>()) as u64
+        let images = [&data.train, &data.test].map(|images| stored_bytes(images, first.task));
+        let batch = 4 * capacity * PIXELS;
+        layers + (images[0] + images[1] + batch + runs.len() * size_of::<Score>()) as u64
     }
 
     /// What a training step does at least: floating-point operations of the matrix products, and
@@ -232,8 +213,12 @@ impl<'d, M: Machine> EnsembleTrainer<'d, M> {
     /// The steps done since the start of the run.
     fn train_epoch(&mut self, run: &Run, epoch: u32, stepped: &mut dyn FnMut()) -> Result<u64> {
         let count = self.data.train.len();
-        let shifts = draw(run, Purpose::TrainingLuminosity, epoch, count);
-        self.ensemble.machine.write(&shifts, &mut self.train.shifts)?;
+        let machine = &self.ensemble.machine;
+        if !run.order.is_default() {
+            let order = run.order.of(count, run.seed, epoch);
+            self.train.put_in_order(machine, &self.data.train, &order)?;
+        }
+        self.train.draw(machine, run, Purpose::TrainingLuminosity, epoch)?;
         let mut step = count.div_ceil(run.batch) as u64 * u64::from(epoch - 1);
         for from in (0..count).step_by(run.batch) {
             step += 1;
@@ -247,7 +232,7 @@ impl<'d, M: Machine> EnsembleTrainer<'d, M> {
     fn step(&mut self, range: Range<usize>, epoch: u32, step: u64) -> Result<()> {
         let (size, last) = (range.len(), range.end == self.data.train.len());
         let Self { ensemble, train, .. } = self;
-        ensemble.load_batch(&train.pixels, &train.shifts, range.clone())?;
+        ensemble.load_batch(train, range.clone())?;
         ensemble.forward(size)?;
         ensemble.score(&train.labels, range, step)?;
         ensemble.backward(size)?;
@@ -282,11 +267,10 @@ impl<'d, M: Machine> EnsembleTrainer<'d, M> {
     fn evaluate(&mut self, run: &Run, epoch: u32) -> Result<Vec<Score>> {
         let count = self.data.test.len();
         let Self { ensemble, test, .. } = self;
-        let shifts = draw(run, Purpose::TestLuminosity, epoch, count);
-        ensemble.machine.write(&shifts, &mut test.shifts)?;
+        test.draw(&ensemble.machine, run, Purpose::TestLuminosity, epoch)?;
         for from in (0..count).step_by(EVALUATION_BATCH) {
             let range = from..(from + EVALUATION_BATCH).min(count);
-            ensemble.load_batch(&test.pixels, &test.shifts, range.clone())?;
+            ensemble.load_batch(test, range.clone())?;
             ensemble.forward(range.len())?;
             ensemble.score(&test.labels, range, 1)?;
         }
@@ -294,24 +278,24 @@ impl<'d, M: Machine> EnsembleTrainer<'d, M> {
     }
 }
 
-/// The shifts of an epoch, in the order of the images.
-fn draw(run: &Run, purpose: Purpose, epoch: u32, count: usize) -> Vec<f32> {
-    let mut luminosity = Augmentation::new(Task::Luminosity, run.epsilon, run.seed, purpose, epoch)
-        .expect("the run is valid");
-    (0..count).map(|_| luminosity.draw()).collect()
-}
-
 /// The initial weights of each run; each SVD is done once, and on all cores: runs of one seed and
 /// width share all that their circuits and GradNorms have in common.
-fn initial_weights_of(runs: &[Run]) -> Result<Vec<NetworkWeights<f32>>> {
+fn all_initial_weights(runs: &[Run]) -> Result<Vec<NetworkWeights<f32>>> {
     let key = |run: &Run| {
-        let lateral = run.condition.grad_norm() == GradNorm::Lateral;
-        (run.condition.circuit(), lateral, run.width, run.seed)
+        let mut architecture = run.architecture();
+        for kind in &mut architecture.hidden {
+            kind.normalization = Normalization::None;
+            if kind.grad_norm != GradNorm::Lateral {
+                kind.grad_norm = GradNorm::None;
+            }
+        }
+        (architecture, run.seed)
     };
-    let different: HashMap<_, _> = runs.iter().map(|run| (key(run), run)).collect();
-    let weights = on_all_cores(&different.into_iter().collect::<Vec<_>>(), |&(key, run)| {
-        let weights = initial_weights(run.condition, run.width, run.seed)?;
-        Ok((key, weights.convert(|w| w as f32)))
+    let different: HashSet<_> = runs.iter().map(key).collect();
+    let different: Vec<_> = different.into_iter().collect();
+    let weights = on_all_cores(&different, |key| {
+        let weights = initial_weights_of(&key.0, key.1)?;
+        Ok((key.clone(), weights.convert(|w| w as f32)))
     });
     let weights: HashMap<_, NetworkWeights<f32>> = weights.into_iter().collect::<Result<_>>()?;
     let of = |run: &Run| {

@@ -6,18 +6,12 @@ use super::{
 };
 use crate::{
     Error, Result,
-    ensemble::{EnsembleTrainer, Machine, can_join},
+    ensemble::{EnsembleTrainer, Machine, can_join, common},
     learning::{Checkpoint, Record, Run},
 };
 
-/// What the runs of an ensemble must have in common, before any of them is trained.
-fn common(planned: &Planned) -> (u64, u64, usize, u32) {
-    let Run { epsilon, seed, batch, epochs, .. } = &planned.run;
-    (epsilon.to_bits(), *seed, *batch, *epochs)
-}
-
 impl Worker<'_> {
-    /// Trains every unfinished run of the plan, in ensembles of runs of the same ε and seed. All
+    /// Trains every unfinished run of the plan, in ensembles of runs that see the same images. All
     /// ensembles of this worker together stay below `memory` bytes; `machine` makes the machine of
     /// each. Runs that [cannot join](can_join) an ensemble are trained one by one.
     ///
@@ -81,7 +75,8 @@ impl<'a> Session<'a> {
         }
         // If the store cannot be read, claiming a run fails and says so.
         let is_done = |planned: &Planned| self.worker.store.is_done(&planned.id).unwrap_or(false);
-        let alike = plan.iter().filter(|planned| common(planned) == common(first.planned));
+        let wanted = common(&first.planned.run);
+        let alike = plan.iter().filter(|planned| common(&planned.run) == wanted);
         let unfinished: Vec<_> = alike.filter(|planned| !is_done(planned)).collect();
         let share = unfinished.len().div_ceil(jobs);
         let epochs = |run: &ClaimedRun| run.saved.as_ref().map(|saved| saved.record.epochs.len());

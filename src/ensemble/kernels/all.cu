@@ -1,5 +1,5 @@
 // All kernels, as one module.
-#include "luminosity.cu"
+#include "augmentation.cu"
 #include "passes.cu"
 #include "product.cu"
 #include "update.cu"

@@ -39,6 +39,23 @@ DEVICE void grad_norm(int mode, float *delta, const float *z, const float *nu, i
         assign(delta, n, [&](int i) { return delta[i] - z[i] * correlation; });
         break;
     }
+    case FULL_CENTRED: {
+        Moments m = moments(z, n);
+        float inverse = inverse_root(m.variance);
+        float mean = sum(n, [&](int i) { return delta[i]; }) / n;
+        float correlation = sum(n, [&](int i) { return delta[i] * (z[i] - m.mean); }) / n;
+        correlation *= inverse * inverse;
+        assign(delta, n, [&](int i) {
+            return (delta[i] - mean - (z[i] - m.mean) * correlation) * inverse;
+        });
+        break;
+    }
+    case DECORRELATE_CENTRED: {
+        float mean = sum(n, [&](int i) { return z[i]; }) / n;
+        float correlation = sum(n, [&](int i) { return delta[i] * (z[i] - mean); }) / n;
+        assign(delta, n, [&](int i) { return delta[i] - (z[i] - mean) * correlation; });
+        break;
+    }
     default:
         break;
     }

@@ -82,8 +82,17 @@ enum Circuit {
     EXCITATORY = 0,
     EXCITATORY_INHIBITORY = 1,
     INHIBITORY_NORM = 2,
-    INHIBITORY_NORM_SUBTRACTIVE = 3
+    INHIBITORY_NORM_SUBTRACTIVE = 3,
+    INHIBITORY_NORM_DIVISIVE = 4,
+    INHIBITORY_NORM_SUBTRACTIVE_VARIANCE = 5
 };
+DEVICE bool divides(int circuit) {
+    return circuit == INHIBITORY_NORM || circuit == INHIBITORY_NORM_DIVISIVE;
+}
+/// Whether inhibition learns, locally, a variance of 1: `W_EI` is frozen then.
+DEVICE bool learns_variance(int circuit) {
+    return divides(circuit) || circuit == INHIBITORY_NORM_SUBTRACTIVE_VARIANCE;
+}
 enum Normalization {
     NO_NORM = 0,
     LAYER_NORM = 1,
@@ -92,24 +101,35 @@ enum Normalization {
     DIVISIVE_NORM = 4,
     LAYER_NORM_BACKWARD_ONLY = 5
 };
-enum GradNorm { NO_GRAD_NORM = 0, FULL = 1, CENTER = 2, LATERAL = 3, SCALE = 4, DECORRELATE = 5 };
+enum GradNorm {
+    NO_GRAD_NORM = 0,
+    FULL = 1,
+    CENTER = 2,
+    LATERAL = 3,
+    SCALE = 4,
+    DECORRELATE = 5,
+    FULL_CENTRED = 7,
+    DECORRELATE_CENTRED = 8
+};
 
 /// One layer of one network: src/ensemble/arguments.rs says what each field is.
 struct Net {
     int inputs, units, inhibitory, targets;
     int circuit, normalization, grad_norm, rectified;
     float lambda, rate, rate_ie, rate_ei;
+    int non_negative, non_negative_b;
     double smoothing;
     long long unit, activity, input, sample, pre_activation, pre_activation_stride;
     long long matrix, matrix_stride, w_ei;
 };
-static_assert(sizeof(Net) == 128, "Net");
+static_assert(sizeof(Net) == 136, "Net");
 AT(Net, inputs, 0); AT(Net, units, 4); AT(Net, inhibitory, 8); AT(Net, targets, 12);
 AT(Net, circuit, 16); AT(Net, normalization, 20); AT(Net, grad_norm, 24); AT(Net, rectified, 28);
 AT(Net, lambda, 32); AT(Net, rate, 36); AT(Net, rate_ie, 40); AT(Net, rate_ei, 44);
-AT(Net, smoothing, 48); AT(Net, unit, 56); AT(Net, activity, 64); AT(Net, input, 72);
-AT(Net, sample, 80); AT(Net, pre_activation, 88); AT(Net, pre_activation_stride, 96);
-AT(Net, matrix, 104); AT(Net, matrix_stride, 112); AT(Net, w_ei, 120);
+AT(Net, non_negative, 48); AT(Net, non_negative_b, 52); AT(Net, smoothing, 56); AT(Net, unit, 64);
+AT(Net, activity, 72); AT(Net, input, 80); AT(Net, sample, 88); AT(Net, pre_activation, 96);
+AT(Net, pre_activation_stride, 104); AT(Net, matrix, 112); AT(Net, matrix_stride, 120);
+AT(Net, w_ei, 128);
 
 /// One layer of all networks: src/ensemble/arguments.rs says what each field is.
 struct Layer {

@@ -33,7 +33,7 @@ KERNEL(forward_pass, Layer) {
     Sample x = sample_of(a, net, sample);
     const float *q = x.pre_activation + x.units + x.inhibitory;
     float s = 1.0f;
-    if (net.circuit == INHIBITORY_NORM) {
+    if (divides(net.circuit)) {
         s = sqrtf(sum(x.units, [&](int i) { return q[i] * q[i]; }) / x.units + EPSILON);
     }
     if (lane() == 0) *x.s = s;
@@ -70,13 +70,18 @@ DEVICE void normalization_backward(int normalization, const Sample &x) {
     }
 }
 
-/// The gradient of the local loss: ∂/∂i to `inhibition`, ∂/∂q behind the inhibitory deltas.
+/// The gradient of the local loss of mean and variance: ∂/∂i to `inhibition`.
 DEVICE void normalizing_error(const Sample &x, float local, float inverse) {
     Moments m = moments(x.z, x.units);
     float push = 2.0f * local * m.mean, pull = 4.0f * local * (m.variance - 1.0f);
     assign(x.inhibition, x.units, [&](int i) {
         return -(push + pull * (x.z[i] - m.mean)) * inverse;
     });
+}
+
+/// The same by what divides, from what normalizing_error() leaves in `inhibition`: ∂/∂q, behind the
+/// inhibitory deltas.
+DEVICE void divisive_error(const Sample &x, float inverse) {
     float scale =
         sum(x.units, [&](int i) { return x.inhibition[i] * x.z[i]; }) * inverse / x.units;
     int q = x.units + x.inhibitory;
@@ -100,10 +105,13 @@ KERNEL(backward_pass, Layer) {
     float local = net.lambda / (float)(a.size * x.units);
     if (net.circuit == EXCITATORY_INHIBITORY) {
         assign(x.inhibition, x.units, [&](int i) { return -x.delta[i]; });
-    } else if (net.circuit == INHIBITORY_NORM) {
+    } else if (divides(net.circuit)) {
         float inverse = 1.0f / *x.s;
         assign(x.delta, x.units, [&](int i) { return x.delta[i] * inverse; });
         normalizing_error(x, local, inverse);
+        divisive_error(x, inverse);
+    } else if (net.circuit == INHIBITORY_NORM_SUBTRACTIVE_VARIANCE) {
+        normalizing_error(x, local, 1.0f);
     } else if (net.circuit == INHIBITORY_NORM_SUBTRACTIVE) {
         float pull = -2.0f * local * (sum(x.units, [&](int i) { return x.z[i]; }) / x.units);
         assign(x.inhibition, x.units, [&](int) { return pull; });

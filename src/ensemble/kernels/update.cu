@@ -11,7 +11,7 @@
 constexpr int CHUNK = 32;
 
 struct Update {
-    int rows, columns, split, clamped;
+    int rows, columns, split, clamped, clamped_b;
     float rate, other_rate;
     const float *left, *right;
     long long left_stride, right_stride, stride;
@@ -20,12 +20,13 @@ struct Update {
 
 DEVICE Update update_of(const Layer &a, const Net &net) {
     if (a.of_w_ei) {
-        return {net.units, net.inhibitory, 0, net.inhibitory, 0.0f, net.rate_ei,
+        int clamped = net.non_negative > 0 ? net.inhibitory : 0;
+        return {net.units, net.inhibitory, 0, clamped, 0, 0.0f, net.rate_ei,
                 a.inhibition + net.activity, a.pre_activation + net.pre_activation + net.units,
                 padded(net.units), net.pre_activation_stride, padded(net.inhibitory),
                 a.w_ei + net.w_ei, nullptr};
     }
-    return {net.inputs, net.targets, net.units, net.units + net.inhibitory,
+    return {net.inputs, net.targets, net.units, net.non_negative, net.non_negative_b,
             net.rate, net.rate_ie, a.h + net.input, a.delta + net.pre_activation,
             padded(net.inputs), net.pre_activation_stride, net.matrix_stride, a.matrix + net.matrix,
             a.b + net.unit};
@@ -111,7 +112,7 @@ DEVICE void move_weights(const Update &u, int row, int column, const float (&sum
 TILE_KERNEL(update_weights, Layer) {
     const Net net = a.nets[blockIdx.z];
     // Frozen.
-    if (a.of_w_ei && net.circuit == INHIBITORY_NORM) return;
+    if (a.of_w_ei && learns_variance(net.circuit)) return;
     const Update u = update_of(a, net);
     int from_row = blockIdx.y * Rows, from_column = blockIdx.x * Columns;
     if (from_row >= u.rows || from_column >= u.columns) return;
@@ -151,7 +152,10 @@ TILE_KERNEL(update_weights, Layer) {
                     float sum = 0;
                     UNROLL_A_FEW
                     for (int sample = 0; sample < CHUNK; sample++) sum += errors[sample][c];
-                    *global(u.b + from_column + c) -= u.rate * sum;
+                    float *b = global(u.b + from_column + c), moved = *b - u.rate * sum;
+                    // Only when all samples have been counted.
+                    bool clamped = from_column + c < u.clamped_b && from + CHUNK >= a.size;
+                    *b = clamped ? rectified(moved) : moved;
                 }
             }
         }
