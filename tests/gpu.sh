@@ -34,20 +34,24 @@ most=62
 work=${TMPDIR:-/tmp}/inorm-gpu
 
 build() {
-    local variables name program
+    local variables name program chapters=(notebooks/{02,03,04,05,06,07,08,11})
     variables=$(tests/cuda.sh env)
     eval "$variables"
     export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$cache/target-cuda}
     INORM_REVISION=$(git rev-parse --short=12 HEAD)
     export INORM_REVISION
     packed=$(mktemp -d)
-    trap 'rm -rf "$packed"' EXIT
+    trap 'rm -rf "$packed" examples/chapters.rs' EXIT
     mkdir "$packed/programs" "$packed/images"
+    # shellcheck disable=SC2086
+    python3 tests/chapters.py ${chapters[*]/%/_*.ipynb} >examples/chapters.rs
     # The whole workspace decides about features: what the other checks compiled is used.
     {
         cargo test --locked --release --workspace --features cuda --no-run \
             --message-format json-render-diagnostics \
             --test parity --test ensemble --test rules --test properties
+        cargo build --locked --release --workspace --features cuda --examples \
+            --message-format json-render-diagnostics
         cargo bench --locked --workspace --features cuda --no-run \
             --message-format json-render-diagnostics --bench ensemble
     } | python3 -c '
@@ -57,7 +61,13 @@ for line in sys.stdin:
     if message.get("executable"):
         target = message["target"]
         print(target["kind"][0] + "-" + target["name"], message["executable"])' |
-        while read -r name program; do strip -o "$packed/programs/$name" "$program"; done
+        while read -r name program; do
+            case $name in
+            example-chapters | test-* | bin-inorm-experiments | bench-*)
+                strip -o "$packed/programs/$name" "$program"
+                ;;
+            esac
+        done
     images "$packed/images"
     mkdir -p "$1"
     # The programs have most of their code in common, and so much of it is remembered.
@@ -239,8 +249,11 @@ first() {
     prepare "$directory"
     step gpu 15 nvidia-smi
     step libraries 10 ldd "$work/programs/test-parity"
-    start_processors >>"$log" 2>&1
-    together "parity 80 ${parity[*]} --nocapture" \
+    local chapters=() chapter
+    for chapter in 02 03 04 05 06 07 08 11; do
+        chapters+=("chapter-$chapter 110 env INORM_DATA=$work/images example-chapters $chapter")
+    done
+    together "${chapters[@]}" "parity 80 ${parity[*]} --nocapture" \
         "kernels 80 test-ensemble --ignored --exact --nocapture a_gpu" \
         "rules 80 test-rules --test-threads=1" \
         "typed-parity 80 test-parity --exact typed_networks_in_double_precision" \
@@ -248,6 +261,7 @@ first() {
         "memcheck 80 compute-sanitizer --tool memcheck --error-exitcode 9 ${parity[*]}" \
         "racecheck 80 compute-sanitizer --tool racecheck --error-exitcode 9 ${parity[*]}" \
         "initcheck 80 compute-sanitizer --tool initcheck --error-exitcode 9 ${parity[*]}"
+    start_processors >>"$log" 2>&1
     step speed 60 bench-ensemble 30
     step speed-alike 30 bench-ensemble 300 alike
     step peers 70 python3 benches/peers/gpu.py --networks 300
