@@ -1,10 +1,11 @@
 """Writes the cells of chapters as one program, which runs those of the chapter that it is given the
 number of, and prints the number of each cell that is done.
 
-    python3 tests/chapters.py notebooks/0[2-8]_*.ipynb >examples/chapters.rs
+    python3 tests/chapters.py notebooks/[0-9]*.ipynb >examples/chapters.rs
 
 Cells that are meant not to compile are left out. What a cell would show is computed, not shown.
-`tests/gpu.sh` compiles chapters with the feature `cuda` so, for a machine that has no compiler.
+`tests/check.sh` checks all chapters with the feature `cuda` so, and `tests/gpu.sh` compiles them for
+a machine that has a GPU and no compiler.
 """
 
 import json

@@ -23,7 +23,12 @@ check cargo fmt --all --check
 check python3 tests/modules.py
 check cargo clippy --locked --workspace --all-targets -- --deny warnings
 RUSTDOCFLAGS="--deny warnings" check cargo doc --locked --workspace --no-deps
+# With the cells of all chapters, whose networks are on the GPU then.
+trap 'rm -f examples/chapters.rs' EXIT
+python3 tests/chapters.py notebooks/[0-9]*.ipynb >examples/chapters.rs
 check cargo check --locked --workspace --features cuda,ci-check --all-targets
+rm examples/chapters.rs
+trap - EXIT
 check cargo test --locked --workspace --release
 
 if [[ ${1:-all} == library ]]; then

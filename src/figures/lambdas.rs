@@ -34,7 +34,7 @@ pub fn lambdas(runs: &DataFrame, epsilon: f64) -> Result<Figure> {
         return Err(Error::unfit("runs table", found, expected));
     }
     let reference = Sample::of(&runs, REFERENCE, None);
-    let mut drawing = Drawing::new(style::WIDTH, 380.0);
+    let mut drawing = Drawing::new(style::WIDTH, 402.0);
     let median_of_reference = format!("median of {}", REFERENCE.label());
     Legend::default()
         .boxes(&[CONDITION])
@@ -51,13 +51,17 @@ pub fn lambdas(runs: &DataFrame, epsilon: f64) -> Result<Figure> {
         let ends = [panel.x.low, panel.x.high].map(|x| panel.at(x, median));
         drawing.line(ends, style::DASHES);
     }
-    let below = panel.frame.bottom + 60.0;
-    drawing.text(axes::number("diverged", (panel.frame.left - 8.0, below)).end());
+    let below = [60.0, 82.0].map(|y| panel.frame.bottom + y);
+    for (name, y) in ["n", "diverged"].into_iter().zip(below) {
+        drawing.text(axes::number(name, (panel.frame.left - 8.0, y)).end());
+    }
     let mut facts = Vec::new();
     for (k, (lambda, sample)) in samples.iter().enumerate() {
         let x = k as f64;
         draw_sample(&mut drawing, &panel, x, 0.4, &sample.values, style::condition(CONDITION));
-        draw_count(&mut drawing, (panel.at(x, panel.y.low).0, below), sample.diverged);
+        for (count, y) in [sample.count(), sample.diverged].into_iter().zip(below) {
+            draw_count(&mut drawing, (panel.at(x, panel.y.low).0, y), count);
+        }
         facts.push(format!("λ = {lambda:e}: {}", sample.fact(reach)));
     }
     for (k, (_, sample)) in samples.iter().enumerate() {

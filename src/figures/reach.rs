@@ -81,9 +81,9 @@ impl Reach {
             values.iter().copied().filter(|v| self.strip && *v < self.low).collect();
         let [least, greatest] =
             [off.iter().copied().reduce(f64::min)?, off.iter().copied().reduce(f64::max)?];
-        let place = match off.len() {
-            1 => percent(least),
-            _ => format!("{:.1} to {}", least * 100.0, percent(greatest)),
+        let place = match (percent(least), percent(greatest)) {
+            (least, greatest) if least == greatest => least,
+            (_, greatest) => format!("{:.1} to {greatest}", least * 100.0),
         };
         Some(format!("{} of {} at {place}", off.len(), values.len()))
     }
@@ -115,6 +115,7 @@ mod tests {
         assert!(both.strip && both.low > 0.77 && both.low < 0.79 && both.high > 0.89, "{both:?}");
         assert_eq!(both.low, 0.78, "a whole percentage");
         assert_eq!(both.words(&far).unwrap(), "2 of 32 at 10.0 to 15.0 %");
+        assert_eq!(both.words(&sample(0.80, &[0.1; 2])).unwrap(), "2 of 32 at 10.0 %");
         assert_eq!(both.fact(&sample(0.80, &[0.1])), ", off the axis 1 of 31 at 10.0 %");
         assert_eq!((both.words(&[0.8]), both.fact(&[0.8])), (None, String::new()));
         assert!(reach(&[sample(0.88, &[]), vec![0.10]], &[]).strip, "also of a small sample");

@@ -60,8 +60,10 @@ impl Variant {
         };
         self.variations.iter().map(words).collect()
     }
+}
 
-    fn of(run: &RunRow) -> Self {
+impl From<&RunRow> for Variant {
+    fn from(run: &RunRow) -> Self {
         Self { condition: run.condition, variations: run.variations() }
     }
 }
@@ -141,7 +143,7 @@ row! {
     /// The runs of a variant at one ε. Accuracies are fractions.
     VariantRow of "variants", from |runs: &[&RunRow], finished: Option<&BoxStatistics>| {
         epsilon: f64 = runs[0].epsilon, "Range of the luminosity shift.";
-        network: Variant = Variant::of(runs[0]), "The network and its rule.";
+        network: Variant = runs[0].into(), "The network and its rule.";
         n: u32 = runs.len() as u32, "How many runs there are.";
         at_chance: u32 = runs.iter().filter(|run| run.test_accuracy <= CHANCE).count() as u32,
             "How many of them are at chance.";
@@ -159,7 +161,7 @@ row! {
 pub fn variants(runs: &DataFrame) -> Result<DataFrame> {
     let all = RunRow::from_table(runs)?;
     let others = all.iter().filter(|run| run.follows_paper() && !run.is_papers());
-    let mut sorted: Vec<(Variant, &RunRow)> = others.map(|run| (Variant::of(run), run)).collect();
+    let mut sorted: Vec<(Variant, &RunRow)> = others.map(|run| (run.into(), run)).collect();
     sorted.sort_by(|(a, one), (b, other)| one.epsilon.total_cmp(&other.epsilon).then(a.cmp(b)));
     let groups = sorted.chunk_by(|(a, one), (b, other)| one.epsilon == other.epsilon && a == b);
     let row = |group: &[(Variant, &RunRow)]| {

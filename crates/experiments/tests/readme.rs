@@ -101,6 +101,7 @@ const ON_A_GPU: &[&str] = &[
     "cargo build --release --package inorm-experiments --features cuda",
     "target/release/inorm-experiments sweep run --device cuda",
     "tests/gpu.sh",
+    "tests/chapters.py",
 ];
 
 #[test]

@@ -3,14 +3,16 @@
 use crate::results;
 use clap::Args;
 use inorm::{
-    Condition,
     notebook::Table,
     polars::prelude::{DataFrame, df},
-    results::{RunRow, points, results_folder},
+    results::{RunRow, Variant, points, results_folder},
     statistics::quantile,
 };
 use inorm_core::{Outcome, print};
-use std::{collections::HashMap, path::PathBuf};
+use std::{
+    collections::{BTreeSet, HashMap},
+    path::PathBuf,
+};
 
 /// What to compare.
 #[derive(Args)]
@@ -39,11 +41,12 @@ pub fn run(options: &Repeats) -> Outcome {
     print(format_args!("{found} of {all} runs are repeats"))
 }
 
-/// A row for each condition.
+/// A row for each network, in the order of conditions.
 fn table(pairs: &[(&RunRow, &RunRow)]) -> Outcome<Table> {
-    let mut rows: Vec<(&str, u32, u32, [String; 3])> = Vec::new();
-    for condition in Condition::ALL {
-        let of = pairs.iter().filter(|(run, _)| run.condition == condition);
+    let mut rows: Vec<(String, u32, u32, [String; 3])> = Vec::new();
+    let networks: BTreeSet<Variant> = pairs.iter().map(|(run, _)| Variant::from(*run)).collect();
+    for network in networks {
+        let of = pairs.iter().filter(|(run, _)| Variant::from(*run) == network);
         let (ended_alike, others): (Vec<_>, Vec<_>) =
             of.partition(|(run, repeat)| run.diverged() == repeat.diverged());
         let difference =
@@ -51,15 +54,13 @@ fn table(pairs: &[(&RunRow, &RunRow)]) -> Outcome<Table> {
         let mut sorted: Vec<f64> = ended_alike.iter().map(difference).collect();
         sorted.sort_by(f64::total_cmp);
         let shares = [0.0, 0.5, 1.0].map(|share| quantile(&sorted, share));
-        if !ended_alike.is_empty() || !others.is_empty() {
-            let texts = shares.map(|value| value.map_or_else(String::new, points));
-            let [alike, other] = [ended_alike.len(), others.len()].map(|n| n as u32);
-            rows.push((condition.name(), alike, other, texts));
-        }
+        let texts = shares.map(|value| value.map_or_else(String::new, points));
+        let [alike, other] = [ended_alike.len(), others.len()].map(|n| n as u32);
+        rows.push((network.to_string(), alike, other, texts));
     }
     let text = |k: usize| rows.iter().map(|row| row.3[k].clone()).collect::<Vec<_>>();
     let frame: DataFrame = df![
-        "condition" => rows.iter().map(|row| row.0).collect::<Vec<_>>(),
+        "network" => rows.iter().map(|row| row.0.clone()).collect::<Vec<_>>(),
         "runs" => rows.iter().map(|row| row.1).collect::<Vec<_>>(),
         "least" => text(0),
         "median" => text(1),
