@@ -1,11 +1,11 @@
 //! Differences between two networks of the same configuration: a row a difference, and for what the
 //! paper claims ours above what was published.
 
+use super::Figure;
 use super::axes::{self, Axis, Panel};
 use super::drawing::{Color, Dash, Drawing, Frame, Marker, Point, Stroke};
 use super::legend::{self, Legend, Swatch};
 use super::style::{self, Look};
-use super::{Figure, sample};
 use crate::results::{self, ClaimRow, MARGIN, Variant, points};
 use crate::statistics::distinct;
 use crate::{Condition, Error, Result};
@@ -13,11 +13,11 @@ use polars::prelude::DataFrame;
 
 /// Height of a row.
 const ROW: f64 = 36.0;
-/// Room at the right for the medians, the numbers of pairs and of runs that diverged.
-const NUMBERS: f64 = 172.0;
+/// Room at the right for the medians, the numbers of pairs and of runs at chance.
+const NUMBERS: f64 = 196.0;
 /// Of a row's height, how far ours and published are from its middle if there are both.
 const APART: f64 = 0.2;
-/// Only a run that diverged is this far from another one: the axis does not reach there.
+/// Only a run at chance is this far from another one: the axis does not reach there.
 const FAR: f64 = 0.2;
 
 /// The median over configurations of the difference between two networks, with its 95 % interval
@@ -209,12 +209,13 @@ fn placed(
     (ends, Some(panel.at(row.median, place)).filter(inside))
 }
 
-/// Writes the median, the number of pairs and that of the runs that diverged, to the right.
+/// Writes the median, the number of pairs and that of the runs at chance, to the right.
 fn numbers(drawing: &mut Drawing, panel: &Panel, row: &ClaimRow, place: f64, color: Color) {
     let (x, y) = (panel.frame.right, panel.at(0.0, place).1);
     drawing.text(axes::number(&points(row.median), (x + 50.0, y)).end().color(color));
-    let from = row.pairs.map_or("of medians".to_owned(), |pairs| {
-        format!("n = {pairs}{}", sample::diverged(row.all_diverged() as usize))
+    let from = row.pairs.map_or("of medians".to_owned(), |pairs| match row.all_at_chance() {
+        0 => format!("n = {pairs}"),
+        lost => format!("n = {pairs}, {lost} at chance"),
     });
     drawing.text(axes::number(&from, (x + 58.0, y)).color(color));
 }
@@ -262,11 +263,11 @@ mod tests {
         let figure = claims(&few).unwrap();
         check("claims_few", &figure);
         let words =
-            "I-Norm + scale − E-only + LN: ours −40.50 (−75.00 to −6.00), n = 2, 1 diverged";
+            "I-Norm + scale − E-only + LN: ours −40.50 (−75.00 to −6.00), n = 2, 1 at chance";
         assert!(figure.text().contains(words), "{}", figure.text());
         let labels: Vec<_> = figure.charts().flat_map(texts).map(|l| l.text.as_str()).collect();
-        assert!(labels.contains(&"n = 2, 1 diverged"), "{labels:?}");
+        assert!(labels.contains(&"n = 2, 1 at chance"), "{labels:?}");
         assert!(labels.contains(&"ours, n < 6: median, range"), "{labels:?}");
-        assert!(!labels.contains(&"−20"), "the axis does not reach what diverged: {labels:?}");
+        assert!(!labels.contains(&"−20"), "the axis does not reach what is at chance: {labels:?}");
     }
 }

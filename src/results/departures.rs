@@ -162,10 +162,8 @@ fn slow(runs: &[RunRow]) -> Option<String> {
         use Normalization::{LayerNormBackwardOnly, LayerNormForwardOnly};
         matches!(run.condition.normalization(), LayerNormForwardOnly | LayerNormBackwardOnly)
     };
-    let here: Vec<&RunRow> = runs
-        .iter()
-        .filter(|run| run.config == Some(SLOW) && !in_one_direction(run))
-        .collect();
+    let here: Vec<&RunRow> =
+        runs.iter().filter(|run| run.config == Some(SLOW) && !in_one_direction(run)).collect();
     let rate = here.first()?.lr;
     let rates: BTreeMap<i32, f64> =
         runs.iter().filter_map(|run| Some((run.config?, run.lr))).collect();

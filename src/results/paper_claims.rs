@@ -61,7 +61,7 @@ const CLAIMS: [Claim; 10] = [
 pub(super) struct Evidence {
     source: &'static str,
     pairs: Option<usize>,
-    diverged: Option<[usize; 2]>,
+    at_chance: Option<[usize; 2]>,
     pub(super) median: f64,
     ends: Option<Interval>,
     p: Option<f64>,
@@ -83,10 +83,10 @@ row! {
              counts them apart, and has them in where not.";
         pairs: Option<u32> = evidence.pairs.map(|count| count as u32),
             "How many configurations have both networks.";
-        diverged: Option<u32> = evidence.diverged.map(|counts| counts[0] as u32),
-            "How many of `network` diverged.";
-        than_diverged: Option<u32> = evidence.diverged.map(|counts| counts[1] as u32),
-            "How many of `than` diverged.";
+        at_chance: Option<u32> = evidence.at_chance.map(|counts| counts[0] as u32),
+            "How many of `network` are at chance: they diverged, or learned nothing.";
+        than_at_chance: Option<u32> = evidence.at_chance.map(|counts| counts[1] as u32),
+            "How many of `than` are at chance.";
         median: f64 = evidence.median, "The median difference.";
         low: Option<f64> = evidence.ends.map(|ends| ends.low),
             "The lower end of its bootstrap interval (95 %, percentiles of 10,000 samples, always \
@@ -135,7 +135,7 @@ impl Evidence {
         Ok(Some(Self {
             source,
             pairs: Some(pairs.len()),
-            diverged: Some(sides.each_ref().map(|side| at_chance(side))),
+            at_chance: Some(sides.each_ref().map(|side| at_chance(side))),
             median: middle,
             ends: match enough {
                 true => bootstrap(&differences, median_of, 0.95, 0),
@@ -153,7 +153,7 @@ impl Evidence {
         Some(Self {
             source: "medians",
             pairs: None,
-            diverged: None,
+            at_chance: None,
             median: a?.median - b?.median,
             ends: None,
             p: None,
@@ -300,9 +300,9 @@ impl ClaimRow {
         self.pairs.is_some_and(|pairs| pairs as usize >= FEWEST_PAIRS)
     }
 
-    /// How many runs of either network diverged.
-    pub fn all_diverged(&self) -> u32 {
-        self.diverged.unwrap_or(0) + self.than_diverged.unwrap_or(0)
+    /// How many runs of either network are at chance.
+    pub fn all_at_chance(&self) -> u32 {
+        self.at_chance.unwrap_or(0) + self.than_at_chance.unwrap_or(0)
     }
 
     /// The median and its interval or range, in points.
@@ -314,15 +314,15 @@ impl ClaimRow {
         points(self.median) + &ends
     }
 
-    /// The same with the number of pairs, and how many runs diverged.
+    /// The same with the number of pairs, and how many runs are at chance.
     pub fn words(&self) -> String {
         let difference = self.difference();
         let Some(pairs) = self.pairs else { return format!("{difference}, of medians") };
-        let diverged = match self.all_diverged() {
+        let lost = match self.all_at_chance() {
             0 => String::new(),
-            runs => format!(", {runs} diverged"),
+            runs => format!(", {runs} at chance"),
         };
-        format!("{difference}, n = {pairs}{diverged}")
+        format!("{difference}, n = {pairs}{lost}")
     }
 }
 
@@ -354,7 +354,7 @@ row! {
         than: Condition = networks[1], "The one that it is compared with.";
         n: u32 = ours[0].len() as u32, "How many runs of `network` we have.";
         than_n: u32 = ours[1].len() as u32, "How many of `than`.";
-        diverged: u32 = at_chance(ours[0]) as u32, "How many of `network` are at chance.";
+        at_chance: u32 = at_chance(ours[0]) as u32, "How many of `network` are at chance.";
         p: Option<f64> = tests[0],
             "Two-sided p of the paper's test, Mann and Whitney's, with those at chance; none of \
              fewer than four runs.";
@@ -438,7 +438,7 @@ mod tests {
     #[test]
     fn pairs_of_a_configuration_are_compared() {
         let [full, published] = &rows([INormFull, ELn])[..] else { panic!() };
-        assert_eq!((full.pairs, full.diverged, full.than_diverged), (Some(8), Some(0), Some(0)));
+        assert_eq!((full.pairs, full.at_chance, full.than_at_chance), (Some(8), Some(0), Some(0)));
         assert!((full.median - 0.00135).abs() < 1e-12);
         // Eight differences, all positive: 2/2⁸ for both sides, and 1/2⁸ within half a point.
         assert_eq!((full.p, full.p_equivalent), (Some(2.0 / 256.0), Some(1.0 / 256.0)));
@@ -450,7 +450,7 @@ mod tests {
         assert_eq!((center.equivalent.as_str(), medians.equivalent.as_str()), ("no", "no pairs"));
         assert_eq!((medians.source.as_str(), medians.low), ("medians", None));
         let [scale, _] = &rows([INormScale, ELn])[..] else { panic!() };
-        assert_eq!((scale.diverged, scale.than_diverged), (Some(6), Some(0)));
+        assert_eq!((scale.at_chance, scale.than_at_chance), (Some(6), Some(0)));
         let text = claims_markdown(&table()).unwrap();
         assert!(text.contains("to +0.16), n = 8 | 0.0078 | yes | [5](note"), "{text}");
     }
@@ -458,7 +458,7 @@ mod tests {
     #[test]
     fn of_few_pairs_there_is_a_range_and_no_test() {
         let [none, _] = &rows([INormNone, ELn])[..] else { panic!() };
-        assert_eq!((none.pairs, none.diverged), (Some(2), Some(1)));
+        assert_eq!((none.pairs, none.at_chance), (Some(2), Some(1)));
         assert!((none.low.unwrap() + 0.71).abs() < 1e-9);
         assert!((none.high.unwrap() + 0.06).abs() < 1e-9);
         assert_eq!((none.p, none.p_unpaired, none.p_equivalent), (None, None, None));
@@ -467,7 +467,7 @@ mod tests {
         let [published] = &rows([EiLn, EiNone])[..] else { panic!() };
         assert_eq!(published.pairs, Some(30));
         let text = claims_markdown(&table()).unwrap();
-        assert!(text.contains("n = 2, 1 diverged | n < 6 | n < 6 | [4]("), "{text}");
+        assert!(text.contains("n = 2, 1 at chance | n < 6 | n < 6 | [4]("), "{text}");
     }
 
     // Of data/published_points.csv, joined as `published_points` says: p_unpaired is that of
@@ -501,7 +501,7 @@ mod tests {
             rows.iter().find(|r| (r.network, r.epsilon) == (network, Some(epsilon))).unwrap()
         };
         let scale = of(INormScale, 0.75);
-        assert_eq!((scale.n, scale.than_n, scale.diverged), (8, 8, 6));
+        assert_eq!((scale.n, scale.than_n, scale.at_chance), (8, 8, 6));
         assert_eq!((scale.published.as_str(), scale.ours.as_deref()), ("***", Some("**")));
         assert_eq!(scale.agrees.as_deref(), Some("no"));
         let lateral = of(INormLateral, 0.0);
@@ -543,7 +543,7 @@ mod tests {
             ClaimRow::from_table(&rows).unwrap()
         };
         let [none] = &difference("inorm_none")[..] else { panic!() };
-        assert_eq!((none.pairs, none.diverged, none.than_diverged), (Some(8), Some(1), Some(0)));
+        assert_eq!((none.pairs, none.at_chance, none.than_at_chance), (Some(8), Some(1), Some(0)));
         assert!((none.median - 0.1).abs() < 1e-12 && none.p.is_some());
         let [full] = &difference("inorm_full")[..] else { panic!() };
         assert!((full.median - 0.001).abs() < 1e-12);
@@ -552,6 +552,11 @@ mod tests {
         let [free, raw, layer_norm] = ["inorm_full signs=free", "inorm_none signs=free", "e_ln"]
             .map(|name| name.parse::<Variant>().unwrap());
         assert_eq!(free.label_less(&raw), "I-Norm + GradNorm − I-Norm, free signs");
+        let deep: Variant = "inorm_full hidden_layers=3".parse().unwrap();
+        let top: Variant = "inorm_full hidden_layers=3 grad_norm_layers=3".parse().unwrap();
+        assert_eq!(top.label(), "I-Norm + GradNorm in layer 3, 3 hidden layers");
+        let less = "I-Norm + GradNorm in layer 3 − I-Norm + GradNorm, 3 hidden layers";
+        assert_eq!(top.label_less(&deep), less);
         let label = |name: &str| name.parse::<Variant>().unwrap().label();
         assert_eq!(label("e_ln signs=non_negative"), "E-only + LN, b ≥ 0");
         let two = label("inorm_full hidden_layers=3 grad_norm_layers=1+3");

@@ -14,6 +14,9 @@ use crate::{
 use polars::prelude::{Column, DataFrame};
 use std::{fmt, str::FromStr};
 
+/// The name and the value of something that the paper has another value for.
+type Variation = (&'static str, String);
+
 /// A condition, and the [variations](Run::variations) of its network and rule.
 ///
 /// ```
@@ -29,37 +32,44 @@ pub struct Variant {
     /// Which network.
     pub condition: Condition,
     /// What of it the paper has no other value for: names and values.
-    pub variations: Vec<(&'static str, String)>,
+    pub variations: Vec<Variation>,
 }
 
 impl Variant {
     /// What a legend says.
     pub fn label(&self) -> String {
-        self.condition.label().to_owned() + &self.words()
+        self.condition.label().to_owned() + &words(&self.variations)
     }
 
     /// What a legend says of the difference to another one; what both have, it says once.
     pub fn label_less(&self, than: &Self) -> String {
-        match self.variations == than.variations {
-            true => format!("{} − {}", self.condition.label(), than.label()),
-            false => format!("{} − {}", self.label(), than.label()),
-        }
+        let (both, own): (Vec<_>, Vec<_>) = self
+            .variations
+            .iter()
+            .cloned()
+            .partition(|variation| than.variations.contains(variation));
+        let others = than.variations.iter().filter(|variation| !both.contains(variation));
+        let others: Vec<_> = others.cloned().collect();
+        let (network, than) = (self.condition.label(), than.condition.label());
+        format!("{network}{} − {than}{}{}", words(&own), words(&others), words(&both))
     }
+}
 
-    /// Its variations, behind the name of the condition.
-    fn words(&self) -> String {
-        let words = |(name, value): &(&'static str, String)| match *name {
-            "grad_norm_layers" => match value.contains('+') {
-                true => format!(" in layers {}", value.replace('+', " and ")),
-                false => format!(" in layer {value}"),
-            },
-            "hidden_layers" => format!(", {value} hidden layers"),
-            "signs" => format!(", {}", value.parse::<Signs>().map_or("", Signs::words)),
-            "precision" | "protocol" | "order" | "task" => format!(", {}", value.replace('_', " ")),
-            other => format!(", {} {}", other.replace('_', " "), value.replace('_', " ")),
-        };
-        self.variations.iter().map(words).collect()
-    }
+/// Variations as words behind the name of a condition; first that of its GradNorm.
+fn words(variations: &[Variation]) -> String {
+    let in_words = |(name, value): &Variation| match *name {
+        "grad_norm_layers" => match value.contains('+') {
+            true => format!(" in layers {}", value.replace('+', " and ")),
+            false => format!(" in layer {value}"),
+        },
+        "hidden_layers" => format!(", {value} hidden layers"),
+        "signs" => format!(", {}", value.parse::<Signs>().map_or("", Signs::words)),
+        "precision" | "protocol" | "order" | "task" => format!(", {}", value.replace('_', " ")),
+        other => format!(", {} {}", other.replace('_', " "), value.replace('_', " ")),
+    };
+    let (layers, others): (Vec<_>, Vec<_>) =
+        variations.iter().partition(|(name, _)| *name == "grad_norm_layers");
+    layers.into_iter().chain(others).map(in_words).collect()
 }
 
 impl From<&RunRow> for Variant {

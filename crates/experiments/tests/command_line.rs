@@ -53,7 +53,7 @@ fn claims_are_printed_as_tables_and_as_json() {
     let published: Vec<_> = rows("claims").into_iter().filter(is).collect();
     let medians: Vec<_> = published.iter().map(|row| row["median"].as_f64().unwrap()).collect();
     assert!((medians[0] - 0.00945).abs() < 1e-9 && (medians[1] - 0.02005).abs() < 1e-9, "{json}");
-    assert!(published.iter().all(|row| row["pairs"] == 30 && row["than_diverged"] == 0), "{json}");
+    assert!(published.iter().all(|row| row["pairs"] == 30 && row["than_at_chance"] == 0), "{json}");
 }
 
 #[test]

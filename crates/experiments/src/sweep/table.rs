@@ -174,8 +174,8 @@ fn differences_table(frame: DataFrame) -> Outcome<Table> {
         "than",
         "source",
         "pairs",
-        "diverged",
-        "than_diverged",
+        "at_chance",
+        "than_at_chance",
         "difference",
         "p",
         "p_unpaired",
@@ -188,8 +188,8 @@ fn differences_table(frame: DataFrame) -> Outcome<Table> {
         .rows(rows)
         .heading("epsilon", "ε")
         .heading("than", "less")
-        .heading("diverged", "network diverged")
-        .heading("than_diverged", "less diverged")
+        .heading("at_chance", "network at chance")
+        .heading("than_at_chance", "less at chance")
         .heading("p_unpaired", "unpaired p")
         .heading("p_equivalent", "equivalence p")
         .heading("equivalent", "within ±0.5"))
