@@ -434,3 +434,24 @@ fn errors_of_another_batch_are_refused_in_words() {
     let pass = network.forward(&Batch::<_, 784>::of_samples(vec![0.5; 2 * 784]));
     network.errors(&Batch::<_, 10>::of_samples(vec![0.1; 30]), &pass);
 }
+
+#[test]
+#[should_panic(expected = "2 samples beside 3: they are of different batches")]
+fn tensors_of_another_batch_are_refused_in_words() {
+    let [two, three] = [2, 3].map(|samples| Batch::<_, 7>::of_samples(vec![0.5; 7 * samples]));
+    let _ = two - three;
+}
+
+#[test]
+#[should_panic(expected = "2 samples beside 3: they are of different batches")]
+fn gradients_of_another_batch_are_refused_in_words() {
+    let layer = INorm::<7, 6, 2, Full, f64>::from_weights(&weights(Circuit::InhibitoryNorm));
+    let (_, memory) = layer.forward(&Batch::<_, 7, f64>::of_samples(vec![0.5; 21]));
+    layer.backward(&Batch::of_samples(vec![0.1; 12]), &memory, 0.0);
+}
+
+#[test]
+#[should_panic(expected = "15 values are no whole samples of 7")]
+fn half_a_sample_is_refused_in_words() {
+    Batch::<_, 7>::of_samples(vec![0.5; 15]);
+}

@@ -67,8 +67,11 @@ macro_rules! backend {
             }
 
             fn hold(values: Vec<$precision>, sizes: [usize; 2]) -> Held {
-                let [rows, columns] = sizes;
-                assert_eq!(values.len(), rows * columns, "a tensor has as many values as places");
+                let ([rows, columns], count) = (sizes, values.len());
+                assert!(
+                    count == rows * columns,
+                    "{count} values do not fill {rows} × {columns} places"
+                );
                 let device = <Self as Backend<$precision>>::device();
                 Held::new::<$precision, Self>(device.tensor_from_vec(values, (rows, columns)))
             }

@@ -38,6 +38,7 @@ pub trait Backend<E: Dtype>: Device<E> {
     ///
     /// # Panics
     /// If they are not as many as the sizes say.
+    #[track_caller]
     fn hold(values: Vec<E>, sizes: [usize; 2]) -> Held;
 
     /// Its values, row by row.
@@ -137,6 +138,7 @@ impl<const ROWS: usize, const COLUMNS: usize, E: Dtype, D: Backend<E>> Matrix<RO
     ///
     /// # Panics
     /// If they are not as many as the shape says.
+    #[track_caller]
     pub fn new(values: Vec<E>) -> Self {
         Self::from_held(D::hold(values, [ROWS, COLUMNS]))
     }
@@ -190,9 +192,18 @@ impl<S, E: Dtype, D: Backend<E>> Shaped<S, E, D> {
     }
 
     /// The same, of two tensors.
+    #[track_caller]
     pub(crate) fn with(&self, operation: Operation, other: &Self) -> Self {
+        same_batch(&self.held, &other.held);
         Self::from_held(D::apply(operation, &[&self.held, &other.held]))
     }
+}
+
+/// Fails if two tensors, whose types say the same of all else, are not of as many samples.
+#[track_caller]
+fn same_batch(a: &Held, b: &Held) {
+    let ([samples, _], [others, _]) = (a.sizes, b.sizes);
+    assert!(samples == others, "{samples} samples beside {others}: they are of different batches");
 }
 
 impl<S: Shape, E: Dtype, D: Backend<E>> Shaped<S, E, D> {
@@ -241,6 +252,7 @@ impl<B: Dim, const N: usize, E: Dtype, D: Backend<E>> Batch<B, N, E, D> {
         z: &Self,
         nu: &Vector<N, E, D>,
     ) -> Self {
+        same_batch(&self.held, &z.held);
         let operands = [&self.held, &z.held, &nu.held];
         Self::from_held(D::apply(Operation::GradNorm(mode), &operands))
     }
@@ -251,8 +263,10 @@ impl<const N: usize, E: Dtype, D: Backend<E>> Batch<usize, N, E, D> {
     ///
     /// # Panics
     /// If the last sample is not whole.
+    #[track_caller]
     pub fn of_samples(values: Vec<E>) -> Self {
-        let samples = values.len() / N;
+        let (count, samples) = (values.len(), values.len() / N);
+        assert!(count == samples * N, "{count} values are no whole samples of {N}");
         Self::from_held(D::hold(values, [samples, N]))
     }
 }
@@ -266,10 +280,15 @@ pub fn pre_activation<B: Dim, const POST: usize, const PRE: usize, E: Dtype, D: 
 }
 
 /// `δᵀ h`: the gradient of the weights from h to the units with error δ, \[POST, PRE\].
+///
+/// # Panics
+/// If δ and h are of different batches.
+#[track_caller]
 pub fn weight_gradient<B: Dim, const POST: usize, const PRE: usize, E: Dtype, D: Backend<E>>(
     delta: &Batch<B, POST, E, D>,
     h: &Batch<B, PRE, E, D>,
 ) -> Matrix<POST, PRE, E, D> {
+    same_batch(&delta.held, &h.held);
     Shaped::from_held(D::apply(Operation::TransposedProduct, &[&delta.held, &h.held]))
 }
 
@@ -279,6 +298,7 @@ macro_rules! operators {
         impl<S, E: Dtype, D: Backend<E>> ops::$operator for Shaped<S, E, D> {
             type Output = Self;
 
+            #[track_caller]
             fn $method(self, other: Self) -> Self {
                 self.with(Operation::$operation, &other)
             }
@@ -287,6 +307,7 @@ macro_rules! operators {
         impl<S, E: Dtype, D: Backend<E>> ops::$operator for &Shaped<S, E, D> {
             type Output = Shaped<S, E, D>;
 
+            #[track_caller]
             fn $method(self, other: Self) -> Self::Output {
                 self.with(Operation::$operation, other)
             }

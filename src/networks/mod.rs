@@ -233,6 +233,10 @@ impl<H: Hidden<E, D>, const OUT: usize, E: Dtype, D: Backend<E>> Network<H, OUT,
     ///
     /// # Errors
     /// If the rule's numbers make no sense, or it has momentum, weight decay or half precision.
+    ///
+    /// # Panics
+    /// As [`forward`](Self::forward) and [`task_loss`].
+    #[track_caller]
     pub fn step<B: Dim>(
         &self,
         x: &Shaped<(B, H::In), E, D>,
@@ -333,8 +337,8 @@ fn same_batch<B: Dim, H: Hidden<E, D>, const OUT: usize, E: Dtype, D: Backend<E>
     pass: &Pass<B, H, OUT, E, D>,
 ) {
     let (errors, samples) = (error.sizes()[0], pass.logits.sizes()[0]);
-    assert_eq!(
-        errors, samples,
+    assert!(
+        errors == samples,
         "{errors} errors, but a pass of {samples} samples: of another batch"
     );
 }
@@ -354,7 +358,7 @@ pub fn task_loss<B: Dim, const OUT: usize, E: Dtype, D: Backend<E>>(
     smoothing: f64,
 ) -> (f64, Batch<B, OUT, E, D>) {
     let (samples, given) = (logits.sizes()[0], labels.len());
-    assert_eq!(samples, given, "{samples} samples need as many labels, and there are {given}");
+    assert!(samples == given, "{samples} samples need as many labels, and there are {given}");
     let largest = usize::from(labels.iter().copied().max().unwrap_or(0));
     assert!(largest < OUT, "label {largest} is none of {OUT} classes, which are counted from 0");
     let mut targets = vec![constant(smoothing / OUT as f64); labels.len() * OUT];
