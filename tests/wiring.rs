@@ -60,6 +60,19 @@ fn wrong_wiring_is_refused_in_words_that_help() {
         &["is no layer for this network", "not a layer of the network's precision and device"],
     );
     refused(
+        "Network::<(INorm<36, 20, 2, Center>,), 10, f64>::new(0).unwrap();",
+        &["INorm<36, 20, 2, inorm::layers::Center>` is no layer", "or another precision or device"],
+    );
+    refused(
+        "let mut network = Network::<(Ei<784, 20, 2, NoNorm, f64>,), 10, f64>::new(0).unwrap();
+         let _: &mut dyn inorm::networks::Trainable = &mut network;",
+        &["`train` cannot train `", "one in `f64` learns by `network.step(…)`"],
+    );
+    refused(
+        "Network::<(Ei<36, 20, 2>,), 1>::new(0).unwrap();",
+        &["a network has at least two outputs"],
+    );
+    refused(
         "Network::<(Excitatory<36, 1>,)>::new(0).unwrap();",
         &["at least two excitatory units"],
     );

@@ -18,7 +18,8 @@ use std::fmt::Debug;
 /// the normalization and ReLU, which a [`Network`](crate::networks::Network) puts there.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no layer",
-    label = "no layer: it has a rule of another kind of layer, or lacks `impl OwnLayer`"
+    label = "no layer of this network: it has a rule of another kind of layer, or another precision \
+             or device than the network, or lacks `impl OwnLayer`"
 )]
 pub trait Layer<E: Dtype, D: Backend<E>>: Sized {
     /// Inputs: `Const<784>`.

@@ -17,7 +17,7 @@ use dfdx::{
     message = "`{Self}` is no normalization of activity",
     label = "E-only and EI layers have one of `NoNorm`, `LayerNorm`, `LayerNormForwardOnly`, \
              `LayerNormBackwardOnly`, `MeanNorm` and `DivisiveNorm`; a GradNorm belongs to `INorm` \
-             and `INormSub`"
+             and its like"
 )]
 pub trait NormalizationRule {
     /// Which one it is.

@@ -128,6 +128,7 @@ impl<H: Hidden<E, D>, const OUT: usize, E: Dtype, D: Backend<E>> Network<H, OUT,
     /// # Errors
     /// If the weights are of other layers or another size than this type.
     pub fn from_weights(weights: &NetworkWeights<E>) -> Result<Self> {
+        const { assert!(OUT > 1, "a network has at least two outputs: `Network<…, OUT>`") }
         D::validate(weights, &Self::architecture())?;
         Ok(Self {
             hidden: H::from_weights(&weights.hidden),

@@ -9,6 +9,10 @@ use crate::{
 };
 
 /// A network of any type that can be trained: what a list of networks of several types is made of.
+#[diagnostic::on_unimplemented(
+    message = "`train` cannot train `{Self}`",
+    label = "not a `Network` in single precision; one in `f64` learns by `network.step(…)`"
+)]
 pub trait Trainable {
     /// What training needs of it.
     fn to_train(&self) -> ToTrain;
