@@ -40,7 +40,7 @@ const KEY: &str = "inorm";
 /// A file with more bytes than this is refused before it is read.
 const LARGEST: u64 = 4 << 30;
 
-const EXPECTED: &str = "a file written by `inorm train --save` or `NetworkWeights::save`";
+const EXPECTED: &str = "a file written by `Network::save` or `inorm train --save`";
 
 /// What the metadata say.
 #[derive(Serialize, Deserialize)]
