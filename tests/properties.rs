@@ -592,6 +592,43 @@ fn typed_networks_of_any_depth_equal_autodiff() {
     assert!(differences.iter().all(|d| *d < 1e-11), "{differences:?}");
 }
 
+/// Largest differences of the gradients in single precision from those in double, as shares of the
+/// largest gradient: of the written-out rule, and of dfdx's tape.
+fn compare_precisions<S, D>() -> [f64; 2]
+where
+    S: Hidden<f32, AutoDevice, In = Const<30>> + Differentiable,
+    D: Hidden<f64, AutoDevice, In = Const<30>> + Differentiable,
+{
+    let double = Network::<D, 10, f64>::new(3).unwrap();
+    let single = Network::<S>::from_weights(&double.weights().convert(|w| w as f32)).unwrap();
+    let (x, labels) = batch(6);
+    let x_single = Batch::<_, 30>::of_samples(x.iter().map(|&x| x as f32).collect());
+    let x = Batch::<_, 30, f64>::of_samples(x);
+    let (pass, pass_single) = (double.forward(&x), single.forward(&x_single));
+    let (_, error) = task_loss(&pass.logits, &labels, 0.1);
+    let (_, error_single) = task_loss(&pass_single.logits, &labels, 0.1);
+    let truth = double.backward(&error, &pass, 0.5);
+    let rule = single.backward(&error_single, &pass_single, 0.5).convert(f64::from);
+    let task = double.autodiff(&x, &error);
+    let tape = single.autodiff(&x_single, &error_single).convert(f64::from);
+    let largest = truth.hidden[0].w_ee.iter().fold(0.0, |m: f64, g| m.max(g.abs()));
+    assert!(largest > 1e-4, "gradients of zeros would prove nothing");
+    [largest_difference(&rule, &truth), largest_difference(&tape, &task)].map(|d| d / largest)
+}
+
+#[test]
+fn typed_networks_in_single_precision_are_those_in_double() {
+    type E<T, const IN: usize, const EXC: usize> = Excitatory<IN, EXC, LayerNorm, T>;
+    type I<T, const IN: usize, const EXC: usize> = INorm<IN, EXC, 3, Raw, T>;
+    type Three<T> = (I<T, 30, 16>, Ei<16, 12, 3, MeanNorm, T>, INormDiv<12, 14, Raw, T>);
+    let differences = [
+        compare_precisions::<(I<f32, 30, 16>,), (I<f64, 30, 16>,)>(),
+        compare_precisions::<(E<f32, 30, 16>, I<f32, 16, 12>), (E<f64, 30, 16>, I<f64, 16, 12>)>(),
+        compare_precisions::<Three<f32>, Three<f64>>(),
+    ];
+    assert!(differences.iter().flatten().all(|d| (1e-9..1e-4).contains(d)), "{differences:?}");
+}
+
 /// What passes on is what arrives, but for what the GradNorm takes out.
 #[test]
 fn errors_at_a_layer_are_those_before_and_after_its_grad_norm() {
