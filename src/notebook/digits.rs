@@ -42,6 +42,15 @@ impl Digits {
         Self::Decimals((0..enough).find(exact).unwrap_or(enough))
     }
 
+    /// Three decimals, or as many as show three digits of the largest of some numbers.
+    pub fn at_least_three(largest: f64) -> Self {
+        let order = if largest > 0.0 { largest.log10().floor() as i32 } else { 0 };
+        match SIGNIFICANT - 1 - order {
+            decimals if decimals > DECIMALS => Self::Significant,
+            decimals => Self::Decimals(decimals.max(3) as usize),
+        }
+    }
+
     /// One number as text.
     pub fn write(self, number: f64) -> String {
         let text = match self {

@@ -188,11 +188,13 @@ impl View {
 
     fn of_matrix(values: &[f32], [rows, columns]: [usize; 2]) -> Self {
         let [smallest, mean, largest, zero] = range(values);
+        let digits = Digits::at_least_three(smallest.abs().max(largest.abs()));
+        let number = |number: f64| digits.write(number);
         let range = format!(
             "{rows} × {columns}, from {} to {}, mean {}, {} at zero",
-            three(smallest),
-            three(largest),
-            three(mean),
+            number(smallest),
+            number(largest),
+            number(mean),
             style::percent(zero)
         );
         let alt = "The values in shades of grey";
@@ -202,7 +204,7 @@ impl View {
                     PIXELS => "; the first rows as images",
                     _ => "",
                 };
-                let (white, black) = (three(white), three(black));
+                let (white, black) = (number(white.into()), number(black.into()));
                 let text = format!("{range}{shown}; {white} is white, {black} black");
                 Self::new(Ok(png), alt, text)
             }
@@ -219,11 +221,6 @@ impl Show for View {
         });
         vec![("text/html", picture + &self.html), ("text/plain", self.text.clone())]
     }
-}
-
-/// With three decimals.
-fn three(number: impl Into<f64>) -> String {
-    Digits::Decimals(3).write(number.into())
 }
 
 /// Smallest, mean, largest, and the share that is zero; of values that are not all numbers, none.
@@ -317,6 +314,9 @@ mod tests {
         let expected = "2 × 3, from 0.000 to 1.000, mean 0.333, 33.3 % at zero; \
                         0.000 is white, 1.000 black";
         assert_eq!(view.text, expected);
+        let errors = View::of_matrix(&[0.0, -1.5e-4, 2.5e-4, 0.0], [2, 2]).text;
+        assert!(errors.starts_with("2 × 2, from −0.000150 to 0.000250, mean 0.000025"), "{errors}");
+        assert!(View::of_matrix(&[0.0, 2.5e-9], [1, 2]).text.contains("to 2.50e-9"));
         let images = View::of_matrix(&[-0.5; 3 * 784], [3, 784]);
         assert!(images.text.contains("as images; −0.500 is white, 0.500 black"), "{}", images.text);
     }
