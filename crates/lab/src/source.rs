@@ -91,12 +91,6 @@ pub fn has_command(code: &str, name: &str) -> bool {
     code.lines().any(|line| line.split_whitespace().next() == Some(name))
 }
 
-/// The lines that add a package, which the backend accepts only at the start of a cell.
-pub fn dependencies(code: &str) -> String {
-    let is_dependency = |line: &&str| line.split_whitespace().next() == Some(":dep");
-    code.lines().filter(is_dependency).map(|line| format!("{line}\n")).collect()
-}
-
 /// Whether a cell defines types anew and does nothing else at its end. The backend looks for
 /// variables of the old types only when it has something to run.
 pub fn ends_with_new_type<'c>(code: &str, mut earlier: impl Iterator<Item = &'c str>) -> bool {

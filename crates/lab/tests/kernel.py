@@ -380,6 +380,16 @@ class Faults(unittest.TestCase):
         self.assertLess(time.monotonic() - began, 20)
 
 
+    def test_an_error_after_an_interrupt_is_not_hidden(self):
+        wait = "while !inorm::notebook::interrupted() { std::thread::yield_now(); }\n"
+        for failure, said in [
+            ('panic!("on the way out");', "on the way out (panic in line 2"),
+            ('"seven".parse::<u8>()?;', "invalid digit found in string (returned"),
+        ]:
+            self.kernel.interrupt_after(5)
+            value, _ = self.failing(wait + failure)
+            self.assertTrue(value.startswith(said), value)
+
     def test_a_panic_is_placed_in_the_cell_that_was_written(self):
         _, reply = self.kernel.run("fn third(v: &[u8]) -> u8 {\n    let at = 2;\n    v[at]\n}")
         value, _ = self.failing("let v = vec![1, 2]; third(&v)")
@@ -603,6 +613,46 @@ class Compiling(unittest.TestCase):
         self.assertEqual(reply["ename"], "Interrupted")
         self.assertIn("nothing was lost", reply["evalue"])
         self.assertEqual(self.value('println!("{kept}");'), "7")
+
+    def test_an_interrupt_after_the_library_was_compiled_again_costs_nothing(self):
+        stall = self.package(
+            "stall",
+            """
+            #[proc_macro]
+            pub fn stall(_: proc_macro::TokenStream) -> proc_macro::TokenStream {
+                std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/begun"), "").unwrap();
+                std::thread::sleep(std::time::Duration::from_secs(900));
+                Default::default()
+            }""",
+            "[lib]\nproc-macro = true\n",
+        )
+        library = f'inorm = {{ path = "{CHECKOUT}", default-features = false, features = ["cpu"] }}'
+        # What needs the library is compiled when that is there.
+        late = self.package(
+            "late",
+            "pub use inorm; stall::stall!();",
+            f'[dependencies]\n{library}\nstall = {{ path = "{stall}" }}\n',
+        )
+        kernel = start()
+        self.addCleanup(kernel.end)
+        kernel.run(DEPENDENCY + '\nlet keep = inorm::notebook::Table::empty("Kept");')
+        source = CHECKOUT / "src/lib.rs"
+        times = source.stat()
+        restore = lambda: os.utime(source, ns=(times.st_atime_ns, times.st_mtime_ns))
+        self.addCleanup(restore)
+        os.utime(source)
+        compiling = kernel.client.execute(f':dep late = {{ path = "{late}" }}')
+        wait_for("the library", (stall / "begun").exists, seconds=1200)
+        kernel.manager.interrupt_kernel()
+        began = time.monotonic()
+        outputs, reply = kernel.outcome(compiling)
+        self.assertLess(time.monotonic() - began, 20)
+        self.assertEqual((reply["ename"], text(outputs, "stderr")), ("Interrupted", ""))
+        self.assertIn("nothing was lost", reply["evalue"])
+        restore()
+        # The program has it still, and what is compiled now fits to it.
+        outputs, reply = kernel.run("keep")
+        self.assertEqual((reply["status"], kinds(outputs)), ("ok", ["execute_result"]), reply)
 
     def test_a_library_that_is_compiled_again_is_said_and_works(self):
         kernel = start()
@@ -1075,6 +1125,16 @@ class Ends(unittest.TestCase):
         client.wait()
         wait_for("the kernel to end", lambda: not Path(f"/proc/{process}").exists())
         wait_for("its directory to go", lambda: not place.exists())
+
+    def test_a_backend_that_dies_between_cells_is_said_below_the_last(self):
+        kernel = start()
+        self.addCleanup(kernel.end)
+        last = kernel.client.execute("let lost = 1;")
+        kernel.outcome(last)
+        os.kill(kernel.backend(), signal.SIGKILL)
+        said = kernel.client.get_iopub_msg(timeout=20)
+        self.assertEqual((said["msg_type"], said["parent_header"]["msg_id"]), ("stream", last))
+        self.assertIn("All variables and definitions are lost", said["content"]["text"])
 
     def test_a_backend_killed_at_any_moment_is_said_and_replaced(self):
         moments = random.Random(2)

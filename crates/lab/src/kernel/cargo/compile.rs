@@ -28,7 +28,11 @@ pub fn compile(cargo: &Path, arguments: &[String]) -> Outcome {
     // Only now: an interrupt that does not find the file above is found here.
     let interrupted = env::var_os(INTERRUPT).is_some_and(|file| Path::new(&file).exists());
     let code = match interrupted {
-        true => Err(Failure::new("interrupted")),
+        true => {
+            let refused = refused(workspace);
+            fs::write(&refused, "").context("write", &refused)?;
+            Err(Failure::new("interrupted"))
+        }
         false => compile_in(workspace, cargo, arguments),
     };
     let _ = fs::remove_file(running);
@@ -58,6 +62,16 @@ fn with_marked_errors(program: &str) -> Option<String> {
 /// The file with the number of the process that compiles in this workspace, while there is one.
 fn running(workspace: &Path) -> PathBuf {
     workspace.join("compiling")
+}
+
+/// Exists if an interrupt came before the compilation in this workspace had begun.
+fn refused(workspace: &Path) -> PathBuf {
+    workspace.join("not-compiled")
+}
+
+/// Whether an interrupt came before the compilation in this workspace had begun; said once.
+pub fn was_refused(workspace: &Path) -> bool {
+    fs::remove_file(refused(workspace)).is_ok()
 }
 
 /// Ends the compilation in this workspace; false if there is none.

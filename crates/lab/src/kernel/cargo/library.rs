@@ -4,20 +4,26 @@
 //! compiles the library again, and a cell that is linked with the new one cannot be loaded beside
 //! the old one. So the reader is told before anything is compiled; and once the file of the library
 //! is another, whatever the reason, the program is ended. The kernel starts it again, with the new
-//! library and without variables.
+//! library and without variables. An interrupt before that puts the files of the loaded library
+//! back, so that it costs nothing.
 
 use super::packages::{items, text};
 use super::processes::{children, end};
 use super::watched::Watched;
 use crate::compilation::LIBRARY;
 use inorm_core::files::{entries, remove, write};
-use inorm_core::{Context, Outcome};
+use inorm_core::{Context, Failure, Outcome};
 use rustix::process::getppid;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
-use std::path::Path;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::SystemTime;
+
+/// The name of its package.
+const PACKAGE: &str = "inorm";
 
 /// The library that is loaded; there is no such file while none is.
 const LOADED: &str = "library-loaded.json";
@@ -30,6 +36,9 @@ const CHANGES: &str = "library-changes";
 
 /// Exists once the loaded library is not the compiled one any more.
 const REPLACED: &str = "library-replaced";
+
+/// The folder with links to the files of the loaded library, while cargo may write others.
+const KEPT: &str = "library-kept";
 
 /// The features of packages, by name and version.
 type Features = BTreeMap<String, Value>;
@@ -51,6 +60,64 @@ pub fn take_changes(workspace: &Path) -> Option<String> {
 /// Whether the library has taken the place of the loaded one, said once.
 pub fn was_replaced(workspace: &Path) -> bool {
     take(workspace, REPLACED).is_some()
+}
+
+/// After a compilation that was ended: puts the files of the loaded library back if there are others
+/// in their place, so that the program can go on with it.
+pub fn keep_loaded(workspace: &Path) -> Outcome {
+    if loaded(workspace).is_none_or(|library| library.are_unchanged()) {
+        return Ok(());
+    }
+    let kept = workspace.join(KEPT);
+    let begun = fs::metadata(&kept).and_then(|folder| folder.modified()).context("read", &kept)?;
+    for output in outputs(workspace) {
+        for file in entries(&kept.join(output.file_name().unwrap_or_default())) {
+            let place = output.join("debug/deps").join(file.file_name().unwrap_or_default());
+            fs::rename(&file, &place).context("put back", &place)?;
+        }
+        forget_compiled_since(begun, &output).context("look through", &output)?;
+    }
+    match loaded(workspace).is_none_or(|library| library.are_unchanged()) {
+        true => Ok(()),
+        false => Err(Failure::new("the library that was loaded is gone")),
+    }
+}
+
+/// Keeps the files of the loaded library beside those that cargo writes.
+fn keep_files(workspace: &Path) -> io::Result<()> {
+    let kept = workspace.join(KEPT);
+    match fs::remove_dir_all(&kept) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    fs::create_dir(&kept)?;
+    for output in outputs(workspace) {
+        let folder = kept.join(output.file_name().unwrap_or_default());
+        fs::create_dir(&folder)?;
+        let is_library = |file: &PathBuf| file.file_stem() == Path::new(LIBRARY).file_stem();
+        for file in entries(&output.join("debug/deps")).filter(is_library) {
+            fs::hard_link(&file, folder.join(file.file_name().unwrap_or_default()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes cargo forget the library that it compiled after `begun`: with other features it has the same
+/// file, and is not there any more.
+fn forget_compiled_since(begun: SystemTime, output: &Path) -> io::Result<()> {
+    let is_library = |folder: &PathBuf| {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        name.rsplit_once('-').is_some_and(|(package, _)| package == PACKAGE)
+    };
+    let is_new = |file: PathBuf| {
+        fs::metadata(file).and_then(|file| file.modified()).is_ok_and(|modified| modified >= begun)
+    };
+    for folder in entries(&output.join("debug/.fingerprint")).filter(is_library) {
+        if entries(&folder).any(is_new) {
+            fs::remove_dir_all(folder)?;
+        }
+    }
+    Ok(())
 }
 
 fn take(workspace: &Path, name: &str) -> Option<String> {
@@ -76,6 +143,9 @@ impl<'w> Forecast<'w> {
             && let Some(changes) = describe_changes(&before, now)
         {
             write(&workspace.join(CHANGES), changes)?;
+        }
+        if loaded(workspace).is_some() {
+            keep_files(workspace).context("keep the library in", workspace)?;
         }
         Ok(Self { workspace, features })
     }
@@ -108,10 +178,15 @@ fn loaded(workspace: &Path) -> Option<Watched> {
 /// The library as it is compiled now, for whatever kind of machine.
 fn compiled(workspace: &Path) -> Watched {
     let mut library = Watched::default();
-    for output in entries(&workspace.join("tree/target")) {
+    for output in outputs(workspace) {
         library.add(output.join("debug/deps").join(LIBRARY));
     }
     library
+}
+
+/// What was compiled, in a folder for each kind of machine.
+fn outputs(workspace: &Path) -> impl Iterator<Item = PathBuf> {
+    entries(&workspace.join("tree/target")).filter(|output| output.join("debug/deps").is_dir())
 }
 
 /// The Rust kernel, which has called this process, runs the cells in a second process of its own
@@ -138,7 +213,7 @@ fn metadata(cargo: &Path, arguments: &[String]) -> Option<Value> {
 /// The features of the library and of all that it is made of; empty without the library.
 fn of_library(metadata: &Value) -> Features {
     let (packages, nodes) = (by_id(&metadata["packages"]), by_id(&metadata["resolve"]["nodes"]));
-    let library = packages.iter().find(|(_, package)| package["name"] == "inorm");
+    let library = packages.iter().find(|(_, package)| package["name"] == PACKAGE);
     let mut waiting: Vec<String> = library.map(|(id, _)| id.clone()).into_iter().collect();
     let mut features = Features::new();
     while let Some(id) = waiting.pop() {
@@ -171,6 +246,7 @@ fn describe_changes(before: &Features, now: &Features) -> Option<String> {
 mod tests {
     use super::*;
     use serde_json::json;
+    use std::time::Duration;
 
     /// What `cargo metadata` lists when a package beside the library asks for a feature of one
     /// that the library is made of.
@@ -206,6 +282,50 @@ mod tests {
         let now = of_library(&listed(&["std", "libm"]));
         assert_eq!(describe_changes(&before, &now).as_deref(), Some("num-traits 1.0.0"));
         assert_eq!(describe_changes(&before, &of_library(&json!({}))), None);
+    }
+
+    #[test]
+    fn an_interrupt_puts_the_loaded_library_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let workspace = folder.path();
+        let debug = workspace.join("tree/target/some-machine/debug");
+        let (deps, library) = (debug.join("deps"), debug.join("deps").join(LIBRARY));
+        let fingerprint = |name: &str, time: SystemTime| {
+            let folder = debug.join(".fingerprint").join(name);
+            fs::create_dir_all(&folder).unwrap();
+            let file = fs::File::create(folder.join("invoked.timestamp")).unwrap();
+            file.set_modified(time).unwrap();
+        };
+        fs::create_dir_all(&deps).unwrap();
+        // None is loaded: there is nothing to keep.
+        keep_loaded(workspace).unwrap();
+        fs::write(&library, "old").unwrap();
+        fs::write(library.with_extension("rlib"), "old").unwrap();
+        fs::write(deps.join("libinorm_core-1.rlib"), "new").unwrap();
+        set_loaded(workspace, true).unwrap();
+        keep_files(workspace).unwrap();
+        keep_files(workspace).unwrap();
+        let (now, hour) = (SystemTime::now(), Duration::from_secs(3600));
+        fingerprint("inorm-0", now - hour);
+        fingerprint("inorm-1", now + hour);
+        fingerprint("inorm-core-1", now + hour);
+        for file in [library.clone(), library.with_extension("rlib")] {
+            // As linkers do.
+            fs::remove_file(&file).unwrap();
+            fs::write(&file, "compiled again").unwrap();
+        }
+        assert!(!loaded(workspace).unwrap().are_unchanged());
+        keep_loaded(workspace).unwrap();
+        assert!(loaded(workspace).unwrap().are_unchanged());
+        for file in [library.clone(), library.with_extension("rlib")] {
+            assert_eq!(fs::read_to_string(file).unwrap(), "old");
+        }
+        let known = |name: &str| debug.join(".fingerprint").join(name).exists();
+        assert!(known("inorm-0") && known("inorm-core-1") && !known("inorm-1"));
+        // Without links there is nothing to put back.
+        fs::remove_dir_all(workspace.join(KEPT)).unwrap();
+        fs::remove_file(&library).unwrap();
+        assert!(keep_loaded(workspace).is_err());
     }
 
     #[test]

@@ -18,7 +18,7 @@ mod processes;
 mod record;
 mod watched;
 
-pub use compile::{compile, interrupt as interrupt_compilation};
+pub use compile::{compile, interrupt as interrupt_compilation, was_refused};
 pub use home::CargoHome;
 pub use packages::print as print_packages;
 pub use record::call_rustc;

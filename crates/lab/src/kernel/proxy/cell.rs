@@ -8,7 +8,7 @@ use super::session_state::SessionState;
 use super::stream::{Stream, Written};
 use super::widgets::Widgets;
 use crate::kernel::backend::{Backend, Event};
-use crate::kernel::cargo::{interrupt_compilation, library};
+use crate::kernel::cargo::{interrupt_compilation, library, was_refused};
 use crate::kernel::pipes::Said;
 use crate::kernel::wire;
 use inorm_core::protocol::{ERROR, Location, Mark, Message};
@@ -44,6 +44,8 @@ pub struct Cell<'c> {
     pub widgets: &'c Widgets,
     /// The variables that there are before it.
     pub variables: &'c [String],
+    /// Those that its request has cost already.
+    pub lost: &'c [String],
     /// What marks messages in its output.
     pub mark: &'c Mark,
     /// The file that asks long calls to return.
@@ -76,6 +78,8 @@ pub struct Ended {
     pub backend_ended: Option<String>,
     /// The variables that were lost because the library was compiled again.
     pub library_replaced: Option<Vec<String>>,
+    /// Whether the reader wanted it to stop.
+    pub interrupted: bool,
 }
 
 /// What is known so far.
@@ -314,23 +318,31 @@ impl Cell<'_> {
     fn end(&self, mut progress: Progress) -> Ended {
         self.write(progress.stream.take());
         let _ = fs::remove_file(self.interrupt);
+        let replaced = self.settle_library(&mut progress);
+        let interrupted = progress.stopping != Stopping::Not;
         let said = progress.errors.iter().filter_map(|error| error["evalue"].as_str());
         let ended = said.into_iter().find(|text| text.contains("Subprocess terminated"));
         let error = match (&progress.backend_ended, &progress.stopping, ended) {
             (Some(how), ..) => Some(CellError::backend(how, true)),
             (None, Stopping::Forced { lost }, _) => Some(CellError::killed(lost)),
+            _ if interrupted && replaced => {
+                Some(CellError::not_begun(&[self.lost, &self.held_variables()].concat()))
+            }
             (None, _, Some(how)) => Some(CellError::ended(how, &self.held_variables())),
-            _ if progress.not_begun && !progress.errors.is_empty() => Some(CellError::not_begun()),
+            _ if progress.not_begun && !progress.errors.is_empty() => {
+                Some(CellError::not_begun(self.lost))
+            }
             _ if !progress.errors.is_empty() => {
                 Some(CellError::compilation(&progress.errors, self.count))
             }
-            (None, Stopping::Asked | Stopping::Noticed, _) => Some(CellError::stopped()),
-            _ => progress.failed.as_ref().map(|failed| self.explain(failed, &progress.explanation)),
+            _ => match &progress.failed {
+                Some(failed) => Some(self.explain(failed, &progress.explanation)),
+                None => interrupted.then(CellError::stopped),
+            },
         };
         let program = self.program();
         let after = CompiledCell { written: "", earlier: &[], program: &program }.variables_after();
         let variables = after.filter(|_| error.is_none());
-        let replaced = self.workspace().is_some_and(library::was_replaced);
         let forced = matches!(progress.stopping, Stopping::Forced { .. });
         Ended {
             error,
@@ -339,7 +351,21 @@ impl Cell<'_> {
             program_restarted: forced || ended.is_some(),
             backend_ended: progress.backend_ended,
             library_replaced: (replaced && !forced).then(|| self.held_variables()),
+            interrupted,
         }
+    }
+
+    /// After a compilation that was ended, puts the library back that is loaded. Whether it is loaded
+    /// no more, because another has taken its place.
+    fn settle_library(&self, progress: &mut Progress) -> bool {
+        let Some(workspace) = self.workspace() else { return false };
+        progress.not_begun |= was_refused(workspace);
+        if progress.not_begun
+            && let Err(failure) = library::keep_loaded(workspace)
+        {
+            progress.backend_ended.get_or_insert(failure.to_string());
+        }
+        library::was_replaced(workspace)
     }
 
     fn workspace(&self) -> Option<&Path> {

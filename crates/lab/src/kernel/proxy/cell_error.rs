@@ -28,6 +28,13 @@ impl CellError {
         json!({"ename": self.name, "evalue": self.value, "traceback": self.traceback})
     }
 
+    /// The same as text, for what goes wrong while no cell runs.
+    pub fn text(&self) -> String {
+        let explanation: String =
+            self.traceback[1..].iter().map(|line| format!("{line}\n")).collect();
+        format!("{}\n{explanation}", self.value)
+    }
+
     /// What the backend says of code that does not compile, as one error.
     pub fn compilation(errors: &[Value], count: u32) -> Self {
         let text = |error: &Value| error["evalue"].as_str().unwrap_or_default().trim().to_owned();
@@ -101,9 +108,20 @@ impl CellError {
         Self::new("Interrupted", value.to_owned(), [])
     }
 
-    /// A cell that was told to stop before it had begun.
-    pub fn not_begun() -> Self {
-        let value = "interrupted before the cell had begun; nothing was lost";
+    /// A cell that was told to stop before it had begun, but after what had to be compiled for it
+    /// had cost these variables.
+    pub fn not_begun(lost: &[String]) -> Self {
+        let value = "interrupted before the cell had begun";
+        let value = match lost {
+            [] => format!("{value}; nothing was lost"),
+            _ => with_losses(value, lost),
+        };
+        Self::new("Interrupted", value, [])
+    }
+
+    /// A cell that was told to stop while the backend was still being prepared.
+    pub fn not_prepared() -> Self {
+        let value = "interrupted before the cell had begun; the library is still being prepared";
         Self::new("Interrupted", value.to_owned(), [])
     }
 
@@ -133,7 +151,7 @@ impl CellError {
         let price = match held {
             [] => String::new(),
             names => format!(
-                ", and costs the variables {}. An interrupt within that time keeps them",
+                ", and costs the variables {}. An interrupt before it is done keeps them",
                 names.join(", ")
             ),
         };

@@ -118,12 +118,23 @@ impl Launcher {
 
     /// Makes the library in the program that runs the cells speak to this kernel.
     pub async fn attach(&self, backend: &mut Backend) -> Outcome {
-        self.attach_with(backend, "").await
+        self.attach_with(backend, &dependency(self.checkout.root())).await
     }
 
-    /// The same for a new program, or after the library was compiled again, because of what these
-    /// lines name.
-    pub async fn attach_again(&self, backend: &mut Backend, dependencies: &str) {
+    /// The same for a new program.
+    pub async fn attach_again(&self, backend: &mut Backend) {
+        self.attach_again_with(backend, &dependency(self.checkout.root())).await;
+    }
+
+    /// The same after the library was compiled again, because of a package that the last cell named,
+    /// or that the backend added for it.
+    pub async fn attach_new_library(&self, backend: &mut Backend) {
+        let manifest = self.tree().map(|tree| fs::read_to_string(tree.join("Cargo.toml")));
+        let named = dependencies(&manifest.and_then(Result::ok).unwrap_or_default());
+        self.attach_again_with(backend, &named).await;
+    }
+
+    async fn attach_again_with(&self, backend: &mut Backend, dependencies: &str) {
         // The first call may be the one in which the backend finds that its program has ended.
         for _ in 0..2 {
             match self.attach_with(backend, dependencies).await {
@@ -137,8 +148,7 @@ impl Launcher {
         let tree = self.tree().unwrap_or_default();
         let workspace = tree.parent().unwrap_or(&tree);
         library::set_loaded(workspace, false)?;
-        let all = format!("{dependencies}{}", dependency(self.checkout.root()));
-        backend.execute(&all).await?;
+        backend.execute(dependencies).await?;
         backend.execute(ATTACH).await?;
         library::set_loaded(workspace, true)
     }
@@ -272,6 +282,29 @@ impl Preparation {
     }
 }
 
+/// The packages that the manifest of the backend's own package names, as it wants them named in a
+/// cell.
+fn dependencies(manifest: &str) -> String {
+    let named = manifest.split_once("[dependencies]").map_or("", |(_, named)| named);
+    let lines = named.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.map(|line| format!(":dep {line}\n")).collect()
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_manifest_names_can_be_named_again() {
+        let manifest = "[package]\nname = \"ctx\"\n\n[dependencies]\ninorm = { path = \"/a\" }\n\
+                        tokio = {version=\"1\", features=[\"rt\"]}\n\n";
+        let expected =
+            ":dep inorm = { path = \"/a\" }\n:dep tokio = {version=\"1\", features=[\"rt\"]}\n";
+        assert_eq!(dependencies(manifest), expected);
+        assert_eq!(dependencies(""), "");
+    }
 }

@@ -229,7 +229,7 @@ impl Session {
                 event = self.backend.next() => self.between_requests(event),
                 Some(()) = self.interrupts.recv() => {
                     self.clear(request);
-                    return Err(CellError::not_begun());
+                    return Err(CellError::not_prepared());
                 }
                 () = tokio::time::sleep(NEWS) => {}
             }
@@ -256,36 +256,41 @@ impl Session {
         let BackendState::Ready(backend) = &mut self.backend else { return Ended::default() };
         let Some(interrupt) = self.launcher.interrupt() else { return Ended::default() };
         let code = wire::text(request, "code");
-        let cell = || Cell {
-            client: &self.client,
-            request,
-            count: self.count,
-            audience,
-            state: &self.state,
-            widgets: &self.widgets,
-            variables: &self.variables,
-            mark: &self.mark,
-            interrupt: &interrupt,
-            tree: self.launcher.tree(),
-        };
-        let mut ended = cell().run(backend, &mut self.stdin, &mut self.interrupts).await;
-        let replaced = ended.library_replaced.is_some();
-        while let Some(lost) = ended.library_replaced.take() {
-            let was_running = ended.program_restarted;
-            if !lost.is_empty() {
-                let text = format!("The library was compiled again; lost: {}\n", lost.join(", "));
+        let (mut lost, mut is_repeated) = (Vec::new(), false);
+        let mut ended = loop {
+            let cell = Cell {
+                client: &self.client,
+                request,
+                count: self.count,
+                audience,
+                state: &self.state,
+                widgets: &self.widgets,
+                variables: &self.variables,
+                lost: &lost,
+                mark: &self.mark,
+                interrupt: &interrupt,
+                tree: self.launcher.tree(),
+            };
+            let mut ended = cell.run(backend, &mut self.stdin, &mut self.interrupts).await;
+            let Some(variables) = ended.library_replaced.take() else { break ended };
+            if !variables.is_empty() {
+                let names = variables.join(", ");
+                let text = format!("The library was compiled again; lost: {names}\n");
                 let content = json!({"name": "stderr", "text": text});
                 self.client.publish("stream", content, Some(request));
             }
-            self.launcher.attach_again(backend, &source::dependencies(code)).await;
-            if !was_running {
-                break;
+            self.variables.clear();
+            self.launcher.attach_new_library(backend).await;
+            // What was compiled could not be loaded beside the old library: it is run once more.
+            let is_over = ended.interrupted || !ended.program_restarted || is_repeated;
+            ended.program_restarted = false;
+            if is_over {
+                break ended;
             }
-            // It could not be loaded beside the old library.
-            ended = cell().run(backend, &mut self.stdin, &mut self.interrupts).await;
-        }
+            (lost, is_repeated) = (variables, true);
+        };
         let detached = [":clear", ":restart"].iter().any(|name| source::has_command(code, name));
-        if replaced || detached || ended.program_restarted || ended.backend_ended.is_some() {
+        if detached || ended.program_restarted || ended.backend_ended.is_some() {
             self.variables.clear();
         }
         if let Some(variables) = ended.variables.take() {
@@ -295,7 +300,7 @@ impl Session {
             self.log.note(|| how.clone());
             self.prepare();
         } else if ended.program_restarted || detached {
-            self.launcher.attach_again(backend, "").await;
+            self.launcher.attach_again(backend).await;
         }
         ended
     }
@@ -348,6 +353,12 @@ impl Session {
             }
             Some(Event::Ended(how)) => {
                 say(format_args!("inorm kernel: {how}; a new one is being prepared"));
+                self.variables.clear();
+                if self.last.is_some() {
+                    let text = CellError::backend(&how, true).text();
+                    let content = json!({"name": "stderr", "text": text});
+                    self.client.publish("stream", content, self.last.as_ref());
+                }
                 self.prepare();
             }
             Some(Event::Said(Said::Message(Message::Interact { id, program, controls, data }))) => {
