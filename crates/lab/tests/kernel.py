@@ -614,6 +614,35 @@ class Compiling(unittest.TestCase):
         self.assertIn("nothing was lost", reply["evalue"])
         self.assertEqual(self.value('println!("{kept}");'), "7")
 
+    def test_waiting_for_the_network_can_be_interrupted(self):
+        # Whoever talks to it never hears anything.
+        network = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(network.close)
+        proxy = f"http://127.0.0.1:{network.getsockname()[1]}"
+        environment = {**os.environ, "CARGO_HTTP_PROXY": proxy}
+        kernel = Kernel(CHECKOUT / "notebooks", environment=environment)
+        self.addCleanup(kernel.end)
+        kernel.run(DEPENDENCY + "\nlet first = 1;")
+        kernel.run("let second = 2;")
+        kernel.interrupt_after(4)
+        began = time.monotonic()
+        _, reply = kernel.run(':dep no-such-package-inorm = "1"')
+        self.assertLess(time.monotonic() - began, 20)
+        self.assertEqual(reply["ename"], "Interrupted", reply)
+        self.assertIn("nothing was lost", reply["evalue"])
+        outputs, _ = kernel.run("first + second")
+        self.assertEqual(outputs[-1][1]["data"]["text/plain"], "3")
+
+    def test_a_cell_that_awaits_is_compiled_once(self):
+        kernel = start()
+        self.addCleanup(kernel.end)
+        kernel.run(DEPENDENCY)
+        # The backend adds a package for it, which changes what the library is made of.
+        for value in "12":
+            outputs, reply = kernel.run(f"async {{ {value} }}.await", patience=1200)
+            self.assertEqual(reply["status"], "ok", reply)
+            self.assertEqual(outputs[-1][1]["data"]["text/plain"], value)
+
     def test_an_interrupt_after_the_library_was_compiled_again_costs_nothing(self):
         stall = self.package(
             "stall",

@@ -2,12 +2,12 @@
 
 use super::call::is_command;
 use super::home::RECORDER;
+use super::interrupt::interruptible;
 use super::library::Forecast;
-use super::processes::end_with_children;
 use super::record::{FILE, Record};
 use super::watched::Sources;
-use inorm_core::protocol::{ERROR, INTERRUPT};
-use inorm_core::{Context, Failure, Outcome};
+use inorm_core::protocol::ERROR;
+use inorm_core::{Context, Outcome};
 use std::env;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
@@ -23,20 +23,7 @@ pub fn compile(cargo: &Path, arguments: &[String]) -> Outcome {
     let tree = env::current_dir().context("find", ".")?;
     let workspace = tree.parent().unwrap_or(&tree);
     mark_errors(&tree.join("src/lib.rs"))?;
-    let running = running(workspace);
-    fs::write(&running, std::process::id().to_string()).context("write", &running)?;
-    // Only now: an interrupt that does not find the file above is found here.
-    let interrupted = env::var_os(INTERRUPT).is_some_and(|file| Path::new(&file).exists());
-    let code = match interrupted {
-        true => {
-            let refused = refused(workspace);
-            fs::write(&refused, "").context("write", &refused)?;
-            Err(Failure::new("interrupted"))
-        }
-        false => compile_in(workspace, cargo, arguments),
-    };
-    let _ = fs::remove_file(running);
-    exit(code?)
+    exit(interruptible(workspace, || compile_in(workspace, cargo, arguments))?)
 }
 
 /// Makes the program print the error by which `?` ends a cell between two marks: what the cell has
@@ -57,32 +44,6 @@ fn with_marked_errors(program: &str) -> Option<String> {
     let (format, rest) = rest.split_once("\", error);")?;
     let mark = ERROR.escape_unicode();
     Some(format!("{before}{head}eprint!(\"{mark}{format}{mark}\", error);{rest}"))
-}
-
-/// The file with the number of the process that compiles in this workspace, while there is one.
-fn running(workspace: &Path) -> PathBuf {
-    workspace.join("compiling")
-}
-
-/// Exists if an interrupt came before the compilation in this workspace had begun.
-fn refused(workspace: &Path) -> PathBuf {
-    workspace.join("not-compiled")
-}
-
-/// Whether an interrupt came before the compilation in this workspace had begun; said once.
-pub fn was_refused(workspace: &Path) -> bool {
-    fs::remove_file(refused(workspace)).is_ok()
-}
-
-/// Ends the compilation in this workspace; false if there is none.
-pub fn interrupt(workspace: &Path) -> bool {
-    let running = running(workspace);
-    let process = fs::read_to_string(&running).ok().and_then(|number| number.parse().ok());
-    let Some(process) = process else { return false };
-    end_with_children(process);
-    // It cannot do so itself, and its number may become that of another process.
-    let _ = fs::remove_file(running);
-    true
 }
 
 fn compile_in(workspace: &Path, cargo: &Path, arguments: &[String]) -> Outcome<i32> {

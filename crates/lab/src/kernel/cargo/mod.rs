@@ -12,13 +12,15 @@
 mod call;
 mod compile;
 mod home;
+mod interrupt;
 pub mod library;
 mod packages;
 mod processes;
 mod record;
 mod watched;
 
-pub use compile::{compile, interrupt as interrupt_compilation, was_refused};
+pub use compile::compile;
 pub use home::CargoHome;
+pub use interrupt::{interrupt_cargo, was_refused};
 pub use packages::print as print_packages;
 pub use record::call_rustc;

@@ -5,12 +5,17 @@
 //! compiled. A notebook can name few. A package may list them, under `package.metadata.notebook`
 //! in its `Cargo.toml`, as this library does; of others the nearest are read.
 
+use super::interrupt::interruptible;
 use inorm_core::{Context, Error, Outcome, failure};
 use serde_json::Value;
 use std::collections::{HashMap, VecDeque};
+use std::env;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
+
+/// The variable with the directory in which the Rust kernel compiles.
+const TREE: &str = "EVCXR_TMPDIR";
 
 /// How far from the notebook, where no list says more: its dependencies, and theirs.
 const LEVELS: u32 = 2;
@@ -22,7 +27,13 @@ pub fn print(cargo: &Path, arguments: &[String]) -> Outcome {
     if arguments.iter().any(|argument| argument == "--no-deps") {
         return Err(Error::io("run", cargo, command.exec()).into());
     }
-    let output = command.stderr(Stdio::inherit()).output().context("run", cargo)?;
+    command.stderr(Stdio::inherit());
+    let mut run = || Ok(command.output().context("run", cargo)?);
+    // It may wait for the network.
+    let output = match env::var_os(TREE).as_deref().and_then(|tree| Path::new(tree).parent()) {
+        Some(workspace) => interruptible(workspace, run)?,
+        None => run()?,
+    };
     if !output.status.success() {
         std::process::exit(output.status.code().unwrap_or(1));
     }

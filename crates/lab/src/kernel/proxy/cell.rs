@@ -8,7 +8,7 @@ use super::session_state::SessionState;
 use super::stream::{Stream, Written};
 use super::widgets::Widgets;
 use crate::kernel::backend::{Backend, Event};
-use crate::kernel::cargo::{interrupt_compilation, library, was_refused};
+use crate::kernel::cargo::{interrupt_cargo, library, was_refused};
 use crate::kernel::pipes::Said;
 use crate::kernel::wire;
 use inorm_core::protocol::{ERROR, Location, Mark, Message};
@@ -85,6 +85,8 @@ pub struct Ended {
 /// What is known so far.
 #[derive(Default)]
 struct Progress {
+    /// What the backend made of the cell before.
+    earlier_program: String,
     stream: Stream,
     errors: Vec<Value>,
     value: Option<Value>,
@@ -98,7 +100,7 @@ struct Progress {
     complete: bool,
     asks: bool,
     stopping: Stopping,
-    /// It was interrupted while it was being compiled.
+    /// It was interrupted before it was compiled.
     not_begun: bool,
     backend_ended: Option<String>,
     deadline: Option<Instant>,
@@ -132,7 +134,7 @@ impl Cell<'_> {
         stdin: &mut UnboundedReceiver<JupyterMessage>,
         interrupts: &mut UnboundedReceiver<()>,
     ) -> Ended {
-        let mut progress = Progress::default();
+        let mut progress = Progress { earlier_program: self.program(), ..Progress::default() };
         if let Err(failure) = backend.send(self.request).await {
             progress.backend_ended = Some(failure.to_string());
         }
@@ -276,7 +278,7 @@ impl Cell<'_> {
                 if fs::write(self.interrupt, []).is_err() {
                     return self.end_by_force(backend, progress).await;
                 }
-                progress.not_begun = self.workspace().is_some_and(interrupt_compilation);
+                progress.not_begun = self.workspace().is_some_and(interrupt_cargo);
                 progress.stopping = Stopping::Asked;
                 progress.deadline = Some(Instant::now() + TO_NOTICE);
             }
@@ -288,7 +290,7 @@ impl Cell<'_> {
     async fn wake(&self, backend: &mut Backend, progress: &mut Progress) {
         let now = Instant::now();
         if let Some(changes) = self.workspace().and_then(library::take_changes) {
-            let text = CellError::announce_new_library(&changes, &self.held_variables());
+            let text = CellError::announce_new_library(&changes, &self.held_variables(progress));
             self.write(progress.stream.push("stderr", &text));
         }
         if progress.stream.deadline().is_some_and(|deadline| deadline <= now) {
@@ -305,7 +307,7 @@ impl Cell<'_> {
     }
 
     async fn end_by_force(&self, backend: &mut Backend, progress: &mut Progress) {
-        progress.stopping = Stopping::Forced { lost: self.held_variables() };
+        progress.stopping = Stopping::Forced { lost: self.held_variables(progress) };
         progress.deadline = None;
         let _ = backend.interrupt().await;
         if std::mem::take(&mut progress.asks) {
@@ -320,15 +322,16 @@ impl Cell<'_> {
         let _ = fs::remove_file(self.interrupt);
         let replaced = self.settle_library(&mut progress);
         let interrupted = progress.stopping != Stopping::Not;
+        let held = self.held_variables(&progress);
         let said = progress.errors.iter().filter_map(|error| error["evalue"].as_str());
         let ended = said.into_iter().find(|text| text.contains("Subprocess terminated"));
         let error = match (&progress.backend_ended, &progress.stopping, ended) {
             (Some(how), ..) => Some(CellError::backend(how, true)),
             (None, Stopping::Forced { lost }, _) => Some(CellError::killed(lost)),
             _ if interrupted && replaced => {
-                Some(CellError::not_begun(&[self.lost, &self.held_variables()].concat()))
+                Some(CellError::not_begun(&[self.lost, &held].concat()))
             }
-            (None, _, Some(how)) => Some(CellError::ended(how, &self.held_variables())),
+            (None, _, Some(how)) => Some(CellError::ended(how, &held)),
             _ if progress.not_begun && !progress.errors.is_empty() => {
                 Some(CellError::not_begun(self.lost))
             }
@@ -350,7 +353,7 @@ impl Cell<'_> {
             variables,
             program_restarted: forced || ended.is_some(),
             backend_ended: progress.backend_ended,
-            library_replaced: (replaced && !forced).then(|| self.held_variables()),
+            library_replaced: (replaced && !forced).then_some(held),
             interrupted,
         }
     }
@@ -385,10 +388,14 @@ impl Cell<'_> {
     }
 
     /// The variables that are lost if the program ends.
-    fn held_variables(&self) -> Vec<String> {
-        let held = CompiledCell { written: "", earlier: &[], program: &self.program() }.variables();
-        // A cell without code holds none.
-        if held.is_empty() { self.variables.to_vec() } else { held }
+    fn held_variables(&self, progress: &Progress) -> Vec<String> {
+        let program = self.program();
+        let held = CompiledCell { written: "", earlier: &[], program: &program }.variables();
+        // A cell without code holds none, and what is not compiled yet has left the last program.
+        match held.is_empty() || program == progress.earlier_program {
+            true => self.variables.to_vec(),
+            false => held,
+        }
     }
 
     /// The program that the backend made of the cell.
