@@ -739,6 +739,13 @@ class Compiling(unittest.TestCase):
             reply = self.kernel.client.inspect(code, place, reply=True, timeout=PATIENCE)["content"]
             self.assertTrue(reply["found"], code)
             self.assertIn(shown, reply["data"]["text/plain"])
+        for code in ["", "1 + ", '"config', "// config"]:
+            place = len(code)
+            reply = self.kernel.client.inspect(code, place, reply=True, timeout=PATIENCE)["content"]
+            self.assertEqual((reply["status"], reply["found"]), ("ok", False), code)
+            reply = self.kernel.client.complete(code, place, reply=True, timeout=PATIENCE)["content"]
+            self.assertEqual(reply["status"], "ok", code)
+            self.assertIsInstance(reply["matches"], list)
 
 
 class Widgets(unittest.TestCase):

@@ -4,6 +4,7 @@
 
 use super::front::Client;
 use super::inspection;
+use super::reply;
 use super::session_state::SessionState;
 use crate::checkout::Checkout;
 use crate::kernel::spare::{self, Question};
@@ -26,18 +27,22 @@ pub async fn answer(
 ) -> bool {
     let before = cells_as_statements(&state.cells());
     let length = before.chars().count() as u64;
-    let mut content = wire::content(&inspection::clarify(request)).clone();
+    let Some(clear) = inspection::clarify(request) else {
+        state.reply(client, request, reply::nothing_known(request));
+        return true;
+    };
+    let mut content = wire::content(&clear).clone();
     content["code"] = format!("{before}{}", content["code"].as_str().unwrap_or_default()).into();
     content["cursor_pos"] = shifted(&content["cursor_pos"], |at| at + length);
     let question = Question { kind: request.header.msg_type.clone(), content };
-    let reply = tokio::task::spawn_blocking(move || spare::ask(&checkout, &question)).await;
-    let Ok(Some(mut reply)) = reply else { return false };
+    let answer = tokio::task::spawn_blocking(move || spare::ask(&checkout, &question)).await;
+    let Ok(Some(mut answer)) = answer else { return false };
     for name in ["cursor_start", "cursor_end"] {
-        if let Some(at) = reply.get_mut(name) {
+        if let Some(at) = answer.get_mut(name) {
             *at = shifted(at, |at| at.saturating_sub(length));
         }
     }
-    state.reply(client, request, reply);
+    state.reply(client, request, reply::known(request, answer));
     true
 }
 

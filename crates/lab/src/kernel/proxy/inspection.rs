@@ -10,22 +10,17 @@ use crate::source::code_characters;
 use jupyter_protocol::JupyterMessage;
 use serde_json::json;
 
-/// A request of a reader's client, as the backend can answer it.
-pub fn clarify(request: &JupyterMessage) -> JupyterMessage {
+/// A request of a reader's client, as the backend can answer it; none if it is about no name.
+pub fn clarify(request: &JupyterMessage) -> Option<JupyterMessage> {
+    if request.header.msg_type != "inspect_request" {
+        return Some(request.clone());
+    }
     let content = wire::content(request);
-    let cursor = content["cursor_pos"].as_u64().and_then(|cursor| cursor.try_into().ok());
-    let asked = match (request.header.msg_type.as_str(), cursor) {
-        ("inspect_request", Some(cursor)) => question(wire::text(request, "code"), cursor),
-        _ => None,
-    };
-    asked.map_or_else(
-        || request.clone(),
-        |code| {
-            let (end, level) = (code.chars().count(), &content["detail_level"]);
-            let content = json!({"code": code, "cursor_pos": end, "detail_level": level});
-            wire::with_content(request, content)
-        },
-    )
+    let cursor = content["cursor_pos"].as_u64().and_then(|cursor| cursor.try_into().ok())?;
+    let code = question(wire::text(request, "code"), cursor)?;
+    let (end, level) = (code.chars().count(), &content["detail_level"]);
+    let content = json!({"code": code, "cursor_pos": end, "detail_level": level});
+    Some(wire::with_content(request, content))
 }
 
 /// What to ask, for a cursor behind the first `cursor` characters of a cell. If the cursor is in

@@ -1,15 +1,17 @@
-//! The contents of `execute_reply` messages.
+//! The contents of replies.
 
 use super::cell_error::CellError;
+use crate::kernel::wire;
+use jupyter_protocol::JupyterMessage;
 use serde_json::{Value, json};
 
-/// Of a cell that ran to its end, with the values that were asked for together with it.
+/// The `execute_reply` of a cell that ran to its end, with the values that were asked for together with it.
 pub fn ok(count: u32, expressions: Value) -> Value {
     json!({"status": "ok", "execution_count": count, "payload": [],
         "user_expressions": expressions})
 }
 
-/// Of a cell that failed.
+/// The same of a cell that failed.
 pub fn error(count: u32, error: &CellError) -> Value {
     let mut content = failed_expression(error);
     content["execution_count"] = count.into();
@@ -18,7 +20,7 @@ pub fn error(count: u32, error: &CellError) -> Value {
     content
 }
 
-/// Of a cell that was not executed because one before it failed.
+/// The same of a cell that was not executed because one before it failed.
 pub fn aborted(count: u32) -> Value {
     json!({"status": "aborted", "execution_count": count, "payload": [], "user_expressions": {}})
 }
@@ -34,4 +36,20 @@ pub fn failed_expression(error: &CellError) -> Value {
     let mut content = error.content();
     content["status"] = "error".into();
     content
+}
+
+/// What was answered to a question about code. Clients look for the fields of an answer in a failure
+/// too.
+pub fn known(request: &JupyterMessage, answer: Value) -> Value {
+    if answer["status"] == "ok" { answer } else { nothing_known(request) }
+}
+
+/// To a question about code of which nothing is known.
+pub fn nothing_known(request: &JupyterMessage) -> Value {
+    if request.header.msg_type != "complete_request" {
+        return json!({"status": "ok", "found": false, "data": {}, "metadata": {}});
+    }
+    let position = wire::content(request)["cursor_pos"].as_u64().unwrap_or(0);
+    json!({"status": "ok", "matches": [], "metadata": {},
+        "cursor_start": position, "cursor_end": position})
 }

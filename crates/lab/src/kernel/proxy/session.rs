@@ -329,8 +329,11 @@ impl Session {
     /// A question about code: the backend answers it.
     async fn ask(&mut self, request: &JupyterMessage) {
         let BackendState::Ready(backend) = &mut self.backend else { return };
+        let Some(question) = inspection::clarify(request) else {
+            return self.client.reply(request, reply::nothing_known(request));
+        };
         let mut others = Vec::new();
-        let reply = backend.ask(&inspection::clarify(request), |event| others.push(event)).await;
+        let reply = backend.ask(&question, |event| others.push(event)).await;
         for event in others {
             match event {
                 Event::Broadcast(message) if wire::belongs(&message, request) => {}
@@ -338,7 +341,7 @@ impl Session {
             }
         }
         match reply {
-            Ok(reply) => self.client.reply(request, reply),
+            Ok(answer) => self.client.reply(request, reply::known(request, answer)),
             Err(failure) => self.between_requests(Some(Event::Ended(failure.to_string()))),
         }
     }

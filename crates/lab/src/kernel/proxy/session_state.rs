@@ -2,6 +2,7 @@
 
 use super::front::Client;
 use super::history::History;
+use super::reply;
 use crate::compilation::EVCXR_VERSION;
 use crate::kernel::wire;
 use crate::source;
@@ -105,13 +106,8 @@ impl Inner {
             "is_complete_request" => source::is_complete(wire::text(request, "code")),
             "history_request" => self.history.reply(wire::content(request)),
             // A reader who types does not wait for a library to be loaded.
-            "complete_request" if !self.prepared => {
-                let position = wire::content(request)["cursor_pos"].clone();
-                json!({"status": "ok", "matches": [], "metadata": {},
-                    "cursor_start": position.clone(), "cursor_end": position})
-            }
-            "inspect_request" if !self.prepared => {
-                json!({"status": "ok", "found": false, "data": {}, "metadata": {}})
+            "complete_request" | "inspect_request" if !self.prepared => {
+                reply::nothing_known(request)
             }
             _ => return None,
         })
