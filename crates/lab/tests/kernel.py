@@ -425,6 +425,24 @@ class Faults(unittest.TestCase):
         outputs, _ = self.kernel.run("Kind { b: 2 }")
         self.assertEqual((kinds(outputs), text(outputs, "stderr")), (["execute_result"], ""))
 
+    def test_it_is_said_which_cell_has_moved_a_variable(self):
+        self.value('let owned = String::from("a"); let borrowed = 1;')
+        _, moving = self.kernel.run("let other = owned;")
+        self.value("borrowed + 1;")
+        _, reply = self.kernel.run("owned")
+        said = f"`owned` was there until cell {moving['execution_count']}"
+        self.assertIn(said, "\n".join(reply["traceback"]))
+        for failure in ['panic!("on purpose");', 'Err::<(), _>("on purpose")?;']:
+            self.value('let owned = String::from("a");')
+            _, failing = self.kernel.run(f"let taken = owned; {failure}")
+            self.assertEqual(failing["traceback"][-1], "Lost, because the cell moves them: owned")
+            _, reply = self.kernel.run("owned")
+            said = f"`owned` was there until cell {failing['execution_count']}"
+            self.assertIn(said, "\n".join(reply["traceback"]))
+        self.value('let owned = 2;')
+        _, reply = self.kernel.run("owned + missing")
+        self.assertNotIn("was there until", "\n".join(reply["traceback"]))
+
     def test_wrong_wiring_says_what_to_write_instead(self):
         self.value("use inorm::{layers::{Ei, INorm, LayerNorm}, networks::Network};")
         wrong = {

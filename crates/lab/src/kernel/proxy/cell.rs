@@ -343,10 +343,9 @@ impl Cell<'_> {
                 None => interrupted.then(CellError::stopped),
             },
         };
-        let program = self.program();
-        let after = CompiledCell { written: "", earlier: &[], program: &program }.variables_after();
-        let variables = after.filter(|_| error.is_none());
         let forced = matches!(progress.stopping, Stopping::Forced { .. });
+        let has_run = progress.backend_ended.is_none() && progress.errors.is_empty() && !forced;
+        let variables = has_run.then(|| self.variables_after(&progress)).flatten();
         Ended {
             error,
             value: progress.value,
@@ -356,6 +355,18 @@ impl Cell<'_> {
             library_replaced: (replaced && !forced).then_some(held),
             interrupted,
         }
+    }
+
+    /// The variables that there are after a cell that has run, unless they are as they were.
+    fn variables_after(&self, progress: &Progress) -> Option<Vec<String>> {
+        let program = self.program();
+        let cell = CompiledCell { written: "", earlier: &[], program: &program };
+        if progress.failed.is_none() {
+            return cell.variables_after();
+        }
+        // It has defined none, and what it moves does not come back.
+        let moved = cell.moved();
+        Some(self.variables.iter().filter(|name| !moved.contains(name)).cloned().collect())
     }
 
     /// After a compilation that was ended, puts the library back that is loaded. Whether it is loaded
@@ -379,12 +390,13 @@ impl Cell<'_> {
         let program = self.program();
         let (written, earlier) = (wire::text(self.request, "code"), self.state.cells());
         let cell = CompiledCell { written, earlier: &earlier, program: &program };
-        match failed {
+        let error = match failed {
             Failed::Panicked(message, location) => {
                 CellError::panicked(message, location.as_ref(), cell)
             }
             Failed::Returned => CellError::returned(explanation, cell),
-        }
+        };
+        error.with_moved(&cell.moved())
     }
 
     /// The variables that are lost if the program ends.

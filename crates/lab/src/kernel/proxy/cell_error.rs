@@ -4,6 +4,7 @@ use super::compiled::{CompiledCell, SourceLine, is_of_cell};
 use crate::source;
 use inorm_core::protocol::Location;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 const RED: &str = "\x1b[31m";
 const PLAIN: &str = "\x1b[0m";
@@ -37,8 +38,12 @@ impl CellError {
 
     /// What the backend says of code that does not compile, as one error.
     pub fn compilation(errors: &[Value], count: u32) -> Self {
-        let text = |error: &Value| error["evalue"].as_str().unwrap_or_default().trim().to_owned();
+        let said = |error: &Value| error["evalue"].as_str().unwrap_or_default().trim().to_owned();
+        let text = |error: &Value| essence(&said(error));
         let lines = |error: &Value| -> Vec<String> {
+            if text(error) != said(error) {
+                return vec![text(error)];
+            }
             let lines = error["traceback"].as_array().into_iter().flatten();
             lines.filter_map(Value::as_str).map(|line| in_cell(line, count)).collect()
         };
@@ -61,6 +66,33 @@ impl CellError {
             value,
             traceback: errors.iter().copied().flat_map(lines).collect(),
         }
+    }
+
+    /// The same, saying which variables were lost because the cell moves them.
+    pub fn with_moved(mut self, moved: &[String]) -> Self {
+        if !moved.is_empty() {
+            let names = moved.join(", ");
+            self.traceback.push(format!("Lost, because the cell moves them: {names}"));
+        }
+        self
+    }
+
+    /// The same, saying of variables that were not found which cell they were there until.
+    pub fn with_last_cells(mut self, gone: &BTreeMap<String, u32>) -> Self {
+        let is_missing = |name: &str| {
+            let words = format!("cannot find value `{name}`");
+            self.traceback.iter().any(|line| line.contains(&words))
+        };
+        let missing = gone.iter().filter(|(name, _)| is_missing(name));
+        let advice = missing.map(|(name, cell)| {
+            format!(
+                "`{name}` was there until cell {cell}, which moved it or defined its type anew. Run \
+                 the cell that defines it again; `&{name}` or `{name}.clone()` leaves it where it is."
+            )
+        });
+        let advice: Vec<String> = advice.collect();
+        self.traceback.extend(advice);
+        self
     }
 
     /// A cell that panicked.
@@ -169,6 +201,19 @@ impl CellError {
     }
 }
 
+/// A message without what cargo has said before of its own progress.
+fn essence(message: &str) -> String {
+    let is_progress =
+        |line: &&str| line.split_whitespace().next().is_some_and(|word| PROGRESS.contains(&word));
+    let lines: Vec<&str> = message.lines().skip_while(is_progress).collect();
+    let rest = lines.join("\n");
+    rest.strip_prefix("error: ").unwrap_or(&rest).trim().to_owned()
+}
+
+/// What cargo says while it works begins with one of these.
+const PROGRESS: [&str; 6] =
+    ["Adding", "Blocking", "Downloaded", "Downloading", "Locking", "Updating"];
+
 fn with_losses(value: &str, lost: &[String]) -> String {
     match lost {
         [] => value.to_owned(),
@@ -226,6 +271,29 @@ mod tests {
         assert_eq!(shown.value, "mismatched types (line 2 of the cell), and 1 more");
         assert_eq!(shown.traceback[1], "   \x1b[38;5;246m╭─[\x1b[0m cell 3 ]");
         assert_eq!(shown.traceback[4], carets[4]);
+    }
+
+    #[test]
+    fn an_error_of_cargo_begins_with_what_is_wrong() {
+        let said = "    Updating crates.io index\nerror: no matching package named `a` found\n\
+                    location searched: crates.io index\n";
+        let error = json!({"evalue": said, "traceback": [format!("Error: {said}")]});
+        let shown = CellError::compilation(&[error], 3);
+        let expected = "no matching package named `a` found\nlocation searched: crates.io index";
+        assert_eq!((&shown.value[..], &shown.traceback[0][..]), (expected, expected));
+        for other in ["cannot find value `Updating`", "expected `;`\nUpdating", ""] {
+            assert_eq!(essence(other), other);
+        }
+    }
+
+    #[test]
+    fn it_is_said_which_cell_has_cost_a_variable() {
+        let said = "cannot find value `data` in this scope";
+        let error = CellError::compilation(&[json!({"evalue": said, "traceback": [said]})], 9);
+        let gone = BTreeMap::from([("data".to_owned(), 7), ("dat".to_owned(), 8)]);
+        let shown = error.with_last_cells(&gone);
+        assert_eq!(shown.traceback.len(), 2);
+        assert!(shown.traceback[1].starts_with("`data` was there until cell 7"));
     }
 
     #[test]

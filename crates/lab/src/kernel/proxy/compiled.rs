@@ -71,6 +71,12 @@ impl CompiledCell<'_> {
         (!after.is_empty() || !self.variables().is_empty()).then_some(after)
     }
 
+    /// The variables that the program holds and does not give back: it moves them.
+    pub fn moved(self) -> Vec<String> {
+        let after = self.named_in(".put_variable::<");
+        self.variables().into_iter().filter(|name| !after.contains(name)).collect()
+    }
+
     fn named_in(self, call: &str) -> Vec<String> {
         let calls = self.program.lines().filter_map(|line| line.split_once(call));
         let names = calls.filter_map(|(_, call)| call.rsplit_once("stringify!("));
@@ -211,6 +217,7 @@ mod tests {
         let cell = CompiledCell { written: "", earlier: &[], program };
         assert_eq!(cell.variables(), ["a", "b"]);
         assert_eq!(cell.variables_after().unwrap(), ["c"]);
+        assert_eq!(cell.moved(), ["a", "b"]);
         assert_eq!(CompiledCell { program: "fn f() {}", ..cell }.variables_after(), None);
     }
 }

@@ -19,6 +19,7 @@ use inorm_core::protocol::{Mark, Message};
 use inorm_core::say;
 use jupyter_protocol::JupyterMessage;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -42,6 +43,8 @@ pub struct Session {
     mark: Mark,
     count: u32,
     variables: Vec<String>,
+    /// Those that a cell has moved or made impossible, with its number.
+    gone: BTreeMap<String, u32>,
     /// What was executed last: a thread of it may still have something to say.
     last: Option<JupyterMessage>,
     log: Log,
@@ -88,6 +91,7 @@ impl Session {
             mark,
             count: 0,
             variables: Vec::new(),
+            gone: BTreeMap::new(),
             last: None,
             log,
         }
@@ -193,7 +197,8 @@ impl Session {
             true => Ok(()),
             false => {
                 let request = self.with_something_to_run(request);
-                self.run_cell(&request, audience).await.error.map_or(Ok(()), Err)
+                let error = self.run_cell(&request, audience).await.error;
+                error.map_or(Ok(()), |error| Err(error.with_last_cells(&self.gone)))
             }
         }
     }
@@ -294,7 +299,9 @@ impl Session {
             self.variables.clear();
         }
         if let Some(variables) = ended.variables.take() {
-            self.variables = variables;
+            let before = std::mem::replace(&mut self.variables, variables);
+            self.gone.extend(before.into_iter().map(|name| (name, self.count)));
+            self.gone.retain(|name, _| !self.variables.contains(name));
         }
         if let Some(how) = &ended.backend_ended {
             self.log.note(|| how.clone());
