@@ -66,13 +66,29 @@ fn a_network_of_another_type_is_refused_by_the_name_of_its_file() {
         error.starts_with(place.path().to_str().unwrap()) && error.contains(expected),
         "{error}"
     );
-    let mut negative = INormFull::<20, 2>::new(0).unwrap().weights();
-    negative.hidden[0].w_ee[3] = -1.0;
-    let error = negative.save(place.path()).unwrap_err().to_string();
-    let expected = "network: hidden.0.w_ee holds -1, but Dale's principle needs 0 or more; \
-                    expected finite weights in Dale's bounds";
-    assert_eq!(error, expected);
+    let mut infinite = INormFull::<20, 2>::new(0).unwrap().weights();
+    infinite.hidden[0].w_ee[3] = f32::INFINITY;
+    let error = infinite.save(place.path()).unwrap_err().to_string();
+    assert_eq!(error, "network: hidden.0.w_ee holds inf; expected finite weights");
     assert!(INormFull::<20, 2>::load(place.path()).is_ok(), "what was there is kept");
+}
+
+#[test]
+fn a_network_whose_weights_changed_their_signs_is_kept_as_it_is() {
+    let place = Place::new();
+    let mut weights = INormFull::<20, 2>::new(0).unwrap().weights();
+    weights.hidden[0].w_ee[3] = -1.0;
+    let network = INormFull::<20, 2>::from_weights(&weights).unwrap();
+    network.save(place.path()).unwrap();
+    assert_eq!(INormFull::<20, 2>::load(place.path()).unwrap().weights(), weights);
+    // A file that does not say so is damaged.
+    let mut parts = Parts::of(&place.path());
+    let text = parts.metadata.get_mut("inorm").unwrap();
+    assert!(text.contains(r#","signs":"free""#), "{text}");
+    *text = text.replace(r#","signs":"free""#, "");
+    std::fs::write(place.path(), parts.bytes()).unwrap();
+    let error = INormFull::<20, 2>::load(place.path()).unwrap_err().to_string();
+    assert!(error.contains("hidden.0.w_ee holds -1, but Dale's principle needs 0"), "{error}");
 }
 
 /// The parts of a file, to be changed.

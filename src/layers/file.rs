@@ -15,13 +15,14 @@
 //!
 //! A file of kind `network` holds these. Its content is `{"condition": "inorm_full"}`, or
 //! `{"architecture": …}` with an [`Architecture`] that is none of the paper's, or `{"own": …}` with
-//! that and, layer by layer, the names of a reader's own layers and rules for errors. A
+//! that and, layer by layer, the names of a reader's own layers and rules for errors; and
+//! `"signs": "free"` beside it if weights are below 0 that Dale's principle would keep above. A
 //! [`Checkpoint`](crate::learning::Checkpoint) has the kind `checkpoint`, the same tensors, the
 //! velocities of the optimizer under the same names after `velocity.`, and as its content the
 //! record of the run.
 
 use super::weights::{FIELDS, LayerWeights, NetworkWeights, present};
-use crate::{Architecture, Condition, Error, Result};
+use crate::{Architecture, Condition, Error, Result, learning_rule::Signs};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{
@@ -52,6 +53,15 @@ struct Description<C> {
 
 /// The content of a file of kind `network`.
 #[derive(Serialize, Deserialize)]
+struct SavedNetwork {
+    #[serde(flatten)]
+    network: NetworkContent,
+    /// Dale's, or free: whether the weights may have any sign.
+    #[serde(default, skip_serializing_if = "Signs::is_default")]
+    signs: Signs,
+}
+
+#[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum NetworkContent {
     Condition(Condition),
@@ -73,8 +83,8 @@ impl NetworkWeights<f32> {
     /// Saves the network as a safetensors file, whole or not at all.
     ///
     /// # Errors
-    /// If the weights do not fit their architecture, are not finite or break Dale's principle; or if
-    /// the file cannot be written.
+    /// If the weights do not fit their architecture or are not finite, or if the file cannot be
+    /// written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         self.save_with(path.as_ref(), &[])
     }
@@ -83,16 +93,21 @@ impl NetworkWeights<f32> {
     // Not generic, so that cells need not compile it.
     pub(crate) fn save_with(&self, path: &Path, own: &[Option<String>]) -> Result<()> {
         self.validate()?;
-        if let Some(problem) = unusable(self) {
-            return Err(Error::unfit("network", problem, "finite weights in Dale's bounds"));
+        if let Some(problem) = unusable(self, Signs::Free) {
+            return Err(Error::unfit("network", problem, "finite weights"));
         }
-        let content = match self.architecture.condition() {
+        let signs = match unusable(self, Signs::Dale) {
+            None => Signs::Dale,
+            Some(_) => Signs::Free,
+        };
+        let network = match self.architecture.condition() {
             _ if own.iter().any(Option::is_some) => {
                 NetworkContent::Own { architecture: self.architecture.clone(), names: own.to_vec() }
             }
             Some(condition) => NetworkContent::Condition(condition),
             None => NetworkContent::Architecture(self.architecture.clone()),
         };
+        let content = SavedNetwork { network, signs };
         write(path, "network", &content, &tensors(self.layers(), ""))
     }
 
@@ -101,22 +116,23 @@ impl NetworkWeights<f32> {
     /// # Errors
     /// If the file cannot be read or is no such file: truncated, of another kind or version, with
     /// missing or additional tensors, with other shapes or types than its architecture needs, with
-    /// weights that are not finite, or with negative weights where Dale's principle holds.
+    /// weights that are not finite, or with negative weights where Dale's principle holds and the
+    /// file does not say that they were free.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         Ok(Self::load_with(path.as_ref())?.0)
     }
 
     /// The same with the names of what is a reader's own in it, if the file has any.
     pub(crate) fn load_with(path: &Path) -> Result<(Self, OwnNames)> {
-        let (content, mut file): (NetworkContent, _) = WeightsFile::read(path, "network")?;
-        let (architecture, own) = match content {
+        let (content, mut file): (SavedNetwork, _) = WeightsFile::read(path, "network")?;
+        let (architecture, own) = match content.network {
             NetworkContent::Condition(condition) => (file.architecture(condition)?, Vec::new()),
             NetworkContent::Architecture(architecture) => (architecture, Vec::new()),
             NetworkContent::Own { architecture, names } => (architecture, names),
         };
         let weights = file.network(architecture)?;
         file.finish()?;
-        match unusable(&weights) {
+        match unusable(&weights, content.signs) {
             Some(problem) => Err(Error::malformed(path, problem, "a network that can be used")),
             None => Ok((weights, own)),
         }
@@ -124,12 +140,14 @@ impl NetworkWeights<f32> {
 }
 
 /// What forbids to use these weights, if anything does.
-fn unusable(weights: &NetworkWeights<f32>) -> Option<String> {
+fn unusable(weights: &NetworkWeights<f32>, signs: Signs) -> Option<String> {
     for (name, _, values) in tensors(weights.layers(), "") {
         if let Some(value) = values.iter().find(|value| !value.is_finite()) {
             return Some(format!("{name} holds {value}"));
         }
-        let signed = name.ends_with(".u_ie") || name.ends_with(".b");
+        // What lateral inhibition weighs errors by is not learned.
+        let free = signs == Signs::Free && !name.ends_with(".nu");
+        let signed = free || name.ends_with(".u_ie") || name.ends_with(".b");
         if let Some(value) = values.iter().find(|&&value| value < 0.0 && !signed) {
             return Some(format!("{name} holds {value}, but Dale's principle needs 0 or more"));
         }
