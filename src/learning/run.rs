@@ -611,6 +611,12 @@ impl<R: Recorded> Record<R> {
         }
     }
 
+    /// Percent of the test images that are classified correctly after the last epoch; as many as by
+    /// chance if the run diverged or no epoch was finished.
+    pub fn percent_correct(&self) -> f64 {
+        100.0 * self.test_accuracy().unwrap_or(CHANCE)
+    }
+
     /// Mean time of a training step in milliseconds.
     pub fn milliseconds_per_step(&self) -> f64 {
         1e3 * self.training_seconds / self.steps.max(1) as f64
