@@ -249,7 +249,8 @@ first() {
     step gpu 15 nvidia-smi
     step libraries 10 ldd "$work/programs/test-parity"
     local chapters=() chapter
-    for chapter in 00 01 02 03 04 05 06 07 08 09 10 11; do
+    for chapter in notebooks/[0-9]*.ipynb; do
+        chapter=${chapter#notebooks/} chapter=${chapter%%_*}
         chapters+=("chapter-$chapter 110 env INORM_DATA=$work/images example-chapters $chapter")
     done
     together "${chapters[@]}" "parity 80 ${parity[*]} --nocapture" \

@@ -27,7 +27,8 @@ impl<M: Machine> SingleNetwork<M> {
     /// A network with these weights, and room for `capacity` samples.
     ///
     /// # Errors
-    /// If the rule has momentum, weight decay or free signs, or the machine has no memory left.
+    /// If the network has other than two hidden layers or one of a reader's own, the rule has
+    /// momentum, weight decay or half precision, or the machine has no memory left.
     pub fn new(
         machine: M,
         weights: &NetworkWeights<f32>,

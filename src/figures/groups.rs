@@ -14,6 +14,9 @@ use polars::prelude::DataFrame;
 /// Room for one box and the published values beside it, at most.
 const BOX_ROOM: f64 = 72.0;
 
+/// How far under the axis the counts of runs and of those that diverged are.
+const COUNTS: [f64; 2] = [13.0, 29.0];
+
 /// The condition that the others are compared with.
 const REFERENCE: Condition = Condition::ELn;
 
@@ -103,8 +106,10 @@ impl Group {
                 drawing.text(Text::new(stars(p), (x, at), style::SMALL).middle());
             }
             if sample.count() > 0 {
-                let at = (panel.at(x, panel.y.low).0, panel.frame.bottom + 13.0);
-                boxes::draw_count(drawing, at, sample.diverged);
+                for (count, y) in [sample.count(), sample.diverged].into_iter().zip(COUNTS) {
+                    let at = (panel.at(x, panel.y.low).0, panel.frame.bottom + y);
+                    boxes::draw_count(drawing, at, count);
+                }
             }
             for &value in &live.values {
                 legend::live(drawing, panel.at(x, value), look.marker, look.color);
@@ -130,27 +135,30 @@ fn legend_of(groups: &[Group], conditions: &[Condition]) -> Legend {
         .on_top(published, live)
 }
 
-/// Draws the panel into `outer`, with the counts of diverged runs in a row under the axis.
+/// Draws the panel into `outer`, with the counts of runs and of those that diverged in two rows under
+/// the axis.
 fn draw_panel(drawing: &mut Drawing, outer: Frame, letter: &str, groups: &[Group], reach: Reach) {
     let names: Vec<_> = groups.iter().map(|g| style::epsilon_label(g.epsilon)).collect();
     // The names go below the counts.
     let x = Axis { ticks: Vec::new(), ..Axis::names("", &names) };
     // The word beside the counts is wider than the numbers on the axis.
-    let inner = Frame { left: outer.left + 18.0, bottom: outer.bottom - 22.0, ..outer };
+    let inner = Frame { left: outer.left + 18.0, bottom: outer.bottom - 38.0, ..outer };
     let panel = Panel::fit(inner, x, reach.axis("Test accuracy (%)"));
     let panel = Panel { left: outer.left, ..panel }.draw(drawing);
     let mut samples = Vec::new();
     for (k, (group, name)) in groups.iter().zip(&names).enumerate() {
         samples.extend(group.draw(drawing, &panel, k as f64).into_iter().zip(&group.samples));
-        let at = (panel.at(k as f64, panel.y.low).0, panel.frame.bottom + 33.0);
+        let at = (panel.at(k as f64, panel.y.low).0, panel.frame.bottom + 49.0);
         drawing.text(axes::title(name, at).middle());
     }
     // From the right, where there is no room beyond the last box.
     for (x, sample) in samples.into_iter().rev() {
         boxes::draw_words(drawing, &panel, x, &sample.values, reach);
     }
-    let at = (panel.frame.left - 4.0, panel.frame.bottom + 13.0);
-    drawing.text(Text::new("diverged", at, style::SMALL).end().color(style::QUIET));
+    for (name, y) in ["n", "diverged"].into_iter().zip(COUNTS) {
+        let at = (panel.frame.left - 4.0, panel.frame.bottom + y);
+        drawing.text(Text::new(name, at, style::SMALL).end().color(style::QUIET));
+    }
     panel.heading(drawing, letter, "test accuracy");
 }
 
