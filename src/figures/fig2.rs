@@ -4,7 +4,7 @@ use super::axes::{Axis, Panel};
 use super::drawing::{Drawing, Frame, Stroke, Text};
 use super::legend::Legend;
 use super::reach::Reach;
-use super::sample::Sample;
+use super::sample::{Sample, with_counts};
 use super::scatter::Comparison;
 use super::{Figure, boxes, style};
 use crate::results::RunRow;
@@ -50,7 +50,7 @@ fn best(drawing: &mut Drawing, outer: Frame, runs: &[RunRow]) -> Vec<String> {
     let all = CONDITIONS.map(|condition| Sample::of(runs, condition, None));
     let top = all.clone().map(|sample| sample.best(BEST));
     let reach = Reach::of(all.iter().map(|sample| &sample.values[..]), [], 0.1);
-    let names = [format!("{BEST} best"), "all runs".to_owned()];
+    let names = [format!("{BEST} best"), with_counts("all", all.iter().map(Sample::count))];
     let y = reach.axis("Test accuracy (%)");
     let inner = Frame { bottom: outer.bottom - 24.0, ..outer };
     let panel = Panel::fit(inner, Axis::names("", &names), y).draw(drawing).heading(

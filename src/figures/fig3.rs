@@ -4,6 +4,7 @@ use super::axes::{self, Axis, Panel};
 use super::drawing::{Drawing, Frame};
 use super::last_step::at_last_step;
 use super::legend::{Legend, Swatch};
+use super::sample::with_counts;
 use super::{Figure, boxes, circuits, style};
 use crate::results::{MeasurementRow, RunRow};
 use crate::statistics::median;
@@ -140,16 +141,22 @@ fn draw(
         false => Axis::number(&title, low, high),
     };
     let layers = ["hidden layer 1", "hidden layer 2"];
-    let panel =
-        Panel::fit(outer, Axis::names("", &layers), y).draw(drawing).heading(drawing, letter, name);
+    let values_of = |layer: usize, condition: Condition| -> Vec<f64> {
+        let here = rows.iter().filter(|r| (r.condition, r.layer) == (condition, layer as i32));
+        here.map(|row| of(row)).filter(|v| v.is_finite()).collect()
+    };
+    let boxes = conditions.iter().flat_map(|&c| [0, 1].map(|layer| values_of(layer, c).len()));
+    let heading = with_counts(name, boxes);
+    let panel = Panel::fit(outer, Axis::names("", &layers), y)
+        .draw(drawing)
+        .heading(drawing, letter, &heading);
     let ends = [panel.x.low, panel.x.high].map(|x| panel.at(x, place(target)));
     drawing.line(ends, style::DASHES);
     let middle = (conditions.len() as f64 - 1.0) / 2.0;
     let mut facts = Vec::new();
     for (layer, layer_name) in layers.iter().enumerate() {
         for (k, &condition) in conditions.iter().enumerate() {
-            let here = rows.iter().filter(|r| (r.condition, r.layer) == (condition, layer as i32));
-            let values: Vec<f64> = here.map(|row| of(row)).filter(|v| v.is_finite()).collect();
+            let values = values_of(layer, condition);
             let Some(median) = median(&values) else { continue };
             let placed: Vec<_> = values.iter().copied().map(place).collect();
             let x = layer as f64 + (k as f64 - middle) * 0.28;

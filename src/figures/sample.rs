@@ -84,6 +84,16 @@ impl Sample {
     }
 }
 
+/// A heading, and how many values there are in each of what it is above; none says nothing.
+pub fn with_counts(heading: &str, counts: impl Iterator<Item = usize>) -> String {
+    let counts: Vec<usize> = counts.filter(|count| *count > 0).collect();
+    match (counts.iter().min(), counts.iter().max()) {
+        (Some(least), Some(most)) if least == most => format!("{heading}, n = {least}"),
+        (Some(least), Some(most)) => format!("{heading}, n = {least} to {most}"),
+        _ => heading.to_owned(),
+    }
+}
+
 /// How many runs diverged, as the end of a sentence; nothing if none did.
 pub fn diverged(count: usize) -> String {
     if count == 0 { String::new() } else { format!(", {count} diverged") }

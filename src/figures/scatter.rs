@@ -4,6 +4,7 @@ use super::axes::{self, Panel};
 use super::drawing::{Dash, Drawing, Frame, Marker, Point, Stroke};
 use super::legend::{self, Legend, Swatch};
 use super::reach::Reach;
+use super::sample::with_counts;
 use super::style::{self, percent};
 use super::{labels, sample};
 use crate::results::{Published, RunRow, published_for};
@@ -86,7 +87,7 @@ impl Comparison {
         self.draw_stored(drawing, &panel);
         self.draw_live(drawing, &panel);
         self.draw_words(drawing, &panel, reach);
-        panel.heading(drawing, "a", heading);
+        panel.heading(drawing, "a", &with_counts(heading, [self.count()].into_iter()));
         [self.facts(reach), self.live_facts()].concat()
     }
 
