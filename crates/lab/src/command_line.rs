@@ -87,6 +87,13 @@ pub enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         call: Vec<String>,
     },
+    /// Link a cell; the rustc that compiles it runs this.
+    #[command(hide = true)]
+    Link {
+        /// What the linker is asked.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Clear up after a kernel or a set-up; these start this.
     #[command(hide = true)]
     Reaper {
@@ -153,6 +160,7 @@ pub fn run(command: Command) -> Outcome {
         Command::Packages { cargo, arguments } => kernel::print_packages(&cargo, &arguments),
         Command::Compile { cargo, arguments } => kernel::compile(&cargo, &arguments),
         Command::Rustc { call } => kernel::call_rustc(&call),
+        Command::Link { arguments } => kernel::link(&arguments),
         Command::Reaper { directory } => reaper::reap(directory.as_deref()),
     }
 }

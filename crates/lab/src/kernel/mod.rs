@@ -22,7 +22,7 @@ mod secret;
 mod spare;
 mod wire;
 
-pub use cargo::{call_rustc, compile, print_packages};
+pub use cargo::{call_rustc, compile, link, print_packages};
 pub use libraries::PrebuiltLibraries;
 pub use proxy::{Log, serve, wait_as_spare};
 pub use secret::random_hex;

@@ -4,9 +4,11 @@ use super::call::is_command;
 use super::home::RECORDER;
 use super::interrupt::interruptible;
 use super::library::Forecast;
+use super::linker::{make_empty_library, use_empty_library};
+use super::program;
 use super::record::{FILE, Record};
+use super::variables::{compile_store, use_store};
 use super::watched::Sources;
-use inorm_core::protocol::ERROR;
 use inorm_core::{Context, Outcome};
 use std::env;
 use std::fs;
@@ -18,32 +20,15 @@ use std::time::SystemTime;
 /// Where the Rust kernel reads which library to load.
 const LIBRARY: &str = "EVCXR_EXECUTION_SO_PATH";
 
+/// The program that evcxr has written for the cell.
+const PROGRAM: &str = "tree/src/lib.rs";
+
 /// Does what `cargo` does with these arguments, in less time if it can, and ends this process.
 pub fn compile(cargo: &Path, arguments: &[String]) -> Outcome {
     let tree = env::current_dir().context("find", ".")?;
     let workspace = tree.parent().unwrap_or(&tree);
-    mark_errors(&tree.join("src/lib.rs"))?;
+    program::edit(&workspace.join(PROGRAM), program::with_marked_errors)?;
     exit(interruptible(workspace, || compile_in(workspace, cargo, arguments))?)
-}
-
-/// Makes the program print the error by which `?` ends a cell between two marks: what the cell has
-/// printed itself must not be taken for a part of it.
-fn mark_errors(program: &Path) -> Outcome {
-    let text = fs::read_to_string(program).context("read", program)?;
-    if let Some(marked) = with_marked_errors(&text) {
-        fs::write(program, marked).context("write", program)?;
-    }
-    Ok(())
-}
-
-/// The lines stay where they are: errors of the compiler name them.
-fn with_marked_errors(program: &str) -> Option<String> {
-    let start = program.find("for EvcxrUserCodeError {")?;
-    let (before, conversion) = program.split_at(start);
-    let (head, rest) = conversion.split_once("eprintln!(\"")?;
-    let (format, rest) = rest.split_once("\", error);")?;
-    let mark = ERROR.escape_unicode();
-    Some(format!("{before}{head}eprint!(\"{mark}{format}{mark}\", error);{rest}"))
 }
 
 fn compile_in(workspace: &Path, cargo: &Path, arguments: &[String]) -> Outcome<i32> {
@@ -52,6 +37,8 @@ fn compile_in(workspace: &Path, cargo: &Path, arguments: &[String]) -> Outcome<i
         Some(record) if checks => run(&mut record.check()),
         Some(record) => {
             let (mut rustc, library) = record.build();
+            use_empty_library(&mut rustc, workspace);
+            use_store(&mut rustc, &record.rustc, &workspace.join(PROGRAM))?;
             let code = run(&mut rustc)?;
             if code == 0
                 && let Some(file) = env::var_os(LIBRARY)
@@ -102,7 +89,9 @@ fn build_and_record(cargo: &Path, arguments: &[String], workspace: &Path) -> Out
     forecast.check()?;
     // With or without an error in the cell.
     if let Some(record) = Record::make(workspace, arguments, sources, &call, begun) {
-        // Without it the next cell takes longer, and is right all the same.
+        // Without these the next cell takes longer, and is right all the same.
+        let _ = make_empty_library(workspace);
+        let _ = compile_store(&record.rustc, workspace);
         let _ = record.write(workspace);
     }
     Ok(status.code().unwrap_or(1))
@@ -112,21 +101,4 @@ fn recorder() -> PathBuf {
     let path = env::var_os("PATH").unwrap_or_default();
     let mut folders = env::split_paths(&path);
     folders.find(|folder| folder.join(RECORDER).is_file()).unwrap_or_default().join(RECORDER)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_error_of_a_question_mark_is_printed_between_marks() {
-        let program = "fn f() { eprintln!(\"{}\", 1); }\nstruct EvcxrUserCodeError {}\n\
-            impl<T: std::fmt::Display> From<T> for EvcxrUserCodeError {\n\
-            fn from(error: T) -> Self {\n eprintln!(\"{}\", error);\nprintln!();";
-        let expected =
-            program.replace("eprintln!(\"{}\", error)", "eprint!(\"\\u{1}{}\\u{1}\", error)");
-        assert_eq!(with_marked_errors(program).as_deref(), Some(&expected[..]));
-        assert_eq!(with_marked_errors(&expected), None);
-        assert_eq!(with_marked_errors("fn f() {}"), None);
-    }
 }

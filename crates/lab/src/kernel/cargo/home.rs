@@ -1,5 +1,6 @@
 //! The directory in which a Rust kernel finds its cargo.
 
+use super::linker::LINKER;
 use inorm_core::files::{entries, write_program};
 use inorm_core::{Context, Failure, Outcome};
 use std::ffi::OsString;
@@ -34,7 +35,8 @@ impl CargoHome {
         let cargo = home.original.join("bin/cargo");
         let cargo = if cargo.is_file() { cargo } else { PathBuf::from("cargo") };
         write_program(&programs.join("cargo"), home.cargo(&cargo))?;
-        write_program(&programs.join(RECORDER), recorder())?;
+        write_program(&programs.join(RECORDER), calling("rustc"))?;
+        write_program(&programs.join(LINKER), calling("link"))?;
         if let Some(rustup) = find_program("rustup") {
             write_program(&programs.join("rustup"), home.rustup(&rustup))?;
         }
@@ -79,8 +81,9 @@ impl CargoHome {
 /// The name of the program through which cargo calls rustc while a record is made.
 pub const RECORDER: &str = "inorm-rustc";
 
-fn recorder() -> String {
-    format!("#!/bin/sh\nexec {} rustc \"$@\"\n", this_program())
+/// A script that is this command of our program.
+fn calling(command: &str) -> String {
+    format!("#!/bin/sh\nexec {} {command} \"$@\"\n", this_program())
 }
 
 fn original_home() -> Outcome<PathBuf> {

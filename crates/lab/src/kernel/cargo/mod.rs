@@ -14,13 +14,17 @@ mod compile;
 mod home;
 mod interrupt;
 pub mod library;
+mod linker;
 mod packages;
 mod processes;
+mod program;
 mod record;
+mod variables;
 mod watched;
 
 pub use compile::compile;
 pub use home::CargoHome;
 pub use interrupt::{interrupt_cargo, was_refused};
+pub use linker::link;
 pub use packages::print as print_packages;
 pub use record::call_rustc;

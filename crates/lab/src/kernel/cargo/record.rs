@@ -28,7 +28,7 @@ const WORKSPACE: &str = "{workspace}";
 
 /// One call of rustc.
 #[derive(Debug, Serialize, Deserialize)]
-struct Rustc {
+pub struct Rustc {
     program: String,
     arguments: Vec<String>,
     environment: BTreeMap<String, String>,
@@ -41,7 +41,8 @@ pub struct Record {
     call: Call,
     variables: BTreeSet<String>,
     files: Watched,
-    rustc: Rustc,
+    /// How a cell is compiled.
+    pub rustc: Rustc,
 }
 
 /// Calls rustc as cargo asks for; for a cell, without warnings. Nobody is shown them, except that
@@ -138,9 +139,16 @@ impl Record {
 }
 
 impl Rustc {
-    fn value(&self, option: &str) -> Option<&str> {
+    /// What follows an option such as `--target`.
+    pub fn value(&self, option: &str) -> Option<&str> {
         let place = self.arguments.iter().position(|argument| argument == option)?;
         self.arguments.get(place + 1).map(String::as_str)
+    }
+
+    /// The value of an option of code generation, such as `opt-level`.
+    pub fn codegen_option(&self, option: &str) -> Option<&str> {
+        let mut values = self.arguments.windows(2).filter(|pair| pair[0] == "-C");
+        values.find_map(|pair| pair[1].strip_prefix(option)?.strip_prefix('='))
     }
 
     /// The libraries that are named.
@@ -149,7 +157,8 @@ impl Rustc {
         named.filter_map(|pair| Some(pair[1].split_once('=')?.1))
     }
 
-    fn command(&self, arguments: &[String]) -> Command {
+    /// A call of the same compiler, in the same folder and environment.
+    pub fn command(&self, arguments: &[String]) -> Command {
         let mut command = Command::new(&self.program);
         command.args(arguments).envs(&self.environment).current_dir(&self.folder);
         command.env_remove(FILE).env_remove("RUSTC_WRAPPER");
