@@ -119,6 +119,7 @@ mod named;
 pub mod networks;
 mod nonfinite;
 pub mod notebook;
+mod opaque;
 pub mod randomness;
 pub mod results;
 mod show;

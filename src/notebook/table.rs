@@ -1,6 +1,7 @@
 //! A polars table, formatted for reading: aligned, with units and a sensible number of digits.
 
 use super::digits::Digits;
+use crate::opaque::Opaque;
 use crate::show::{self, Display, Formats, Show, escape};
 use crate::{Condition, Error, Result};
 use polars::prelude::{AnyValue, Column, DataFrame, IntoColumn, NamedFrom, Series};
@@ -11,6 +12,11 @@ use unicode_width::UnicodeWidthStr;
 /// accessible HTML and as plain text.
 #[derive(Debug, Clone)]
 pub struct Table {
+    content: Opaque<Content>,
+}
+
+#[derive(Debug, Clone)]
+struct Content {
     frame: DataFrame,
     caption: String,
     /// By name; columns without an entry are shown as they are.
@@ -60,7 +66,8 @@ impl Table {
     /// Shows `frame` under a `caption`, which should say what one row is.
     pub fn new(frame: DataFrame, caption: impl Into<String>) -> Self {
         let (caption, formats) = (caption.into(), BTreeMap::new());
-        Self { frame, caption, formats, only: None, decimals: None, rows: ROWS }
+        let content = Content { frame, caption, formats, only: None, decimals: None, rows: ROWS };
+        Self { content: Opaque::new(content) }
     }
 
     /// Shows rows of results: columns that have a name of the library's own have the heading that a
@@ -108,18 +115,18 @@ impl Table {
     }
 
     fn with(mut self, column: Column) -> Result<Self> {
-        if self.frame.width() > 0 && self.frame.height() != column.len() {
+        if self.content.frame.width() > 0 && self.content.frame.height() != column.len() {
             let what = format!("table column {}", column.name());
             let found = format!("{} values", column.len());
-            return Err(Error::invalid(what, found, self.frame.height().to_string()));
+            return Err(Error::invalid(what, found, self.content.frame.height().to_string()));
         }
-        self.frame.with_column(column)?;
+        self.content.frame.with_column(column)?;
         Ok(self)
     }
 
     /// Shows these columns and no others, in this order; names without a column are ignored.
     pub fn columns(mut self, names: &[&str]) -> Self {
-        self.only = Some(names.iter().map(|name| (*name).to_owned()).collect());
+        self.content.only = Some(names.iter().map(|name| (*name).to_owned()).collect());
         self
     }
 
@@ -144,24 +151,26 @@ impl Table {
     }
 
     fn format(mut self, column: &str, change: impl FnOnce(&mut ColumnFormat)) -> Self {
-        change(self.formats.entry(column.to_owned()).or_default());
+        change(self.content.formats.entry(column.to_owned()).or_default());
         self
     }
 
     /// Shows all numbers that are not whole with this many decimals, instead of three significant
     /// digits.
-    pub fn decimals(self, decimals: usize) -> Self {
-        Self { decimals: Some(decimals), ..self }
+    pub fn decimals(mut self, decimals: usize) -> Self {
+        self.content.decimals = Some(decimals);
+        self
     }
 
     /// Shows up to `rows` rows; of a longer table the middle is left out.
-    pub fn rows(self, rows: usize) -> Self {
-        Self { rows: rows.max(2), ..self }
+    pub fn rows(mut self, rows: usize) -> Self {
+        self.content.rows = rows.max(2);
+        self
     }
 
     /// The table itself, to compute with.
     pub fn frame(&self) -> &DataFrame {
-        &self.frame
+        &self.content.frame
     }
 
     /// As HTML without external scripts or styles, so that it is shown in an untrusted notebook too.
@@ -235,28 +244,30 @@ impl Table {
         };
         let columns = self.columns_to_show();
         let cuts = [
-            cut(self.frame.height(), self.rows, "rows"),
+            cut(self.content.frame.height(), self.content.rows, "rows"),
             cut(columns.len(), self.most_columns(), "columns"),
         ];
         match cuts.into_iter().flatten().collect::<Vec<_>>().join(", ") {
-            cuts if cuts.is_empty() => self.caption.clone(),
-            cuts => format!("{} ({cuts})", self.caption),
+            cuts if cuts.is_empty() => self.content.caption.clone(),
+            cuts => format!("{} ({cuts})", self.content.caption),
         }
     }
 
     /// The rows to show; `None` stands for all that are left out.
     fn shown(&self) -> Vec<Option<usize>> {
-        ends(self.frame.height(), self.rows)
+        ends(self.content.frame.height(), self.content.rows)
     }
 
     fn most_columns(&self) -> usize {
-        if self.only.is_some() { usize::MAX } else { COLUMNS }
+        if self.content.only.is_some() { usize::MAX } else { COLUMNS }
     }
 
     fn columns_to_show(&self) -> Vec<&Column> {
-        match &self.only {
-            None => self.frame.columns().iter().collect(),
-            Some(names) => names.iter().filter_map(|name| self.frame.column(name).ok()).collect(),
+        match &self.content.only {
+            None => self.content.frame.columns().iter().collect(),
+            Some(names) => {
+                names.iter().filter_map(|name| self.content.frame.column(name).ok()).collect()
+            }
         }
     }
 
@@ -269,7 +280,7 @@ impl Table {
     fn prepare(&self, column: &Column) -> Prepared {
         let name = column.name().as_str();
         let ColumnFormat { heading, percent, from_one, significant } =
-            self.formats.get(name).cloned().unwrap_or_default();
+            self.content.formats.get(name).cloned().unwrap_or_default();
         let unit = if percent { " (%)" } else { "" };
         let heading = one_line(&heading.unwrap_or_else(|| words(name) + unit));
         let values: Vec<AnyValue> =
@@ -277,7 +288,7 @@ impl Table {
         let factor = if percent { 100.0 } else { 1.0 };
         let first = if from_one { 1.0 } else { 0.0 };
         let numbers = || values.iter().filter_map(|v| v.extract::<f64>()).map(|x| x * factor);
-        let digits = match self.decimals {
+        let digits = match self.content.decimals {
             Some(_) if numbers().all(|x| x.fract() == 0.0) => Digits::Decimals(0),
             Some(decimals) => Digits::Decimals(decimals),
             None if percent => Digits::Decimals(1),
