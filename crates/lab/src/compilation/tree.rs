@@ -2,6 +2,7 @@
 
 use std::fs::{self, FileTimes};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// Files up to this size are copied: those that cargo rewrites in place are among them.
@@ -14,20 +15,52 @@ const COPIED_BYTES: u64 = 64 * 1024;
 /// change without changing the other. Build scripts, in their directories `out`, and whoever
 /// lists dependencies write into the file that is there: those are copied whatever their size.
 pub fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    copy_but(&|file, size| size > COPIED_BYTES && !is_rewritten(file), from, to)
+}
+
+/// The same in less time, with further names of every file that `is_shared`. Whoever then writes
+/// into files of the tree has to [`separate`] it before.
+pub fn link(is_shared: &dyn Fn(&Path) -> bool, from: &Path, to: &Path) -> io::Result<()> {
+    copy_but(&|file, _| is_shared(file.strip_prefix(from).unwrap_or(file)), from, to)
+}
+
+fn copy_but(is_shared: &dyn Fn(&Path, u64) -> bool, from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
-        let destination = to.join(entry.file_name());
+        let (file, destination) = (entry.path(), to.join(entry.file_name()));
         let metadata = entry.metadata()?;
         if metadata.is_dir() {
-            copy(&entry.path(), &destination)?;
+            copy_but(is_shared, &file, &destination)?;
         } else if metadata.is_file() {
-            let rewritten = from.ends_with("out") || destination.extension() == Some("d".as_ref());
-            let shared = metadata.len() > COPIED_BYTES && !rewritten;
-            if shared && fs::hard_link(entry.path(), &destination).is_ok() {
+            if is_shared(&file, metadata.len()) && fs::hard_link(&file, &destination).is_ok() {
                 continue;
             }
-            copy_file(&entry.path(), &destination, &metadata)?;
+            copy_file(&file, &destination, &metadata)?;
+        }
+    }
+    Ok(())
+}
+
+fn is_rewritten(file: &Path) -> bool {
+    file.extension() == Some("d".as_ref())
+        || file.parent().is_some_and(|folder| folder.ends_with("out"))
+}
+
+/// Makes a tree that was [linked](link) what [`copy`] would have made of it.
+pub fn separate(tree: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(tree)? {
+        let entry = entry?;
+        let (file, metadata) = (entry.path(), entry.metadata()?);
+        if metadata.is_dir() {
+            separate(&file)?;
+        } else if metadata.is_file()
+            && metadata.nlink() > 1
+            && (metadata.len() <= COPIED_BYTES || is_rewritten(&file))
+        {
+            let draft = file.with_extension("separate");
+            copy_file(&file, &draft, &metadata)?;
+            fs::rename(draft, file)?;
         }
     }
     Ok(())
@@ -45,7 +78,6 @@ mod tests {
 
     #[test]
     fn a_copy_shares_large_files_and_keeps_times() {
-        use std::os::unix::fs::MetadataExt;
         let directory = tempfile::tempdir().unwrap();
         let from = directory.path().join("from");
         fs::create_dir_all(from.join("deps")).unwrap();
@@ -69,5 +101,29 @@ mod tests {
         assert_eq!(fs::metadata(to.join("deps/small")).unwrap().modified().unwrap(), old);
         fs::write(to.join("deps/small"), b"another").unwrap();
         assert_eq!(fs::read(from.join("deps/small")).unwrap(), b"fingerprint");
+    }
+
+    #[test]
+    fn a_linked_tree_becomes_a_copy_when_it_is_separated() {
+        let directory = tempfile::tempdir().unwrap();
+        let (from, to) = (directory.path().join("from"), directory.path().join("to"));
+        fs::create_dir_all(from.join("build/out")).unwrap();
+        for (file, bytes) in
+            [("large", 100_000), ("small", 7), ("own", 7), ("build/out/large", 100_000)]
+        {
+            fs::write(from.join(file), vec![7; bytes]).unwrap();
+        }
+        let inode = |tree: &Path, file: &str| fs::metadata(tree.join(file)).unwrap().ino();
+        let is_same = |file: &str| inode(&from, file) == inode(&to, file);
+        link(&|file| file != "own", &from, &to).unwrap();
+        assert!(is_same("large") && is_same("small") && is_same("build/out/large"));
+        assert!(!is_same("own"));
+        separate(&to).unwrap();
+        assert!(is_same("large"));
+        assert!(!is_same("small") && !is_same("build/out/large"));
+        let modified = |tree: &Path| fs::metadata(tree.join("small")).unwrap().modified().unwrap();
+        assert_eq!(modified(&from), modified(&to));
+        assert_eq!(fs::read(to.join("small")).unwrap(), [7; 7]);
+        assert_eq!(fs::read_dir(&to).unwrap().count(), 4);
     }
 }

@@ -12,7 +12,7 @@ use crate::compilation::{Build, DEPENDENCY, Freshness, Sources, Toolchain, Works
 use inorm_core::files::Lock;
 use inorm_core::{Context, Outcome};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// What they are compiled from, and what notes how.
 pub const SOURCES: Sources = &[
@@ -21,6 +21,7 @@ pub const SOURCES: Sources = &[
     "build.rs",
     "src",
     "crates/core",
+    "crates/lab/src/compilation/toolchain.rs",
     "crates/lab/src/kernel/cargo",
     "data/fashion-mnist-subset",
 ];
@@ -54,11 +55,12 @@ impl<'c> PrebuiltLibraries<'c> {
         Freshness::text(&self.directory)
     }
 
-    /// Makes `directory` start from them, if they are there.
-    pub fn copy_to(&self, directory: &Path) -> Outcome {
+    /// Makes `directory` start from them, if they are there. Before cargo compiles in it, it has
+    /// to be separated from them.
+    pub fn link_to(&self, directory: &Path) -> Outcome {
         let _alone = self.lock()?;
         match self.directory.is_dir() {
-            true => Ok(tree::copy(&self.directory, directory)
+            true => Ok(tree::link(&is_of_all_cells, &self.directory, directory)
                 .context("copy compiled libraries to", directory)?),
             false => Ok(()),
         }
@@ -123,5 +125,37 @@ impl<'c> PrebuiltLibraries<'c> {
             fs::rename(&self.directory, old)?;
         }
         fs::rename(directory, &self.directory)
+    }
+}
+
+/// Whether a file of a kernel's directory stays as it is while cells are compiled: what cargo has
+/// made, but for what it has made of a cell.
+fn is_of_all_cells(file: &Path) -> bool {
+    let is_of_a_cell = |part: Component<'_>| {
+        let name = part.as_os_str().as_encoded_bytes();
+        ["ctx", "libctx", "libcode"].iter().any(|start| name.starts_with(start.as_bytes()))
+    };
+    file.starts_with("tree/target") && !file.components().any(is_of_a_cell)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_cell_is_compiled_into_is_a_kernels_own() {
+        let is_shared = |file: &str| is_of_all_cells(Path::new(file));
+        assert!(is_shared("tree/target/machine/debug/deps/libinorm.so"));
+        assert!(is_shared("tree/target/machine/debug/.fingerprint/inorm-1/invoked.timestamp"));
+        for own in [
+            "Cargo.lock",
+            "tree/src/lib.rs",
+            "tree/target/machine/debug/deps/ctx.d",
+            "tree/target/machine/debug/deps/libctx.so",
+            "tree/target/machine/debug/libcode_2.so",
+            "tree/target/machine/debug/incremental/ctx-1/s-2.lock",
+        ] {
+            assert!(!is_shared(own), "{own}");
+        }
     }
 }

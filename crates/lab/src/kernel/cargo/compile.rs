@@ -9,6 +9,7 @@ use super::program;
 use super::record::{FILE, Record};
 use super::variables::{compile_store, use_store};
 use super::watched::Sources;
+use crate::compilation::tree;
 use inorm_core::{Context, Outcome};
 use std::env;
 use std::fs;
@@ -47,9 +48,15 @@ fn compile_in(workspace: &Path, cargo: &Path, arguments: &[String]) -> Outcome<i
             }
             Ok(code)
         }
-        // Whoever has a compiler of their own in between has their reasons.
-        None if env::var_os("RUSTC_WRAPPER").is_some() => run(Command::new(cargo).args(arguments)),
-        None => build_and_record(cargo, arguments, workspace),
+        None => {
+            let target = workspace.join("tree/target");
+            tree::separate(&target).context("prepare", target)?;
+            // Whoever has a compiler of their own in between has their reasons.
+            match env::var_os("RUSTC_WRAPPER") {
+                Some(_) => run(Command::new(cargo).args(arguments)),
+                None => build_and_record(cargo, arguments, workspace),
+            }
+        }
     }
 }
 
