@@ -3,7 +3,8 @@
 use inorm_core::files::entries;
 use inorm_core::{Failure, Outcome};
 use std::env;
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The oldest one that this project is compiled with.
@@ -63,6 +64,12 @@ impl Compiler {
                 self.libraries.display()
             ))
         })
+    }
+
+    /// The directory of rustup and the name of this toolchain there, if rustup has installed it.
+    pub fn rustup(&self) -> Option<(&Path, &OsStr)> {
+        let all = self.sysroot.parent().filter(|all| all.ends_with("toolchains"))?;
+        Some((all.parent()?, self.sysroot.file_name()?))
     }
 
     /// Its version, such as `1.95.0`.

@@ -49,13 +49,23 @@ pub const LIBRARY: &str = "libinorm.so";
 pub const LIBRARY_PATH: &str = "LD_LIBRARY_PATH";
 
 /// Variables of the reader's shell that would make cargo build something else.
-const REMOVED_VARIABLES: [&str; 6] = [
+const REMOVED_VARIABLES: [&str; 5] = [
     "CARGO_ENCODED_RUSTFLAGS",
     "CARGO_BUILD_TARGET",
-    "CARGO_MANIFEST_DIR",
     "RUSTC_WRAPPER",
     "RUSTC_WORKSPACE_WRAPPER",
     "RUST_BACKTRACE",
+];
+
+/// How the names begin of what cargo and rustup tell the programs that they run: a kernel is to
+/// compile in the same way whether or not it is one of these.
+const OF_THE_CALLER: [&str; 6] = [
+    "CARGO_PKG_",
+    "CARGO_MANIFEST_",
+    "CARGO_BIN_",
+    "CARGO_PRIMARY_PACKAGE",
+    "RUST_RECURSION_COUNT",
+    "RUSTUP_TOOLCHAIN_SOURCE",
 ];
 
 /// Nothing of the reader's own settings applies, and none of its own defaults is changed.
@@ -164,6 +174,15 @@ impl Toolchain {
     fn set_profile(&self, command: &mut Command) {
         for variable in REMOVED_VARIABLES {
             command.env_remove(variable);
+        }
+        for (name, _) in std::env::vars_os() {
+            let starts_with = |start: &&str| name.as_encoded_bytes().starts_with(start.as_bytes());
+            if name == "CARGO" || OF_THE_CALLER.iter().any(starts_with) {
+                command.env_remove(name);
+            }
+        }
+        if let Some((home, name)) = self.compiler.rustup() {
+            command.env("RUSTUP_HOME", home).env("RUSTUP_TOOLCHAIN", name);
         }
         command.envs(PROFILE);
     }
