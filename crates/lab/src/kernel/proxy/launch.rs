@@ -72,6 +72,8 @@ struct News {
     expected: Option<Duration>,
     /// What the backend or the compiler said last.
     said: String,
+    /// Whether a cell waits for it.
+    is_awaited: bool,
 }
 
 impl Launcher {
@@ -172,10 +174,10 @@ impl Launcher {
             messages,
             errors,
         ];
-        let (log, tree) = (self.log, workspace.tree());
+        let (log, tree, heard) = (self.log, workspace.tree(), Arc::clone(&news));
         let listener = move |line: String| {
             log.note(|| format!("backend: {line}"));
-            lock(&news).said = line;
+            lock(&heard).said = line;
         };
         let mut backend =
             Backend::start(toolchain, running, program, &tree, &folder, &variables, listener)
@@ -189,9 +191,12 @@ impl Launcher {
             let kept = block_in_place(|| libraries.keep(&workspace, running, &freshness));
             log.note(|| format!("what had to be compiled is kept: {kept:?}"));
         }
-        backend.execute(WARM_UP).await?;
-        backend.execute(READY).await?;
-        log.note(|| "the backend is prepared".to_owned());
+        // A cell that waits already does the same, and something of use with it.
+        if !lock(&news).is_awaited {
+            backend.execute(WARM_UP).await?;
+            backend.execute(READY).await?;
+            log.note(|| "the backend is warm".to_owned());
+        }
         shared.took(begun.elapsed());
         Ok(backend)
     }
@@ -204,7 +209,7 @@ impl Launcher {
     fn make_workspace(&self, shared: &Shared, number: u32) -> Outcome<Workspace> {
         let _ = fs::remove_dir_all(shared.directory(number - 1));
         let directory = shared.directory(number);
-        PrebuiltLibraries::of(&self.checkout, &shared.toolchain).copy_to(&directory)?;
+        PrebuiltLibraries::of(&self.checkout, &shared.toolchain).link_to(&directory)?;
         // What a kernel has kept says that the library is loaded: by that one.
         library::set_loaded(&directory, false)?;
         Workspace::for_kernel(&directory, &self.checkout)
@@ -262,6 +267,11 @@ impl Shared {
 }
 
 impl Preparation {
+    /// Leaves out what a waiting cell can do without.
+    pub fn hurry(&self) {
+        lock(&self.news).is_awaited = true;
+    }
+
     /// What a reader is told meanwhile, in one line.
     pub fn describe(&self) -> String {
         let news = lock(&self.news);

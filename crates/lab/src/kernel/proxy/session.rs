@@ -222,6 +222,7 @@ impl Session {
         let id = self.mark.display_id(&format!("preparation-{}", request.header.msg_id));
         let mut shown = None;
         while let BackendState::Preparing(preparation) = &self.backend {
+            preparation.hurry();
             let news = preparation.describe();
             if shown.as_ref() != Some(&news) {
                 let kind = if shown.is_none() { "display_data" } else { "update_display_data" };
