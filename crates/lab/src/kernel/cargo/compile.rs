@@ -29,6 +29,7 @@ pub fn compile(cargo: &Path, arguments: &[String]) -> Outcome {
     let tree = env::current_dir().context("find", ".")?;
     let workspace = tree.parent().unwrap_or(&tree);
     program::edit(&workspace.join(PROGRAM), program::with_marked_errors)?;
+    program::edit(&tree.join("Cargo.toml"), program::with_tokio_of_library)?;
     exit(interruptible(workspace, || compile_in(workspace, cargo, arguments))?)
 }
 

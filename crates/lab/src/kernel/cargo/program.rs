@@ -1,6 +1,7 @@
-//! The program that evcxr writes for a cell, and what is changed in it before it is compiled.
+//! The program and the manifest that evcxr writes for a cell, and what is changed in them before they
+//! are compiled.
 //!
-//! Its lines stay where they are: errors of the compiler name them.
+//! Lines stay where they are: errors of the compiler name them.
 
 use inorm_core::files::short_sha256;
 use inorm_core::protocol::ERROR;
@@ -25,6 +26,15 @@ pub fn edit(file: &Path, change: impl FnOnce(&str) -> Option<String>) -> Outcome
         fs::write(file, text).context("write", file)?;
     }
     Ok(changed.is_some())
+}
+
+/// Makes a manifest ask for the features of tokio that the library is compiled with, where evcxr has
+/// added it for a cell with `.await`: with its default features, of which there are none, the library
+/// would be compiled again.
+pub fn with_tokio_of_library(manifest: &str) -> Option<String> {
+    const ADDED: &str = r#"tokio = {version="1.34.0", features=["rt", "rt-multi-thread"]}"#;
+    let own = ADDED.replace("features=", "default-features=false, features=");
+    manifest.contains(ADDED).then(|| manifest.replace(ADDED, &own))
 }
 
 /// Makes it print the error by which `?` ends a cell between two marks: what the cell has printed
@@ -88,6 +98,19 @@ mod tests {
              {}{module}{}#[unsafe(no_mangle)]\nfn cell() {{}}\n",
             MODULE[0], MODULE[1]
         )
+    }
+
+    #[test]
+    fn only_the_tokio_that_evcxr_adds_is_changed() {
+        let manifest = |features: &str| {
+            format!("[dependencies]\ninorm = {{}}\ntokio = {{version=\"1.34.0\", {features}}}\n")
+        };
+        let added = "features=[\"rt\", \"rt-multi-thread\"]";
+        let expected = manifest(&format!("default-features=false, {added}"));
+        assert_eq!(with_tokio_of_library(&manifest(added)), Some(expected.clone()));
+        for other in [&expected, &manifest("features=[\"full\"]"), "[dependencies]\n"] {
+            assert_eq!(with_tokio_of_library(other), None);
+        }
     }
 
     #[test]

@@ -201,13 +201,35 @@ impl CellError {
     }
 }
 
-/// A message without what cargo has said before of its own progress.
+/// A message without what cargo has said before of its own progress, and without the packages that
+/// only the kernel knows of.
 fn essence(message: &str) -> String {
     let is_progress =
         |line: &&str| line.split_whitespace().next().is_some_and(|word| PROGRESS.contains(&word));
     let lines: Vec<&str> = message.lines().skip_while(is_progress).collect();
     let rest = lines.join("\n");
-    rest.strip_prefix("error: ").unwrap_or(&rest).trim().to_owned()
+    let rest = rest.strip_prefix("error: ").unwrap_or(&rest).trim();
+    // Errors of cargo are chains, which begin with the package that stands for the notebook.
+    let chain = rest.split(CAUSED_BY).skip_while(|link| link.contains(OWN_MEMBER));
+    let chain = chain.map(of_notebook).collect::<Vec<_>>().join(CAUSED_BY);
+    if chain.is_empty() { rest.to_owned() } else { chain.trim().to_owned() }
+}
+
+const CAUSED_BY: &str = "\n\nCaused by:\n";
+
+const OWN_MEMBER: &str = "failed to load manifest for workspace member";
+
+/// How cargo names packages that stand for the notebook.
+const OWN_PACKAGES: [&str; 2] = ["package `ctx v1.0.0 (", "package `evcxr_dummy_validate_dep"];
+
+fn of_notebook(text: &str) -> String {
+    OWN_PACKAGES.iter().fold(text.to_owned(), |text, name| {
+        let mut parts = text.split(name);
+        let first = parts.next().unwrap_or_default().to_owned();
+        parts.fold(first, |text, part| {
+            text + "this notebook" + part.split_once('`').map_or("", |(_, rest)| rest)
+        })
+    })
 }
 
 /// What cargo says while it works begins with one of these.
@@ -283,6 +305,19 @@ mod tests {
         assert_eq!((&shown.value[..], &shown.traceback[0][..]), (expected, expected));
         for other in ["cannot find value `Updating`", "expected `;`\nUpdating", ""] {
             assert_eq!(essence(other), other);
+        }
+        let chain = "failed to load manifest for workspace member `/cache/kernel-1/tree`\n\
+                     referenced by workspace at `/cache/kernel-1/Cargo.toml`\n\nCaused by:\n  \
+                     failed to load manifest for dependency `a`\n\nCaused by:\n  \
+                     failed to read `/a/Cargo.toml`";
+        let expected = "failed to load manifest for dependency `a`\n\nCaused by:\n  \
+                        failed to read `/a/Cargo.toml`";
+        assert_eq!(essence(chain), expected);
+        for package in
+            ["ctx v1.0.0 (/cache/kernel-1/tree)", "evcxr_dummy_validate_dep v0.1.0 (/tmp)"]
+        {
+            let said = format!("required by package `{package}`\nof which there are 2");
+            assert_eq!(essence(&said), "required by this notebook\nof which there are 2");
         }
     }
 
