@@ -421,7 +421,7 @@ class Faults(unittest.TestCase):
     def test_what_a_new_type_costs_is_said_in_its_cell(self):
         self.value("#[derive(Debug)] struct Kind { a: u8 }\nlet of_kind = Kind { a: 1 };")
         outputs, _ = self.kernel.run("#[derive(Debug)]\nstruct Kind {\n    b: u8,\n}")
-        self.assertIn("of_kind was redefined, so was lost", text(outputs, "stderr"))
+        self.assertIn("of_kind was lost: its type was defined anew", text(outputs, "stderr"))
         outputs, _ = self.kernel.run("Kind { b: 2 }")
         self.assertEqual((kinds(outputs), text(outputs, "stderr")), (["execute_result"], ""))
 

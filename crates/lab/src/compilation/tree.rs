@@ -47,8 +47,12 @@ fn is_rewritten(file: &Path) -> bool {
         || file.parent().is_some_and(|folder| folder.ends_with("out"))
 }
 
-/// Makes a tree that was [linked](link) what [`copy`] would have made of it.
+/// Makes a tree that was [linked](link) what [`copy`] would have made of it. One that was removed
+/// since, as by `cargo clean`, needs nothing.
 pub fn separate(tree: &Path) -> io::Result<()> {
+    if !tree.exists() {
+        return Ok(());
+    }
     for entry in fs::read_dir(tree)? {
         let entry = entry?;
         let (file, metadata) = (entry.path(), entry.metadata()?);
@@ -125,5 +129,8 @@ mod tests {
         assert_eq!(modified(&from), modified(&to));
         assert_eq!(fs::read(to.join("small")).unwrap(), [7; 7]);
         assert_eq!(fs::read_dir(&to).unwrap().count(), 4);
+        // As after `cargo clean`.
+        fs::remove_dir_all(&to).unwrap();
+        separate(&to).unwrap();
     }
 }

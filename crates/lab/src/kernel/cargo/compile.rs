@@ -52,6 +52,7 @@ fn compile_in(workspace: &Path, cargo: &Path, arguments: &[String]) -> Outcome<i
         None => {
             let target = workspace.join("tree/target");
             tree::separate(&target).context("prepare", target)?;
+            program::edit(&workspace.join(PROGRAM), program::with_reasons_of_losses)?;
             // Whoever has a compiler of their own in between has their reasons.
             match env::var_os("RUSTC_WRAPPER") {
                 Some(_) => run(Command::new(cargo).args(arguments)),

@@ -47,6 +47,16 @@ pub fn with_marked_errors(program: &str) -> Option<String> {
     Some(format!("{before}{head}eprint!(\"{mark}{format}{mark}\", error);{rest}"))
 }
 
+/// Makes it say of a lost variable what the [store](super::variables) says.
+pub fn with_reasons_of_losses(program: &str) -> Option<String> {
+    const SAID: &str = "\"The type of the variable {name} was redefined, so was lost.\"";
+    program.contains(SAID).then(|| program.replace(SAID, &format!("{LOST:?}")))
+}
+
+/// Why a variable is lost. Types are new with each set of packages, for the compiler.
+const LOST: &str = "The variable {name} was lost: its type was defined anew, or a package was added, \
+    which makes all types of the notebook new.";
+
 /// Makes it keep its variables with the library `store` in place of a module of its own, if that
 /// module is the one that the library stands for.
 pub fn with_store(program: &str, store: &str) -> Option<String> {
@@ -120,6 +130,18 @@ mod tests {
         let another = program("pub struct VariableStore {\n    variables: (),\n}", mark);
         assert_eq!(with_store(&another, "store"), None);
         assert_eq!(with_store("fn f() {}", "store"), None);
+    }
+
+    #[test]
+    fn a_cell_says_of_a_lost_variable_what_the_store_says() {
+        let program =
+            "eprintln!(\"The type of the variable {name} was redefined, so was lost.\",);\n";
+        let changed = with_reasons_of_losses(program).unwrap();
+        assert_eq!(changed, format!("eprintln!(\"{LOST}\",);\n"));
+        let store = include_str!("variables/store.rs").replace("\\\n", "");
+        let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words(&store).contains(LOST));
+        assert_eq!(with_reasons_of_losses("fn f() {}"), None);
     }
 
     #[test]

@@ -223,7 +223,8 @@ const OWN_MEMBER: &str = "failed to load manifest for workspace member";
 const OWN_PACKAGES: [&str; 2] = ["package `ctx v1.0.0 (", "package `evcxr_dummy_validate_dep"];
 
 fn of_notebook(text: &str) -> String {
-    OWN_PACKAGES.iter().fold(text.to_owned(), |text, name| {
+    let text = text.replace("with `inorm-cc`", "with `cc`");
+    OWN_PACKAGES.iter().fold(text, |text, name| {
         let mut parts = text.split(name);
         let first = parts.next().unwrap_or_default().to_owned();
         parts.fold(first, |text, part| {

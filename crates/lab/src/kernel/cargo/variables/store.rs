@@ -62,7 +62,10 @@ impl VariableStore {
         let is_expected =
             self.variables.get(name).is_none_or(|value| (**value).type_id() == expected);
         if !is_expected {
-            eprintln!("The type of the variable {name} was redefined, so was lost.");
+            eprintln!(
+                "The variable {name} was lost: its type was defined anew, or a package was added, which \
+                 makes all types of the notebook new."
+            );
             println!("{VARIABLE_CHANGED_TYPE}{name}");
         }
         is_expected
