@@ -1,6 +1,9 @@
 //! A run saved between two epochs.
 
-use super::run::{Outcome, Record, Recorded, Run};
+use super::{
+    record::{Outcome, Record, Recorded},
+    run::Run,
+};
 use crate::{
     Error, Result,
     engine::EngineState,

@@ -1,7 +1,8 @@
 //! The training of a network that one had, as a value.
 
 use super::{
-    run::{HIDDEN_LAYERS, Recorded, Run},
+    record::Recorded,
+    run::{HIDDEN_LAYERS, Run},
     steering::Change,
     training::Training,
 };

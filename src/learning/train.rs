@@ -4,7 +4,8 @@ use super::{
     checkpoint::{Checkpoint, check},
     evaluate::{EVALUATION_BATCH, check_classifier, classify},
     network_run::NetworkRun,
-    run::{Epoch, Measurement, Outcome, Overflow, Record, Recorded, Run},
+    record::{Epoch, Measurement, Outcome, Overflow, Record, Recorded},
+    run::Run,
     steering::{Change, Settings, Steering},
     training::Training,
 };

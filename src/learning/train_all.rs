@@ -1,7 +1,8 @@
 //! Several runs at once, each on one thread.
 
 use super::{
-    run::{Record, Run},
+    record::Record,
+    run::Run,
     train::{Observer, train},
 };
 use crate::{Result, dataset::FashionMnist};
