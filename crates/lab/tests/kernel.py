@@ -320,6 +320,11 @@ class Faults(unittest.TestCase):
         self.assertEqual(reply["status"], "ok", reply)
         return text(outputs).strip()
 
+    def test_a_library_that_is_not_there_is_named(self):
+        declared = '#[link(name = "nosuchlibrary")] unsafe extern "C" { fn nothing(); }'
+        said, _ = self.failing(declared + "\nunsafe { nothing() }")
+        self.assertRegex(said, "linking with `cc` failed.*\\n.*nosuchlibrary")
+
     def test_bytes_that_are_no_text_are_replaced(self):
         for write in [
             'use std::io::Write;\nstd::io::stderr().write_all(b"a\\xffb\\n")?;',

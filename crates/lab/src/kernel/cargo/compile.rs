@@ -11,6 +11,7 @@ use super::variables::{compile_store, use_store};
 use super::watched::Sources;
 use crate::compilation::tree;
 use inorm_core::{Context, Outcome};
+use serde_json::Value;
 use std::env;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
@@ -41,7 +42,7 @@ fn compile_in(workspace: &Path, cargo: &Path, arguments: &[String]) -> Outcome<i
             let (mut rustc, library) = record.build();
             use_empty_library(&mut rustc, workspace);
             use_store(&mut rustc, &record.rustc, &workspace.join(PROGRAM))?;
-            let code = run(&mut rustc)?;
+            let code = run_rustc(&mut rustc)?;
             if code == 0
                 && let Some(file) = env::var_os(LIBRARY)
             {
@@ -65,6 +66,33 @@ fn compile_in(workspace: &Path, cargo: &Path, arguments: &[String]) -> Outcome<i
 fn run(command: &mut Command) -> Outcome<i32> {
     let status = command.status().context("run", command.get_program())?;
     Ok(status.code().unwrap_or(1))
+}
+
+/// Runs rustc. The Rust kernel leaves out what belongs to a message, and of an error of the linker
+/// that is all that it says.
+fn run_rustc(rustc: &mut Command) -> Outcome<i32> {
+    let program = rustc.get_program().to_owned();
+    let mut process = rustc.stderr(Stdio::piped()).spawn().context("run", &program)?;
+    let messages = process.stderr.take().into_iter();
+    for line in messages.flat_map(|messages| BufReader::new(messages).lines()) {
+        let line = line.context("read the messages of", &program)?;
+        let _ = writeln!(io::stderr(), "{}", with_words_of_linker(&line).unwrap_or(line));
+    }
+    Ok(process.wait().context("run", program)?.code().unwrap_or(1))
+}
+
+fn with_words_of_linker(line: &str) -> Option<String> {
+    let is_of_linker = line.contains("\"message\":\"linking with ");
+    let mut message: Value = is_of_linker.then(|| serde_json::from_str(line).ok())??;
+    let notes = message["children"].as_array()?.iter().filter_map(|note| note["message"].as_str());
+    let is_essential = |line: &&str| line.contains("error: ") && !line.starts_with("collect2");
+    let said: Vec<&str> = notes.flat_map(str::lines).map(str::trim).filter(is_essential).collect();
+    let said = said.join("\n");
+    let all = [message["message"].as_str()?, &said].join("\n");
+    (!said.is_empty()).then(|| {
+        message["message"] = all.into();
+        message.to_string()
+    })
 }
 
 /// Lets cargo compile, and keeps how. It builds even where a check was asked for: a check would
@@ -110,4 +138,27 @@ fn recorder() -> PathBuf {
     let path = env::var_os("PATH").unwrap_or_default();
     let mut folders = env::split_paths(&path);
     folders.find(|folder| folder.join(RECORDER).is_file()).unwrap_or_default().join(RECORDER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_linker_says_what_is_wrong() {
+        let said = "rust-lld: error: unable to find library -lnone\ncollect2: error: ld returned 1";
+        let message = serde_json::json!({
+            "message": "linking with `cc` failed: exit status: 1",
+            "level": "error",
+            "children": [{"message": " \"cc\" \"-o\""}, {"message": said}],
+        });
+        let changed = with_words_of_linker(&message.to_string()).unwrap();
+        let changed: Value = serde_json::from_str(&changed).unwrap();
+        let expected = "linking with `cc` failed: exit status: 1\n\
+                        rust-lld: error: unable to find library -lnone";
+        assert_eq!((&changed["message"], &changed["level"]), (&expected.into(), &"error".into()));
+        for other in ["", "no JSON", r#"{"message":"mismatched types","children":[]}"#] {
+            assert_eq!(with_words_of_linker(other), None);
+        }
+    }
 }
