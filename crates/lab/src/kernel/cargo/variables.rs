@@ -49,8 +49,8 @@ pub fn compile_store(rustc: &Rustc, workspace: &Path) -> Outcome {
     Ok(())
 }
 
-/// Lets the call of rustc for the program of a cell in `file` use the store, if it is there and knows all that
-/// the cell asks of it.
+/// Lets the call of rustc for the program of a cell, in `file`, use the store, if it is there and
+/// stands for the module that the program has.
 pub fn use_store(command: &mut Command, rustc: &Rustc, file: &Path) -> Outcome {
     let Some(library) = library(rustc).filter(|library| library.exists()) else { return Ok(()) };
     if program::edit(file, |text| program::with_store(text, NAME))? {
