@@ -1,8 +1,8 @@
 //! Linking a cell without reading the library.
 //!
-//! The library has 200,000 symbols. A linker that is given it reads them all, which is a third of the
-//! time that a small cell takes, and then notes no more than its name: what a cell uses of it is
-//! found when the cell is loaded. So the linker is given an empty library of the same name.
+//! A linker that is given the library reads all its symbols, which takes longer than the rest of
+//! linking, and then notes no more than its name: what a cell uses of it is found when the cell is
+//! loaded. So the linker is given an empty library of the same name.
 
 use crate::compilation::LIBRARY;
 use inorm_core::{Context, Error, Outcome};

@@ -1,8 +1,8 @@
 //! What keeps the variables of a notebook, compiled once instead of with each cell.
 //!
 //! evcxr puts the module that keeps variables into the program of every cell, and the compiler makes
-//! code of it anew for every type of a variable: hash tables and formatted messages, more than half
-//! of the time that a cell takes whose types are new. So a cell is compiled with a [store](STORE)
+//! code of it anew for every type of a variable: hash tables and formatted messages, which takes
+//! longer than all else in a small cell. So a cell is compiled with a [store](STORE)
 //! that is a library of its own, and whose functions are as small as they can be where they depend
 //! on a type.
 
