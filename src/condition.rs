@@ -79,6 +79,11 @@ impl Normalization {
     pub const fn acts_forward(self) -> bool {
         !matches!(self, Self::None | Self::LayerNormBackwardOnly)
     }
+
+    /// Whether it takes the mean away from the activity.
+    pub const fn centres(self) -> bool {
+        matches!(self, Self::LayerNorm | Self::LayerNormForwardOnly | Self::MeanNorm)
+    }
 }
 
 /// What happens to the error `δ = ∂L/∂z` of a hidden I-Norm layer in the backward pass.

@@ -8,7 +8,7 @@ use inorm::{
     configuration::{LearningRates, configuration},
     dataset::{FashionMnist, Order, Task},
     ensemble::{EnsembleTrainer, Machine, can_join},
-    layers::{NetworkWeights, initial_weights_of},
+    layers::{InitialWeights, NetworkWeights, initial_weights_of},
     learning::{
         Checkpoint, Measure, Measurement, Outcome, Precision, Record, Recorded, Run, Signs,
         Trainer, train,
@@ -41,7 +41,7 @@ fn variants(width: usize) -> Vec<Run> {
         full.clone().grad_norm_in("2".parse().unwrap()),
         lateral.grad_norm_in("1".parse().unwrap()),
         of(Condition::INormNone).signs(Signs::Free),
-        of(Condition::EiLn).signs(Signs::Free),
+        of(Condition::EiLn).signs(Signs::Free).initial_weights(InitialWeights::ZeroMean),
         of(Condition::EiNone).signs(Signs::NonNegative),
         full.grad_norm_z(GradNormZ::Centred),
         decorrelate.grad_norm_z(GradNormZ::Centred),

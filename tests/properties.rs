@@ -4,15 +4,15 @@ use inorm::{
     Architecture, Condition,
     architecture::LayerKind,
     condition::{Circuit, GradNorm, Normalization},
-    configuration::{ConfigurationList, LearningRates},
+    configuration::{ConfigurationList, LearningRates, configuration},
     dataset::{Augmentation, FashionMnist, Order, PIXELS, Task},
     dfdx::prelude::*,
     engine::{Engine, LayerMeasurement},
     layers::{
         Batch, Center, DecorrelateCentred, Differentiable, DivisiveNorm, Ei, Excitatory, Full,
-        FullCentred, INorm, INormDiv, INormSub, INormSubVariance, Inputs, Lateral, Layer,
-        LayerNorm, LayerWeights, MeanNorm, Memory, NetworkWeights, NoNorm, OwnLayer, Raw, Scale,
-        Units, grad_norm, initial_weights_of,
+        FullCentred, INorm, INormDiv, INormSub, INormSubVariance, InitialWeights, Inputs, Lateral,
+        Layer, LayerNorm, LayerWeights, MeanNorm, Memory, NetworkWeights, NoNorm, OwnLayer, Raw,
+        Scale, Units, grad_norm, initial_weights_of,
         moments::{layer_norm, layer_norm_backward, mean, standard_deviation},
         pre_activation, weight_gradient,
     },
@@ -178,7 +178,23 @@ proptest! {
         }
     }
 
-    /// A batch of fewer samples than units, and the same samples again and again.
+    #[test]
+    fn without_the_mean_a_network_starts_as_the_same_function(
+        condition in conditions(), seed in 0..1000_u64,
+    ) {
+        let architecture = condition.architecture(SHAPE);
+        let (x, _) = batch(seed);
+        let outputs = InitialWeights::ALL.map(|initial| {
+            let weights = initial.of(&architecture, seed).unwrap();
+            Engine::new(&weights, rule(0.01)).forward(&x).to_vec()
+        });
+        let apart = outputs[0].iter().zip(&outputs[1]).map(|(a, b)| (a - b).abs());
+        let run = Run::new(condition, &configuration(0).unwrap()).signs(Signs::Free);
+        let allowed = run.initial_weights(InitialWeights::ZeroMean).validate().is_ok();
+        // And where it would be another function, a run refuses it.
+        prop_assert_eq!(apart.fold(0.0, f64::max) < 1e-9, allowed, "{}", condition);
+    }
+
     /// z of the first layer, of numbers that single precision sums exactly: rounded by hand to half
     /// precision.
     #[test]
@@ -236,6 +252,7 @@ proptest! {
         prop_assert_eq!(engine.z(0), expected.collect::<Vec<_>>());
     }
 
+    /// A batch of fewer samples than units, and the same samples again and again.
     #[test]
     fn what_is_measured_does_not_depend_on_the_size_of_the_batch(
         condition in conditions(), seed in 0..1000_u64,

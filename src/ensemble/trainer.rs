@@ -12,7 +12,7 @@ use crate::{
     condition::{GradNorm, Normalization},
     dataset::{FashionMnist, PIXELS},
     engine::EngineState,
-    layers::{NetworkWeights, initial_weights_of},
+    layers::NetworkWeights,
     learning::{Checkpoint, Epoch, Measurement, Outcome, Record, Recorded, Run},
     randomness::Purpose,
 };
@@ -289,12 +289,13 @@ fn all_initial_weights(runs: &[Run]) -> Result<Vec<NetworkWeights<f32>>> {
                 kind.grad_norm = GradNorm::None;
             }
         }
-        (architecture, run.seed)
+        (architecture, run.seed, run.initial_weights)
     };
     let different: HashSet<_> = runs.iter().map(key).collect();
     let different: Vec<_> = different.into_iter().collect();
     let weights = on_all_cores(&different, |key| {
-        let weights = initial_weights_of(&key.0, key.1)?;
+        let (architecture, seed, initial) = key;
+        let weights = initial.of(architecture, *seed)?;
         Ok((key.clone(), weights.convert(|w| w as f32)))
     });
     let weights: HashMap<_, NetworkWeights<f32>> = weights.into_iter().collect::<Result<_>>()?;

@@ -6,12 +6,37 @@ use crate::{
     architecture::inhibitory_units,
     condition::{Circuit, GradNorm},
     dataset::{CLASSES, PIXELS},
+    named::named,
     randomness::{Purpose, stream},
 };
 use faer::Mat;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, LogNormal};
+
+named! {
+    /// What the weights of hidden layers are before any training.
+    InitialWeights of "initial_weights" {
+        /// Those of the paper, none of them below 0; see [`initial_weights`].
+        Positive = "positive",
+        /// The same, less their mean: see [`NetworkWeights::with_zero_mean`].
+        ZeroMean = "zero_mean",
+    }
+}
+
+impl InitialWeights {
+    /// A network before any training.
+    ///
+    /// # Errors
+    /// As [`initial_weights_of`].
+    pub fn of(self, architecture: &Architecture, seed: u64) -> Result<NetworkWeights<f64>> {
+        let weights = initial_weights_of(architecture, seed)?;
+        Ok(match self {
+            Self::Positive => weights,
+            Self::ZeroMean => weights.with_zero_mean(),
+        })
+    }
+}
 
 /// The network of `condition` with two hidden layers of `width` units, before any training.
 ///
@@ -190,6 +215,26 @@ mod tests {
             let scale = second(&mut product(&layer.u_ie, &h).into_iter());
             let variance = second(&mut e.iter().zip(&i).map(|(e, i)| e - i));
             assert!((scale / variance - 1.0).abs() < 1e-10, "{scale} {variance}");
+        }
+    }
+
+    #[test]
+    fn without_the_mean_inhibition_has_nothing_to_take_away() {
+        let architecture = Condition::EiNone.architecture([36, 24, 10]);
+        let [usual, changed] =
+            InitialWeights::ALL.map(|initial| initial.of(&architecture, 3).unwrap());
+        assert_eq!(usual.readout, changed.readout);
+        for (layer, changed) in usual.hidden.iter().zip(&changed.hidden) {
+            assert!(changed.w_ie.iter().all(|&w| w == 0.0) && changed.mean_weight_share() < 1e-28);
+            assert_eq!((&layer.w_ei, &layer.b), (&changed.w_ei, &changed.b));
+            // W_EI W_IE, each row of which is the mean row.
+            let mean_row = &layer.w_ie[..layer.inputs];
+            for (row, changed) in
+                layer.w_ee.chunks_exact(layer.inputs).zip(changed.w_ee.chunks_exact(layer.inputs))
+            {
+                let taken = row.iter().zip(mean_row).map(|(w, mean)| w - mean);
+                assert!(taken.zip(changed).all(|(w, changed)| (w - changed).abs() < 1e-15));
+            }
         }
     }
 

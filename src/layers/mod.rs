@@ -43,7 +43,9 @@ pub use error_rule::{
 };
 pub use excitatory::Excitatory;
 pub use grad_norm::grad_norm;
-pub use init::{initial_layer, initial_weights, initial_weights_of, lateral_weights};
+pub use init::{
+    InitialWeights, initial_layer, initial_weights, initial_weights_of, lateral_weights,
+};
 pub use inorm::INorm;
 pub use inorm_div::INormDiv;
 pub use inorm_sub::INormSub;

@@ -207,6 +207,27 @@ impl<E: Copy> NetworkWeights<E> {
     }
 }
 
+impl NetworkWeights<f64> {
+    /// The same network with hidden `W_EE` whose mean row is 0, and `W_IE` of 0.
+    ///
+    /// Before any training, where inhibition takes away [just that row](super::initial_layer) or a
+    /// normalization does, the activity is what it was; errors pass through `W_EE` alone, and meet
+    /// no mean on their way down. The weights have both signs, which only
+    /// [`Signs::Free`](crate::learning::Signs) keeps.
+    #[must_use]
+    pub fn with_zero_mean(mut self) -> Self {
+        for layer in &mut self.hidden {
+            let (inputs, units) = (layer.inputs, layer.excitatory as f64);
+            for input in 0..inputs {
+                let mean = layer.w_ee.iter().skip(input).step_by(inputs).sum::<f64>() / units;
+                layer.w_ee.iter_mut().skip(input).step_by(inputs).for_each(|w| *w -= mean);
+            }
+            layer.w_ie.fill(0.0);
+        }
+        self
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::LayerWeights;

@@ -11,7 +11,7 @@ use crate::{
     architecture::{GradNormZ, HiddenLayers, SubtractiveLoss},
     configuration::{ConfigurationList, configurations},
     dataset::{CLASSES, PIXELS},
-    layers::OwnRule,
+    layers::{InitialWeights, OwnRule},
 };
 
 /// The training of a network that one had: what the network is, and how it was trained.
@@ -111,6 +111,7 @@ impl Recorded for NetworkRun {
             grad_norm_z: GradNormZ::Plain,
             subtractive_loss: SubtractiveLoss::Mean,
             task,
+            initial_weights: InitialWeights::Positive,
         };
         run.variations().is_empty().then_some(run)
     }

@@ -10,6 +10,7 @@ use crate::{
     condition::GradNorm,
     configuration::{Configuration, ConfigurationList, EPOCHS},
     dataset::{Order, Task},
+    layers::InitialWeights,
     learning_rule::{LearningRule, Precision, Signs},
 };
 use inorm_core::files::short_sha256;
@@ -68,10 +69,13 @@ pub struct Run {
     /// What is changed of an image each time it is shown; its luminosity in the paper.
     #[serde(default, skip_serializing_if = "Task::is_default")]
     pub task: Task,
+    /// What the weights of its hidden layers are before any training; positive in the paper.
+    #[serde(default, skip_serializing_if = "InitialWeights::is_default")]
+    pub initial_weights: InitialWeights,
 }
 
 /// What the paper has one value for, and other runs may have another: names, and that value.
-pub(crate) const USUAL: [(&str, &str); 10] = [
+pub(crate) const USUAL: [(&str, &str); 11] = [
     ("hidden_layers", "2"),
     ("grad_norm_layers", "all"),
     ("signs", "dale"),
@@ -82,6 +86,7 @@ pub(crate) const USUAL: [(&str, &str); 10] = [
     ("subtractive_loss", "mean"),
     ("config_list", "published"),
     ("task", "luminosity"),
+    ("initial_weights", "positive"),
 ];
 
 /// The one of these that has always been part of ids.
@@ -160,6 +165,7 @@ impl Run {
             grad_norm_z: GradNormZ::Plain,
             subtractive_loss: SubtractiveLoss::Mean,
             task: Task::Luminosity,
+            initial_weights: InitialWeights::Positive,
         }
     }
 
@@ -167,6 +173,13 @@ impl Run {
     #[must_use]
     pub const fn epsilon(mut self, epsilon: f64) -> Self {
         self.epsilon = epsilon;
+        self
+    }
+
+    /// With other weights before any training.
+    #[must_use]
+    pub const fn initial_weights(mut self, weights: InitialWeights) -> Self {
+        self.initial_weights = weights;
         self
     }
 
@@ -321,6 +334,7 @@ impl Run {
             self.subtractive_loss.to_string(),
             self.configuration_list.to_string(),
             self.task.to_string(),
+            self.initial_weights.to_string(),
         ])
     }
 
@@ -356,6 +370,21 @@ impl Run {
             return Err(Error::invalid("subtractive_loss", loss, expected));
         }
         let list = self.configuration_list;
+        let weights = self.initial_weights;
+        if weights == InitialWeights::ZeroMean {
+            let what = "initial_weights";
+            if self.rule.signs != Signs::Free {
+                let expected = format!("positive with signs {}, or signs free", self.rule.signs);
+                return Err(Error::invalid(what, weights, expected));
+            }
+            if !(circuit.subtracts() || condition.normalization().centres()) {
+                let expected = format!(
+                    "positive; in {condition} nothing takes the mean of the activity away, and \
+                     without it the network is another one"
+                );
+                return Err(Error::invalid(what, weights, expected));
+            }
+        }
         if self.configuration.is_none() && !list.is_default() {
             let expected = "published; this run has a width and learning rates of its own";
             return Err(Error::invalid("config_list", list, expected));
@@ -389,6 +418,7 @@ impl Run {
             subtractive_loss: _,
             configuration_list: _,
             task: _,
+            initial_weights: _,
         } = self;
         let LearningRule {
             rates,
@@ -436,7 +466,7 @@ mod tests {
     #[test]
     fn everything_that_decides_a_result_decides_the_id() {
         let run = Run::new(Condition::INormFull, &configuration(0).unwrap());
-        let changes: [fn(&mut Run); 25] = [
+        let changes: [fn(&mut Run); 26] = [
             |r| r.condition = Condition::ELn,
             |r| r.configuration = None,
             |r| r.width += 1,
@@ -456,6 +486,7 @@ mod tests {
             |r| r.rule.signs = Signs::NonNegative,
             |r| r.order = Order::Shuffled,
             |r| r.task = Task::Contrast,
+            |r| r.initial_weights = InitialWeights::ZeroMean,
             |r| r.configuration_list = ConfigurationList::Revised,
             |r| r.subtractive_loss = SubtractiveLoss::MeanAndVariance,
             |r| r.grad_norm_z = GradNormZ::Centred,
@@ -535,6 +566,8 @@ mod tests {
         assert_eq!(centred.id(), "ffa577b3a1ada3b9");
         let contrast = full.clone().task(Task::Contrast).measure(Measure::EachEpoch);
         assert_eq!(contrast.id(), "03d1039a22038b6f");
+        let mean = free.clone().initial_weights(InitialWeights::ZeroMean);
+        assert_eq!(mean.id(), "be77c73a1a6547a0");
         let sub = Run { condition: Condition::INormSubNone, ..full.clone() };
         let variance = sub.subtractive_loss(SubtractiveLoss::MeanAndVariance);
         let variance = variance.measure(Measure::EachEpoch);
@@ -543,15 +576,25 @@ mod tests {
         let revised = Run::new(Condition::INormFull, configuration).protocol(Protocol::Revised);
         let revised = revised.measure(Measure::EachEpoch);
         assert_eq!(revised.id(), "567bccec0feef569");
-        let all = [second, deep, free, half, shuffled, hard, centred, contrast, variance, revised];
+        let all =
+            [second, deep, free, half, shuffled, hard, centred, contrast, mean, variance, revised];
         for run in all {
             assert!(run.validate().is_ok());
             let json = serde_json::to_string(&run).unwrap();
             assert_eq!(serde_json::from_str::<Run>(&json).unwrap(), run);
         }
         let json = serde_json::to_string(&full).unwrap();
-        let unusual =
-            ["layers", "signs", "precision", "order", "grad_norm_z", "loss", "list", "task"];
+        let unusual = [
+            "layers",
+            "signs",
+            "precision",
+            "order",
+            "grad_norm_z",
+            "loss",
+            "list",
+            "task",
+            "init",
+        ];
         assert!(unusual.iter().all(|name| !json.contains(name)), "{json}");
         assert_eq!(serde_json::from_str::<Run>(&json).unwrap(), full);
         let refused = |run: &Run| run.validate().unwrap_err().to_string();
@@ -568,6 +611,16 @@ mod tests {
         let expected = "subtractive_loss: mean_and_variance is not valid; \
                         expected mean; inorm_none is not the I-Norm that only subtracts";
         assert_eq!(message, expected);
+        let zero = |run: &Run| run.clone().initial_weights(InitialWeights::ZeroMean);
+        let message = refused(&zero(&none));
+        let expected = "initial_weights: zero_mean is not valid; \
+                        expected positive with signs dale, or signs free";
+        assert_eq!(message, expected);
+        for condition in [Condition::ENone, Condition::ELnBackwardOnly, Condition::INormDivisive] {
+            let run = Run { condition, ..zero(&none).signs(Signs::Free) };
+            let words = format!("in {condition} nothing takes the mean of the activity away");
+            assert!(refused(&run).contains(&words));
+        }
         let written = Run { grad_norm_layers: HiddenLayers::first(2), ..full.clone() };
         assert!(refused(&written).contains("1+2 is not valid"), "it is `all`");
         assert!(refused(&full.clone().hidden_layers(0)).contains("hidden layers: 0"));

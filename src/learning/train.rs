@@ -14,7 +14,7 @@ use crate::{
     dataset::{Augmentation, FashionMnist, PIXELS},
     engine::{Engine, LayerMeasurement},
     interrupt::interrupted,
-    layers::{NetworkWeights, OwnRule, initial_weights_of},
+    layers::{NetworkWeights, OwnRule},
     randomness::Purpose,
 };
 use std::{ops::ControlFlow, time::Instant};
@@ -108,7 +108,7 @@ impl<'d> Trainer<'d> {
     /// If the run's numbers make no sense.
     pub fn new(run: &Run, data: &'d FashionMnist) -> Result<Self> {
         run.validate()?;
-        let weights = initial_weights_of(&run.architecture(), run.seed)?;
+        let weights = run.initial_weights.of(&run.architecture(), run.seed)?;
         Self::from_weights(run, &weights.convert(|w| w as f32), data)
     }
 
@@ -327,6 +327,7 @@ mod tests {
         architecture::{GradNormZ, SubtractiveLoss},
         configuration::configuration,
         dataset::{Order, Task},
+        layers::{InitialWeights, initial_weights_of},
         learning::{Measure, Precision, Protocol, Signs, train_all},
     };
 
@@ -486,7 +487,7 @@ mod tests {
     }
 
     #[test]
-    fn each_difference_of_the_revised_protocol_makes_another_network() {
+    fn each_variation_makes_another_network() {
         let data = small();
         let full = |change: fn(Run) -> Run| change(short(Condition::INormFull));
         let sub = |loss| short(Condition::INormSubNone).subtractive_loss(loss);
@@ -494,6 +495,8 @@ mod tests {
             full(|run| run),
             full(|run| run.order(Order::Shuffled)),
             full(|run| run.signs(Signs::NonNegative)),
+            full(|run| run.signs(Signs::Free)),
+            full(|run| run.signs(Signs::Free).initial_weights(InitialWeights::ZeroMean)),
             full(|run| run.label_smoothing(0.0)),
             full(|run| run.grad_norm_z(GradNormZ::Centred)),
             full(|run| run.task(Task::Contrast)),

@@ -10,6 +10,7 @@ use crate::{
     architecture::{GradNormZ, HiddenLayers, SubtractiveLoss},
     configuration::{ConfigurationList, EPOCHS, LAMBDA},
     dataset::{Order, Task},
+    layers::InitialWeights,
     learning::{Epoch, Measurement, Outcome, Record, Run, summarized, unusual},
     learning_rule::{Precision, Signs},
 };
@@ -18,7 +19,7 @@ use std::path::Path;
 
 /// Counts changes of the tables' columns. Rows of an earlier schema lack columns that came later:
 /// there they have the only value that there was, or none, because nothing was measured.
-pub const SCHEMA: i32 = 4;
+pub const SCHEMA: i32 = 5;
 
 /// Refuses rows of a schema that this version does not know.
 pub(super) fn check_schema(schema: i32, place: &Path) -> Result<()> {
@@ -78,6 +79,9 @@ row! {
         task: String = record.run.task.to_string(),
             "What is changed of an image each time it is shown: its `luminosity`, or `contrast`."
             or Task::Luminosity.to_string();
+        initial_weights: String = record.run.initial_weights.to_string(),
+            "Before any training: `positive`, or `zero_mean`."
+            or InitialWeights::Positive.to_string();
         outcome: Outcome = record.outcome,
             "How it ended; the step is a column of its own, `diverged_at_step`.";
         overflow: Option<String> = record.overflow.map(|overflow| overflow.number.to_string()),
@@ -190,6 +194,7 @@ impl RunRow {
             self.subtractive_loss.clone(),
             self.config_list.clone(),
             self.task.clone(),
+            self.initial_weights.clone(),
         ]);
         summarized(self.condition, unusual)
     }
@@ -249,6 +254,7 @@ mod tests {
             "subtractive_loss",
             "config_list",
             "task",
+            "initial_weights",
         ]);
         let rows = RunRow::from_table(&earlier).unwrap();
         assert_eq!(rows, RunRow::from_table(&table).unwrap());

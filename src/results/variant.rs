@@ -65,6 +65,7 @@ fn words(variations: &[Variation]) -> String {
         "hidden_layers" => format!(", {value} hidden layers"),
         "signs" => format!(", {}", value.parse::<Signs>().map_or("", Signs::words)),
         "precision" | "protocol" | "order" | "task" => format!(", {}", value.replace('_', " ")),
+        "initial_weights" => ", zero initial mean".to_owned(),
         other => format!(", {} {}", other.replace('_', " "), value.replace('_', " ")),
     };
     let (layers, others): (Vec<_>, Vec<_>) =
@@ -122,6 +123,7 @@ impl FromStr for Variant {
                 "grad_norm_z" => run.grad_norm_z = value.parse()?,
                 "subtractive_loss" => run.subtractive_loss = value.parse()?,
                 "task" => run.task = value.parse()?,
+                "initial_weights" => run.initial_weights = value.parse()?,
                 "grad_norm_layers" => layers = value.parse()?,
                 "signs" => run.rule.signs = value.parse()?,
                 "precision" => run.rule.precision = value.parse()?,
@@ -198,6 +200,7 @@ mod tests {
             "inorm_decorrelate grad_norm_z=centred task=contrast",
             "inorm_sub_center subtractive_loss=mean_and_variance",
             "inorm_full protocol=revised task=contrast",
+            "inorm_none signs=free initial_weights=zero_mean",
             "inorm_divisive signs=non_negative label_smoothing=0 config_list=revised",
         ] {
             assert_eq!(text.parse::<Variant>().unwrap().to_string(), text);
@@ -222,6 +225,8 @@ mod tests {
             ("inorm_divisive subtractive_loss=mean_and_variance", "that only subtracts"),
             ("inorm_center grad_norm_z=centred", "no GradNorm that looks at z"),
             ("inorm_full grad_norm_layers=3", "3 is not valid"),
+            ("inorm_none initial_weights=zero_mean", "positive with signs dale, or signs free"),
+            ("e_none signs=free initial_weights=zero_mean", "in e_none nothing takes the mean"),
         ] {
             let message = text.parse::<Variant>().unwrap_err().to_string();
             assert!(message.contains(words), "{message}");

@@ -6,6 +6,7 @@ use crate::{
     architecture::{GradNormZ, HiddenLayers, SubtractiveLoss},
     configuration::{ConfigurationList, EPOCHS, EPSILONS, LAMBDA, configurations},
     dataset::{Order, Task},
+    layers::InitialWeights,
     learning::{Measure, Precision, Protocol, Run, Signs},
 };
 use serde::{Deserialize, Serialize};
@@ -78,6 +79,8 @@ pub struct Selection {
     pub subtractive_losses: Vec<SubtractiveLoss>,
     /// What is changed of an image each time it is shown.
     pub tasks: Vec<Task>,
+    /// What the weights of hidden layers are before any training.
+    pub initial_weights: Vec<InitialWeights>,
     /// Passes over the training images.
     pub epochs: u32,
 }
@@ -134,6 +137,7 @@ impl Selection {
             grad_norm_z: Vec::new(),
             subtractive_losses: Vec::new(),
             tasks: vec![Task::Luminosity],
+            initial_weights: vec![InitialWeights::Positive],
             epochs: EPOCHS,
         };
         Ok(match name {
@@ -200,7 +204,8 @@ impl Selection {
         let runs = each(runs, &self.orders, Run::order);
         let runs = each(runs, &self.grad_norm_z, Run::grad_norm_z);
         let runs = each(runs, &self.subtractive_losses, Run::subtractive_loss);
-        each(runs, &self.tasks, Run::task)
+        let runs = each(runs, &self.tasks, Run::task);
+        each(runs, &self.initial_weights, Run::initial_weights)
     }
 }
 
@@ -265,6 +270,14 @@ mod tests {
         assert_eq!(shown[0], start.replace("full", "none"));
         assert_eq!((shown.len(), &shown[6][..]), (16, start));
         assert_eq!(shown[13], format!("{start} hidden_layers 3 grad_norm_layers 2 signs free"));
+        selection.initial_weights = vec![InitialWeights::ZeroMean];
+        let message = selection.plan().unwrap_err().to_string();
+        assert!(message.contains("zero_mean is not valid; expected positive with signs dale"));
+        selection.signs = vec![Signs::Free];
+        let last = selection.plan().unwrap().pop().unwrap().to_string();
+        assert_eq!(last, format!("{start} hidden_layers 3 signs free initial_weights zero_mean"));
+        selection.initial_weights = vec![InitialWeights::Positive];
+        selection.signs = vec![Signs::Dale, Signs::Free];
         selection.precisions = Precision::ALL.to_vec();
         let plan = selection.plan().unwrap();
         assert_eq!((plan.len(), &plan[12].to_string()[..]), (32, start));

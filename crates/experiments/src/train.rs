@@ -8,7 +8,7 @@ use inorm::{
     architecture::{GradNormZ, HiddenLayers, SubtractiveLoss},
     configuration::{ConfigurationList, EPOCHS, LAMBDA, LearningRates, configuration},
     dataset::{Order, Task},
-    layers::NetworkWeights,
+    layers::{InitialWeights, NetworkWeights},
     learning::{
         self, Epoch, LearningRule, Measure, Observer, Precision, Protocol, Record, Run, Signs,
         Trainer,
@@ -96,9 +96,13 @@ pub struct Train {
     /// What is changed of an image each time it is shown: luminosity, or contrast.
     #[arg(long, value_name = "NAME", default_value_t)]
     task: Task,
+    /// What the weights of hidden layers are before any training: positive, or zero_mean, which
+    /// needs --signs free.
+    #[arg(long, value_name = "NAME", default_value_t)]
+    initial_weights: InitialWeights,
     /// Begin with the network in this file, which decides the condition and the width. The results
     /// are not runs of a sweep: they are not added to tables.
-    #[arg(long, value_name = "FILE.safetensors", conflicts_with_all = ["results", "hidden_layers", "grad_norm_layers", "grad_norm_z", "subtractive_loss"])]
+    #[arg(long, value_name = "FILE.safetensors", conflicts_with_all = ["results", "hidden_layers", "grad_norm_layers", "grad_norm_z", "subtractive_loss", "initial_weights"])]
     from: Option<PathBuf>,
     /// Save the trained network in this file.
     #[arg(long, value_name = "FILE.safetensors")]
@@ -252,6 +256,7 @@ impl Train {
         let run = given(run, self.order, Run::order);
         let run = given(run, self.grad_norm_z, Run::grad_norm_z);
         let run = given(run, self.subtractive_loss, Run::subtractive_loss);
+        let run = run.initial_weights(self.initial_weights);
         let usual = if self.results.is_some() { Measure::EachEpoch } else { Measure::Never };
         Ok(run.measure(self.measure.map_or(usual, Measure::from)))
     }

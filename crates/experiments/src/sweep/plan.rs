@@ -7,6 +7,7 @@ use inorm::{
     architecture::{GradNormZ, HiddenLayers, SubtractiveLoss},
     configuration::ConfigurationList,
     dataset::{Order, Task},
+    layers::InitialWeights,
     learning::{Precision, Protocol, Signs},
     sweep::{Selection, Store},
 };
@@ -70,6 +71,10 @@ pub struct Plan {
     /// What is changed of an image each time it is shown: luminosity, contrast or both.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     task: Vec<Task>,
+    /// What the weights of hidden layers are before any training: positive, or zero_mean, which
+    /// needs --signs free.
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    initial_weights: Vec<InitialWeights>,
     /// Passes over the training images.
     #[arg(long, value_name = "NUMBER")]
     epochs: Option<u32>,
@@ -95,6 +100,7 @@ pub fn run(options: &Plan) -> Outcome {
     replace(&mut selection.grad_norm_z, &options.grad_norm_z);
     replace(&mut selection.subtractive_losses, &options.subtractive_loss);
     replace(&mut selection.tasks, &options.task);
+    replace(&mut selection.initial_weights, &options.initial_weights);
     selection.epochs = options.epochs.unwrap_or(selection.epochs);
     let runs = selection.plan()?;
     let store = Store::create(&options.place.store)?;
