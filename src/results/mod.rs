@@ -6,8 +6,9 @@
 //! with the project. [`comparison`], [`claims`] and [`marks`] hold results against what was
 //! published: [distributions](published_for), and
 //! [single configurations](published_configurations). [`variants`] and [`differences`] are of
-//! networks and rules that the paper does not have.
+//! networks and rules that the paper does not have, and [`beyond_the_paper`] of what it leaves open.
 
+mod beyond;
 mod checksums;
 mod comparison;
 mod departures;
@@ -25,6 +26,7 @@ mod stored;
 mod tables;
 mod variant;
 
+pub use beyond::{beyond_the_paper, beyond_the_paper_markdown};
 pub use comparison::{ComparisonRow, comparison, left_out, outside_published};
 pub use departures::departures_markdown;
 pub use finished::FinishedRun;

@@ -19,7 +19,7 @@ use polars::prelude::DataFrame;
 use std::collections::BTreeMap;
 
 /// The ε at which accuracies were published.
-const EPSILONS: [f64; 2] = [0.0, WIDEST];
+pub(super) const EPSILONS: [f64; 2] = [0.0, WIDEST];
 
 /// Two networks do equally well if the difference of their accuracies lies around something less
 /// than this on either side: half a point.
@@ -252,15 +252,24 @@ pub fn differences(
     let mut runs = RunRow::from_table(runs)?;
     runs.retain(|run| epsilon.is_none_or(|epsilon| run.epsilon == epsilon));
     let mut rows = Vec::new();
-    for [network, than] in networks {
-        let (network, than): (Variant, Variant) = (network.parse()?, than.parse()?);
+    for networks in networks {
         for epsilon in distinct(runs.iter().map(|run| run.epsilon)) {
-            let pairs: Vec<_> = paired(&network, &than, epsilon, &runs).into_values().collect();
-            let evidence = Evidence::of("ours", &pairs)?;
-            rows.extend(evidence.map(|known| ClaimRow::new([&network, &than], epsilon, &known)));
+            rows.extend(between(networks, epsilon, &runs)?);
         }
     }
     ClaimRow::to_table(&rows)
+}
+
+/// The difference between two variants, if there are pairs of them.
+pub(super) fn between(
+    [network, than]: &[&str; 2],
+    epsilon: f64,
+    runs: &[RunRow],
+) -> Result<Option<ClaimRow>> {
+    let (network, than): (Variant, Variant) = (network.parse()?, than.parse()?);
+    let pairs: Vec<_> = paired(&network, &than, epsilon, runs).into_values().collect();
+    let evidence = Evidence::of("ours", &pairs)?;
+    Ok(evidence.map(|known| ClaimRow::new([&network, &than], epsilon, &known)))
 }
 
 /// The same at ε = 0.75 as a table in Markdown, with links as seen from the root of the repository.
@@ -275,7 +284,7 @@ pub fn claims_markdown(runs: &DataFrame) -> Result<String> {
     for claim in &CLAIMS {
         let Claim(words, network, than, chapter) = claim;
         let [ours, published] = known(claim, WIDEST, &runs)?;
-        let p = ours.as_ref().map(|row| row.p.map_or(TOO_FEW.to_owned(), short));
+        let p = ours.as_ref().map(ClaimRow::short_p);
         let within = ours.as_ref().map(|row| row.equivalent.clone());
         let [published, ours] = [published, ours].map(|row| row.map(|row| row.words()));
         let [published, ours, p, within] =
@@ -314,6 +323,15 @@ impl ClaimRow {
         points(self.median) + &ends
     }
 
+    /// Its p, to be read.
+    pub(super) fn short_p(&self) -> String {
+        match self.p {
+            None => TOO_FEW.to_owned(),
+            Some(p) if p >= 0.001 => format!("{p:.4}"),
+            Some(p) => format!("{p:.0e}"),
+        }
+    }
+
     /// The same with the number of pairs, and how many runs are at chance.
     pub fn words(&self) -> String {
         let difference = self.difference();
@@ -330,11 +348,6 @@ impl ClaimRow {
 pub fn points(fraction: f64) -> String {
     let text = format!("{:+.2}", fraction * 100.0);
     if text == "-0.00" { "+0.00".to_owned() } else { text.replace('-', "−") }
-}
-
-/// A p-value, to be read.
-fn short(p: f64) -> String {
-    if p >= 0.001 { format!("{p:.4}") } else { format!("{p:.0e}") }
 }
 
 row! {

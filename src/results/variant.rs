@@ -43,15 +43,28 @@ impl Variant {
 
     /// What a legend says of the difference to another one; what both have, it says once.
     pub fn label_less(&self, than: &Self) -> String {
-        let (both, own): (Vec<_>, Vec<_>) = self
-            .variations
-            .iter()
-            .cloned()
-            .partition(|variation| than.variations.contains(variation));
-        let others = than.variations.iter().filter(|variation| !both.contains(variation));
-        let others: Vec<_> = others.cloned().collect();
-        let (network, than) = (self.condition.label(), than.condition.label());
-        format!("{network}{} − {than}{}{}", words(&own), words(&others), words(&both))
+        let [network, than, both] = self.beside(than);
+        format!("{} − {}{}", network.label(), than.label(), words(&both.variations))
+    }
+
+    /// The same as names in Markdown.
+    pub(super) fn names_less(&self, than: &Self) -> String {
+        let [network, than, both] = self.beside(than);
+        let both = both.variations.iter().map(|(name, value)| format!(" `{name}={value}`"));
+        let both: String = both.collect();
+        format!("`{network}` − `{than}`{}{both}", if both.is_empty() { "" } else { "," })
+    }
+
+    /// This one and another with what each has alone, and this one with what both have.
+    fn beside(&self, than: &Self) -> [Self; 3] {
+        let has = |variant: &Self| {
+            let variations = variant.variations.clone();
+            move |variation: &Variation| variations.contains(variation)
+        };
+        let (both, own) = self.variations.iter().cloned().partition(has(than));
+        let (_, others) = than.variations.iter().cloned().partition::<Vec<_>, _>(has(self));
+        [(self, own), (than, others), (self, both)]
+            .map(|(variant, variations)| Self { condition: variant.condition, variations })
     }
 }
 

@@ -45,6 +45,11 @@ fn claims_are_printed_as_tables_and_as_json() {
     assert!(text.contains("inorm_lateral") && text.contains("\n2b "), "{text}");
     let [json, _] = ends_with(0, &mut inorm("sweep claims --json"));
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let [beyond, _] = ends_with(0, &mut inorm("sweep claims --beyond"));
+    assert!(beyond.contains("inorm_center grad_norm_layers=2  inorm_center"), "{beyond}");
+    let [beyond, _] = ends_with(0, &mut inorm("sweep claims --beyond --json"));
+    let beyond: serde_json::Value = serde_json::from_str(&beyond).unwrap();
+    assert!(beyond["beyond"].as_array().unwrap().len() > 10, "{beyond}");
     let rows = |name: &str| json[name].as_array().unwrap().clone();
     assert_eq!(rows("marks").len(), 11);
     let is = |row: &serde_json::Value| {

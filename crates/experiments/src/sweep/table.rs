@@ -7,9 +7,9 @@ use inorm::{
     notebook::Table,
     polars::prelude::DataFrame,
     results::{
-        ClaimRow, RunRow, Tables, Variant, claims as claimed, claims_markdown, comparison,
-        departures_markdown, differences, left_out, marks, outside_published, rows_to_json,
-        variants,
+        ClaimRow, RunRow, Tables, Variant, beyond_the_paper, beyond_the_paper_markdown,
+        claims as claimed, claims_markdown, comparison, departures_markdown, differences, left_out,
+        marks, outside_published, rows_to_json, variants,
     },
     sweep::results_in,
 };
@@ -57,15 +57,18 @@ pub fn run(options: &ShowTable) -> Outcome {
 pub struct ShowClaims {
     #[command(flatten)]
     of: ShowTable,
-    /// Print the README's table alone, in Markdown.
+    /// Print a table for the README alone, in Markdown.
     #[arg(long)]
     markdown: bool,
-    /// Print one JSON object instead: `claims` and `marks`, each a list of rows; accuracies are
-    /// fractions.
+    /// Print one JSON object instead: `claims` and `marks`, or `beyond` alone, each a list of rows;
+    /// accuracies are fractions.
     #[arg(long, conflicts_with = "markdown")]
     json: bool,
+    /// Print the differences that answer what the paper leaves open (chapter 9) instead.
+    #[arg(long)]
+    beyond: bool,
     /// Print the list of what is not as published instead, in Markdown.
-    #[arg(long, conflicts_with_all = ["markdown", "json"])]
+    #[arg(long, conflicts_with_all = ["markdown", "json", "beyond"])]
     departures: bool,
 }
 
@@ -77,6 +80,14 @@ pub fn claims(options: &ShowClaims) -> Outcome {
         return print(departures_markdown(&stored)?.trim_end());
     }
     let runs = stored.runs;
+    if options.beyond {
+        let rows = beyond_the_paper(&runs)?;
+        return match (options.markdown, options.json) {
+            (true, _) => print(beyond_the_paper_markdown(&runs)?.trim_end()),
+            (_, true) => print(serde_json::json!({ "beyond": rows_to_json(&rows) })),
+            _ => print(differences_table(rows)?.text()),
+        };
+    }
     if options.markdown {
         return print(claims_markdown(&runs)?.trim_end());
     }
