@@ -358,6 +358,18 @@ class Faults(unittest.TestCase):
         outputs, _ = self.kernel.run('eprintln!("the last words"); std::process::abort();')
         self.assertIn("the last words", text(outputs, "stderr"))
 
+    def test_a_panic_that_ends_the_program_is_heard(self):
+        for dying in [
+            'extern "C" fn called() { panic!("the reason"); } called();',
+            """struct Last;
+            impl Drop for Last { fn drop(&mut self) { panic!("the reason"); } }
+            let last = Last;
+            panic!("the first of two");""",
+        ]:
+            outputs, reply = self.kernel.run(dying)
+            self.assertIn("panicked: the reason", text(outputs, "stderr"))
+            self.assertIn("SIGABRT", reply["evalue"])
+
     def test_a_thread_speaks_in_its_own_cell(self):
         speaking = self.kernel.client.execute(
             """std::thread::spawn(|| {

@@ -25,6 +25,11 @@ pub fn catch_quietly<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     })
 }
 
+/// With these the runtime panics right before it ends the program, because of a panic that it cannot
+/// let go on.
+const FATAL: [&str; 2] =
+    ["panic in a function that cannot unwind", "panic in a destructor during cleanup"];
+
 /// Notes every panic from now on, instead of printing it with a backtrace that nobody asked for.
 pub fn catch() {
     let cells = std::thread::current().id();
@@ -34,6 +39,13 @@ pub fn catch() {
             return;
         }
         let message = info.payload_as_str().unwrap_or("panicked").to_owned();
+        if FATAL.contains(&message.as_str()) {
+            // Nobody will ask for the last one any more.
+            if let Some(Message::Panicked { message, .. }) = last().take() {
+                eprintln!("panicked: {message}");
+            }
+            return eprintln!("{message}");
+        }
         if std::thread::current().id() != cells {
             // Files of cells have no full paths, and lines that no reader knows.
             let place = info.location().filter(|at| Path::new(at.file()).is_absolute());
