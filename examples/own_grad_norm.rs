@@ -1,4 +1,4 @@
-//! Trains I-Norm networks with three rules for the error: none, the paper's centring, and a rule
+//! Trains I-Norm networks with three rules for the error: none, the paper's centering, and a rule
 //! written here, which subtracts the error of the median unit. Many errors are zero (ReLU), and so
 //! is their median, often: this rule is nearly none.
 //!

@@ -1,4 +1,4 @@
-//! A layer of one's own: its weights learn from the error as it is, but only the centred error goes
+//! A layer of one's own: its weights learn from the error as it is, but only the centered error goes
 //! on to the layer below. No GradNorm can do that: it changes the error for both.
 //!
 //!     cargo run --release --example own_layer

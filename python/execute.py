@@ -37,7 +37,7 @@ DURATION = re.compile(
     r"(?P<picture>base64,[A-Za-z0-9+/=]+)"
     r"|(?<![\w.])\d+(?:\.\d+)?(?=[ \u00a0]?(?:µs|ms|s|min|h)\b)"
 )
-COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+COLOR = re.compile(r"\x1b\[[0-9;]*m")
 # Controls are there only as long as their kernel: a repository keeps what they showed.
 WHERE_CONTROLS_ARE = re.compile(r'<style>[^<]*</style>\n<div class="saved-[\w-]+">\n')
 SECONDS_PER_CELL = 900
@@ -90,7 +90,7 @@ def execute(path: Path, into: Path) -> None:
     for number, cell in enumerate(cells, 1):
         check(path, number, cell)
     print(f"{path.name}: {len(cells)} cells, {time.monotonic() - began_at:.1f} s", flush=True)
-    normalise(notebook)
+    normalize(notebook)
     write(notebook, into / path.name)
 
 
@@ -99,7 +99,7 @@ def describe_error(path: Path, cells: list) -> str:
         for output in cell.get("outputs", []):
             if output.output_type == "error":
                 if "raises-exception" not in cell.metadata.get("tags", []):
-                    first = next(iter(COLOUR.sub("", output.evalue).strip().splitlines()), "")
+                    first = next(iter(COLOR.sub("", output.evalue).strip().splitlines()), "")
                     return f"{path}: cell {number} failed: {first}"
     return f"{path}: a cell failed"
 
@@ -113,11 +113,11 @@ def check(path: Path, number: int, cell) -> None:
         return
     for output in cell.outputs:
         if output.output_type == "stream" and output.name == "stderr":
-            first = next(iter(COLOUR.sub("", output.text).strip().splitlines()), "")
+            first = next(iter(COLOR.sub("", output.text).strip().splitlines()), "")
             raise Failed(f"{path}: cell {number} wrote to standard error: {first}")
 
 
-def normalise(notebook) -> None:
+def normalize(notebook) -> None:
     """Everything that would differ between two runs goes; so does what no reader looks at."""
     notebook.metadata = nbformat.from_dict({"kernelspec": KERNELSPEC, "language_info": LANGUAGE})
     notebook.nbformat, notebook.nbformat_minor = 4, 5
@@ -155,8 +155,8 @@ def normalise_output(output, count: int) -> None:
     if output.output_type == "stream":
         output.text = without_durations(output.text)
     elif output.output_type == "error":
-        output.evalue = COLOUR.sub("", output.evalue)
-        output.traceback = [COLOUR.sub("", line) for line in output.traceback]
+        output.evalue = COLOR.sub("", output.evalue)
+        output.traceback = [COLOR.sub("", line) for line in output.traceback]
     else:
         output.metadata = nbformat.from_dict({})
         output.pop("transient", None)

@@ -81,7 +81,7 @@ impl Normalization {
     }
 
     /// Whether it takes the mean away from the activity.
-    pub const fn centres(self) -> bool {
+    pub const fn centers(self) -> bool {
         matches!(self, Self::LayerNorm | Self::LayerNormForwardOnly | Self::MeanNorm)
     }
 }

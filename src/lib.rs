@@ -5,7 +5,7 @@
 //! signals improves learning in neural circuits" (Eyono, Levenstein, Ghosh, Cornford, Richards;
 //! arXiv 2603.17676). In short: LayerNorm helps networks to classify clothes whose luminosity is
 //! shifted at random. Inhibition that learns to normalize activity in the same way (I-Norm) does
-//! not help, until the back-propagated errors are normalized as well (GradNorm); centring them is
+//! not help, until the back-propagated errors are normalized as well (GradNorm); centering them is
 //! what counts, and plain lateral inhibition can do it.
 //!
 //! # A first experiment

@@ -120,7 +120,7 @@ proptest! {
     }
 
     /// With LayerNorm a network computes LayerNorm's gradient, whatever it is; and of errors that
-    /// are centred on the way down, no more is common than ReLU makes it.
+    /// are centered on the way down, no more is common than ReLU makes it.
     #[test]
     fn what_layer_norm_passes_back_is_aligned_with_itself(
         condition in conditions(), seed in 0..1000_u64,
@@ -331,7 +331,7 @@ proptest! {
     }
 
     #[test]
-    fn uniform_lateral_inhibition_is_centring(seed in 0..1000_u64) {
+    fn uniform_lateral_inhibition_is_centering(seed in 0..1000_u64) {
         let delta = tensor(&random_values(seed, SIZE * UNITS, -1.0, 1.0));
         let nu = device().tensor([1.0 / UNITS as f64; UNITS]);
         let lateral = grad_norm(GradNorm::Lateral, &delta, &delta, &nu).as_vec();

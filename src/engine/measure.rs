@@ -22,11 +22,11 @@ pub struct LayerMeasurement {
     /// Mean over the batch of the population variance of `z` over units (Fig. 3b).
     #[serde(with = "crate::nonfinite")]
     pub variance: f64,
-    /// Cosine of `relu(LN(z))` and `relu(z)` (Figs. 4b, 5b); against centring for `lateral`.
+    /// Cosine of `relu(LN(z))` and `relu(z)` (Figs. 4b, 5b); against centering for `lateral`.
     #[serde(with = "crate::nonfinite")]
     pub output_alignment: f64,
     /// Cosine of `∂Σrelu(LN(z))/∂W_EE` and `∂Σrelu(GradNorm(z))/∂W_EE` (Figs. 4b, 5b, 6);
-    /// against centring for `lateral`.
+    /// against centering for `lateral`.
     #[serde(with = "crate::nonfinite")]
     pub gradient_alignment: f64,
     /// The I-Norm loss without its λ.
@@ -234,7 +234,7 @@ fn cosine(inner: f64, a: f64, b: f64) -> f64 {
 /// The largest eigenvalue of the covariance of δ, \[size, units\], the error that arrives at
 /// GradNorm.
 ///
-/// With δ centred over the batch, `δᵀδ/size` and `δδᵀ/size` share their largest eigenvalue: the
+/// With δ centered over the batch, `δᵀδ/size` and `δδᵀ/size` share their largest eigenvalue: the
 /// first has a row for each unit, the second one for each sample, and the smaller is made.
 fn error_eigenvalue<T: Real>(layer: &Observed<'_, T>, delta: &[T]) -> Option<f64> {
     let (units, size) = (layer.form.units, layer.batch.size);

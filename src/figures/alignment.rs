@@ -49,7 +49,7 @@ pub fn of_runs(
 pub struct Histogram {
     /// What it shows.
     pub name: String,
-    /// Whose colour it has.
+    /// Whose color it has.
     pub condition: Condition,
     /// A cosine of each run.
     pub values: Vec<f64>,

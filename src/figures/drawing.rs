@@ -8,7 +8,7 @@ use super::font::{self, Weight};
 /// A position from the top left corner, x to the right and y downwards.
 pub type Point = (f64, f64);
 
-/// A colour and how much it hides what lies under it.
+/// A color and how much it hides what lies under it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Color {
     /// Red, green, blue.
@@ -18,24 +18,24 @@ pub struct Color {
 }
 
 impl Color {
-    /// An opaque colour.
+    /// An opaque color.
     pub const fn new(red: u8, green: u8, blue: u8) -> Self {
         Self { rgb: [red, green, blue], opacity: 1.0 }
     }
 
-    /// The same colour with another opacity.
+    /// The same color with another opacity.
     pub const fn opacity(self, opacity: f64) -> Self {
         Self { opacity, ..self }
     }
 
-    /// The opaque colour that is this one mixed with white: `strength` 1 is itself, 0 is white.
+    /// The opaque color that is this one mixed with white: `strength` 1 is itself, 0 is white.
     pub fn tint(self, strength: f64) -> Self {
         let mix = |c: u8| (255.0 - (255.0 - f64::from(c)) * strength).round() as u8;
         Self { rgb: self.rgb.map(mix), opacity: 1.0 }
     }
 }
 
-/// How a line is interrupted: the second channel beside its colour.
+/// How a line is interrupted: the second channel beside its color.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dash {
     Solid,
@@ -77,7 +77,7 @@ impl Stroke {
     }
 }
 
-/// The shape of a data point: the second channel beside its colour.
+/// The shape of a data point: the second channel beside its color.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Marker {
     Circle,

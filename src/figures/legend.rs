@@ -76,7 +76,7 @@ impl Legend {
         self.rows(width).len() as f64 * HEIGHT
     }
 
-    /// Draws it centred in the upper part of `frame`.
+    /// Draws it centered in the upper part of `frame`.
     pub fn draw(&self, drawing: &mut Drawing, frame: Frame) {
         for (row, entries) in self.rows(frame.width()).iter().enumerate() {
             let width: f64 = entries.iter().map(|e| entry_width(&e.1)).sum::<f64>() - BETWEEN;

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 
 type Rgb = [u8; 3];
 
-/// Encodes RGB `pixels`, `width` a row, with at most 256 colours.
+/// Encodes RGB `pixels`, `width` a row, with at most 256 colors.
 ///
-/// The colours used most stay exactly as they are; the others (edges, smoothed) become the
+/// The colors used most stay exactly as they are; the others (edges, smoothed) become the
 /// nearest of these.
 pub fn encode(pixels: &[u8], width: usize) -> Result<Vec<u8>> {
     let (colors, indices) = index(pixels);
@@ -52,7 +52,7 @@ pub fn stack(upper: &[u8], lower: &[u8], gap: usize) -> Result<Vec<u8>> {
     encode(&pixels, width)
 }
 
-/// Chooses at most 256 colours and names one for each pixel.
+/// Chooses at most 256 colors and names one for each pixel.
 fn index(pixels: &[u8]) -> (Vec<Rgb>, Vec<u8>) {
     let mut counts: HashMap<Rgb, usize> = HashMap::new();
     let colors = || pixels.chunks_exact(3).map(|c| [c[0], c[1], c[2]]);
@@ -71,7 +71,7 @@ fn index(pixels: &[u8]) -> (Vec<Rgb>, Vec<u8>) {
     (palette, indices)
 }
 
-/// The most frequent colours, but of near neighbours only one until the palette has room.
+/// The most frequent colors, but of near neighbours only one until the palette has room.
 fn choose(counts: &HashMap<Rgb, usize>) -> Vec<Rgb> {
     let mut by_count: Vec<Rgb> = counts.keys().copied().collect();
     by_count.sort_unstable_by_key(|color| (std::cmp::Reverse(counts[color]), *color));

@@ -1,4 +1,4 @@
-//! One style for all figures: the same colour, shape and line for the same thing everywhere.
+//! One style for all figures: the same color, shape and line for the same thing everywhere.
 
 use super::drawing::{Color, Dash, Marker, Stroke};
 use crate::Condition;
@@ -29,7 +29,7 @@ pub const GRID: Color = Color::new(228, 228, 228);
 pub const BORDER: Color = Color::new(176, 176, 176);
 /// The background.
 pub const WHITE: Color = Color::new(255, 255, 255);
-/// Published values; no condition has this colour.
+/// Published values; no condition has this color.
 pub const PUBLISHED: Color = Color::new(120, 120, 120);
 /// The lines of an axis.
 pub const AXIS: Stroke = Stroke::new(INK, 1.0);
@@ -37,7 +37,7 @@ pub const AXIS: Stroke = Stroke::new(INK, 1.0);
 pub const DASHES: Stroke = Stroke::new(INK, 1.4).dash(Dash::Dashed);
 
 /// How everything that belongs to one condition, or to one ε, is drawn: points and lines have a
-/// second channel beside their colour. Diamonds are kept for published values.
+/// second channel beside their color. Diamonds are kept for published values.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Look {
     pub color: Color,
@@ -45,7 +45,7 @@ pub struct Look {
     pub dash: Dash,
 }
 
-// Okabe and Ito's colours, told apart with any kind of colour vision.
+// Okabe and Ito's colors, told apart with any kind of color vision.
 const BLACK: Color = Color::new(0, 0, 0);
 const ORANGE: Color = Color::new(230, 159, 0);
 const SKY: Color = Color::new(86, 180, 233);
@@ -56,7 +56,7 @@ pub const VERMILLION: Color = Color::new(213, 94, 0);
 const PURPLE: Color = Color::new(204, 121, 167);
 const GREY: Color = Color::new(140, 140, 140);
 
-/// No condition has this colour.
+/// No condition has this color.
 const WINE: Color = Color::new(150, 0, 80);
 
 /// The look of a network of the reader's own.
@@ -68,7 +68,7 @@ pub fn own(number: usize) -> Look {
     Look { color: colors[number % colors.len()], ..OWN }
 }
 
-/// The look of a condition. Conditions that are never in one figure may share a colour, but not
+/// The look of a condition. Conditions that are never in one figure may share a color, but not
 /// both channels.
 pub fn condition(condition: Condition) -> Look {
     use Condition as C;
@@ -99,7 +99,7 @@ pub fn condition(condition: Condition) -> Look {
 }
 
 /// The look of a luminosity range: an ordered ramp (from matplotlib's plasma, readable with any
-/// kind of colour vision and in grey), because ε is a quantity and not a name.
+/// kind of color vision and in grey), because ε is a quantity and not a name.
 pub fn epsilon(epsilon: f64) -> Look {
     let (color, marker, dash) = match (epsilon * 4.0).round() as i64 {
         i64::MIN..=0 => (Color::new(38, 20, 140), Marker::Circle, Dash::Solid),
@@ -125,7 +125,7 @@ pub fn p_value(p: f64) -> String {
     if p < 0.001 { "p < 0.001".to_owned() } else { format!("p = {p:.3}") }
 }
 
-/// The inside of a box: light enough for its median line, also when the colour is black.
+/// The inside of a box: light enough for its median line, also when the color is black.
 pub fn box_fill(color: Color) -> Color {
     color.tint(0.55)
 }

@@ -22,7 +22,7 @@ use dfdx::{
 /// decorrelate  δ − z·mean(δ⊙z)
 /// ```
 ///
-/// `full` uses z as it is, not centred once more: it is LN's Jacobian exactly when z is
+/// `full` uses z as it is, not centered once more: it is LN's Jacobian exactly when z is
 /// normalized, which is what I-Norm strives for. On `c = z − mean(z)`, as in the authors' revised
 /// code:
 ///

@@ -75,9 +75,9 @@ pub fn initial_weights_of(architecture: &Architecture, seed: u64) -> Result<Netw
 ///
 /// - `W_EE` is log-normal with mean = standard deviation = √(2N / (N_in (N − 1))),
 /// - `W_EI` is the same with rows that sum to 1,
-/// - each row of `W_IE` is the mean row of `W_EE`: the inhibition is exact centring,
+/// - each row of `W_IE` is the mean row of `W_EE`: the inhibition is exact centering,
 /// - `U_IE = S Vᵀ` from the SVD of `W_EE − W_EI W_IE`, so that the mean square of `h U_IEᵀ` is the
-///   second moment of the centred excitatory input: the division is exact scaling,
+///   second moment of the centered excitatory input: the division is exact scaling,
 /// - `b = 0`.
 ///
 /// A layer that divides without subtracting has the `U_IE` that it would have if it did subtract.
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn inhibition_starts_as_exact_centring_and_division_as_exact_scaling() {
+    fn inhibition_starts_as_exact_centering_and_division_as_exact_scaling() {
         for (inputs, units) in [(36, 24), (24, 24), (10, 24)] {
             let mut rng = stream(5, Purpose::Weights, 0);
             let shape = [inputs, units, 2];

@@ -377,7 +377,7 @@ impl Run {
                 let expected = format!("positive with signs {}, or signs free", self.rule.signs);
                 return Err(Error::invalid(what, weights, expected));
             }
-            if !(circuit.subtracts() || condition.normalization().centres()) {
+            if !(circuit.subtracts() || condition.normalization().centers()) {
                 let expected = format!(
                     "positive; in {condition} nothing takes the mean of the activity away, and \
                      without it the network is another one"

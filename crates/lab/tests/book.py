@@ -48,13 +48,13 @@ def fail(problem: str) -> None:
 
 
 @contextmanager
-def offline(browser: Browser, screen: str, colours: str, scripts: bool = True) -> Iterator[Page]:
+def offline(browser: Browser, screen: str, scheme: str, scripts: bool = True) -> Iterator[Page]:
     """A page that can reach nothing but the disk, and fails if it tries, or reports an error."""
     width, height = SCREENS[screen]
     context = browser.new_context(
         java_script_enabled=scripts,
         viewport={"width": width, "height": height},
-        color_scheme=colours,
+        color_scheme=scheme,
         permissions=["clipboard-read", "clipboard-write"],
     )
     context.set_offline(True)
@@ -66,7 +66,7 @@ def offline(browser: Browser, screen: str, colours: str, scripts: bool = True) -
     page.on("console", lambda said: said.type == "error" and problems.append(said.text))
     yield page
     if problems:
-        fail(f"on a {screen} in {colours}, {page.url}: {problems[0]}")
+        fail(f"on a {screen} in {scheme}, {page.url}: {problems[0]}")
     context.close()
 
 
@@ -200,13 +200,13 @@ def main(book: Path, pictures: Path) -> None:
     printed(book / "pdf/book.pdf")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
-        # Widths and colours do not depend on each other.
-        for screen, colours in ("phone", "light"), ("desktop", "dark"):
-            with offline(browser, screen, colours) as page:
+        # Widths and scheme do not depend on each other.
+        for screen, scheme in ("phone", "light"), ("desktop", "dark"):
+            with offline(browser, screen, scheme) as page:
                 seen = {}
                 for path in pages:
                     seen[path.as_uri()] = look(page, path)
-                    picture = f"{screen}-{colours}-{path.stem}.png"
+                    picture = f"{screen}-{scheme}-{path.stem}.png"
                     page.screenshot(path=pictures / picture, full_page=True, animations="disabled")
         for name, found in seen.items():
             for link in found["links"]:

@@ -259,7 +259,7 @@ fn in_cell(line: &str, count: u32) -> String {
 fn line_of_error(error: &Value) -> Option<usize> {
     let mut last = None;
     for line in error["traceback"].as_array()?.iter().filter_map(Value::as_str) {
-        let line = without_colours(line);
+        let line = without_colors(line);
         let Some((margin, rest)) = line.split_once('│') else { continue };
         match margin.trim().parse() {
             Ok(number) => last = Some(number),
@@ -270,7 +270,7 @@ fn line_of_error(error: &Value) -> Option<usize> {
     last
 }
 
-fn without_colours(text: &str) -> String {
+fn without_colors(text: &str) -> String {
     let mut parts = text.split("\x1b[");
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |plain, part| plain + part.split_once('m').map_or(part, |(_, rest)| rest))
