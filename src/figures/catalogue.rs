@@ -6,8 +6,10 @@ use super::{
 };
 use crate::configuration::WIDEST;
 use crate::dataset::FashionMnist;
-use crate::results::Tables;
+use crate::results::{MeasurementRow, Tables};
+use crate::statistics::distinct;
 use crate::{Condition, Error, Result};
+use polars::prelude::DataFrame;
 
 /// What can be drawn, and what it shows.
 pub const NAMES: [(&str, &str); 18] = [
@@ -71,11 +73,24 @@ pub fn figure(name: &str, stored: &Tables) -> Result<Figure> {
         "7" => fig7::figure(runs, None),
         "eigenvalues" => fig7::eigenvalues(measurements),
         "alignment" => alignment_curves(measurements, &ALIGNED, WIDEST),
-        "errors" => error_curves(measurements, &FOLLOWED, WIDEST),
+        "errors" => error_curves(measurements, &FOLLOWED, widest_measured(measurements)?),
         "lambda" => lambdas(&stored.runs, WIDEST),
         "claims" => claims(runs),
         _ => Err(Error::unknown("figure", name, &NAMES.map(|(name, _)| name))),
     }
+}
+
+/// The widest range of luminosity at which the task's own errors were measured in all networks that
+/// are followed: earlier runs lack that.
+fn widest_measured(measurements: &DataFrame) -> Result<f64> {
+    let rows = MeasurementRow::from_table(measurements)?;
+    let of = |condition| {
+        let rows = rows.iter().filter(move |row| row.condition == condition);
+        distinct(rows.filter(|row| row.task_alignment.is_some()).map(|row| row.epsilon))
+    };
+    let [first, others @ ..] = FOLLOWED.map(of);
+    let everywhere = first.into_iter().filter(|epsilon| others.iter().all(|o| o.contains(epsilon)));
+    Ok(everywhere.reduce(f64::max).unwrap_or(WIDEST))
 }
 
 #[cfg(test)]
@@ -110,7 +125,7 @@ mod tests {
             ("6", "diverged"),
             ("eigenvalues", "n = 120"),
             ("alignment", "gradients, ε = 0.75, I-Norm + GradNorm: "),
-            ("errors", "layer 2: in common, I-Norm: 0."),
+            ("errors", "layer 2: in common, ε = 0.75, I-Norm: 0."),
             ("lambda", "I-Norm: median"),
             ("claims", "ε = 0.75, I-Norm − E-only + LN: ours −"),
         ] {

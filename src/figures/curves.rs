@@ -5,6 +5,7 @@ use super::alignment::{self, ALIGNMENTS, Alignment};
 use super::axes::{self, Axis, Panel};
 use super::drawing::{Drawing, Frame, Stroke};
 use super::legend::{self, Legend, Swatch};
+use super::sample::with_counts;
 use super::style;
 use crate::results::{EpochRow, MeasurementRow};
 use crate::statistics::{distinct, quantile};
@@ -25,6 +26,11 @@ impl Curve {
     fn insert(&mut self, epoch: i32, value: f64) {
         let values = self.0.entry(epoch).or_default();
         values.insert(values.partition_point(|v| *v < value), value);
+    }
+
+    /// How many runs it is of.
+    fn runs(&self) -> usize {
+        self.0.values().map(Vec::len).max().unwrap_or(0)
     }
 
     /// Epoch, lower end of the band, median, upper end.
@@ -102,8 +108,11 @@ fn draw_beside(panels: &[LiveAndStored]) -> Result<Figure> {
     let legend = shown
         .iter()
         .fold(Legend::default(), |legend, &c| {
-            let stored = panels.iter().any(|(_, _, stored)| stored.contains_key(&c));
-            let name = if stored { format!("{}, stored", c.label()) } else { c.label().into() };
+            let stored: Vec<_> =
+                panels.iter().filter_map(|(_, _, curves)| curves.get(&c)).collect();
+            let words = if stored.is_empty() { "" } else { ", stored" };
+            let name = c.label().to_owned() + words;
+            let name = with_counts(&name, stored.into_iter().map(Curve::runs));
             legend.entry(Swatch::Line(style::condition(c)), name)
         })
         .entry(Swatch::Live, "live");
@@ -163,7 +172,7 @@ fn beside(
     let points = stored.points();
     let (last, [_, end, _]) = *points.last()?;
     let same = points.iter().find(|(other, _)| *other == epoch).map(|(_, [low, median, high])| {
-        let runs = stored.0.values().map(Vec::len).max().unwrap_or(0);
+        let runs = stored.runs();
         let [low, high] = [low * 100.0, high * 100.0];
         format!(", stored median {} ({low:.1} to {high:.1}), n = {runs}", style::percent(*median))
     });
@@ -238,7 +247,8 @@ pub fn error_curves(
         let here = || rows.iter().filter(|row| row.layer == layer && row.task_alignment.is_some());
         let panel = |(name, value): (&str, fn(&MeasurementRow) -> Option<f64>)| {
             let points = here().filter_map(|row| Some((row.condition, row.epoch, value(row)?)));
-            (format!("layer {}: {name}", layer + 1), curves_of(points))
+            let epsilon = style::epsilon_label(epsilon);
+            (format!("layer {}: {name}, {epsilon}", layer + 1), curves_of(points))
         };
         let panels = required(values.map(panel).into(), "measurements")?;
         let low = range(&panels, 0.1).0.min(0.0);
@@ -309,8 +319,13 @@ fn draw_panels(
     let epochs = panels.iter().flat_map(|(_, curves)| curves.values()).flat_map(|c| c.0.keys());
     let last = epochs.copied().max().unwrap_or(1).max(2);
     let x = Axis::counting("Epoch", 1, i64::from(last));
+    let several = panels.iter().flat_map(|(_, curves)| curves.values()).any(|c| c.runs() > 1);
     let legend = conditions(panels).into_iter().fold(Legend::default(), |legend, condition| {
-        legend.entry(Swatch::Line(style::condition(condition)), condition.label())
+        let curves = panels.iter().filter_map(|(_, curves)| curves.get(&condition));
+        // Where each line is one run, that is plain.
+        let runs = curves.map(|curve| if several { curve.runs() } else { 0 });
+        let name = with_counts(condition.label(), runs);
+        legend.entry(Swatch::Line(style::condition(condition)), name)
     });
     let height = 330.0 + legend.height(style::WIDTH);
     let mut drawing = Drawing::new(style::WIDTH, height);
@@ -359,7 +374,7 @@ fn draw(drawing: &mut Drawing, panel: &Panel, condition: Condition, points: &[(f
 
 #[cfg(test)]
 mod tests {
-    use super::super::checks::{check, epochs, measured, sweep};
+    use super::super::checks::{check, epochs, measured, sweep, texts};
     use super::*;
 
     const THREE: [Condition; 3] = [Condition::ELn, Condition::INormNone, Condition::INormFull];
@@ -380,6 +395,8 @@ mod tests {
         assert_eq!(figure.facts().len(), 3);
         assert!(figure.text().contains("ε = 0.75, I-Norm, epoch 2: live "), "{}", figure.text());
         assert!(figure.text().contains(", n = 8; stored, epoch 50: "), "{}", figure.text());
+        let words: Vec<_> = figure.charts().flat_map(texts).map(|l| l.text.as_str()).collect();
+        assert!(words.contains(&"I-Norm, stored, n = 8"), "{words:?}");
         let none = epochs(&[], &[], 0, 0);
         assert_eq!(
             learning_curves_beside(&live, &none).unwrap().text(),
@@ -410,7 +427,10 @@ mod tests {
         let measurements = measured(&sweep(&conditions));
         let figure = error_curves(&measurements, &conditions, 0.75).unwrap();
         check("error_curves", &figure);
-        for words in ["layer 1: probe, I-Norm: 0.19", "layer 2: task, I-Norm + GradNorm: 1.0"] {
+        for words in [
+            "layer 1: probe, ε = 0.75, I-Norm: 0.19",
+            "layer 2: task, ε = 0.75, I-Norm + GradNorm: 1.0",
+        ] {
             assert!(figure.text().contains(words), "{}", figure.text());
         }
         let unmeasured = measurements.drop_many(["task_alignment", "common_error"]);

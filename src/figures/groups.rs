@@ -100,6 +100,11 @@ impl Group {
                 let beside = [p.q1, p.median, p.q3].map(|v| panel.at(x + width * 0.42, v));
                 legend::published(drawing, beside, 3.5);
             }
+            if let Some(p) = sample.published_at_chance() {
+                let [upper, end] = [p.q3.max(panel.y.low), panel.y.low];
+                let beside = [upper, end].map(|v| panel.at(x + width * 0.42, v));
+                legend::published_below(drawing, beside, 3.5);
+            }
             if let Some(p) = sample.p_against(&self.reference) {
                 let (x, top) = panel.at(x, values_of(sample).fold(panel.y.low, f64::max));
                 let at = clear_of(reference, top - 12.0);
@@ -165,6 +170,11 @@ fn draw_panel(drawing: &mut Drawing, outer: Frame, letter: &str, groups: &[Group
 /// What the boxes say, in numbers.
 fn facts(groups: &[Group], reach: Reach) -> Vec<String> {
     let there = |sample: &&Sample| sample.count() > 0;
+    let published = |sample: &Sample| {
+        sample.published_at_chance().map_or(String::new(), |p| {
+            format!(", published median {} (an arrow)", style::percent(p.median))
+        })
+    };
     let tested = |sample: &Sample, reference: &Sample| match sample.p_against(reference) {
         Some(p) => {
             let fact = sample.fact(reach);
@@ -176,7 +186,8 @@ fn facts(groups: &[Group], reach: Reach) -> Vec<String> {
     let references =
         groups.iter().map(|g| &g.reference).filter(there).map(|sample| sample.fact(reach));
     let stored = groups.iter().flat_map(|g| {
-        g.samples.iter().filter(there).map(move |sample| tested(sample, &g.reference))
+        let fact = move |sample| tested(sample, &g.reference) + &published(sample);
+        g.samples.iter().filter(there).map(fact)
     });
     let live = groups.iter().flat_map(|g| &g.live).filter(there);
     references.chain(stored).chain(live.map(|s| format!("live, {}", s.fact(reach)))).collect()

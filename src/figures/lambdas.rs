@@ -5,7 +5,7 @@ use super::boxes::{draw_count, draw_sample, draw_words};
 use super::drawing::{Drawing, Frame};
 use super::legend::{Legend, Swatch};
 use super::reach::Reach;
-use super::sample::Sample;
+use super::sample::{Sample, with_counts};
 use super::{Figure, style};
 use crate::configuration::EPOCHS;
 use crate::results::RunRow;
@@ -36,6 +36,7 @@ pub fn lambdas(runs: &DataFrame, epsilon: f64) -> Result<Figure> {
     let reference = Sample::of(&runs, REFERENCE, None);
     let mut drawing = Drawing::new(style::WIDTH, 402.0);
     let median_of_reference = format!("median of {}", REFERENCE.label());
+    let median_of_reference = with_counts(&median_of_reference, [reference.count()].into_iter());
     Legend::default()
         .boxes(&[CONDITION])
         .entry_if(!reference.values.is_empty(), Swatch::Dashes, median_of_reference)

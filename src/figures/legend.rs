@@ -142,6 +142,14 @@ pub fn published(drawing: &mut Drawing, [q1, median, q3]: [Point; 3], radius: f6
     drawing.marker(median, Marker::Diamond, radius, style::WHITE, style::INK);
 }
 
+/// A published distribution whose median the axis does not reach: its bar goes on to the end of the
+/// axis, where an arrow points beyond it.
+pub fn published_below(drawing: &mut Drawing, [q3, end]: [Point; 2], radius: f64) {
+    drawing.line([q3, end], Stroke::new(style::PUBLISHED, radius - 0.5));
+    let (x, y) = (end.0, end.1 - 9.0);
+    drawing.area([end, (x - 5.0, y), (x + 5.0, y)], style::PUBLISHED);
+}
+
 /// A point that was trained just now: larger, with a thick dark ring.
 pub fn live(drawing: &mut Drawing, at: Point, marker: Marker, fill: Color) {
     drawing.marker(at, marker, 7.5, style::INK, style::INK);

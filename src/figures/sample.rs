@@ -48,6 +48,11 @@ impl Sample {
         published_for(self.condition, self.epsilon?).filter(|p| !p.is_at_chance())
     }
 
+    /// The published distribution, if its median is that of guessing.
+    pub fn published_at_chance(&self) -> Option<&'static Published> {
+        published_for(self.condition, self.epsilon?).filter(|p| p.is_at_chance())
+    }
+
     /// The p of a Mann–Whitney test against `other`, diverged runs at chance in both; `None` if
     /// there are too few to say anything.
     pub fn p_against(&self, other: &Self) -> Option<f64> {

@@ -200,7 +200,7 @@ def main(book: Path, pictures: Path) -> None:
     printed(book / "pdf/book.pdf")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
-        # Widths and scheme do not depend on each other.
+        # Widths and colors do not depend on each other.
         for screen, scheme in ("phone", "light"), ("desktop", "dark"):
             with offline(browser, screen, scheme) as page:
                 seen = {}
