@@ -144,6 +144,15 @@ class Session(unittest.TestCase):
         self.assertIn("╰", traceback)
         self.assertIn("cell ", traceback)
 
+    def test_errors_without_a_report_have_a_line(self):
+        for code, expected in [
+            ('println!("ε");\nlet number: u8 = "seven";', "mismatched types (line 2 of the cell)"),
+            ("let a = 1;\nuse std::nothing::here;", "(line 2 of the cell)"),
+            ("1 / 0", "this operation will panic at runtime (line 1 of the cell)"),
+        ]:
+            value, _ = self.failing(code)
+            self.assertTrue(value.endswith(expected), value)
+
     def test_text_without_a_newline_appears_where_it_was_printed(self):
         code = 'use std::io::Write;\nprint!("a"); std::io::stdout().flush()?; print!("b"); 1'
         outputs, reply = self.run_cell(code)

@@ -335,9 +335,11 @@ impl Cell<'_> {
             _ if progress.not_begun && !progress.errors.is_empty() => {
                 Some(CellError::not_begun(self.lost))
             }
-            _ if !progress.errors.is_empty() => {
-                Some(CellError::compilation(&progress.errors, self.count))
-            }
+            _ if !progress.errors.is_empty() => Some(CellError::compilation(
+                &progress.errors,
+                self.count,
+                wire::text(self.request, "code"),
+            )),
             _ => match &progress.failed {
                 Some(failed) => Some(self.explain(failed, &progress.explanation)),
                 None => interrupted.then(CellError::stopped),

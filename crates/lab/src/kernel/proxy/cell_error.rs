@@ -36,8 +36,9 @@ impl CellError {
         format!("{}\n{explanation}", self.value)
     }
 
-    /// What the backend says of code that does not compile, as one error.
-    pub fn compilation(errors: &[Value], count: u32) -> Self {
+    /// What the backend says of code that does not compile, as one error of the cell that was
+    /// `written` so.
+    pub fn compilation(errors: &[Value], count: u32, written: &str) -> Self {
         let said = |error: &Value| error["evalue"].as_str().unwrap_or_default().trim().to_owned();
         let text = |error: &Value| essence(&said(error));
         let lines = |error: &Value| -> Vec<String> {
@@ -55,7 +56,11 @@ impl CellError {
             false => errors.iter().filter(|error| !follows(error)).collect(),
         };
         let mut value = errors.first().copied().map(text).unwrap_or_default();
-        if let Some(line) = errors.first().copied().and_then(line_of_error) {
+        let line = |error: &Value| {
+            let marked = line_of_error(error).or_else(|| line_of_carets(error, written));
+            marked.or_else(|| line_that_names(&value, written))
+        };
+        if let Some(line) = errors.first().copied().and_then(line) {
             value += &format!(" (line {line} of the cell)");
         }
         if errors.len() > 1 {
@@ -270,6 +275,35 @@ fn line_of_error(error: &Value) -> Option<usize> {
     last
 }
 
+/// The same where the backend draws no report, because not all of the cell is ASCII: the line of the
+/// cell that it quotes above carets.
+fn line_of_carets(error: &Value, written: &str) -> Option<usize> {
+    let lines = error["traceback"].as_array()?.iter().filter_map(Value::as_str);
+    let lines: Vec<String> = lines.map(without_colors).collect();
+    let marked = lines.windows(2).find(|pair| pair[1].trim_start().starts_with('^'))?;
+    the_only_line(written, |line| line == marked[0])
+}
+
+/// The same where nothing is said of the place, as of what is not found by a `use`: the only line
+/// with the name that the message has first; of a single line, that one.
+fn line_that_names(message: &str, written: &str) -> Option<usize> {
+    if message.lines().count() > 1 {
+        return None; // of cargo
+    }
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let name = message.split('`').nth(1).and_then(|path| path.rsplit("::").next());
+    the_only_line(written, |line| match name {
+        Some(name) => line.split(|c| !is_word(c)).any(|word| word == name),
+        None => !line.trim().is_empty(),
+    })
+}
+
+fn the_only_line(written: &str, is: impl Fn(&str) -> bool) -> Option<usize> {
+    let mut found = (1..).zip(written.lines()).filter(|(_, line)| is(line));
+    let (number, _) = found.next()?;
+    found.next().is_none().then_some(number)
+}
+
 fn without_colors(text: &str) -> String {
     let mut parts = text.split("\x1b[");
     let first = parts.next().unwrap_or_default().to_owned();
@@ -290,10 +324,35 @@ mod tests {
             "   │             ─┬",
         ];
         let error = json!({"evalue": "mismatched types", "traceback": carets});
-        let shown = CellError::compilation(&[error.clone(), error], 3);
+        let shown = CellError::compilation(&[error.clone(), error], 3, "");
         assert_eq!(shown.value, "mismatched types (line 2 of the cell), and 1 more");
         assert_eq!(shown.traceback[1], "   \x1b[38;5;246m╭─[\x1b[0m cell 3 ]");
         assert_eq!(shown.traceback[4], carets[4]);
+    }
+
+    #[test]
+    fn where_the_backend_draws_no_report_the_line_is_found_by_what_it_says() {
+        let line = |error: Value, written: &str| {
+            let shown = CellError::compilation(&[error], 3, written).value;
+            shown.split_once(" (").map_or(String::new(), |(_, place)| place.to_owned())
+        };
+        let quoted = json!({
+            "evalue": "mismatched types",
+            "traceback": ["let y: u8 = \"a\";", "\x1b[91m            ^^^\x1b[0m expected `u8`"],
+        });
+        let written = "println!(\"ε\");\nlet y: u8 = \"a\";";
+        assert_eq!(line(quoted, written), "line 2 of the cell)");
+        let said = |said: &str| json!({ "evalue": said, "traceback": [said] });
+        let import = said("unresolved import `inorm::layers::Centre`");
+        let written = "let n = 1;\nuse inorm::layers::{Centre, Raw};\nn";
+        assert_eq!(line(import.clone(), written), "line 2 of the cell)");
+        // As good as none: more than one line has the name, or a part of another one.
+        for written in ["use a::Centre;\nCentre", "use a::Centres;", ""] {
+            assert_eq!(line(import.clone(), written), "", "{written}");
+        }
+        let panic = said("this operation will panic at runtime");
+        assert_eq!(line(panic.clone(), "\n1 / 0\n"), "line 2 of the cell)");
+        assert_eq!(line(panic, "let a = 1;\na / 0"), "");
     }
 
     #[test]
@@ -301,7 +360,7 @@ mod tests {
         let said = "    Updating crates.io index\nerror: no matching package named `a` found\n\
                     location searched: crates.io index\n";
         let error = json!({"evalue": said, "traceback": [format!("Error: {said}")]});
-        let shown = CellError::compilation(&[error], 3);
+        let shown = CellError::compilation(&[error], 3, "1");
         let expected = "no matching package named `a` found\nlocation searched: crates.io index";
         assert_eq!((&shown.value[..], &shown.traceback[0][..]), (expected, expected));
         for other in ["cannot find value `Updating`", "expected `;`\nUpdating", ""] {
@@ -325,7 +384,7 @@ mod tests {
     #[test]
     fn it_is_said_which_cell_has_cost_a_variable() {
         let said = "cannot find value `data` in this scope";
-        let error = CellError::compilation(&[json!({"evalue": said, "traceback": [said]})], 9);
+        let error = CellError::compilation(&[json!({"evalue": said, "traceback": [said]})], 9, "");
         let gone = BTreeMap::from([("data".to_owned(), 7), ("dat".to_owned(), 8)]);
         let shown = error.with_last_cells(&gone);
         assert_eq!(shown.traceback.len(), 2);
@@ -337,9 +396,9 @@ mod tests {
         let error = |words: &str| json!({"evalue": words, "traceback": [words]});
         let bounds =
             error("`new` exists for `Network<…>`, but its trait bounds were not satisfied");
-        let shown = CellError::compilation(&[bounds.clone(), error("no rule for errors")], 1);
+        let shown = CellError::compilation(&[bounds.clone(), error("no rule for errors")], 1, "");
         assert_eq!((&shown.value[..], shown.traceback.len()), ("no rule for errors", 1));
-        assert!(CellError::compilation(&[bounds], 1).value.contains("trait bounds"));
+        assert!(CellError::compilation(&[bounds], 1, "").value.contains("trait bounds"));
     }
 
     #[test]
