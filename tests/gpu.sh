@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What can only be seen on a machine with an NVIDIA GPU (compute capability 8.0 or more, a driver
-# for CUDA 13), in two runs short enough for a machine that is lent by the minute.
+# for CUDA 13), in two runs, for machines with short time limits.
 #
 #   tests/gpu.sh build [DIR]     Builds the programs and packs them, and the images, into DIR. Needs
 #                                no GPU. Says how much has to travel, and fails if it is too much.

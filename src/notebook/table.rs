@@ -312,10 +312,9 @@ impl Table {
 
 /// The name of a column as words; names of conditions and of rates are written as everywhere.
 fn words(name: &str) -> String {
-    match name.parse::<Condition>().is_ok() || name.starts_with("lr_") {
-        true => name.to_owned(),
-        false => name.replace('_', " "),
-    }
+    let is_name = |word: &str| word.parse::<Condition>().is_ok() || word.starts_with("lr_");
+    let word = |word: &str| if is_name(word) { word.to_owned() } else { word.replace('_', " ") };
+    name.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
 
 impl Show for Table {
@@ -393,7 +392,7 @@ mod tests {
     #[test]
     fn names_of_conditions_and_rates_stay_as_they_are() {
         let heading = |name: &str| Table::empty("").numbers(name, &[1.0]).unwrap().text();
-        for name in ["inorm_none", "lr_w_ie"] {
+        for name in ["inorm_none", "lr_w_ie", "less e_ln"] {
             assert!(heading(name).contains(name), "{}", heading(name));
         }
         assert!(heading("test_accuracy").contains("test accuracy"));

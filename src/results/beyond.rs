@@ -12,7 +12,7 @@ use polars::prelude::DataFrame;
 type Pair = [&'static str; 2];
 
 /// The questions of chapter 9, and the differences that answer each.
-const QUESTIONS: [(&str, &[Pair]); 7] = [
+const QUESTIONS: [(&str, &[Pair]); 8] = [
     (
         "Is one centering enough, however deep the network is?",
         &[
@@ -80,6 +80,15 @@ const QUESTIONS: [(&str, &[Pair]); 7] = [
             ["inorm_center order=shuffled", "e_ln order=shuffled"],
             ["inorm_center signs=non_negative", "e_ln signs=non_negative"],
             ["inorm_center config_list=revised", "e_ln config_list=revised"],
+        ],
+    ),
+    (
+        "What do its other differences change?",
+        &[
+            ["inorm_full grad_norm_z=centred", "inorm_full"],
+            ["inorm_decorrelate grad_norm_z=centred", "inorm_decorrelate"],
+            ["inorm_sub_none subtractive_loss=mean_and_variance", "inorm_sub_none"],
+            ["inorm_sub_center subtractive_loss=mean_and_variance", "inorm_sub_center"],
         ],
     ),
 ];

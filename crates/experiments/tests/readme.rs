@@ -38,7 +38,7 @@ fn what_commands_are_said_to_print_is_what_they_print() {
             );
         }
     }
-    assert_eq!(found, 5);
+    assert_eq!(found, 6);
 }
 
 #[test]

@@ -208,8 +208,8 @@ fn differences_table(frame: DataFrame) -> Outcome<Table> {
 
 fn marks_table(frame: DataFrame) -> Table {
     let caption = "The paper's significance marks, and the same test of our runs (Mann–Whitney, \
-                   diverged runs at chance); the paper has thirty runs a side, and of fewer stars \
-                   are harder to get; paired p is that of Wilcoxon's signed-rank test";
+                   diverged runs at chance); the paper has thirty runs a side (ten in Fig. 2b), \
+                   and with fewer, stars are harder to get; paired p is that of Wilcoxon's signed-rank test";
     let rows = frame.height();
     Table::new(frame, caption)
         .rows(rows)
