@@ -237,6 +237,10 @@ pub fn error_curves(
     epsilon: f64,
 ) -> Result<Figure> {
     let rows = measured(measurements, conditions, epsilon)?;
+    if !rows.is_empty() && rows.iter().all(|row| row.task_alignment.is_none()) {
+        let expected = "runs that were measured with the task's own error; earlier ones were not";
+        return Err(Error::unfit("measurements table", "has no task_alignment", expected));
+    }
     let values: [(&str, fn(&MeasurementRow) -> Option<f64>); 3] = [
         ("probe", |row| Some(row.gradient_alignment)),
         ("task", |row| row.task_alignment),
@@ -350,7 +354,9 @@ fn draw_panels(
             draw(&mut drawing, &panel, *condition, &points);
             if let Some((epoch, [_, median, _])) = points.last() {
                 let (name, value) = (condition.label(), write(*median));
-                facts.push(format!("{heading}, {name}: {value} after epoch {epoch}"));
+                let runs = curve.0.last_key_value().map_or(0, |(_, values)| values.len());
+                let runs = if several { format!(", n = {runs}") } else { String::new() };
+                facts.push(format!("{heading}, {name}: {value} after epoch {epoch}{runs}"));
             }
         }
     }
@@ -435,7 +441,7 @@ mod tests {
         }
         let unmeasured = measurements.drop_many(["task_alignment", "common_error"]);
         let message = error_curves(&unmeasured, &conditions, 0.75).unwrap_err().to_string();
-        assert!(message.contains("has no rows to draw"), "{message}");
+        assert!(message.contains("has no task_alignment; expected runs"), "{message}");
     }
 
     #[test]

@@ -146,7 +146,7 @@ impl Table {
     }
 
     /// Shows each number of a column with three significant digits, whatever the others are.
-    pub(super) fn significant(self, column: &str) -> Self {
+    pub fn significant(self, column: &str) -> Self {
         self.format(column, |format| format.significant = true)
     }
 

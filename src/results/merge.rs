@@ -39,7 +39,11 @@ pub fn merge(results: Vec<(PathBuf, Rows)>, into: &Path) -> Result<Merged> {
     let _alone = Lock::take(&into.join("merge.lock"), || ())?;
     let mut merged = match Tables::are_in(into) {
         true => Rows::from_tables(&Tables::read(into)?)?,
-        false => Rows::default(),
+        false => {
+            let rows = results.iter().flat_map(|(_, rows)| &rows.runs);
+            Tables::check_none_lost(into, &rows.map(|row| row.id.as_str()).collect())?;
+            Rows::default()
+        }
     };
     check_alike([(into, &merged)].into_iter().chain(found()))?;
     let known = merged.runs.len();

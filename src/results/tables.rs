@@ -88,6 +88,27 @@ impl Tables {
         folder.join(RUNS).is_file()
     }
 
+    /// Refuses a folder whose table of runs is missing while others have rows of runs besides those
+    /// with these ids: whoever wrote tables there would lose them.
+    pub(super) fn check_none_lost(folder: &Path, ids: &HashSet<&str>) -> Result<()> {
+        for name in [EPOCHS, MEASUREMENTS] {
+            if !folder.join(name).exists() {
+                continue;
+            }
+            let table = read_table(folder, name)?;
+            let others = table.column("id")?.str()?.iter().flatten();
+            let others: HashSet<&str> = others.filter(|id| !ids.contains(id)).collect();
+            if !others.is_empty() {
+                let runs = if others.len() == 1 { "a run" } else { "runs" };
+                let problem = format!("is missing, while {name} beside it has rows of {runs}");
+                let expected = "the table that belongs to it; put back a copy, or take the other \
+                                tables away";
+                return Err(Error::malformed(folder.join(RUNS), problem, expected));
+            }
+        }
+        Ok(())
+    }
+
     /// Reads `runs.parquet`, `epochs.parquet` and `measurements.parquet` of a folder.
     ///
     /// # Errors

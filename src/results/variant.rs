@@ -7,6 +7,7 @@ use super::{
 use crate::{
     Condition, Error, Result,
     architecture::HiddenLayers,
+    configuration::ConfigurationList,
     dataset::CHANCE,
     learning::{Protocol, Run, Signs, VARIATIONS},
     statistics::BoxStatistics,
@@ -36,6 +37,19 @@ pub struct Variant {
 }
 
 impl Variant {
+    /// The list of configurations that it is trained in.
+    pub fn configurations(&self) -> ConfigurationList {
+        let value = |wanted| {
+            self.variations
+                .iter()
+                .find(|(name, _)| *name == wanted)
+                .map(|(_, value)| value.as_str())
+        };
+        let of_protocol = value("protocol").and_then(|name| name.parse::<Protocol>().ok());
+        let own = value("config_list").and_then(|name| name.parse().ok());
+        own.or(of_protocol.map(Protocol::configurations)).unwrap_or_default()
+    }
+
     /// What a legend says.
     pub fn label(&self) -> String {
         self.condition.label().to_owned() + &words(&self.variations)
@@ -126,7 +140,11 @@ impl FromStr for Variant {
         let configuration = protocol.configurations().configuration(0)?;
         let mut run = Run::new(condition, &configuration).protocol(protocol);
         let mut layers = HiddenLayers::ALL;
-        for (name, value) in words {
+        for (place, (name, value)) in words.iter().copied().enumerate() {
+            if words[..place].iter().any(|(other, _)| *other == name) {
+                let problem = format!("'{name}' twice");
+                return Err(Error::invalid("variation", problem, "each of them once"));
+            }
             match name {
                 "protocol" => {}
                 "config_list" => run.configuration_list = value.parse()?,
@@ -229,6 +247,10 @@ mod tests {
             ("inorm_ful", "did you mean inorm_full?"),
             ("", "condition: ''"),
             ("e_ln sign=free", "variation: 'sign'"),
+            (
+                "e_ln signs=free signs=dale",
+                "'signs' twice is not valid; expected each of them once",
+            ),
             ("e_ln hidden_layers=two", "hidden_layers: 'two'"),
             ("e_ln label_smoothing=some", "label_smoothing: 'some'"),
             ("e_ln label_smoothing=1", "label smoothing: 1 is not valid"),

@@ -223,6 +223,10 @@ impl Train {
         let from = from.map(paper_network).transpose()?;
         let condition = self.condition.or(from.map(|(condition, _)| condition));
         let condition = condition.expect("clap asks for one of the two");
+        if self.config_list.is_some() && self.config.is_none() {
+            let message = "--config-list: give --config K, its row, instead of a width and rates";
+            return Err(Failure::Usage(message.into()));
+        }
         let width = self.width.or(from.map(|(_, width)| width));
         let run = match (self.config, width, self.lr, self.lr_w_ie, self.lr_w_ei) {
             (Some(index), ..) => {

@@ -18,6 +18,11 @@ fn a_wrong_command_line_is_one_line_and_code_2() {
         ("train e_ln --config 3 --protocol revision", "did you mean revised?"),
         ("train e_ln --config 3 --protocol revised --config-list new", "published, revised"),
         ("train e_ln --config-list revised --width 20", "give --config K"),
+        (
+            "train e_ln --config-list revised --width 20 --lr 1e-3 --lr-w-ie 1 --lr-w-ei 1",
+            "--config-list: give --config K",
+        ),
+        ("sweep compare e_ln e_ln", "both names are of one network, e_ln"),
         ("train e_ln --config 3 --task light", "expected one of luminosity, contrast"),
         ("train e_ln --config 3 --task contrast --epsilon 1.5", "epsilon: 1.5 is not valid"),
         ("train e_ln --config 3 --grad-norm-z centred", "e_ln has no GradNorm that looks at z"),
@@ -45,8 +50,12 @@ fn claims_are_printed_as_tables_and_as_json() {
     assert!(text.contains("inorm_lateral") && text.contains("\n2b "), "{text}");
     let [json, _] = ends_with(0, &mut inorm("sweep claims --json"));
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    // Of other lists there are no pairs.
+    let mut other = inorm("sweep compare e_ln");
+    let [_, said] = ends_with(2, other.arg("e_ln protocol=revised"));
+    assert!(said.contains("of the published list and e_ln protocol=revised in those of"), "{said}");
     let [beyond, _] = ends_with(0, &mut inorm("sweep claims --beyond"));
-    assert!(beyond.contains("inorm_center grad_norm_layers=2  inorm_center"), "{beyond}");
+    assert!(beyond.contains("inorm_center grad_norm_layers=2"), "{beyond}");
     let [beyond, _] = ends_with(0, &mut inorm("sweep claims --beyond --json"));
     let beyond: serde_json::Value = serde_json::from_str(&beyond).unwrap();
     assert!(beyond["beyond"].as_array().unwrap().len() > 10, "{beyond}");

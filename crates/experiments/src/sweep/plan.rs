@@ -24,7 +24,7 @@ pub struct Plan {
     /// Only these networks, for example e_ln,inorm_full.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     conditions: Vec<Condition>,
-    /// As the authors trained: published, in the paper; revised, in their revised code; or both.
+    /// As the authors trained: published, in the paper; revised, in their revised code; or published,revised.
     /// What else is given comes before it.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     protocol: Vec<Protocol>,
@@ -53,22 +53,23 @@ pub struct Plan {
     /// Whether weights keep their signs, for example dale,free; non_negative is b ≥ 0, too.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     signs: Vec<Signs>,
-    /// In which precision: single, fp16_autocast or both.
+    /// In which precision, for example single,fp16_autocast.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     precision: Vec<Precision>,
     /// These label smoothings of the task loss instead of 0.1, for example 0.
     #[arg(long, value_delimiter = ',', value_name = "NUMBERS", allow_hyphen_values = true)]
     label_smoothing: Vec<f64>,
-    /// In which order the training images are shown: file, shuffled or both.
+    /// In which order the training images are shown, for example file,shuffled.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     order: Vec<Order>,
-    /// On which z the GradNorms work that look at it: plain, centred or both.
+    /// On which z the GradNorms work that look at it, for example plain,centred.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     grad_norm_z: Vec<GradNormZ>,
-    /// What the inhibition of subtractive I-Norm learns from: mean, mean_and_variance or both.
+    /// What the inhibition of subtractive I-Norm learns from, for example
+    /// mean,mean_and_variance.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     subtractive_loss: Vec<SubtractiveLoss>,
-    /// What is changed of an image each time it is shown: luminosity, contrast or both.
+    /// What is changed of an image each time it is shown, for example luminosity,contrast.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     task: Vec<Task>,
     /// What the weights of hidden layers are before any training: positive, or zero_mean, which

@@ -32,7 +32,7 @@ pub struct ShowTable {
 
 /// Prints the sweep beside what was published.
 pub fn run(options: &ShowTable) -> Outcome {
-    let Some(Tables { runs, .. }) = options.tables()? else { return Ok(()) };
+    let Some(Tables { runs, .. }) = options.tables(false)? else { return Ok(()) };
     print(format_args!("{}\n", comparison_table(comparison(&runs)?).text()))?;
     let outside = outside_published(&runs, MARGIN)?;
     print(outside_table(outside).text())?;
@@ -75,7 +75,7 @@ pub struct ShowClaims {
 /// Prints the paper's claims as differences between networks of the same configuration, and its
 /// significance marks beside ours.
 pub fn claims(options: &ShowClaims) -> Outcome {
-    let Some(stored) = options.of.tables()? else { return Ok(()) };
+    let Some(stored) = options.of.tables(options.json)? else { return Ok(()) };
     if options.departures {
         return print(departures_markdown(&stored)?.trim_end());
     }
@@ -118,9 +118,23 @@ pub struct Compare {
 /// Prints the difference between two networks of the same configuration.
 pub fn compare(options: &Compare) -> Outcome {
     let Compare { network, than, .. } = options;
-    let Some(Tables { runs, .. }) = options.of.tables()? else { return Ok(()) };
+    let Some(Tables { runs, .. }) = options.of.tables(options.json)? else { return Ok(()) };
     let rows = differences(&runs, None, &[[&network.to_string(), &than.to_string()]])?;
     if rows.height() == 0 {
+        if network == than {
+            let message = format!("both names are of one network, {network}; give two");
+            return Err(Failure::Usage(message));
+        }
+        let lists = [network, than].map(Variant::configurations);
+        if lists[0] != lists[1] {
+            let message = format!(
+                "{network} is trained in configurations of the {} list and {than} in those of the \
+                 {} list, so that there are no pairs; add config_list to one of them, or \
+                 `inorm sweep table` lists both",
+                lists[0], lists[1]
+            );
+            return Err(Failure::Usage(message));
+        }
         let message = format!(
             "no configuration has been trained as {network} and as {than} for {EPOCHS} epochs \
              with λ = {LAMBDA}; `inorm sweep table` lists what there is"
@@ -134,13 +148,13 @@ pub fn compare(options: &Compare) -> Outcome {
 }
 
 impl ShowTable {
-    /// The tables; says so if there are no runs in them.
-    fn tables(&self) -> Outcome<Option<Tables>> {
+    /// The tables; says so if there are no runs in them, unless they are wanted `even_if_empty`.
+    fn tables(&self, even_if_empty: bool) -> Outcome<Option<Tables>> {
         let tables = match &self.store {
             Some(folder) => results_in(folder)?.to_tables()?,
             None => results::read(self.results.as_deref())?,
         };
-        if tables.runs.height() == 0 {
+        if tables.runs.height() == 0 && !even_if_empty {
             print("no run is done yet")?;
             return Ok(None);
         }
@@ -201,6 +215,9 @@ fn differences_table(frame: DataFrame) -> Outcome<Table> {
         .heading("than", "less")
         .heading("at_chance", "network at chance")
         .heading("than_at_chance", "less at chance")
+        .significant("p")
+        .significant("p_unpaired")
+        .significant("p_equivalent")
         .heading("p_unpaired", "unpaired p")
         .heading("p_equivalent", "equivalence p")
         .heading("equivalent", "within ±0.5"))

@@ -278,6 +278,13 @@ fn merging_adds_to_what_was_merged_before() {
     assert_eq!(tables.measurements.height(), 12 * 6 * 2);
     let merged = Rows::from_tables(&tables).unwrap();
     assert_same(&merged, &Sweep::done(SMALL, RUN).merged());
+    // Rows of other runs would go with a table of runs that is missing.
+    fs::remove_file(into.join("runs.parquet")).unwrap();
+    assert_eq!(merge(from_ref(&store), into).unwrap().runs, 12);
+    fs::remove_file(into.join("runs.parquet")).unwrap();
+    let part = Sweep::done("--profile quick --epochs 1 --conditions e_ln", RUN);
+    let said = merge(from_ref(&part.folder()), into).unwrap_err().to_string();
+    assert!(said.contains("runs.parquet: is missing, while epochs.parquet beside it"), "{said}");
 }
 
 #[test]
