@@ -93,6 +93,9 @@ fn words(variations: &[Variation]) -> String {
         "signs" => format!(", {}", value.parse::<Signs>().map_or("", Signs::words)),
         "precision" | "protocol" | "order" | "task" => format!(", {}", value.replace('_', " ")),
         "initial_weights" => ", zero initial mean".to_owned(),
+        "grad_norm_z" => ", z centered".to_owned(),
+        "subtractive_loss" => ", variance too".to_owned(),
+        "config_list" => format!(", {value} configurations"),
         other => format!(", {} {}", other.replace('_', " "), value.replace('_', " ")),
     };
     let (layers, others): (Vec<_>, Vec<_>) =
