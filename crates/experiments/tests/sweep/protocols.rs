@@ -40,8 +40,11 @@ fn protocols_are_planned_trained_and_compared_and_never_mixed() {
     let [said, _] = ends_with(0, &mut compare(&sweep, &network, &than));
     assert!(said.contains(&network) && said.contains(&than), "{said}");
     // The same number of another list is another configuration.
-    let [_, said] = ends_with(1, &mut compare(&sweep, &network, "inorm_full"));
-    assert!(said.contains("no configuration has been trained as"), "{said}");
+    let [_, said] = ends_with(2, &mut compare(&sweep, &network, "inorm_full"));
+    assert!(
+        said.contains("of the revised list and inorm_full in those of the published"),
+        "{said}"
+    );
 
     let merged = sweep.folder().join("merged");
     let mut merge = sweep.command("merge");
