@@ -199,7 +199,9 @@ def descendants(process):
 def kernels_of(process):
     """Our kernels that were started by a process, or by one that it has started."""
     is_kernel = lambda child: read(Path(f"/proc/{child}/cmdline")).split("\0")[1:2] == ["kernel"]
-    return {child for child in descendants(process) if is_kernel(child)}
+    kernels = {child for child in descendants(process) if is_kernel(child)}
+    # What a kernel has forked looks like it until it becomes another program.
+    return kernels.difference(*(descendants(kernel) for kernel in kernels))
 
 
 def text(outputs, name="stdout"):
