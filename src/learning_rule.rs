@@ -19,8 +19,9 @@ named! {
         /// Dale's principle, and `b ← max(0, ·)` likewise. A bias starts at 0, so it can only grow
         /// from there.
         NonNegative = "non_negative",
-        /// Any sign: nothing is cut off after a step. All else is as it was, initial weights
-        /// included, which are ≥ 0; inhibition still enters with a minus.
+        /// Any sign: nothing is cut off after a step. All else is as it was: inhibition still enters
+        /// with a minus, and initial weights are ≥ 0 unless
+        /// [others](crate::layers::InitialWeights) are asked for.
         Free = "free",
     }
 }

@@ -48,7 +48,7 @@ impl Sample {
         published_for(self.condition, self.epsilon?).filter(|p| !p.is_at_chance())
     }
 
-    /// The published distribution, if its median is that of guessing.
+    /// The published distribution that is left out there, because it is that of guessing.
     pub fn published_at_chance(&self) -> Option<&'static Published> {
         published_for(self.condition, self.epsilon?).filter(|p| p.is_at_chance())
     }

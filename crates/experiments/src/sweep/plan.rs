@@ -24,8 +24,8 @@ pub struct Plan {
     /// Only these networks, for example e_ln,inorm_full.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     conditions: Vec<Condition>,
-    /// As the authors trained: published, in the paper; revised, in their revised code; or published,revised.
-    /// What else is given comes before it.
+    /// As the authors trained: published, in the paper; revised, in their revised code; or
+    /// published,revised. What else is given comes before it.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     protocol: Vec<Protocol>,
     /// Only these configurations, for example 0-4,7.

@@ -129,8 +129,8 @@ pub fn compare(options: &Compare) -> Outcome {
         if lists[0] != lists[1] {
             let message = format!(
                 "{network} is trained in configurations of the {} list and {than} in those of the \
-                 {} list, so that there are no pairs; add config_list to one of them, or \
-                 `inorm sweep table` lists both",
+                 {} list, so that there are no pairs; `inorm sweep table` \
+                 lists what there is of both",
                 lists[0], lists[1]
             );
             return Err(Failure::Usage(message));
@@ -226,7 +226,8 @@ fn differences_table(frame: DataFrame) -> Outcome<Table> {
 fn marks_table(frame: DataFrame) -> Table {
     let caption = "The paper's significance marks, and the same test of our runs (Mann–Whitney, \
                    diverged runs at chance); the paper has thirty runs a side (ten in Fig. 2b), \
-                   and with fewer, stars are harder to get; paired p is that of Wilcoxon's signed-rank test";
+                   and with fewer, stars are harder to get; paired p is that of Wilcoxon's \
+                   signed-rank test";
     let rows = frame.height();
     Table::new(frame, caption)
         .rows(rows)
