@@ -6,7 +6,8 @@
 //! with the project. [`comparison`], [`claims`] and [`marks`] hold results against what was
 //! published: [distributions](published_for), and
 //! [single configurations](published_configurations). [`variants`] and [`differences`] are of
-//! networks and rules that the paper does not have, and [`beyond_the_paper`] of what it leaves open.
+//! networks and rules that the paper does not have, [`beyond_the_paper`] of what it leaves open, and
+//! [`revision_marks`] hold results against the authors' later ones.
 
 mod beyond;
 mod checksums;
@@ -20,6 +21,7 @@ mod origin;
 mod paper_claims;
 mod published;
 mod published_points;
+mod revision;
 mod row;
 mod schema;
 mod stored;
@@ -37,6 +39,7 @@ pub use paper_claims::{
 };
 pub use published::{Published, find as published_for, table as published_table};
 pub use published_points::{PublishedConfiguration, configurations as published_configurations};
+pub use revision::{RevisionMarkRow, revision_marks};
 pub use row::rows_to_json;
 pub use schema::{EpochRow, MeasurementRow, RunRow, SCHEMA};
 pub use stored::{

@@ -59,6 +59,7 @@ fn claims_are_printed_as_tables_and_as_json() {
     let [beyond, _] = ends_with(0, &mut inorm("sweep claims --beyond --json"));
     let beyond: serde_json::Value = serde_json::from_str(&beyond).unwrap();
     assert!(beyond["beyond"].as_array().unwrap().len() > 10, "{beyond}");
+    assert_eq!(beyond["revision_marks"].as_array().unwrap().len(), 8, "{beyond}");
     let rows = |name: &str| json[name].as_array().unwrap().clone();
     assert_eq!(rows("marks").len(), 11);
     let is = |row: &serde_json::Value| {
