@@ -61,7 +61,7 @@ mod gpu {
     fn measure(gpu: &Gpu, runs: &[Run], data: &FashionMnist) {
         let mut trainer = EnsembleTrainer::new(gpu.clone(), runs, data).expect("memory");
         let [operations, bytes] = trainer.work_per_step();
-        let steps = data.train.len().div_ceil(runs[0].batch) as f64;
+        let steps = data.train.len().div_ceil(runs[0].training.batch) as f64;
         let (mut step, mut rate, mut speed, mut share) = (vec![], vec![], vec![], vec![]);
         trainer.epoch(&mut || ()).expect("an epoch");
         for _ in 0..ROUNDS {
@@ -76,7 +76,7 @@ mod gpu {
             speed.push(copy / 1e9);
         }
         let (step, rate, speed) = (median(step), median(rate), median(speed));
-        println!("{} networks, batch {}; medians of {ROUNDS} rounds", runs.len(), runs[0].batch);
+        println!("{} networks, batch {}; medians of {ROUNDS} rounds", runs.len(), runs[0].training.batch);
         println!("a step: {:.2} GFLOP, {:.2} GB, {step:.2} ms", operations / 1e9, bytes / 1e9);
         println!("a product of {SIDE}²: {rate:.0} GFLOP/s; a copy: {speed:.1} GB/s");
         println!("floor: {:.0} % of the time of a step", 100.0 * median(share));

@@ -38,7 +38,7 @@ fn evaluation(c: &mut Criterion) {
     group.throughput(Throughput::Elements(500));
     for width in WIDTHS {
         let weights = initial_weights(Condition::INormFull, width, 0).expect("a network");
-        let mut engine = Engine::new(&weights.convert(|w| w as f32), run(width).rule);
+        let mut engine = Engine::new(&weights.convert(|w| w as f32), run(width).training.rule);
         group.bench_function(width.to_string(), |b| b.iter(|| engine.forward(black_box(&x))[0]));
     }
 }

@@ -63,10 +63,10 @@ fn runs(widths: &[usize]) -> Vec<Run> {
                 Condition::INormScale => 1e-2 * faster,
                 _ => faster,
             };
-            run.rule.rates =
+            run.training.rule.rates =
                 LearningRates { lr: 2e-4 * faster, lr_w_ie: 5e-3 * faster, lr_w_ei: 5e-4 * faster };
-            run.rule.lambda = 0.02 * faster;
-            run.rule.label_smoothing = 0.1 * faster;
+            run.training.rule.lambda = 0.02 * faster;
+            run.training.rule.label_smoothing = 0.1 * faster;
             runs.push(run);
         }
     }
@@ -90,7 +90,7 @@ fn finish<M: Machine>(
 
 /// The largest difference of two trained networks' weights against how far they moved, and where.
 fn apart(run: &Run, ours: &NetworkWeights<f32>, theirs: &NetworkWeights<f32>) -> (f64, String) {
-    let initial = initial_weights_of(&run.architecture(), run.seed).unwrap();
+    let initial = initial_weights_of(&run.architecture(), run.training.seed).unwrap();
     let initial = initial.convert(|w| w as f32);
     let farthest = |a: &[f32], b: &[f32]| {
         assert_eq!(a.len(), b.len());
@@ -177,9 +177,10 @@ fn shuffled_images_and_another_contrast() {
     let data = small();
     let revised = |run: Run| run.order(Order::Shuffled).task(Task::Contrast);
     for (batch, order) in [(32, Order::Shuffled), (40, Order::File)] {
-        let runs: Vec<Run> = runs(&[26]).into_iter().map(revised).collect();
-        let runs: Vec<Run> =
-            runs.into_iter().map(|run| Run { batch, ..run.order(order) }.epochs(2)).collect();
+        let mut runs: Vec<Run> = runs(&[26]).into_iter().map(revised).collect();
+        for run in &mut runs {
+            (run.training.batch, run.training.order, run.training.epochs) = (batch, order, 2);
+        }
         check(processor(), &runs, &data);
     }
 }
@@ -217,7 +218,7 @@ fn a_network_that_diverges_leaves_the_others_alone() {
     for condition in [Condition::ENone, Condition::EiLn, Condition::INormFull] {
         for rate in [1e-3, 1e30] {
             let mut run = run(condition, 20).epochs(2);
-            run.rule.rates = LearningRates { lr: rate, lr_w_ie: 1e-2, lr_w_ei: 1e-3 };
+            run.training.rule.rates = LearningRates { lr: rate, lr_w_ie: 1e-2, lr_w_ei: 1e-3 };
             runs.push(run);
         }
     }
@@ -228,7 +229,7 @@ fn a_network_that_diverges_leaves_the_others_alone() {
         assert_eq!(record.outcome, expected.outcome);
         let diverged = matches!(record.outcome, Outcome::Diverged { .. });
         count += usize::from(diverged);
-        if run.rule.rates.lr < 1.0 {
+        if run.training.rule.rates.lr < 1.0 {
             assert!(!diverged && apart(run, weights, &alone).0 <= TOLERANCE, "{run:?}");
             assert_same(run, record, &expected, data.test.len());
         }
@@ -288,7 +289,7 @@ fn runs_that_cannot_be_trained_together_are_refused() {
     let message = refused(&[run.clone(), other]);
     assert!(message.contains("ε 0.25") && message.contains("the same images"), "{message}");
     let mut other = run.clone();
-    other.rule.momentum = 0.5;
+    other.training.rule.momentum = 0.5;
     let message = refused(&[run.clone(), other]);
     assert!(message.contains("momentum") && message.contains("alone"), "{message}");
     let message = refused(&[run.clone(), run.clone().hidden_layers(3)]);

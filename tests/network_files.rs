@@ -332,7 +332,7 @@ fn a_typed_network_learns_as_a_run_does() {
 fn a_loaded_network_is_evaluated_and_trained_further() {
     let (place, data) = (Place::new(), FashionMnist::subset().unwrap().first(320, 200));
     let mut run = Run::new(Condition::INormFull, &configuration(0).unwrap()).epsilon(0.0).epochs(2);
-    (run.width, run.measure) = (20, Measure::Never);
+    (run.width, run.training.measure) = (20, Measure::Never);
     let mut trainer = Trainer::new(&run, &data).unwrap();
     trainer.finish(&mut ());
     let last = trainer.record().epochs[1];

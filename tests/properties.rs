@@ -558,7 +558,7 @@ fn a_run_by_the_revised_protocol_is_that_of_typed_steps() {
             contrast.fill(&data.train, numbers.iter().copied(), &mut pixels);
             let labels: Vec<u8> = numbers.iter().map(|&n| data.train.labels()[n]).collect();
             let x = Batch::<_, PIXELS>::of_samples(pixels);
-            let (stepped, loss) = network.step(&x, &labels, &run.rule).unwrap();
+            let (stepped, loss) = network.step(&x, &labels, &run.training.rule).unwrap();
             (network, total) = (stepped, total + loss * labels.len() as f64);
         }
         losses.push(total / 70.0);

@@ -55,7 +55,13 @@ impl<M: Machine> StoredImages<M> {
 
     /// Draws what each image is changed by in this epoch of a run.
     pub fn draw(&mut self, machine: &M, run: &Run, purpose: Purpose, epoch: u32) -> Result<()> {
-        let mut numbers = Augmentation::new(run.task, run.epsilon, run.seed, purpose, epoch)?;
+        let mut numbers = Augmentation::new(
+            run.training.task,
+            run.training.epsilon,
+            run.training.seed,
+            purpose,
+            epoch,
+        )?;
         let numbers: Vec<f32> = (0..self.count).map(|_| numbers.draw()).collect();
         machine.write(&numbers, &mut self.numbers)
     }

@@ -13,7 +13,7 @@ use crate::{
     dataset::{FashionMnist, PIXELS},
     engine::EngineState,
     layers::NetworkWeights,
-    learning::{Checkpoint, Epoch, Measurement, Outcome, Record, Recorded, Run},
+    learning::{Checkpoint, Epoch, Measurement, Outcome, Record, Recorded, Run, Training},
     randomness::Purpose,
 };
 use std::{
@@ -43,12 +43,12 @@ pub fn can_join(run: &Run) -> bool {
 }
 
 fn check_run(run: &Run) -> Result<()> {
-    check(&run.architecture(), &run.rule)
+    check(&run.architecture(), &run.training.rule)
 }
 
 /// What all runs of an ensemble must have in common, before any of them is trained.
 pub(crate) fn common(run: &Run) -> String {
-    let Run { epsilon, seed, batch, epochs, order, task, .. } = run;
+    let Training { epsilon, seed, batch, epochs, order, task, .. } = run.training;
     format!("{task} ε {epsilon} order {order} seed {seed} batch {batch} epochs {epochs}")
 }
 
@@ -96,9 +96,9 @@ impl<'d, M: Machine> EnsembleTrainer<'d, M> {
             return Err(Error::invalid("ensemble", found, expected));
         }
         let members: Vec<_> =
-            checkpoints.iter().map(|c| (&c.state.weights, c.record.run.rule)).collect();
-        let capacity = first.record.run.batch.max(EVALUATION_BATCH);
-        let task = first.record.run.task;
+            checkpoints.iter().map(|c| (&c.state.weights, c.record.run.training.rule)).collect();
+        let capacity = first.record.run.training.batch.max(EVALUATION_BATCH);
+        let task = first.record.run.training.task;
         let stored = |images| StoredImages::new(&machine, images, task);
         let (train, test) = (stored(&data.train)?, stored(&data.test)?);
         let ensemble = Ensemble::new(machine, &members, capacity)?;
@@ -109,10 +109,12 @@ impl<'d, M: Machine> EnsembleTrainer<'d, M> {
     /// Bytes that these runs need in the machine's memory; all of the same batch size.
     pub fn bytes(runs: &[Run], data: &FashionMnist) -> u64 {
         let Some(first) = runs.first() else { return 0 };
-        let capacity = first.batch.max(EVALUATION_BATCH);
-        let members: Vec<_> = runs.iter().map(|run| (run.architecture(), run.rule)).collect();
+        let capacity = first.training.batch.max(EVALUATION_BATCH);
+        let members: Vec<_> =
+            runs.iter().map(|run| (run.architecture(), run.training.rule)).collect();
         let layers: u64 = layouts(&members, capacity).iter().map(|l| l.bytes()).sum();
-        let images = [&data.train, &data.test].map(|images| stored_bytes(images, first.task));
+        let images =
+            [&data.train, &data.test].map(|images| stored_bytes(images, first.training.task));
         let batch = 4 * capacity * PIXELS;
         layers + (images[0] + images[1] + batch + runs.len() * size_of::<Score>()) as u64
     }
@@ -120,7 +122,7 @@ impl<'d, M: Machine> EnsembleTrainer<'d, M> {
     /// What a training step does at least: floating-point operations of the matrix products, and
     /// bytes that these read and write.
     pub fn work_per_step(&self) -> [f64; 2] {
-        let batch = self.records[0].run.batch;
+        let batch = self.records[0].run.training.batch;
         let works = self.ensemble.layers.iter().map(|stack| stack.layout.work(batch));
         works.fold([0.0; 2], |[o, b], [operations, bytes]| [o + operations, b + bytes])
     }
@@ -205,7 +207,7 @@ impl<'d, M: Machine> EnsembleTrainer<'d, M> {
             test_loss: tested.loss / images[1],
             test_accuracy: f64::from(tested.correct) / images[1],
         });
-        if epoch == record.run.epochs {
+        if epoch == record.run.training.epochs {
             record.outcome = Outcome::Finished;
         }
     }
@@ -214,15 +216,15 @@ impl<'d, M: Machine> EnsembleTrainer<'d, M> {
     fn train_epoch(&mut self, run: &Run, epoch: u32, stepped: &mut dyn FnMut()) -> Result<u64> {
         let count = self.data.train.len();
         let machine = &self.ensemble.machine;
-        if !run.order.is_default() {
-            let order = run.order.of(count, run.seed, epoch);
+        if !run.training.order.is_default() {
+            let order = run.training.order.of(count, run.training.seed, epoch);
             self.train.put_in_order(machine, &self.data.train, &order)?;
         }
         self.train.draw(machine, run, Purpose::TrainingLuminosity, epoch)?;
-        let mut step = count.div_ceil(run.batch) as u64 * u64::from(epoch - 1);
-        for from in (0..count).step_by(run.batch) {
+        let mut step = count.div_ceil(run.training.batch) as u64 * u64::from(epoch - 1);
+        for from in (0..count).step_by(run.training.batch) {
             step += 1;
-            self.step(from..(from + run.batch).min(count), epoch, step)?;
+            self.step(from..(from + run.training.batch).min(count), epoch, step)?;
             stepped();
         }
         Ok(step)
@@ -289,7 +291,7 @@ fn all_initial_weights(runs: &[Run]) -> Result<Vec<NetworkWeights<f32>>> {
                 kind.grad_norm = GradNorm::None;
             }
         }
-        (architecture, run.seed, run.initial_weights)
+        (architecture, run.training.seed, run.initial_weights)
     };
     let different: HashSet<_> = runs.iter().map(key).collect();
     let different: Vec<_> = different.into_iter().collect();

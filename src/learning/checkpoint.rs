@@ -76,8 +76,9 @@ impl Checkpoint {
     pub fn validate(&self) -> Result<()> {
         let Record { run, epochs, outcome, .. } = &self.record;
         run.validate()?;
-        if *outcome != Outcome::Running || epochs.len() >= run.epochs as usize {
-            let found = format!("{outcome:?} after {} of {} epochs", epochs.len(), run.epochs);
+        if *outcome != Outcome::Running || epochs.len() >= run.training.epochs as usize {
+            let found =
+                format!("{outcome:?} after {} of {} epochs", epochs.len(), run.training.epochs);
             return Err(Error::invalid("checkpoint", found, "a run with epochs left"));
         }
         let EngineState { weights, velocities } = &self.state;
@@ -159,7 +160,7 @@ mod tests {
     fn small(epochs: u32) -> (Run, FashionMnist) {
         let run = Run::new(Condition::INormLateral, &configuration(0).unwrap()).epochs(epochs);
         let mut run = Run { width: 12, ..run };
-        (run.rule.momentum, run.rule.inhibitory_momentum) = (0.5, 0.4);
+        (run.training.rule.momentum, run.training.rule.inhibitory_momentum) = (0.5, 0.4);
         (run, FashionMnist::subset().unwrap().first(40, 10))
     }
 
@@ -171,8 +172,8 @@ mod tests {
         let whole = trainer.checkpoint();
         assert!(whole.validate().is_ok() && whole.state.velocities.len() == 3);
         let changes: [fn(&mut Checkpoint); 15] = [
-            |c| c.record.run.epochs = 0,
-            |c| c.record.run.epochs = 1,
+            |c| c.record.run.training.epochs = 0,
+            |c| c.record.run.training.epochs = 1,
             |c| c.record.epochs.extend([c.record.epochs[0]; 2]),
             |c| c.record.outcome = Outcome::Finished,
             |c| c.record.outcome = Outcome::Interrupted,
@@ -222,7 +223,7 @@ mod tests {
         const NEVER: u64 = u64::MAX;
         let (run, data) = small(3);
         let mut plain = run.clone().measure(Measure::EachEpoch);
-        (plain.rule.momentum, plain.rule.inhibitory_momentum) = (0.0, 0.0);
+        (plain.training.rule.momentum, plain.training.rule.inhibitory_momentum) = (0.0, 0.0);
         let varied = run.clone().hidden_layers(3).grad_norm_in("1+3".parse().unwrap());
         let half = plain.clone().precision(Precision::Fp16Autocast);
         let shuffled = run.clone().order(Order::Shuffled).signs(Signs::NonNegative);

@@ -16,6 +16,7 @@ mod steering;
 mod train;
 mod train_all;
 mod training;
+mod variations;
 
 pub use checkpoint::Checkpoint;
 pub use evaluate::{Evaluation, evaluate, evaluate_at};
@@ -24,10 +25,10 @@ pub use network_run::NetworkRun;
 pub use protocol::Protocol;
 pub use record::{Epoch, Measurement, Outcome, Overflow, Record, Recorded};
 pub use run::Run;
-pub(crate) use run::{VARIATIONS, summarized, unusual};
 pub use steering::{Change, Settings, Steering};
 pub use train::{Observer, Trainer, train};
 pub use train_all::{in_parallel, train_all};
 pub use training::{Measure, Training};
+pub(crate) use variations::{VARIATIONS, summarized, unusual};
 
 pub use crate::learning_rule::{LearningRule, Precision, Signs};

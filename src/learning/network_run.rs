@@ -1,17 +1,11 @@
 //! The training of a network that one had, as a value.
 
-use super::{
-    record::Recorded,
-    run::{HIDDEN_LAYERS, Run},
-    steering::Change,
-    training::Training,
-};
+use super::{record::Recorded, run::Run, steering::Change, training::Training};
 use crate::{
     Architecture,
-    architecture::{GradNormZ, HiddenLayers, SubtractiveLoss},
-    configuration::{ConfigurationList, configurations},
+    configuration::configurations,
     dataset::{CLASSES, PIXELS},
-    layers::{InitialWeights, OwnRule},
+    layers::OwnRule,
 };
 
 /// The training of a network that one had: what the network is, and how it was trained.
@@ -90,28 +84,14 @@ impl Recorded for NetworkRun {
         if self.architecture != paper || !self.changes.is_empty() {
             return None;
         }
-        let Training { rule, epsilon, seed, epochs, batch, measure, order, task } = self.training;
-        let mut all = configurations().iter();
-        let configuration = all.find(|c| (c.width, c.rates) == (width, rule.rates));
-        let configuration = configuration.map(|c| c.index);
+        let rates = self.training.rule.rates;
+        let known = configurations().iter().find(|c| (c.width, c.rates) == (width, rates));
+        let configuration = known.map(|c| c.index);
         let run = Run {
-            condition,
             configuration,
             width,
-            rule,
-            epsilon,
-            seed,
-            epochs,
-            batch,
-            measure,
-            hidden_layers: HIDDEN_LAYERS,
-            grad_norm_layers: HiddenLayers::ALL,
-            order,
-            configuration_list: ConfigurationList::Published,
-            grad_norm_z: GradNormZ::Plain,
-            subtractive_loss: SubtractiveLoss::Mean,
-            task,
-            initial_weights: InitialWeights::Positive,
+            training: self.training,
+            ..Run::new(condition, &configurations()[0])
         };
         run.variations().is_empty().then_some(run)
     }

@@ -211,7 +211,7 @@ impl Recorded for Run {
     }
 
     fn training(&self) -> Training {
-        self.as_training()
+        self.training
     }
 }
 

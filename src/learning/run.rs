@@ -2,16 +2,16 @@
 
 use super::{
     protocol::Protocol,
-    training::{Measure, Training},
+    training::{Training, training_methods},
+    variations::{IN_EVERY_ID, summarized, unusual},
 };
 use crate::{
     Architecture, Condition, Error, Result,
     architecture::{GradNormZ, HiddenLayers, MOST_HIDDEN_LAYERS, SubtractiveLoss},
     condition::GradNorm,
-    configuration::{Configuration, ConfigurationList, EPOCHS},
-    dataset::{Order, Task},
+    configuration::{Configuration, ConfigurationList},
     layers::InitialWeights,
-    learning_rule::{LearningRule, Precision, Signs},
+    learning_rule::{LearningRule, Signs},
 };
 use inorm_core::files::short_sha256;
 use serde::{Deserialize, Serialize};
@@ -35,18 +35,9 @@ pub struct Run {
     pub configuration: Option<usize>,
     /// Units of each hidden layer.
     pub width: usize,
-    /// Learning rates, momenta, λ.
-    pub rule: LearningRule,
-    /// Range of the luminosity shift, 0 to 1; or of the change of contrast.
-    pub epsilon: f64,
-    /// Seed of weights, shifts and ν.
-    pub seed: u64,
-    /// Passes over the training images.
-    pub epochs: u32,
-    /// Images a step.
-    pub batch: usize,
-    /// When the hidden layers are measured.
-    pub measure: Measure,
+    /// How they are trained. Its seed is that of the weights and of ν as well.
+    #[serde(flatten)]
+    pub training: Training,
     /// Hidden layers, all of the same kind; 2 in the paper.
     #[serde(default = "hidden_layers", skip_serializing_if = "is_hidden_layers")]
     pub hidden_layers: usize,
@@ -54,9 +45,6 @@ pub struct Run {
     /// unchanged.
     #[serde(default = "all_layers", skip_serializing_if = "is_all_layers")]
     pub grad_norm_layers: HiddenLayers,
-    /// In which order the training images are shown; as in their file in the paper.
-    #[serde(default, skip_serializing_if = "Order::is_default")]
-    pub order: Order,
     /// On which z GradNorm works, if it looks at it; as it is in the paper.
     #[serde(default, skip_serializing_if = "GradNormZ::is_default")]
     pub grad_norm_z: GradNormZ,
@@ -66,66 +54,9 @@ pub struct Run {
     /// The list that its configuration is a row of.
     #[serde(default, skip_serializing_if = "ConfigurationList::is_default")]
     pub configuration_list: ConfigurationList,
-    /// What is changed of an image each time it is shown; its luminosity in the paper.
-    #[serde(default, skip_serializing_if = "Task::is_default")]
-    pub task: Task,
     /// What the weights of its hidden layers are before any training; positive in the paper.
     #[serde(default, skip_serializing_if = "InitialWeights::is_default")]
     pub initial_weights: InitialWeights,
-}
-
-/// What the paper has one value for, and other runs may have another: names, and that value.
-pub(crate) const USUAL: [(&str, &str); 11] = [
-    ("hidden_layers", "2"),
-    ("grad_norm_layers", "all"),
-    ("signs", "dale"),
-    ("precision", "single"),
-    (IN_EVERY_ID, "0.1"),
-    ("order", "file"),
-    ("grad_norm_z", "plain"),
-    ("subtractive_loss", "mean"),
-    ("config_list", "published"),
-    ("task", "luminosity"),
-    ("initial_weights", "positive"),
-];
-
-/// The one of these that has always been part of ids.
-const IN_EVERY_ID: &str = "label_smoothing";
-
-/// What stands for all variations by the revised protocol.
-const PROTOCOL_NAME: &str = "protocol";
-
-/// The names of all variations.
-pub(crate) const VARIATIONS: [&str; USUAL.len() + 1] = {
-    let mut names = [PROTOCOL_NAME; USUAL.len() + 1];
-    let mut index = 0;
-    while index < USUAL.len() {
-        names[index + 1] = USUAL[index].0;
-        index += 1;
-    }
-    names
-};
-
-/// The unusual values of a run, where `protocol revised` stands for those by which the revised
-/// protocol differs for this condition, if they are all there.
-pub(crate) fn summarized(
-    condition: Condition,
-    mut unusual: Vec<(&'static str, String)>,
-) -> Vec<(&'static str, String)> {
-    let [configuration, ..] = Protocol::Revised.configurations().all() else { return unusual };
-    let revised = Run::new(condition, configuration).protocol(Protocol::Revised).unusual();
-    if revised.iter().all(|value| unusual.contains(value)) {
-        unusual.retain(|value| !revised.contains(value));
-        unusual.insert(0, (PROTOCOL_NAME, Protocol::Revised.to_string()));
-    }
-    unusual
-}
-
-/// Which of these values are not the paper's.
-pub(crate) fn unusual(values: [String; USUAL.len()]) -> Vec<(&'static str, String)> {
-    let all = USUAL.into_iter().zip(values);
-    let unusual = all.filter(|((_, usual), value)| value != usual);
-    unusual.map(|((name, _), value)| (name, value)).collect()
 }
 
 const fn hidden_layers() -> usize {
@@ -144,6 +75,8 @@ fn is_all_layers(layers: &HiddenLayers) -> bool {
     *layers == HiddenLayers::ALL
 }
 
+training_methods!(Run, training);
+
 impl Run {
     /// The paper's protocol for `condition` in one of its configurations: ε = 0.75, 50 epochs,
     /// batches of 32, seed 0, measured at the last step.
@@ -153,61 +86,19 @@ impl Run {
             configuration: Some(configuration.index),
             configuration_list: configuration.list,
             width: configuration.width,
-            rule: LearningRule::paper(configuration.rates),
-            epsilon: 0.75,
-            seed: 0,
-            epochs: EPOCHS,
-            batch: 32,
-            measure: Measure::LastStep,
+            training: Training::paper(configuration.rates),
             hidden_layers: HIDDEN_LAYERS,
             grad_norm_layers: HiddenLayers::ALL,
-            order: Order::File,
             grad_norm_z: GradNormZ::Plain,
             subtractive_loss: SubtractiveLoss::Mean,
-            task: Task::Luminosity,
             initial_weights: InitialWeights::Positive,
         }
-    }
-
-    /// With another range of the luminosity shift.
-    #[must_use]
-    pub const fn epsilon(mut self, epsilon: f64) -> Self {
-        self.epsilon = epsilon;
-        self
     }
 
     /// With other weights before any training.
     #[must_use]
     pub const fn initial_weights(mut self, weights: InitialWeights) -> Self {
         self.initial_weights = weights;
-        self
-    }
-
-    /// With another seed.
-    #[must_use]
-    pub const fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
-        self
-    }
-
-    /// With another number of epochs.
-    #[must_use]
-    pub const fn epochs(mut self, epochs: u32) -> Self {
-        self.epochs = epochs;
-        self
-    }
-
-    /// With another weight λ of the local I-Norm loss.
-    #[must_use]
-    pub const fn lambda(mut self, lambda: f64) -> Self {
-        self.rule.lambda = lambda;
-        self
-    }
-
-    /// With measurements at other steps.
-    #[must_use]
-    pub const fn measure(mut self, measure: Measure) -> Self {
-        self.measure = measure;
         self
     }
 
@@ -233,27 +124,6 @@ impl Run {
         self
     }
 
-    /// With weights that keep their signs, or with free ones.
-    #[must_use]
-    pub const fn signs(mut self, signs: Signs) -> Self {
-        self.rule.signs = signs;
-        self
-    }
-
-    /// With the training images in another order.
-    #[must_use]
-    pub const fn order(mut self, order: Order) -> Self {
-        self.order = order;
-        self
-    }
-
-    /// With another task.
-    #[must_use]
-    pub const fn task(mut self, task: Task) -> Self {
-        self.task = task;
-        self
-    }
-
     /// With GradNorm on another z.
     #[must_use]
     pub const fn grad_norm_z(mut self, z: GradNormZ) -> Self {
@@ -272,9 +142,7 @@ impl Run {
     /// configuration, which is that of the run.
     #[must_use]
     pub fn protocol(mut self, protocol: Protocol) -> Self {
-        (self.rule.label_smoothing, self.rule.signs) =
-            (protocol.label_smoothing(), protocol.signs());
-        self.order = protocol.order();
+        self.training = self.training.protocol(protocol);
         let (grad_norm, circuit) = (self.condition.grad_norm(), self.condition.circuit());
         let revised = protocol == Protocol::Revised;
         self.grad_norm_z = match revised && grad_norm.centred() != grad_norm {
@@ -285,20 +153,6 @@ impl Run {
             true => SubtractiveLoss::MeanAndVariance,
             false => SubtractiveLoss::Mean,
         };
-        self
-    }
-
-    /// With another label smoothing of the task loss.
-    #[must_use]
-    pub const fn label_smoothing(mut self, label_smoothing: f64) -> Self {
-        self.rule.label_smoothing = label_smoothing;
-        self
-    }
-
-    /// In another precision.
-    #[must_use]
-    pub const fn precision(mut self, precision: Precision) -> Self {
-        self.rule.precision = precision;
         self
     }
 
@@ -316,24 +170,18 @@ impl Run {
         summarized(self.condition, self.unusual())
     }
 
-    /// How its network is trained.
-    pub(super) fn as_training(&self) -> Training {
-        let Self { rule, epsilon, seed, epochs, batch, measure, order, task, .. } = *self;
-        Training { rule, epsilon, seed, epochs, batch, measure, order, task }
-    }
-
-    fn unusual(&self) -> Vec<(&'static str, String)> {
+    pub(super) fn unusual(&self) -> Vec<(&'static str, String)> {
         unusual([
             self.hidden_layers.to_string(),
             self.grad_norm_layers.to_string(),
-            self.rule.signs.to_string(),
-            self.rule.precision.to_string(),
-            self.rule.label_smoothing.to_string(),
-            self.order.to_string(),
+            self.training.rule.signs.to_string(),
+            self.training.rule.precision.to_string(),
+            self.training.rule.label_smoothing.to_string(),
+            self.training.order.to_string(),
             self.grad_norm_z.to_string(),
             self.subtractive_loss.to_string(),
             self.configuration_list.to_string(),
-            self.task.to_string(),
+            self.training.task.to_string(),
             self.initial_weights.to_string(),
         ])
     }
@@ -373,8 +221,9 @@ impl Run {
         let weights = self.initial_weights;
         if weights == InitialWeights::ZeroMean {
             let what = "initial_weights";
-            if self.rule.signs != Signs::Free {
-                let expected = format!("positive with signs {}, or signs free", self.rule.signs);
+            if self.training.rule.signs != Signs::Free {
+                let expected =
+                    format!("positive with signs {}, or signs free", self.training.rule.signs);
                 return Err(Error::invalid(what, weights, expected));
             }
             if !(circuit.subtracts() || condition.normalization().centers()) {
@@ -392,7 +241,7 @@ impl Run {
         if !(2..=10_000).contains(&self.width) {
             return Err(Error::invalid("width", self.width, "2 to 10000 units"));
         }
-        self.as_training().validate()
+        self.training.validate()
     }
 
     /// The first 16 hexadecimal digits of the SHA-256 of everything that decides a run's result.
@@ -405,21 +254,15 @@ impl Run {
             condition,
             configuration,
             width,
-            rule,
-            epsilon,
-            seed,
-            epochs,
-            batch,
-            measure,
+            training,
             hidden_layers: _,
             grad_norm_layers: _,
-            order: _,
             grad_norm_z: _,
             subtractive_loss: _,
             configuration_list: _,
-            task: _,
             initial_weights: _,
         } = self;
+        let Training { rule, epsilon, seed, epochs, batch, measure, order: _, task: _ } = training;
         let LearningRule {
             rates,
             momentum,
@@ -452,8 +295,11 @@ impl Run {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::learning::Recorded;
     use crate::{condition::Circuit, configuration::configuration};
+    use crate::{
+        dataset::{Order, Task},
+        learning::{Measure, Precision, Recorded},
+    };
 
     #[test]
     fn an_id_never_changes() {
@@ -470,27 +316,27 @@ mod tests {
             |r| r.condition = Condition::ELn,
             |r| r.configuration = None,
             |r| r.width += 1,
-            |r| r.rule.rates.lr *= 2.0,
-            |r| r.rule.rates.lr_w_ie *= 2.0,
-            |r| r.rule.rates.lr_w_ei *= 2.0,
-            |r| r.rule.momentum = 0.5,
-            |r| r.rule.inhibitory_momentum = 0.5,
-            |r| r.rule.weight_decay = 0.5,
-            |r| r.rule.lambda = 0.5,
-            |r| r.rule.label_smoothing = 0.5,
-            |r| r.epsilon = 0.5,
-            |r| r.seed = 1,
-            |r| r.epochs = 1,
-            |r| r.batch = 1,
-            |r| r.rule.signs = Signs::Free,
-            |r| r.rule.signs = Signs::NonNegative,
-            |r| r.order = Order::Shuffled,
-            |r| r.task = Task::Contrast,
+            |r| r.training.rule.rates.lr *= 2.0,
+            |r| r.training.rule.rates.lr_w_ie *= 2.0,
+            |r| r.training.rule.rates.lr_w_ei *= 2.0,
+            |r| r.training.rule.momentum = 0.5,
+            |r| r.training.rule.inhibitory_momentum = 0.5,
+            |r| r.training.rule.weight_decay = 0.5,
+            |r| r.training.rule.lambda = 0.5,
+            |r| r.training.rule.label_smoothing = 0.5,
+            |r| r.training.epsilon = 0.5,
+            |r| r.training.seed = 1,
+            |r| r.training.epochs = 1,
+            |r| r.training.batch = 1,
+            |r| r.training.rule.signs = Signs::Free,
+            |r| r.training.rule.signs = Signs::NonNegative,
+            |r| r.training.order = Order::Shuffled,
+            |r| r.training.task = Task::Contrast,
             |r| r.initial_weights = InitialWeights::ZeroMean,
             |r| r.configuration_list = ConfigurationList::Revised,
             |r| r.subtractive_loss = SubtractiveLoss::MeanAndVariance,
             |r| r.grad_norm_z = GradNormZ::Centred,
-            |r| r.rule.precision = Precision::Fp16Autocast,
+            |r| r.training.rule.precision = Precision::Fp16Autocast,
             |r| r.hidden_layers = 3,
             |r| r.grad_norm_layers = "2".parse().unwrap(),
         ];

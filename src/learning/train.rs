@@ -108,7 +108,7 @@ impl<'d> Trainer<'d> {
     /// If the run's numbers make no sense.
     pub fn new(run: &Run, data: &'d FashionMnist) -> Result<Self> {
         run.validate()?;
-        let weights = run.initial_weights.of(&run.architecture(), run.seed)?;
+        let weights = run.initial_weights.of(&run.architecture(), run.training.seed)?;
         Self::from_weights(run, &weights.convert(|w| w as f32), data)
     }
 
@@ -124,7 +124,7 @@ impl<'d> Trainer<'d> {
         run.validate()?;
         check(run, weights)?;
         let record = Record::begin(run, data);
-        Self::with(Engine::new(weights, run.rule), record, data)
+        Self::with(Engine::new(weights, run.training.rule), record, data)
     }
 
     /// Resumes a run.
@@ -133,7 +133,7 @@ impl<'d> Trainer<'d> {
     /// As [`Checkpoint::validate`].
     pub fn resume(checkpoint: Checkpoint, data: &'d FashionMnist) -> Result<Self> {
         checkpoint.validate()?;
-        let rule = checkpoint.record.run.rule;
+        let rule = checkpoint.record.run.training.rule;
         Self::with(Engine::restore(&checkpoint.state, rule), checkpoint.record, data)
     }
 
@@ -362,7 +362,7 @@ mod tests {
     fn divergence_is_an_outcome() {
         let data = small();
         let mut run = short(Condition::ENone);
-        run.rule.rates.lr = 1e30;
+        run.training.rule.rates.lr = 1e30;
         let (_, record) = train(&run, &data, &mut ()).unwrap();
         assert!(matches!(record.outcome, Outcome::Diverged { step } if step > 1), "{record:?}");
         assert_eq!((record.test_accuracy(), record.overflow), (Some(0.1), None));
@@ -389,7 +389,7 @@ mod tests {
         after: u64,
         change: fn(&mut Settings),
     ) -> (NetworkWeights<f32>, Record<NetworkRun>) {
-        let weights = initial_weights_of(&run.architecture(), run.seed).unwrap();
+        let weights = initial_weights_of(&run.architecture(), run.training.seed).unwrap();
         let weights = weights.convert(|w| w as f32);
         let training = run.training();
         let steering = Steering::new(&training).unwrap();
@@ -416,8 +416,8 @@ mod tests {
         // The error passes the hidden layers of this condition unchanged.
         let mut checkpoint = first.checkpoint();
         let second = &mut checkpoint.record.run;
-        (second.condition, second.epsilon) = (Condition::INormNone, 0.75);
-        second.rule = changes[0].settings.rule;
+        (second.condition, second.training.epsilon) = (Condition::INormNone, 0.75);
+        second.training.rule = changes[0].settings.rule;
         checkpoint.state.weights.architecture =
             second.condition.architecture([PIXELS, second.width, 10]);
         let mut second = Trainer::resume(checkpoint, &data).unwrap();
@@ -451,7 +451,7 @@ mod tests {
         }
         let run = short(Condition::INormFull);
         let weights = initial_weights_of(&run.architecture(), 0).unwrap().convert(|w| w as f32);
-        let mut engine = Engine::new(&weights, run.rule);
+        let mut engine = Engine::new(&weights, run.training.rule);
         engine.set_grad_norm(1, nothing);
         let data = small();
         let mut errors = |enabled| {
@@ -519,12 +519,12 @@ mod tests {
             change(&mut run);
             Trainer::new(&run, &data).err().expect("refused").to_string()
         };
-        assert!(refused(|r| r.epochs = 0).contains("epochs"));
-        assert!(refused(|r| r.epsilon = 1.5).contains("epsilon"));
-        let change = |r: &mut Run| (r.task, r.epsilon) = (Task::Contrast, -0.5);
+        assert!(refused(|r| r.training.epochs = 0).contains("epochs"));
+        assert!(refused(|r| r.training.epsilon = 1.5).contains("epsilon"));
+        let change = |r: &mut Run| (r.training.task, r.training.epsilon) = (Task::Contrast, -0.5);
         assert!(refused(change).contains("epsilon: -0.5 is not valid; expected a number from 0"));
         assert!(refused(|r| r.width = 0).contains("width"));
-        assert!(refused(|r| r.rule.rates.lr = -1.0).contains("learning rate"));
-        assert!(refused(|r| r.rule.momentum = 1.0).contains("momentum"));
+        assert!(refused(|r| r.training.rule.rates.lr = -1.0).contains("learning rate"));
+        assert!(refused(|r| r.training.rule.momentum = 1.0).contains("momentum"));
     }
 }

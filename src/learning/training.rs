@@ -5,7 +5,7 @@ use crate::{
     Error, Result,
     configuration::{EPOCHS, LearningRates},
     dataset::{Order, Task},
-    learning_rule::{LearningRule, Precision, Signs},
+    learning_rule::LearningRule,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -85,6 +85,87 @@ impl AsRef<[Self]> for Training {
     }
 }
 
+/// What of the training can be another, in the same words for a [`Training`] and for a
+/// [`Run`](super::Run), which has one.
+macro_rules! training_methods {
+    ($Type:ty $(, $of:ident)?) => {
+        impl $Type {
+            /// With another range of the luminosity shift.
+            #[must_use]
+            pub const fn epsilon(mut self, epsilon: f64) -> Self {
+                self$(.$of)?.epsilon = epsilon;
+                self
+            }
+
+            /// With other shifts.
+            #[must_use]
+            pub const fn seed(mut self, seed: u64) -> Self {
+                self$(.$of)?.seed = seed;
+                self
+            }
+
+            /// With another number of epochs.
+            #[must_use]
+            pub const fn epochs(mut self, epochs: u32) -> Self {
+                self$(.$of)?.epochs = epochs;
+                self
+            }
+
+            /// With another weight λ of the local I-Norm loss.
+            #[must_use]
+            pub const fn lambda(mut self, lambda: f64) -> Self {
+                self$(.$of)?.rule.lambda = lambda;
+                self
+            }
+
+            /// With measurements at other steps.
+            #[must_use]
+            pub const fn measure(mut self, measure: $crate::learning::Measure) -> Self {
+                self$(.$of)?.measure = measure;
+                self
+            }
+
+            /// With the training images in another order.
+            #[must_use]
+            pub const fn order(mut self, order: $crate::dataset::Order) -> Self {
+                self$(.$of)?.order = order;
+                self
+            }
+
+            /// With another task.
+            #[must_use]
+            pub const fn task(mut self, task: $crate::dataset::Task) -> Self {
+                self$(.$of)?.task = task;
+                self
+            }
+
+            /// With another label smoothing of the task loss.
+            #[must_use]
+            pub const fn label_smoothing(mut self, label_smoothing: f64) -> Self {
+                self$(.$of)?.rule.label_smoothing = label_smoothing;
+                self
+            }
+
+            /// With weights that keep their signs, or with free ones.
+            #[must_use]
+            pub const fn signs(mut self, signs: $crate::learning::Signs) -> Self {
+                self$(.$of)?.rule.signs = signs;
+                self
+            }
+
+            /// In another precision.
+            #[must_use]
+            pub const fn precision(mut self, precision: $crate::learning::Precision) -> Self {
+                self$(.$of)?.rule.precision = precision;
+                self
+            }
+        }
+    };
+}
+pub(super) use training_methods;
+
+training_methods!(Training);
+
 impl Training {
     /// The paper's protocol with these learning rates: ε = 0.75, 50 epochs, batches of 32, seed 0,
     /// measured at the last step.
@@ -101,48 +182,6 @@ impl Training {
         }
     }
 
-    /// With another range of the luminosity shift.
-    #[must_use]
-    pub const fn epsilon(mut self, epsilon: f64) -> Self {
-        self.epsilon = epsilon;
-        self
-    }
-
-    /// With other shifts.
-    #[must_use]
-    pub const fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
-        self
-    }
-
-    /// With another number of epochs.
-    #[must_use]
-    pub const fn epochs(mut self, epochs: u32) -> Self {
-        self.epochs = epochs;
-        self
-    }
-
-    /// With another weight λ of the local I-Norm loss.
-    #[must_use]
-    pub const fn lambda(mut self, lambda: f64) -> Self {
-        self.rule.lambda = lambda;
-        self
-    }
-
-    /// With measurements at other steps.
-    #[must_use]
-    pub const fn measure(mut self, measure: Measure) -> Self {
-        self.measure = measure;
-        self
-    }
-
-    /// With the training images in another order.
-    #[must_use]
-    pub const fn order(mut self, order: Order) -> Self {
-        self.order = order;
-        self
-    }
-
     /// By this protocol, in what is not a matter of the network: whose layers may have
     /// [`FullCentred`](crate::layers::FullCentred), or be of
     /// [`INormSubVariance`](crate::layers::INormSubVariance).
@@ -150,34 +189,6 @@ impl Training {
     pub const fn protocol(self, protocol: Protocol) -> Self {
         let training = self.order(protocol.order()).signs(protocol.signs());
         training.label_smoothing(protocol.label_smoothing())
-    }
-
-    /// With another task.
-    #[must_use]
-    pub const fn task(mut self, task: Task) -> Self {
-        self.task = task;
-        self
-    }
-
-    /// With another label smoothing of the task loss.
-    #[must_use]
-    pub const fn label_smoothing(mut self, label_smoothing: f64) -> Self {
-        self.rule.label_smoothing = label_smoothing;
-        self
-    }
-
-    /// With weights that keep their signs, or with free ones.
-    #[must_use]
-    pub const fn signs(mut self, signs: Signs) -> Self {
-        self.rule.signs = signs;
-        self
-    }
-
-    /// In another precision.
-    #[must_use]
-    pub const fn precision(mut self, precision: Precision) -> Self {
-        self.rule.precision = precision;
-        self
     }
 
     /// Whether the hidden layers are measured at a step of this `epoch`, counted from 1, which may

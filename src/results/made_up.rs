@@ -21,7 +21,7 @@ pub fn runs_table(runs: &[(Condition, i32, f64, Option<f64>)]) -> DataFrame {
 
 fn record(condition: Condition, config: i32, epsilon: f64, accuracy: Option<f64>) -> Record {
     let run = Run::new(condition, &configuration(config as usize).unwrap()).epsilon(epsilon);
-    let (epoch, test_accuracy) = (run.epochs, accuracy.unwrap_or_default());
+    let (epoch, test_accuracy) = (run.training.epochs, accuracy.unwrap_or_default());
     Record {
         run,
         epochs: vec![Epoch { epoch, train_loss: 1.0, test_loss: 1.0, test_accuracy }],

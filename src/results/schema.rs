@@ -41,30 +41,30 @@ row! {
         config: Option<i32> = record.run.configuration.map(|index| index as i32),
             "Row of a list of configurations, if it is one of them.";
         width: i32 = record.run.width as i32, "Units of each hidden layer.";
-        lr: f64 = record.run.rule.rates.lr, "Learning rate of `W_EE` and b.";
-        lr_w_ie: f64 = record.run.rule.rates.lr_w_ie, "Learning rate of `W_IE`, and of `U_IE`.";
-        lr_w_ei: f64 = record.run.rule.rates.lr_w_ei, "Learning rate of `W_EI`.";
-        epsilon: f64 = record.run.epsilon,
+        lr: f64 = record.run.training.rule.rates.lr, "Learning rate of `W_EE` and b.";
+        lr_w_ie: f64 = record.run.training.rule.rates.lr_w_ie, "Learning rate of `W_IE`, and of `U_IE`.";
+        lr_w_ei: f64 = record.run.training.rule.rates.lr_w_ei, "Learning rate of `W_EI`.";
+        epsilon: f64 = record.run.training.epsilon,
             "Range of the luminosity shift, or of the change of contrast.";
-        seed: i64 = record.run.seed as i64, "Seed of all its random numbers.";
-        epochs: i32 = record.run.epochs as i32, "Passes over the training images.";
-        lambda: f64 = record.run.rule.lambda, "Weight of the I-Norm loss.";
-        momentum: f64 = record.run.rule.momentum, "Momentum of excitatory weights.";
-        inhibitory_momentum: f64 = record.run.rule.inhibitory_momentum,
+        seed: i64 = record.run.training.seed as i64, "Seed of all its random numbers.";
+        epochs: i32 = record.run.training.epochs as i32, "Passes over the training images.";
+        lambda: f64 = record.run.training.rule.lambda, "Weight of the I-Norm loss.";
+        momentum: f64 = record.run.training.rule.momentum, "Momentum of excitatory weights.";
+        inhibitory_momentum: f64 = record.run.training.rule.inhibitory_momentum,
             "Momentum of inhibitory weights.";
-        weight_decay: f64 = record.run.rule.weight_decay, "Weight decay.";
-        label_smoothing: f64 = record.run.rule.label_smoothing, "Label smoothing of the loss.";
-        batch: i32 = record.run.batch as i32, "Images a step.";
+        weight_decay: f64 = record.run.training.rule.weight_decay, "Weight decay.";
+        label_smoothing: f64 = record.run.training.rule.label_smoothing, "Label smoothing of the loss.";
+        batch: i32 = record.run.training.batch as i32, "Images a step.";
         hidden_layers: i32 = record.run.hidden_layers as i32, "Hidden layers." or 2;
         grad_norm_layers: String = record.run.grad_norm_layers.to_string(),
             "In which of them GradNorm acts: `all`, or numbers from 1 such as `1+3`."
             or HiddenLayers::ALL.to_string();
-        signs: String = record.run.rule.signs.to_string(),
+        signs: String = record.run.training.rule.signs.to_string(),
             "Whether weights keep their signs: `dale`, `non_negative` (b too), or `free`."
             or Signs::Dale.to_string();
-        precision: String = record.run.rule.precision.to_string(),
+        precision: String = record.run.training.rule.precision.to_string(),
             "In which precision: `single`, or `fp16_autocast`." or Precision::Single.to_string();
-        order: String = record.run.order.to_string(),
+        order: String = record.run.training.order.to_string(),
             "In which order the training images are shown: as in their `file`, or `shuffled`."
             or Order::File.to_string();
         grad_norm_z: String = record.run.grad_norm_z.to_string(),
@@ -76,7 +76,7 @@ row! {
         config_list: String = record.run.configuration_list.to_string(),
             "The list of configurations: `published`, or `revised`."
             or ConfigurationList::Published.to_string();
-        task: String = record.run.task.to_string(),
+        task: String = record.run.training.task.to_string(),
             "What is changed of an image each time it is shown: its `luminosity`, or `contrast`."
             or Task::Luminosity.to_string();
         initial_weights: String = record.run.initial_weights.to_string(),
@@ -112,8 +112,8 @@ row! {
         condition: Condition = run.condition, "Which network.";
         config: Option<i32> = run.configuration.map(|index| index as i32),
             "Row of the paper's configurations, if it is one of them.";
-        epsilon: f64 = run.epsilon, "Range of the luminosity shift.";
-        seed: i64 = run.seed as i64, "Seed of all its random numbers.";
+        epsilon: f64 = run.training.epsilon, "Range of the luminosity shift.";
+        seed: i64 = run.training.seed as i64, "Seed of all its random numbers.";
         epoch: i32 = epoch.epoch as i32, "From 1.";
         train_loss: f64 = epoch.train_loss, "Mean task loss over the epoch's training steps.";
         test_loss: f64 = epoch.test_loss, "Mean task loss over the test images.";
@@ -128,8 +128,8 @@ row! {
         condition: Condition = run.condition, "Which network.";
         config: Option<i32> = run.configuration.map(|index| index as i32),
             "Row of the paper's configurations, if it is one of them.";
-        epsilon: f64 = run.epsilon, "Range of the luminosity shift.";
-        seed: i64 = run.seed as i64, "Seed of all its random numbers.";
+        epsilon: f64 = run.training.epsilon, "Range of the luminosity shift.";
+        seed: i64 = run.training.seed as i64, "Seed of all its random numbers.";
         epoch: i32 = measured.epoch as i32, "From 1.";
         step: i64 = measured.step as i64, "From 1 at the start of the run.";
         layer: i32 = measured.layer as i32, "Hidden layer, from 0.";

@@ -152,15 +152,15 @@ impl FromStr for Variant {
                 "protocol" => {}
                 "config_list" => run.configuration_list = value.parse()?,
                 "hidden_layers" => run.hidden_layers = number(name, value)?,
-                "label_smoothing" => run.rule.label_smoothing = number(name, value)?,
-                "order" => run.order = value.parse()?,
+                "label_smoothing" => run.training.rule.label_smoothing = number(name, value)?,
+                "order" => run.training.order = value.parse()?,
                 "grad_norm_z" => run.grad_norm_z = value.parse()?,
                 "subtractive_loss" => run.subtractive_loss = value.parse()?,
-                "task" => run.task = value.parse()?,
+                "task" => run.training.task = value.parse()?,
                 "initial_weights" => run.initial_weights = value.parse()?,
                 "grad_norm_layers" => layers = value.parse()?,
-                "signs" => run.rule.signs = value.parse()?,
-                "precision" => run.rule.precision = value.parse()?,
+                "signs" => run.training.rule.signs = value.parse()?,
+                "precision" => run.training.rule.precision = value.parse()?,
                 _ => return Err(Error::unknown("variation", name, &VARIATIONS)),
             }
         }

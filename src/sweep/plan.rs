@@ -31,13 +31,13 @@ impl Planned {
 
 impl fmt::Display for Planned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Run { condition, configuration, epsilon, seed, .. } = &self.run;
+        let Run { condition, configuration, training, .. } = &self.run;
         write!(f, "{condition}")?;
         match configuration {
             Some(index) => write!(f, " config {index}")?,
             None => write!(f, " width {}", self.run.width)?,
         }
-        write!(f, " ε {epsilon} seed {seed}")?;
+        write!(f, " ε {} seed {}", training.epsilon, training.seed)?;
         let mut variations = self.run.variations().into_iter();
         variations.try_for_each(|(name, value)| write!(f, " {name} {value}"))
     }
@@ -300,7 +300,7 @@ mod tests {
         assert_eq!(plan.len(), 4 * 2 * 2 * 2);
         let start = "inorm_full config 29 ε 0.75 seed 0 protocol revised task contrast";
         let last = plan.iter().find(|planned| planned.to_string() == start).unwrap();
-        assert_eq!((last.run.width, last.run.rule.label_smoothing), (126, 0.0));
+        assert_eq!((last.run.width, last.run.training.rule.label_smoothing), (126, 0.0));
         assert_eq!(last.run.architecture().hidden[0].grad_norm, GradNorm::FullCentred);
         // Both protocols differ in every run.
         selection.protocols = Protocol::ALL.to_vec();

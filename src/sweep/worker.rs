@@ -101,7 +101,7 @@ pub fn cost(run: &Run) -> f64 {
         _ => 1.1,
     };
     let inputs = PIXELS as f64 + width * (run.hidden_layers as f64 - 1.0);
-    rows * width * inputs * f64::from(run.epochs)
+    rows * width * inputs * f64::from(run.training.epochs)
 }
 
 #[cfg(test)]

@@ -10,8 +10,7 @@ use inorm::{
     dataset::{Order, Task},
     layers::{InitialWeights, NetworkWeights},
     learning::{
-        self, Epoch, LearningRule, Measure, Observer, Precision, Protocol, Record, Run, Signs,
-        Trainer,
+        self, Epoch, Measure, Observer, Precision, Protocol, Record, Run, Signs, Trainer, Training,
     },
     results::{DataIdentity, FinishedRun, Rows, Tables, merge},
 };
@@ -236,7 +235,7 @@ impl Train {
             (None, Some(width), Some(lr), Some(lr_w_ie), Some(lr_w_ei)) => Run {
                 configuration: None,
                 width,
-                rule: LearningRule::paper(LearningRates { lr, lr_w_ie, lr_w_ei }),
+                training: Training::paper(LearningRates { lr, lr_w_ie, lr_w_ei }),
                 ..Run::new(condition, &configuration(0)?)
             },
             _ => {

@@ -57,7 +57,7 @@ impl<'a> ProgressReporter<'a> {
                 }
             }
             SweepEvent::Epoch(planned, record) => {
-                let (epoch, epochs) = (record.epochs.len(), planned.run.epochs);
+                let (epoch, epochs) = (record.epochs.len(), planned.run.training.epochs);
                 let share = epoch as f64 / f64::from(epochs);
                 self.with(|state| state.shares.insert(planned.id.clone(), share));
                 if self.is_due() {
@@ -93,7 +93,7 @@ impl<'a> ProgressReporter<'a> {
 
     /// A resumed run did part of its work before this worker began.
     fn begin(&self, planned: &Planned, epochs: usize) {
-        let share = epochs as f64 / f64::from(planned.run.epochs);
+        let share = epochs as f64 / f64::from(planned.run.training.epochs);
         self.with(|state| {
             state.left_at_start -= share * cost(&planned.run);
             state.shares.insert(planned.id.clone(), share);
