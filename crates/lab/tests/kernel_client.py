@@ -181,7 +181,7 @@ def cache():
 
 def directory_of(process):
     """That of a running kernel, if it has one."""
-    return next(iter((cache() / "kernels").glob(f"*/running/{process}")), None)
+    return next(iter((cache() / "kernels").glob(f"*/running/{process}-*")), None)
 
 
 def children(process):

@@ -4,6 +4,7 @@
 //! It is removed when the kernel ends. What even that leaves behind (a power failure) is removed
 //! when the next kernel starts.
 
+use super::secret::random_hex;
 use crate::compilation::Toolchain;
 use crate::reaper::Reaper;
 use inorm_core::files::{Lock, entries};
@@ -30,7 +31,9 @@ impl Running {
         let all = toolchain.home().join("running");
         let _guard = Lock::take(&toolchain.lock("running"), || {})?;
         remove_dead(&all);
-        let directory = all.join(std::process::id().to_string());
+        // On another machine with the same home, a process may have the same number.
+        let name = format!("{}-{}", std::process::id(), random_hex::<4>());
+        let directory = all.join(name);
         // What is in it is code that will be run, and a key: for the owner alone.
         let created = DirBuilder::new().recursive(true).mode(0o700).create(&directory);
         created.context("create", &directory)?;

@@ -10,6 +10,7 @@ use super::program;
 use super::record::Rustc;
 use inorm_core::files::write_if_different;
 use inorm_core::{Context, Outcome};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -44,9 +45,15 @@ pub fn compile_store(rustc: &Rustc, workspace: &Path) -> Outcome {
     if let Some(target) = rustc.value("--target") {
         command.args(["--target", target]);
     }
-    command.arg("-o").arg(&library).arg(&source).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().context("compile", source)?;
-    Ok(())
+    // An interrupt may end the compiler before the file is whole.
+    let draft = workspace.join(NAME).with_extension("draft");
+    fs::create_dir_all(&draft).context("create folder", &draft)?;
+    let draft = draft.join(library.file_name().unwrap_or_default());
+    command.arg("-o").arg(&draft).arg(&source).stdout(Stdio::null()).stderr(Stdio::null());
+    match command.status().context("compile", source)?.success() {
+        true => Ok(fs::rename(&draft, &library).context("write", library)?),
+        false => Ok(()),
+    }
 }
 
 /// Lets the call of rustc for the program of a cell, in `file`, use the store, if it is there and
