@@ -119,7 +119,7 @@ impl FromStr for HiddenLayers {
         layers.ok_or_else(|| {
             let expected =
                 format!("all, none, or numbers from 1 to {MOST_HIDDEN_LAYERS} such as 2 or 1+3");
-            Error::invalid("hidden layers", format!("'{text}'"), expected)
+            Error::invalid("grad_norm_layers", format!("'{text}'"), expected)
         })
     }
 }
@@ -143,7 +143,7 @@ named! {
     GradNormZ of "grad_norm_z" {
         /// z as it is, as in the paper.
         Plain = "plain",
-        /// z less its mean: see [`GradNorm::centred`].
+        /// z less its mean: see [`GradNorm::centred`]. The name is that of stored runs, and stays.
         Centred = "centred",
     }
 }
@@ -351,7 +351,10 @@ mod tests {
         assert!((1..=MOST_HIDDEN_LAYERS).all(|layer| HiddenLayers::ALL.contains(layer)));
         for text in ["", "0", "17", "1+", "+2", "1-3", "second", "99999999999999999999"] {
             let message = text.parse::<HiddenLayers>().unwrap_err().to_string();
-            assert!(message.starts_with(&format!("hidden layers: '{text}' is not")), "{message}");
+            assert!(
+                message.starts_with(&format!("grad_norm_layers: '{text}' is not")),
+                "{message}"
+            );
         }
     }
 

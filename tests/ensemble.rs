@@ -57,7 +57,7 @@ fn runs(widths: &[usize]) -> Vec<Run> {
         let conditions = Condition::ALL.into_iter().map(|condition| run(condition, width));
         for mut run in conditions.chain(variants(width)) {
             let condition = run.condition;
-            // Nothing normalizes the activity of the one, nothing centres the error of the other.
+            // Nothing normalizes the activity of the one, nothing centers the error of the other.
             let faster = match condition {
                 Condition::ENone | Condition::ELnBackwardOnly => 1e-3 * faster,
                 Condition::INormScale => 1e-2 * faster,
@@ -65,7 +65,9 @@ fn runs(widths: &[usize]) -> Vec<Run> {
             };
             run.training.rule.rates =
                 LearningRates { lr: 2e-4 * faster, lr_w_ie: 5e-3 * faster, lr_w_ei: 5e-4 * faster };
-            run.training.rule.lambda = 0.02 * faster;
+            if condition.circuit().learns_locally() {
+                run.training.rule.lambda = 0.02 * faster;
+            }
             run.training.rule.label_smoothing = 0.1 * faster;
             runs.push(run);
         }

@@ -17,7 +17,7 @@ use rand_distr::{Distribution, LogNormal};
 named! {
     /// What the weights of hidden layers are before any training.
     InitialWeights of "initial_weights" {
-        /// Those of the paper, none of them below 0; see [`initial_weights`].
+        /// Those of the paper, none but `U_IE` with any below 0; see [`initial_weights`].
         Positive = "positive",
         /// The same, less their mean: see [`NetworkWeights::with_zero_mean`].
         ZeroMean = "zero_mean",
@@ -83,7 +83,8 @@ pub fn initial_weights_of(architecture: &Architecture, seed: u64) -> Result<Netw
 /// A layer that divides without subtracting has the `U_IE` that it would have if it did subtract.
 ///
 /// # Errors
-/// If the SVD does not converge.
+/// If there are fewer than 2 excitatory units, no inputs, or no inhibitory units in a circuit that has
+/// them; or if the SVD does not converge.
 pub fn initial_layer(
     circuit: Circuit,
     [inputs, excitatory, inhibitory]: [usize; 3],
@@ -94,6 +95,16 @@ pub fn initial_layer(
         let whole = initial_layer(Circuit::InhibitoryNorm, sizes, rng)?;
         return Ok(LayerWeights { inhibitory: 0, w_ie: Vec::new(), w_ei: Vec::new(), ..whole });
     }
+    let subtracts = circuit.subtracts();
+    for (what, found, least) in [
+        ("inputs", inputs, 1),
+        ("excitatory units", excitatory, 2),
+        ("inhibitory units", inhibitory, usize::from(subtracts)),
+    ] {
+        if found < least {
+            return Err(Error::invalid(what, found, format!("at least {least}")));
+        }
+    }
     let log_normal = excitatory_weights(inputs, excitatory);
     let w_ee: Vec<f64> = log_normal.sample_iter(&mut *rng).take(excitatory * inputs).collect();
     let mut weights = LayerWeights {
@@ -103,7 +114,7 @@ pub fn initial_layer(
         b: vec![0.0; excitatory],
         ..LayerWeights::default()
     };
-    if circuit.subtracts() {
+    if subtracts {
         weights.inhibitory = inhibitory;
         weights.w_ei = log_normal.sample_iter(&mut *rng).take(excitatory * inhibitory).collect();
         for row in weights.w_ei.chunks_exact_mut(inhibitory) {

@@ -3,7 +3,7 @@
 use super::{record::Recorded, run::Run, steering::Change, training::Training};
 use crate::{
     Architecture,
-    configuration::configurations,
+    configuration::{LABEL_SMOOTHING, configurations},
     dataset::{CLASSES, PIXELS},
     layers::OwnRule,
 };
@@ -39,6 +39,9 @@ impl NetworkRun {
         }
         if !training.rule.precision.is_default() {
             name += &format!(", {}", training.rule.precision);
+        }
+        if training.rule.label_smoothing != LABEL_SMOOTHING {
+            name += &format!(", label smoothing {}", training.rule.label_smoothing);
         }
         if !training.task.is_default() {
             name += &format!(", {}", training.task);

@@ -199,7 +199,9 @@ pub trait Recorded: Clone {
 
 impl Recorded for Run {
     fn name(&self) -> String {
-        self.condition.to_string()
+        let variations =
+            self.variations().into_iter().map(|(name, value)| format!(" {name}={value}"));
+        self.condition.to_string() + &variations.collect::<String>()
     }
 
     fn architecture(&self) -> Architecture {

@@ -9,7 +9,7 @@ use crate::{
     Architecture, Condition, Error, Result,
     architecture::{GradNormZ, HiddenLayers, MOST_HIDDEN_LAYERS, SubtractiveLoss},
     condition::GradNorm,
-    configuration::{Configuration, ConfigurationList},
+    configuration::{Configuration, ConfigurationList, LAMBDA},
     layers::InitialWeights,
     learning_rule::{LearningRule, Signs},
 };
@@ -194,10 +194,10 @@ impl Run {
         let Self { condition, hidden_layers, grad_norm_layers: layers, .. } = self;
         if !(1..=MOST_HIDDEN_LAYERS).contains(hidden_layers) {
             let expected = format!("1 to {MOST_HIDDEN_LAYERS}");
-            return Err(Error::invalid("hidden layers", hidden_layers, expected));
+            return Err(Error::invalid("hidden_layers", hidden_layers, expected));
         }
         if *layers != HiddenLayers::ALL {
-            let what = "hidden layers with GradNorm";
+            let what = "grad_norm_layers";
             if condition.grad_norm() == GradNorm::None {
                 let expected = format!("all; {condition} has no GradNorm");
                 return Err(Error::invalid(what, layers, expected));
@@ -216,6 +216,11 @@ impl Run {
         if loss == SubtractiveLoss::MeanAndVariance && circuit.with_variance() == circuit {
             let expected = format!("mean; {condition} is not the I-Norm that only subtracts");
             return Err(Error::invalid("subtractive_loss", loss, expected));
+        }
+        let lambda = self.training.rule.lambda;
+        if lambda != LAMBDA && !circuit.learns_locally() {
+            let expected = format!("{LAMBDA}; {condition} has no I-Norm loss");
+            return Err(Error::invalid("lambda", lambda, expected));
         }
         let list = self.configuration_list;
         let weights = self.initial_weights;
@@ -445,7 +450,7 @@ mod tests {
         assert_eq!(serde_json::from_str::<Run>(&json).unwrap(), full);
         let refused = |run: &Run| run.validate().unwrap_err().to_string();
         let message = refused(&within(&full, "3"));
-        let expected = "hidden layers with GradNorm: 3 is not valid; \
+        let expected = "grad_norm_layers: 3 is not valid; \
                         expected all, or some of the 2 that there are";
         assert_eq!(message, expected);
         assert!(refused(&within(&none, "2")).ends_with("all; inorm_none has no GradNorm"));
@@ -457,6 +462,10 @@ mod tests {
         let expected = "subtractive_loss: mean_and_variance is not valid; \
                         expected mean; inorm_none is not the I-Norm that only subtracts";
         assert_eq!(message, expected);
+        assert!(none.clone().lambda(0.1).validate().is_ok());
+        let weighed = Run { condition: Condition::ELn, ..none.clone() }.lambda(0.1);
+        let expected = "lambda: 0.1 is not valid; expected 0.01; e_ln has no I-Norm loss";
+        assert_eq!(refused(&weighed), expected);
         let zero = |run: &Run| run.clone().initial_weights(InitialWeights::ZeroMean);
         let message = refused(&zero(&none));
         let expected = "initial_weights: zero_mean is not valid; \
@@ -469,7 +478,7 @@ mod tests {
         }
         let written = Run { grad_norm_layers: HiddenLayers::first(2), ..full.clone() };
         assert!(refused(&written).contains("1+2 is not valid"), "it is `all`");
-        assert!(refused(&full.clone().hidden_layers(0)).contains("hidden layers: 0"));
+        assert!(refused(&full.clone().hidden_layers(0)).contains("hidden_layers: 0"));
         assert!(refused(&full.hidden_layers(17)).contains("expected 1 to 16"));
     }
 }

@@ -367,7 +367,8 @@ mod tests {
         assert!(matches!(record.outcome, Outcome::Diverged { step } if step > 1), "{record:?}");
         assert_eq!((record.test_accuracy(), record.overflow), (Some(0.1), None));
         let (_, record) = train(&run.precision(Precision::Fp16Autocast), &data, &mut ()).unwrap();
-        let said = "e_none: diverged at step 2: weight of layer 3 overflowed at step 1";
+        let said = "e_none precision=fp16_autocast: diverged at step 2: weight of layer 3 overflowed at \
+                    step 1";
         assert_eq!(record.to_string(), said);
     }
 

@@ -20,11 +20,11 @@ use std::fmt;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Training {
-    /// Learning rates, momenta, λ.
+    /// Learning rates and all else that a step depends on.
     pub rule: LearningRule,
     /// Range of the luminosity shift, 0 to 1; or of the change of contrast.
     pub epsilon: f64,
-    /// Seed of the shifts.
+    /// Seed of all that is random in training: shifts, contrasts, shuffled images.
     pub seed: u64,
     /// Passes over the training images.
     pub epochs: u32,
@@ -68,6 +68,12 @@ impl fmt::Display for Training {
             let momenta = format!("{momentum}, {inhibitory_momentum} (inhibition)");
             write!(f, "momentum: {momenta}\nweight decay: {weight_decay}\n")?;
         }
+        if !rule.signs.is_default() {
+            writeln!(f, "signs: {}", rule.signs)?;
+        }
+        if !rule.precision.is_default() {
+            writeln!(f, "precision: {}", rule.precision)?;
+        }
         if !task.is_default() {
             writeln!(f, "task: {task}")?;
         }
@@ -90,14 +96,14 @@ impl AsRef<[Self]> for Training {
 macro_rules! training_methods {
     ($Type:ty $(, $of:ident)?) => {
         impl $Type {
-            /// With another range of the luminosity shift.
+            /// With another range of the luminosity shift, or of the change of contrast.
             #[must_use]
             pub const fn epsilon(mut self, epsilon: f64) -> Self {
                 self$(.$of)?.epsilon = epsilon;
                 self
             }
 
-            /// With other shifts.
+            /// With another seed; of a [`Run`](super::Run) it is that of the weights and of ν, too.
             #[must_use]
             pub const fn seed(mut self, seed: u64) -> Self {
                 self$(.$of)?.seed = seed;
@@ -146,7 +152,7 @@ macro_rules! training_methods {
                 self
             }
 
-            /// With weights that keep their signs, or with free ones.
+            /// With another rule for the signs of weights.
             #[must_use]
             pub const fn signs(mut self, signs: $crate::learning::Signs) -> Self {
                 self$(.$of)?.rule.signs = signs;

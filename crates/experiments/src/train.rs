@@ -10,7 +10,8 @@ use inorm::{
     dataset::{Order, Task},
     layers::{InitialWeights, NetworkWeights},
     learning::{
-        self, Epoch, Measure, Observer, Precision, Protocol, Record, Run, Signs, Trainer, Training,
+        self, Epoch, Measure, Observer, Precision, Protocol, Record, Recorded, Run, Signs, Trainer,
+        Training,
     },
     results::{DataIdentity, FinishedRun, Rows, Tables, merge},
 };
@@ -70,8 +71,8 @@ pub struct Train {
     /// as 2 or 1+3.
     #[arg(long, value_name = "LAYERS", default_value_t = HiddenLayers::ALL)]
     grad_norm_layers: HiddenLayers,
-    /// Whether weights keep their signs: dale; non_negative, b too; or free, which files of
-    /// networks cannot hold [default: that of the protocol].
+    /// Whether weights keep their signs: dale; non_negative, b too; or free [default: that of the
+    /// protocol].
     #[arg(long, value_name = "NAME")]
     signs: Option<Signs>,
     /// In which precision: single, or fp16_autocast, as the authors trained.
@@ -199,10 +200,6 @@ fn save(weights: &NetworkWeights<f32>, record: &Record, file: &Path) -> Outcome 
 impl Train {
     /// Whether the results can be written, which should not turn out after the training.
     fn check_targets(&self) -> Outcome {
-        if self.save.is_some() && self.signs == Some(Signs::Free) {
-            let message = "--save: files hold networks in Dale's bounds, not --signs free";
-            return Err(Failure::Usage(message.into()));
-        }
         let folder = self.save.as_ref().and_then(|file| file.parent());
         if let Some(folder) = folder.filter(|it| !it.as_os_str().is_empty() && !it.is_dir()) {
             return Err(Failure::Usage(format!("--save: there is no folder {}", folder.display())));
@@ -218,8 +215,8 @@ impl Train {
         Ok(())
     }
 
-    fn to_run(&self, from: Option<&NetworkWeights<f32>>) -> Outcome<Run> {
-        let from = from.map(paper_network).transpose()?;
+    fn to_run(&self, network: Option<&NetworkWeights<f32>>) -> Outcome<Run> {
+        let from = network.map(paper_network).transpose()?;
         let condition = self.condition.or(from.map(|(condition, _)| condition));
         let condition = condition.expect("clap asks for one of the two");
         if self.config_list.is_some() && self.config.is_none() {
@@ -260,6 +257,14 @@ impl Train {
         let run = given(run, self.grad_norm_z, Run::grad_norm_z);
         let run = given(run, self.subtractive_loss, Run::subtractive_loss);
         let run = run.initial_weights(self.initial_weights);
+        if let Some(network) = network.filter(|it| it.architecture != run.architecture()) {
+            return Err(Failure::Usage(format!(
+                "--from: the file holds {}, but with --protocol {} the network is {}",
+                network.architecture,
+                self.protocol,
+                run.architecture()
+            )));
+        }
         let usual = if self.results.is_some() { Measure::EachEpoch } else { Measure::Never };
         Ok(run.measure(self.measure.map_or(usual, Measure::from)))
     }
@@ -279,7 +284,8 @@ fn paper_network(
 ) -> Outcome<(Condition, usize)> {
     let condition = architecture.condition().ok_or_else(|| {
         Failure::Usage(format!(
-            "--from: the file holds {architecture}, none of the paper's networks"
+            "--from: the file holds {architecture}, none of the paper's networks; Network::train in \
+             Rust trains any"
         ))
     })?;
     Ok((condition, architecture.hidden[0].units))

@@ -133,17 +133,25 @@ fn a_network_is_saved_evaluated_and_trained_further() {
     says(folder, &format!("{FURTHER} {RATES} --save second.safetensors"));
     assert!(folder.join("second.safetensors").is_file());
 
+    let free = json(&format!("{BEGIN} {RATES} --signs free --save free.safetensors"));
+    let evaluated = json("evaluate free.safetensors --subset --epsilon 0");
+    assert_eq!(evaluated["evaluations"][0]["accuracy"], free["test_accuracy"]);
+
     std::fs::write(folder.join("other"), "{}").unwrap();
     let from = "--from first.safetensors --subset";
     for (code, arguments, named) in [
         (2, format!("train ei_ln {from} {RATES}"), "holds inorm_full with 20 units a hidden layer"),
         (2, format!("{FURTHER} --config 3"), "holds inorm_full with 20 units"),
         (2, format!("{FURTHER} {RATES} --results x"), "--results"),
+        (
+            2,
+            format!("{FURTHER} {RATES} --protocol revised"),
+            "with --protocol revised the network is",
+        ),
         (2, "train --config 3".to_owned(), "<CONDITION>"),
         (2, format!("{BEGIN} {RATES} --save no/where"), "there is no folder no"),
-        (2, format!("{BEGIN} {RATES} --save x --signs free"), "not --signs free"),
-        (2, format!("{BEGIN} {RATES} --grad-norm-layers 3"), "with GradNorm: 3 is not valid"),
-        (2, format!("{BEGIN} {RATES} --hidden-layers 0"), "hidden layers: 0 is not valid"),
+        (2, format!("{BEGIN} {RATES} --grad-norm-layers 3"), "grad_norm_layers: 3 is not valid"),
+        (2, format!("{BEGIN} {RATES} --hidden-layers 0"), "hidden_layers: 0 is not valid"),
         (2, format!("{FURTHER} {RATES} --hidden-layers 3"), "--hidden-layers"),
         (1, "evaluate nowhere.safetensors".to_owned(), "nowhere.safetensors"),
         (1, "evaluate other".to_owned(), "other: is no whole safetensors file"),
