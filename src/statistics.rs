@@ -53,8 +53,12 @@ fn check(name: &str, sample: &[f64]) -> Result<()> {
     }
 }
 
+/// What a pair counts: 1 if the first is greater, one half if they are equal.
+fn won(x: f64, y: f64) -> f64 {
+    if x > y { 1.0 } else { f64::from(x == y) / 2.0 }
+}
+
 fn u_statistic(a: &[f64], b: &[f64]) -> f64 {
-    let won = |x: f64, y: f64| if x > y { 1.0 } else { f64::from(x == y) / 2.0 };
     a.iter().map(|&x| b.iter().map(|&y| won(x, y)).sum::<f64>()).sum()
 }
 
@@ -294,6 +298,23 @@ pub fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
     Some(below + (above - below) * place.fract())
 }
 
+/// Spearman's ρ of pairs of numbers: the correlation of their ranks, −1 to 1, where equal numbers
+/// share the mean of theirs; `None` if it is not defined, for one of the two is always the same.
+pub fn rank_correlation(pairs: &[(f64, f64)]) -> Option<f64> {
+    let ranks = |value: fn(&(f64, f64)) -> f64| -> Vec<f64> {
+        let rank = |x: f64| pairs.iter().map(|pair| won(x, value(pair))).sum::<f64>();
+        pairs.iter().map(|pair| rank(value(pair))).collect()
+    };
+    let (a, b) = (ranks(|pair| pair.0), ranks(|pair| pair.1));
+    // A number and itself count half, so that all ranks are a half lower than they are counted.
+    let mean = pairs.len() as f64 / 2.0;
+    let product = |a: &[f64], b: &[f64]| -> f64 {
+        a.iter().zip(b).map(|(x, y)| (x - mean) * (y - mean)).sum()
+    };
+    let rho = product(&a, &b) / (product(&a, &a) * product(&b, &b)).sqrt();
+    rho.is_finite().then_some(rho)
+}
+
 /// The values that occur, ascending, each once.
 pub fn distinct(values: impl IntoIterator<Item = f64>) -> Vec<f64> {
     let mut values: Vec<f64> = values.into_iter().collect();
@@ -310,6 +331,19 @@ pub fn median(values: &[f64]) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ranks_correlate_as_in_scipy() {
+        let rho = |a: &[f64], b: &[f64]| {
+            rank_correlation(&a.iter().copied().zip(b.iter().copied()).collect::<Vec<_>>())
+        };
+        let a = [3.0, 1.0, 4.0, 1.0, 5.0, 9.0, 2.0, 6.0];
+        // scipy.stats.spearmanr (1.17.1), one pair of equal numbers in a, three equal ones in b.
+        let found = rho(&a, &[2.0, 7.0, 1.0, 8.0, 2.0, 8.0, 1.0, 8.0]).unwrap();
+        assert!((found - 0.198_853_681_209_924_67).abs() < 1e-12, "{found}");
+        assert!((rho(&a, &a.map(|x| -x)).unwrap() + 1.0).abs() < 1e-12);
+        assert_eq!((rho(&a, &[1.0; 8]), rho(&[], &[]), rho(&[1.0], &[2.0])), (None, None, None));
+    }
 
     fn close(a: &[f64], b: &[f64]) -> bool {
         a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-12)

@@ -47,7 +47,7 @@ const FOLLOWED: [Condition; 5] = [
 
 /// The seed of the shifts in Fig. 1b.
 const SEED: u64 = 0;
-const EPSILONS: [f64; 3] = [0.25, 0.5, 0.75];
+const SHOWN_EPSILONS: [f64; 3] = [0.25, 0.5, 0.75];
 
 /// Draws the figure called `name`, one of [`NAMES`], from stored results.
 ///
@@ -55,7 +55,7 @@ const EPSILONS: [f64; 3] = [0.25, 0.5, 0.75];
 /// If there is no such figure, or the results have no run that it shows.
 pub fn figure(name: &str, stored: &Tables) -> Result<Figure> {
     let Tables { runs, measurements, .. } = &stored.of_paper()?;
-    let images = || fig1::luminosity_shift(&FashionMnist::load()?.test, &EPSILONS, SEED);
+    let images = || fig1::luminosity_shift(&FashionMnist::load()?.test, &SHOWN_EPSILONS, SEED);
     let moments = |choice| fig3::moments(runs, measurements, choice);
     match name {
         "1" => fig1::network().above(images()?),

@@ -20,21 +20,21 @@ const WORTH_QUARTILES: usize = 5;
 
 /// A curve: at each epoch the values of all its runs, ascending.
 #[derive(Default)]
-struct Curve(BTreeMap<i32, Vec<f64>>);
+pub(super) struct Curve(BTreeMap<i32, Vec<f64>>);
 
 impl Curve {
-    fn insert(&mut self, epoch: i32, value: f64) {
+    pub(super) fn insert(&mut self, epoch: i32, value: f64) {
         let values = self.0.entry(epoch).or_default();
         values.insert(values.partition_point(|v| *v < value), value);
     }
 
     /// How many runs it is of.
-    fn runs(&self) -> usize {
+    pub(super) fn runs(&self) -> usize {
         self.0.values().map(Vec::len).max().unwrap_or(0)
     }
 
     /// Epoch, lower end of the band, median, upper end.
-    fn points(&self) -> Vec<(f64, [f64; 3])> {
+    pub(super) fn points(&self) -> Vec<(f64, [f64; 3])> {
         let summary = |values: &[f64]| {
             let share = if values.len() < WORTH_QUARTILES { 0.0 } else { 0.25 };
             [share, 0.5, 1.0 - share].map(|share| quantile(values, share).unwrap_or(f64::NAN))
@@ -363,7 +363,13 @@ fn draw_panels(
     Figure::new(drawing, alt, facts)
 }
 
-fn draw(drawing: &mut Drawing, panel: &Panel, condition: Condition, points: &[(f64, [f64; 3])]) {
+/// Draws a curve with its band, and a marker here and there.
+pub(super) fn draw(
+    drawing: &mut Drawing,
+    panel: &Panel,
+    condition: Condition,
+    points: &[(f64, [f64; 3])],
+) {
     let look = style::condition(condition);
     let line = |part: usize| points.iter().map(move |(x, band)| panel.at(*x, band[part]));
     if points.iter().any(|(_, [low, _, high])| low != high) {

@@ -222,7 +222,7 @@ pub enum Mark {
     Line(Vec<Point>, Stroke),
     /// A filled polygon.
     Area(Vec<Point>, Color),
-    /// A filled disc: centre, radius.
+    /// A filled disc: center, radius.
     Disc(Point, f64, Color),
     Text(Text),
     Picture(Picture),

@@ -26,7 +26,7 @@ const CONDITIONS: [Condition; 2] = [Condition::EiLn, Condition::ELn];
 /// `runs` are stored runs; `live` are drawn on top of them.
 ///
 /// Paper: Fig. 2. Differs: panel b also shows all runs, because choosing runs by the accuracy
-/// that is then compared favours whichever varies more.
+/// that is then compared favors whichever varies more.
 ///
 /// # Errors
 /// If a table lacks a column, or has no run of the two conditions.

@@ -11,6 +11,8 @@
 //! | [`lateral_mistake`] | how far lateral inhibition is from centering, by the size of a layer |
 //! | [`three_units`] | what GradNorm does to an error, as geometry |
 //! | [`claims`] | what the paper claims, as differences between two networks of a configuration |
+//! | [`differences`] | differences between any two networks of a configuration |
+//! | [`differences_over_epochs`] | the same after each epoch, and by learning rate |
 //! | [`network()`], [`layer`] | the circuit of any network, and of one layer |
 //! | [`fig1`] … [`fig7`] | one module for each figure of the paper |
 //! | [`catalogue`] | all of them by number |
@@ -49,6 +51,7 @@ mod last_step;
 mod legend;
 pub(crate) mod live;
 mod network;
+mod over_epochs;
 mod palette;
 mod points;
 mod reach;
@@ -64,5 +67,6 @@ pub use forest::{claims, claims_about, differences};
 pub(crate) use images::{Greys, images, matrix};
 pub use lambdas::lambdas;
 pub use network::{layer, network};
+pub use over_epochs::differences_over_epochs;
 pub use points::{accuracy_points, accuracy_points_with};
 pub use theory::{lateral_mistake, three_units};

@@ -71,7 +71,7 @@ fn index(pixels: &[u8]) -> (Vec<Rgb>, Vec<u8>) {
     (palette, indices)
 }
 
-/// The most frequent colors, but of near neighbours only one until the palette has room.
+/// The most frequent colors, but of near neighbors only one until the palette has room.
 fn choose(counts: &HashMap<Rgb, usize>) -> Vec<Rgb> {
     let mut by_count: Vec<Rgb> = counts.keys().copied().collect();
     by_count.sort_unstable_by_key(|color| (std::cmp::Reverse(counts[color]), *color));

@@ -2,7 +2,7 @@
 
 use super::{
     RunRow, Variant,
-    paper_claims::{ClaimRow, EPSILONS, between},
+    paper_claims::{ClaimRow, PUBLISHED_EPSILONS, between},
 };
 use crate::{Result, configuration::WIDEST};
 use polars::prelude::DataFrame;
@@ -101,9 +101,10 @@ const QUESTIONS: [(&str, &[Pair]); 8] = [
 pub fn beyond_the_paper(runs: &DataFrame) -> Result<DataFrame> {
     let runs = RunRow::from_table(runs)?;
     let mut rows = Vec::new();
-    for epsilon in EPSILONS {
+    for epsilon in PUBLISHED_EPSILONS {
         for pair in QUESTIONS.iter().flat_map(|(_, pairs)| *pairs) {
-            rows.extend(between(pair, epsilon, &runs)?);
+            let networks: [Variant; 2] = [pair[0].parse()?, pair[1].parse()?];
+            rows.extend(between(networks.each_ref(), epsilon, &runs)?);
         }
     }
     ClaimRow::to_table(&rows)
@@ -121,11 +122,11 @@ pub fn beyond_the_paper_markdown(runs: &DataFrame) -> Result<String> {
     for (question, pairs) in &QUESTIONS {
         text += &format!("| **{question}** | | | |\n");
         for pair in *pairs {
-            let [difference, p, within] = match between(pair, WIDEST, &runs)? {
+            let [network, than]: [Variant; 2] = [pair[0].parse()?, pair[1].parse()?];
+            let [difference, p, within] = match between([&network, &than], WIDEST, &runs)? {
                 Some(row) => [row.words(), row.short_p(), row.equivalent],
                 None => ["–"; 3].map(str::to_owned),
             };
-            let [network, than]: [Variant; 2] = [pair[0].parse()?, pair[1].parse()?];
             let names = network.names_less(&than);
             text += &format!("| {names} | {difference} | {p} | {within} |\n");
         }

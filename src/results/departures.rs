@@ -3,7 +3,7 @@
 
 use super::{
     MarkRow, MeasurementRow, RunRow, Tables, marks, outside_published,
-    paper_claims::{Evidence, paired, pairs, points},
+    paper_claims::{Evidence, PUBLISHED_EPSILONS, paired, pairs, points},
     published_configurations, published_for, published_points,
 };
 use crate::{
@@ -22,8 +22,8 @@ const FAR: f64 = 0.03;
 const NEAR: f64 = 0.02;
 /// Two networks are level if the median pair is not further apart than this.
 const LEVEL: f64 = 0.005;
-/// A run this far outside the published range is listed.
-const OUTSIDE: f64 = 0.01;
+/// A run whose accuracy is this far outside the published range is listed.
+pub const OUTSIDE: f64 = 0.01;
 /// One of the two configurations that learn slowest.
 const SLOW: i32 = 4;
 
@@ -107,8 +107,8 @@ fn fast_inhibition(stored: &Tables, runs: &[RunRow]) -> Result<Option<String>> {
     });
     let pairs = paired(&EiLn.into(), &ELn.into(), WIDEST, runs);
     let apart = |keep: &dyn Fn(f64) -> bool| -> Vec<i32> {
-        let kept = pairs.iter().filter(|(_, [a, b])| keep((a - b).abs()));
-        kept.filter_map(|((config, _), _)| *config).collect()
+        let apart = |[a, b]: &&[&RunRow; 2]| keep((a.test_accuracy - b.test_accuracy).abs());
+        pairs.iter().filter(apart).filter_map(|[run, _]| run.config).collect()
     };
     let (far, near) =
         (apart(&|difference| difference > FAR), apart(&|difference| difference <= NEAR));
@@ -335,7 +335,7 @@ fn within_margin(runs: &[RunRow], network: Condition) -> Result<String> {
 
 fn published_pairs(network: Condition, than: Condition) -> Result<String> {
     let mut words = Vec::new();
-    for epsilon in [0.0, WIDEST] {
+    for epsilon in PUBLISHED_EPSILONS {
         let pairs = published_points::pairs(network, than, epsilon);
         let evidence = Evidence::of("published", &pairs)?;
         let at = |median| format!("{} at ε = {epsilon}", points(median));
@@ -349,7 +349,7 @@ fn published_medians(network: Condition, than: Condition) -> String {
         let [a, b] = [network, than].map(|condition| published_for(condition, epsilon));
         Some(format!("{} at ε = {epsilon}", points(a?.median - b?.median)))
     };
-    list(&[0.0, WIDEST].into_iter().filter_map(at).collect::<Vec<_>>())
+    list(&PUBLISHED_EPSILONS.into_iter().filter_map(at).collect::<Vec<_>>())
 }
 
 fn published_at_chance(condition: Condition) -> String {
@@ -357,7 +357,7 @@ fn published_at_chance(condition: Condition) -> String {
         let row = published_for(condition, epsilon)?;
         Some(format!("{} of {} at ε = {epsilon}", row.at_chance?, row.runs))
     };
-    list(&[0.0, WIDEST].into_iter().filter_map(at).collect::<Vec<_>>())
+    list(&PUBLISHED_EPSILONS.into_iter().filter_map(at).collect::<Vec<_>>())
 }
 
 /// Whether the inhibition of a configuration learns fast.

@@ -5,9 +5,10 @@
 //! [`merge`] adds them to the three [`Tables`] of a folder. [`stored_results`] are those that come
 //! with the project. [`comparison`], [`claims`] and [`marks`] hold results against what was
 //! published: [distributions](published_for), and
-//! [single configurations](published_configurations). [`variants`] and [`differences`] are of
+//! [single configurations](published_configurations). [`variants`], [`differences`] and
+//! [`differences_over_epochs`] are of
 //! networks and rules that the paper does not have, [`beyond_the_paper`] of what it leaves open, and
-//! [`revision_marks`] hold results against the authors' later ones.
+//! [`revision_marks`] holds them against the authors' later ones.
 
 mod beyond;
 mod checksums;
@@ -18,6 +19,7 @@ mod finished;
 pub(crate) mod made_up;
 mod merge;
 mod origin;
+mod paired_epochs;
 mod paper_claims;
 mod published;
 mod published_points;
@@ -30,10 +32,11 @@ mod variant;
 
 pub use beyond::{beyond_the_paper, beyond_the_paper_markdown};
 pub use comparison::{ComparisonRow, comparison, left_out, outside_published};
-pub use departures::departures_markdown;
+pub use departures::{OUTSIDE, departures_markdown};
 pub use finished::FinishedRun;
 pub use merge::{Merged, merge};
 pub use origin::{DataIdentity, Provenance, data_source};
+pub use paired_epochs::{PairedEpochRow, differences_over_epochs};
 pub use paper_claims::{
     ClaimRow, MARGIN, MarkRow, claims, claims_markdown, differences, marks, points,
 };

@@ -11,15 +11,15 @@ use crate::{
     configuration::WIDEST,
     dataset::CHANCE,
     statistics::{
-        FEWEST_PAIRS, FEWEST_VALUES, Interval, bootstrap, distinct, equivalence, mann_whitney,
-        median, signed_rank, stars,
+        FEWEST_PAIRS, FEWEST_VALUES, Interval, MannWhitney, bootstrap, distinct, equivalence,
+        mann_whitney, median, signed_rank, stars,
     },
 };
 use polars::prelude::DataFrame;
 use std::collections::BTreeMap;
 
 /// The ε at which accuracies were published.
-pub(super) const EPSILONS: [f64; 2] = [0.0, WIDEST];
+pub(super) const PUBLISHED_EPSILONS: [f64; 2] = [0.0, WIDEST];
 
 /// Two networks do equally well if the difference of their accuracies lies around something less
 /// than this on either side: half a point.
@@ -74,7 +74,7 @@ row! {
     /// published. Differences are fractions.
     ClaimRow of "claims",
     from |networks: [&Variant; 2], at: f64, evidence: &Evidence| {
-        epsilon: f64 = at, "Range of the luminosity shift.";
+        epsilon: f64 = at, "Range of the luminosity shift, or of the change of contrast.";
         network: Variant = networks[0].clone(), "The network that the claim is about.";
         than: Variant = networks[1].clone(), "The one whose accuracy is taken away from its own.";
         source: String = evidence.source.to_owned(),
@@ -142,7 +142,7 @@ impl Evidence {
                 false => Some(range()),
             },
             p: paired.map(|test| test.p),
-            p_unpaired: unpaired(&sides[0], &sides[1])?,
+            p_unpaired: unpaired(&sides[0], &sides[1])?.map(|test| test.p),
             p_equivalent: within,
         }))
     }
@@ -163,26 +163,26 @@ impl Evidence {
     }
 }
 
-fn at_chance(accuracies: &[f64]) -> usize {
+pub(super) fn at_chance(accuracies: &[f64]) -> usize {
     accuracies.iter().filter(|&&accuracy| accuracy <= CHANCE).count()
 }
 
-/// p of the paper's test; none of samples so small that it would mean nothing.
-fn unpaired(a: &[f64], b: &[f64]) -> Result<Option<f64>> {
+/// The paper's test; none of samples so small that its p would mean nothing.
+pub(super) fn unpaired(a: &[f64], b: &[f64]) -> Result<Option<MannWhitney>> {
     if a.len().min(b.len()) < FEWEST_VALUES {
         return Ok(None);
     }
-    Ok(Some(mann_whitney(a, b)?.p))
+    mann_whitney(a, b).map(Some)
 }
 
-/// The accuracies of two networks with the same configuration and seed, by these two.
-pub(super) fn paired(
+/// The runs of two networks with the same configuration and seed, by these two.
+pub(super) fn paired<'r>(
     network: &Variant,
     than: &Variant,
     epsilon: f64,
-    runs: &[RunRow],
-) -> BTreeMap<(Option<i32>, i64), [f64; 2]> {
-    let mut joined: BTreeMap<_, [Option<f64>; 2]> = BTreeMap::new();
+    runs: &'r [RunRow],
+) -> Vec<[&'r RunRow; 2]> {
+    let mut joined: BTreeMap<_, [Option<&RunRow>; 2]> = BTreeMap::new();
     for run in runs.iter().filter(|run| run.epsilon == epsilon && run.follows_paper()) {
         let variations = run.variations();
         let is = |variant: &&Variant| {
@@ -190,22 +190,26 @@ pub(super) fn paired(
         };
         if let Some(side) = [network, than].iter().position(is) {
             let key = (&run.config_list, run.config, run.seed);
-            joined.entry(key).or_default()[side] = Some(run.test_accuracy);
+            joined.entry(key).or_default()[side] = Some(run);
         }
     }
-    let pair =
-        |((_, config, seed), [a, b]): (_, [Option<f64>; 2])| Some(((config, seed), [a?, b?]));
-    joined.into_iter().filter_map(pair).collect()
+    joined.into_values().filter_map(|[a, b]| Some([a?, b?])).collect()
 }
 
-/// The accuracies alone.
+/// Their accuracies.
+fn accuracies(network: &Variant, than: &Variant, epsilon: f64, runs: &[RunRow]) -> Vec<[f64; 2]> {
+    let paired = paired(network, than, epsilon, runs).into_iter();
+    paired.map(|pair| pair.map(|run| run.test_accuracy)).collect()
+}
+
+/// Those of two of the paper's networks.
 pub(super) fn pairs(
     network: Condition,
     than: Condition,
     epsilon: f64,
     runs: &[RunRow],
 ) -> Vec<[f64; 2]> {
-    paired(&network.into(), &than.into(), epsilon, runs).into_values().collect()
+    accuracies(&network.into(), &than.into(), epsilon, runs)
 }
 
 /// What is known of a claim: from our runs, and published.
@@ -229,7 +233,7 @@ fn known(claim: &Claim, epsilon: f64, runs: &[RunRow]) -> Result<[Option<ClaimRo
 pub fn claims(runs: &DataFrame) -> Result<DataFrame> {
     let runs = RunRow::from_table(runs)?;
     let mut rows = Vec::new();
-    for epsilon in EPSILONS {
+    for epsilon in PUBLISHED_EPSILONS {
         for claim in &CLAIMS {
             rows.extend(known(claim, epsilon, &runs)?.into_iter().flatten());
         }
@@ -252,9 +256,10 @@ pub fn differences(
     let mut runs = RunRow::from_table(runs)?;
     runs.retain(|run| epsilon.is_none_or(|epsilon| run.epsilon == epsilon));
     let mut rows = Vec::new();
-    for networks in networks {
+    for [network, than] in networks {
+        let networks: [Variant; 2] = [network.parse()?, than.parse()?];
         for epsilon in distinct(runs.iter().map(|run| run.epsilon)) {
-            rows.extend(between(networks, epsilon, &runs)?);
+            rows.extend(between(networks.each_ref(), epsilon, &runs)?);
         }
     }
     ClaimRow::to_table(&rows)
@@ -262,14 +267,13 @@ pub fn differences(
 
 /// The difference between two variants, if there are pairs of them.
 pub(super) fn between(
-    [network, than]: &[&str; 2],
+    networks: [&Variant; 2],
     epsilon: f64,
     runs: &[RunRow],
 ) -> Result<Option<ClaimRow>> {
-    let (network, than): (Variant, Variant) = (network.parse()?, than.parse()?);
-    let pairs: Vec<_> = paired(&network, &than, epsilon, runs).into_values().collect();
-    let evidence = Evidence::of("ours", &pairs)?;
-    Ok(evidence.map(|known| ClaimRow::new([&network, &than], epsilon, &known)))
+    let [network, than] = networks;
+    let evidence = Evidence::of("ours", &accuracies(network, than, epsilon, runs))?;
+    Ok(evidence.map(|known| ClaimRow::new(networks, epsilon, &known)))
 }
 
 /// The same at ε = 0.75 as a table in Markdown, with links as seen from the root of the repository.
@@ -406,14 +410,14 @@ pub fn marks(runs: &DataFrame) -> Result<DataFrame> {
         all
     };
     let [ei, e] = [best(EiLn), best(ELn)];
-    let tests = [unpaired(&ei, &e)?, None];
+    let tests = [unpaired(&ei, &e)?.map(|test| test.p), None];
     let mut rows = vec![MarkRow::new("2b", None, [EiLn, ELn], [&ei, &e], tests, "n.s.")];
     for published in published::rows() {
         let Some(mark) = &published.mark else { continue };
         let (network, epsilon) = (published.condition, published.epsilon);
         let [a, b] = [network, ELn].map(|condition| accuracies(condition, Some(epsilon)));
         let paired = Evidence::of("ours", &pairs(network, ELn, epsilon, &runs))?;
-        let tests = [unpaired(&a, &b)?, paired.and_then(|known| known.p)];
+        let tests = [unpaired(&a, &b)?.map(|test| test.p), paired.and_then(|known| known.p)];
         let networks = [network, ELn];
         rows.push(MarkRow::new(&published.figures, Some(epsilon), networks, [&a, &b], tests, mark));
     }

@@ -33,8 +33,8 @@ impl Published {
     /// Whether its quartiles are those of guessing: then they say how many runs diverged, not how
     /// well the others did, and no figure draws them.
     pub fn is_at_chance(&self) -> bool {
-        const CHANCE: f64 = 0.11;
-        self.q1 <= CHANCE
+        const NEAR_CHANCE: f64 = 0.11;
+        self.q1 <= NEAR_CHANCE
     }
 }
 
@@ -43,8 +43,13 @@ const TABLE: &str = include_str!("../../data/published.csv");
 /// All published distributions.
 pub(super) fn rows() -> &'static [Published] {
     static ROWS: OnceLock<Vec<Published>> = OnceLock::new();
-    let row = |line| parse(line).unwrap_or_else(|| panic!("data/published.csv: '{line}'"));
-    ROWS.get_or_init(|| TABLE.lines().skip(1).map(row).collect())
+    ROWS.get_or_init(|| rows_of("data/published.csv", TABLE, parse))
+}
+
+/// The rows of a table that is part of the program; `file` is where it comes from.
+pub(super) fn rows_of<R>(file: &str, table: &str, parse: fn(&str) -> Option<R>) -> Vec<R> {
+    let row = |line| parse(line).unwrap_or_else(|| panic!("{file}: '{line}'"));
+    table.lines().skip(1).map(row).collect()
 }
 
 /// The published distribution of one condition at one ε, if there is one.

@@ -4,6 +4,7 @@
 //! do not say which configuration it is, but a network that is in two figures has the same accuracy
 //! in both, to a hundredth of a percent, and so joins their points.
 
+use super::published::rows_of;
 use crate::Condition::{self, *};
 use std::sync::OnceLock;
 
@@ -52,8 +53,7 @@ const TABLE: &str = include_str!("../../data/published_points.csv");
 
 fn points() -> &'static [Point] {
     static POINTS: OnceLock<Vec<Point>> = OnceLock::new();
-    let row = |line| parse(line).unwrap_or_else(|| panic!("data/published_points.csv: '{line}'"));
-    POINTS.get_or_init(|| TABLE.lines().skip(1).map(row).collect())
+    POINTS.get_or_init(|| rows_of("data/published_points.csv", TABLE, parse))
 }
 
 fn parse(line: &str) -> Option<Point> {

@@ -1,10 +1,14 @@
 //! The authors' tests of their runs by the revised protocol, and the same tests of ours.
 
-use super::{RunRow, Variant, row::row};
+use super::{
+    RunRow, Variant,
+    paper_claims::{at_chance, unpaired},
+    published::rows_of,
+    row::row,
+};
 use crate::{
     Condition, Result,
-    dataset::CHANCE,
-    statistics::{FEWEST_VALUES, MannWhitney, mann_whitney, stars},
+    statistics::{MannWhitney, stars},
 };
 use polars::prelude::DataFrame;
 use std::sync::OnceLock;
@@ -21,10 +25,9 @@ pub(super) struct Test {
 
 const TABLE: &str = include_str!("../../data/revision_tests.csv");
 
-fn tests() -> &'static [Test] {
+fn published() -> &'static [Test] {
     static ROWS: OnceLock<Vec<Test>> = OnceLock::new();
-    let row = |line| parse(line).unwrap_or_else(|| panic!("data/revision_tests.csv: '{line}'"));
-    ROWS.get_or_init(|| TABLE.lines().skip(1).map(row).collect())
+    ROWS.get_or_init(|| rows_of("data/revision_tests.csv", TABLE, parse))
 }
 
 fn parse(line: &str) -> Option<Test> {
@@ -49,11 +52,11 @@ row! {
         than: Variant = networks[1].clone(), "The one that it is compared with.";
         n: u32 = ours[0].len() as u32, "How many runs of `network` we have; the authors, 30.";
         than_n: u32 = ours[1].len() as u32, "How many of `than`; the authors, 30.";
-        at_chance: u32 = ours[0].iter().filter(|&&a| a <= CHANCE).count() as u32,
+        at_chance: u32 = at_chance(ours[0]) as u32,
             "How many of `network` are at chance.";
         delta: Option<f64> = test.map(|test| test.delta),
             "Cliff's δ: of all pairs of a run of `network` and one of `than`, the share in which the \
-             first is better, less the share in which the second is.";
+             first is better, less the share in which the second is; none of fewer than four runs.";
         published_delta: f64 = published.delta, "The authors'.";
         p: Option<f64> = test.map(|test| test.p),
             "Two-sided p of the test, Mann and Whitney's; none of fewer than four runs.";
@@ -75,7 +78,7 @@ pub fn revision_marks(runs: &DataFrame) -> Result<DataFrame> {
     let mut runs = RunRow::from_table(runs)?;
     runs.retain(RunRow::follows_paper);
     let mut rows = Vec::new();
-    for test in tests() {
+    for test in published() {
         let variant = |condition: Condition| format!("{condition} protocol=revised").parse();
         let networks: [Variant; 2] = [variant(test.condition)?, variant(Condition::ELn)?];
         let [a, b] = networks.each_ref().map(|network| -> Vec<f64> {
@@ -83,8 +86,7 @@ pub fn revision_marks(runs: &DataFrame) -> Result<DataFrame> {
                 |run: &&RunRow| run.epsilon == test.epsilon && Variant::from(*run) == *network;
             runs.iter().filter(here).map(|run| run.test_accuracy).collect()
         });
-        let enough = a.len().min(b.len()) >= FEWEST_VALUES;
-        let tested = if enough { Some(mann_whitney(&a, &b)?) } else { None };
+        let tested = unpaired(&a, &b)?;
         rows.push(RevisionMarkRow::new(test, networks.each_ref(), [&a, &b], tested));
     }
     RevisionMarkRow::to_table(&rows)
@@ -101,14 +103,14 @@ mod tests {
     #[test]
     fn the_published_tests_are_of_thirty_runs_a_side() {
         let (mean, deviation) = (450.0, (30.0 * 30.0 * 61.0 / 12.0_f64).sqrt());
-        for test in super::tests() {
+        for test in published() {
             let u = (test.delta + 1.0) * mean;
             let z = ((u - mean).abs() - 0.5) / deviation;
             let p = erfc(z / 2.0_f64.sqrt());
             assert!((p / test.p - 1.0).abs() < 0.02, "{} at {}: {p}", test.condition, test.epsilon);
             assert_eq!(stars(test.p), test.mark);
         }
-        assert_eq!(super::tests().len(), 8);
+        assert_eq!(published().len(), 8);
     }
 
     #[test]

@@ -111,8 +111,8 @@ row! {
         id: String = id.to_owned(), "The run.";
         condition: Condition = run.condition, "Which network.";
         config: Option<i32> = run.configuration.map(|index| index as i32),
-            "Row of the paper's configurations, if it is one of them.";
-        epsilon: f64 = run.training.epsilon, "Range of the luminosity shift.";
+            "Row of a list of configurations, if it is one of them.";
+        epsilon: f64 = run.training.epsilon, "Range of the luminosity shift, or of the change of contrast.";
         seed: i64 = run.training.seed as i64, "Seed of all its random numbers.";
         epoch: i32 = epoch.epoch as i32, "From 1.";
         train_loss: f64 = epoch.train_loss, "Mean task loss over the epoch's training steps.";
@@ -127,8 +127,8 @@ row! {
         id: String = id.to_owned(), "The run.";
         condition: Condition = run.condition, "Which network.";
         config: Option<i32> = run.configuration.map(|index| index as i32),
-            "Row of the paper's configurations, if it is one of them.";
-        epsilon: f64 = run.training.epsilon, "Range of the luminosity shift.";
+            "Row of a list of configurations, if it is one of them.";
+        epsilon: f64 = run.training.epsilon, "Range of the luminosity shift, or of the change of contrast.";
         seed: i64 = run.training.seed as i64, "Seed of all its random numbers.";
         epoch: i32 = measured.epoch as i32, "From 1.";
         step: i64 = measured.step as i64, "From 1 at the start of the run.";
@@ -174,8 +174,8 @@ impl RunRow {
         self.follows_paper() && self.variations().is_empty()
     }
 
-    /// Whether it was trained as [the paper's](Self::is_papers), whatever its network and the signs
-    /// of its weights.
+    /// Whether it was trained for as long as [the paper's](Self::is_papers) and with their λ, in a
+    /// configuration of a list; whatever its [variations](Run::variations).
     pub fn follows_paper(&self) -> bool {
         (self.epochs, self.lambda) == (EPOCHS as i32, LAMBDA) && self.config.is_some()
     }

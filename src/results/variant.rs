@@ -188,7 +188,7 @@ impl Field for Variant {
 row! {
     /// The runs of a variant at one ε. Accuracies are fractions.
     VariantRow of "variants", from |runs: &[&RunRow], finished: Option<&BoxStatistics>| {
-        epsilon: f64 = runs[0].epsilon, "Range of the luminosity shift.";
+        epsilon: f64 = runs[0].epsilon, "Range of the luminosity shift, or of the change of contrast.";
         network: Variant = runs[0].into(), "The network and its rule.";
         n: u32 = runs.len() as u32, "How many runs there are.";
         at_chance: u32 = runs.iter().filter(|run| run.test_accuracy <= CHANCE).count() as u32,

@@ -7,7 +7,7 @@ use inorm::{
     notebook::Table,
     polars::prelude::DataFrame,
     results::{
-        ClaimRow, RunRow, Tables, Variant, beyond_the_paper, beyond_the_paper_markdown,
+        ClaimRow, OUTSIDE, RunRow, Tables, Variant, beyond_the_paper, beyond_the_paper_markdown,
         claims as claimed, claims_markdown, comparison, departures_markdown, differences, left_out,
         marks, outside_published, revision_marks, rows_to_json, variants,
     },
@@ -15,9 +15,6 @@ use inorm::{
 };
 use inorm_core::{Failure, Outcome, print};
 use std::path::PathBuf;
-
-/// Accuracies further than this outside the published range are listed.
-const MARGIN: f64 = 0.01;
 
 /// Which results to show.
 #[derive(Args)]
@@ -34,7 +31,7 @@ pub struct ShowTable {
 pub fn run(options: &ShowTable) -> Outcome {
     let Some(Tables { runs, .. }) = options.tables(false)? else { return Ok(()) };
     print(format_args!("{}\n", comparison_table(comparison(&runs)?).text()))?;
-    let outside = outside_published(&runs, MARGIN)?;
+    let outside = outside_published(&runs, OUTSIDE)?;
     print(outside_table(outside).text())?;
     let others = variants(&runs)?;
     if others.height() > 0 {
