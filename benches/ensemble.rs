@@ -76,7 +76,11 @@ mod gpu {
             speed.push(copy / 1e9);
         }
         let (step, rate, speed) = (median(step), median(rate), median(speed));
-        println!("{} networks, batch {}; medians of {ROUNDS} rounds", runs.len(), runs[0].training.batch);
+        println!(
+            "{} networks, batch {}; medians of {ROUNDS} rounds",
+            runs.len(),
+            runs[0].training.batch
+        );
         println!("a step: {:.2} GFLOP, {:.2} GB, {step:.2} ms", operations / 1e9, bytes / 1e9);
         println!("a product of {SIDE}²: {rate:.0} GFLOP/s; a copy: {speed:.1} GB/s");
         println!("floor: {:.0} % of the time of a step", 100.0 * median(share));

@@ -133,7 +133,7 @@ def normalize(notebook) -> None:
         outputs = [output for output in cell.outputs if CONTROLS not in output.get("data", {})]
         cell.outputs = merge_streams(outputs)
         for output in cell.outputs:
-            normalise_output(output, count)
+            normalize_output(output, count)
         texts = [alternative_text(output) for output in cell.outputs]
         if any(texts):
             cell.metadata["alt"] = " ".join(text for text in texts if text)
@@ -151,7 +151,7 @@ def merge_streams(outputs: list) -> list:
     return merged
 
 
-def normalise_output(output, count: int) -> None:
+def normalize_output(output, count: int) -> None:
     if output.output_type == "stream":
         output.text = without_durations(output.text)
     elif output.output_type == "error":

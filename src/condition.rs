@@ -6,7 +6,7 @@ use std::{fmt, str::FromStr};
 
 /// Which populations a hidden layer has, and what inhibition learns from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[repr(i32)] // the CUDA port has the same numbers, as far as the paper has the circuits
+#[repr(i32)] // the CUDA port has the same numbers
 pub enum Circuit {
     /// Excitatory units only: `z = h W_EEᵀ + b`.
     Excitatory = 0,
@@ -14,7 +14,7 @@ pub enum Circuit {
     ExcitatoryInhibitory = 1,
     /// Subtractive and divisive inhibition trained locally to normalize: `z = (e − i)/s`.
     InhibitoryNorm = 2,
-    /// Subtractive inhibition trained locally to centre: `z = e − i`.
+    /// Subtractive inhibition trained locally to center: `z = e − i`.
     InhibitoryNormSubtractive = 3,
     /// Divisive inhibition trained locally to normalize: `z = e/s`.
     InhibitoryNormDivisive = 4,
@@ -88,7 +88,7 @@ impl Normalization {
 
 /// What happens to the error `δ = ∂L/∂z` of a hidden I-Norm layer in the backward pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[repr(i32)] // the CUDA port has the same numbers, as far as the paper has the GradNorms
+#[repr(i32)] // the CUDA port has the same numbers, all but that of `Own`
 pub enum GradNorm {
     /// `δ`
     None = 0,

@@ -20,8 +20,8 @@ named! {
         /// from there.
         NonNegative = "non_negative",
         /// Any sign: nothing is cut off after a step. All else is as it was: inhibition still enters
-        /// with a minus, and initial weights are ≥ 0 unless
-        /// [others](crate::layers::InitialWeights) are asked for.
+        /// with a minus, and initial weights are those of the paper
+        /// unless [others](crate::layers::InitialWeights) are asked for.
         Free = "free",
     }
 }

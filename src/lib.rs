@@ -84,13 +84,15 @@
 //!
 //! A layer maps pre-synaptic activity h ≥ 0 to z. Indices are *post, pre*: `W_IE` is E → I.
 //!
+//! Signs are those of Dale's principle; [`Signs`](learning::Signs) has two others.
+//!
 //! | symbol | field | shape | sign | meaning |
 //! | --- | --- | --- | --- | --- |
 //! | `W_EE` | `w_ee` | `[EXC, IN]` | ≥ 0 | excitatory to excitatory |
 //! | `W_IE` | `w_ie` | `[INH, IN]` | ≥ 0 | excitatory to subtractive inhibitory |
 //! | `W_EI` | `w_ei` | `[EXC, INH]` | ≥ 0 | subtractive inhibitory to excitatory |
 //! | `U_IE` | `u_ie` | `[EXC, IN]` | any | excitatory to divisive inhibitory |
-//! | `b` | `b` | `[EXC]` | any, or ≥ 0 | bias |
+//! | `b` | `b` | `[EXC]` | any | bias |
 //! | ν | `nu` | `[EXC]` | ≥ 0, sum 1 | fixed weights of lateral inhibition |
 //! | h | `h` | `[B, IN]` | ≥ 0 | input of a layer |
 //! | z | `z` | `[B, EXC]` | any | activity before normalization and ReLU |

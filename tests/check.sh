@@ -34,7 +34,7 @@ check cargo test --locked --workspace --release
 if [[ ${1:-all} == library ]]; then
     exit
 fi
-check python3 tests/licences.py
+check python3 tests/licenses.py
 check tests/cuda.sh
 check cargo run --locked --release --quiet -- lab --prepare
 check .venv/bin/python -m pip install --quiet --disable-pip-version-check \

@@ -241,7 +241,7 @@ collect() {
 
 first() {
     local parity=(test-parity --ignored --exact ensemble_on_a_gpu)
-    # A step of training is 26 launches.
+    # A step of training is 25 launches.
     local metrics=gpu__time_duration.sum,dram__bytes.sum,lts__t_bytes.sum
     metrics+=,sm__warps_active.avg.pct_of_peak_sustained_active,launch__registers_per_thread
     begin first 290
@@ -268,7 +268,7 @@ first() {
     # The same runs are on file, computed by processors.
     plan gpu-repeats --profile paper --epsilons 0.75 --configs 0-4 >>"$log" 2>&1
     grid repeats
-    step profile 50 ncu --clock-control none --launch-skip 260 --launch-count 26 --kill yes \
+    step profile 50 ncu --clock-control none --launch-skip 250 --launch-count 25 --kill yes \
         --metrics "$metrics" --csv --page raw --log-file "$out/ncu.csv" bench-ensemble 30
     # So little memory that not all runs of one ε fit.
     bin-inorm-experiments sweep plan --profile quick --store "$work/small" >>"$log" 2>&1 || true

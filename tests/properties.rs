@@ -335,8 +335,8 @@ proptest! {
         let delta = tensor(&random_values(seed, SIZE * UNITS, -1.0, 1.0));
         let nu = device().tensor([1.0 / UNITS as f64; UNITS]);
         let lateral = grad_norm(GradNorm::Lateral, &delta, &delta, &nu).as_vec();
-        let centre = grad_norm(GradNorm::Center, &delta, &delta, &nu).as_vec();
-        prop_assert!(lateral.iter().zip(&centre).all(|(a, b)| (a - b).abs() < 1e-14));
+        let center = grad_norm(GradNorm::Center, &delta, &delta, &nu).as_vec();
+        prop_assert!(lateral.iter().zip(&center).all(|(a, b)| (a - b).abs() < 1e-14));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::arguments::Net;
 use crate::{engine::Form, learning_rule::LearningRule};
 use std::cmp::Reverse;
 
-/// Each network's columns begin at a multiple of this many: a warp then finds neighbouring values
+/// Each network's columns begin at a multiple of this many: a warp then finds neighboring values
 /// in as few pieces of memory as there can be.
 const ALIGNMENT: usize = 32;
 

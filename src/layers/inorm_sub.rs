@@ -18,7 +18,7 @@ use dfdx::{
 };
 use std::marker::PhantomData;
 
-/// A layer with subtractive inhibition that learns, locally, to centre z: I-Norm without division,
+/// A layer with subtractive inhibition that learns, locally, to center z: I-Norm without division,
 /// `z = h W_EEᵀ − r W_EIᵀ + b` with `r = h W_IEᵀ`.
 ///
 /// Paper: Fig. 3, "I-Norm (sub)". Differs: no.

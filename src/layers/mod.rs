@@ -5,7 +5,7 @@
 //! | [`Excitatory`] | `z = h W_EEᵀ + b` | – | a [normalization](NormalizationRule) |
 //! | [`Ei`] | `z = h W_EEᵀ − (h W_IEᵀ) W_EIᵀ + b` | the task, like everything else | likewise |
 //! | [`INorm`] | the same divided by `s` | to normalize z | a [GradNorm](GradNormRule) |
-//! | [`INormSub`] | as [`Ei`] | to centre z | likewise |
+//! | [`INormSub`] | as [`Ei`] | to center z | likewise |
 //! | [`INormSubVariance`] | as [`Ei`] | to normalize z | likewise |
 //! | [`INormDiv`] | `z = (h W_EEᵀ + b)/s` | to normalize z | likewise |
 //!

@@ -10,7 +10,7 @@ use std::{
 /// What of a training can be changed while it runs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Settings {
-    /// Learning rates, momenta, λ.
+    /// Learning rates and all else that a step depends on.
     pub rule: LearningRule,
     /// Range of the luminosity shift, 0 to 1.
     pub epsilon: f64,

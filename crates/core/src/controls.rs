@@ -32,7 +32,7 @@ pub enum Kind {
         min: f64,
         /// The largest.
         max: f64,
-        /// The distance between two neighbours.
+        /// The distance between two neighbors.
         step: f64,
     },
     /// A slider of whole numbers.
@@ -41,7 +41,7 @@ pub enum Kind {
         min: i64,
         /// The largest.
         max: i64,
-        /// The distance between two neighbours.
+        /// The distance between two neighbors.
         step: i64,
     },
     /// A list; its value is an index, from 0.

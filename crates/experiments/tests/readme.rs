@@ -91,7 +91,7 @@ const CHECKED_ELSEWHERE: &[(&str, &str)] = &[
     ("cargo bench --bench floor", "compiled by tests/check.sh"),
     ("cargo bench --bench throughput", "compiled by tests/check.sh"),
     ("python benches/peers/compare.py", "by hand: it wants torch and jax"),
-    ("python3 tests/licences.py --list", "tests/check.sh, which reads the list"),
+    ("python3 tests/licenses.py --list", "tests/check.sh, which reads the list"),
 ];
 
 /// They need a GPU, or NVIDIA's compiler; tests/cuda.sh does as much as can be done without.

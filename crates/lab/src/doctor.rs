@@ -87,7 +87,7 @@ fn standard_library() -> Outcome<Finding> {
 }
 
 fn rust_sources() -> Outcome<Finding> {
-    let sources = Compiler::find()?.sysroot.join("lib/rustlib/src/rust/library");
+    let sources = Compiler::find()?.sources();
     Ok(match sources.is_dir() {
         true => Present("there, so completion knows the standard library".to_owned()),
         false => Later(

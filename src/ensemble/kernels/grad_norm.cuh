@@ -10,7 +10,7 @@ DEVICE void layer_norm_backward(float *delta, const float *z, int n, float inver
 }
 
 /// δ ← δ − mean(δ).
-DEVICE void centre(float *delta, int n) {
+DEVICE void center(float *delta, int n) {
     float mean = sum(n, [&](int i) { return delta[i]; }) / n;
     assign(delta, n, [&](int i) { return delta[i] - mean; });
 }
@@ -22,7 +22,7 @@ DEVICE void grad_norm(int mode, float *delta, const float *z, const float *nu, i
         layer_norm_backward(delta, z, n, inverse_root(moments(z, n).variance));
         break;
     case CENTER:
-        centre(delta, n);
+        center(delta, n);
         break;
     case LATERAL: {
         float inhibition = sum(n, [&](int i) { return delta[i] * nu[i]; });

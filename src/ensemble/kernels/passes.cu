@@ -59,7 +59,7 @@ DEVICE void normalization_backward(int normalization, const Sample &x) {
     if (normalization == LAYER_NORM || normalization == LAYER_NORM_BACKWARD_ONLY) {
         layer_norm_backward(x.delta, x.normalized, n, inverse_root(moments(x.z, n).variance));
     } else if (normalization == MEAN_NORM) {
-        centre(x.delta, n);
+        center(x.delta, n);
     } else if (normalization == DIVISIVE_NORM) {
         Moments m = moments(x.z, n);
         float inverse = inverse_root(m.variance);

@@ -14,6 +14,6 @@ pub fn cache() -> Outcome<PathBuf> {
         .or_else(|| named("XDG_CACHE_HOME").map(|path| path.join("inorm")))
         .or_else(|| env::home_dir().map(|path| path.join(".cache/inorm")))
         .ok_or_else(|| {
-            Failure::new("no home directory; set INORM_CACHE to a directory with 10 GB of space")
+            Failure::new("no home directory; set INORM_CACHE to the full path of a directory with 8 GB of space")
         })
 }

@@ -1,6 +1,6 @@
 //! The sources of the standard library, as far as a cell can name them.
 //!
-//! The Rust kernel analyses whatever it finds there. Half of it are the intrinsics of all
+//! The Rust kernel analyzes whatever it finds there. Half of it are the intrinsics of all
 //! processors, tests, and libraries that `std` keeps to itself; and where there is a workspace,
 //! cargo is asked about it, which may use the network.
 

@@ -5,7 +5,7 @@
 //! one of several in a workspace. Another one, `libraries`, depends on what the notebook depends
 //! on, so that cargo keeps to `Cargo.lock`; a third, `program`, is the experiments program.
 //!
-//! They join only when the kernel answers. A kernel that starts reads and analyses all packages of
+//! They join only when the kernel answers. A kernel that starts reads and analyzes all packages of
 //! the workspace, which takes it 12 seconds with these 200, and then starts over when the notebook
 //! names its dependencies.
 

@@ -1,6 +1,6 @@
 //! Which packages the Rust kernel reads, so that it is ready in a third of the time.
 //!
-//! To infer the types of variables and to complete names, the Rust kernel analyses the sources of
+//! To infer the types of variables and to complete names, the Rust kernel analyzes the sources of
 //! every package that `cargo metadata` lists: 360 of them here, a third of which are not even
 //! compiled. A notebook can name few. A package may list them, under `package.metadata.notebook`
 //! in its `Cargo.toml`, as this library does; of others the nearest are read.

@@ -1,7 +1,7 @@
-"""Whether every package in Cargo.lock comes from crates.io, under a licence that deny.toml allows.
+"""Whether every package in Cargo.lock comes from crates.io, under a license that deny.toml allows.
 
-Usage: licences.py           fails at a package that does not, and names it
-       licences.py --list    a line for each package: name, version, licence, source
+Usage: licenses.py           fails at a package that does not, and names it
+       licenses.py --list    a line for each package: name, version, license, source
 
 `cargo deny check` does this too, and asks for known vulnerabilities; it has to be installed.
 """
@@ -21,14 +21,14 @@ def allowed() -> set[str]:
     return set(re.findall(r'"(.+?)"', re.search(r"^allow = \[\n(.*?)^\]", text, re.M | re.S)[1]))
 
 
-def accepted(expression: str, licences: set[str]) -> bool:
+def accepted(expression: str, licenses: set[str]) -> bool:
     """Whether some choice that an SPDX expression leaves us is allowed in all its parts."""
     tokens = re.findall(r"[()]|[\w.+-]+(?:\s+WITH\s+[\w.+-]+)?", expression.replace("/", " OR "))
     for index, token in enumerate(tokens):
         if token in ("AND", "OR"):
             tokens[index] = token.lower()
         elif token not in "()":
-            tokens[index] = str(" ".join(token.split()) in licences)
+            tokens[index] = str(" ".join(token.split()) in licenses)
     return bool(tokens) and eval(" ".join(tokens))  # True, False, and, or, brackets
 
 
@@ -39,16 +39,16 @@ def main() -> int:
         for p in packages:
             print(p["name"], p["version"], p["license"], p["repository"] or "", sep="\t")
         return 0
-    licences, wrong = allowed(), 0
+    licenses, wrong = allowed(), 0
     for p in packages:
-        if not accepted(p["license"] or "", licences):
-            print(f"{p['name']} {p['version']}: licence {p['license']!r} is not allowed", file=sys.stderr)
+        if not accepted(p["license"] or "", licenses):
+            print(f"{p['name']} {p['version']}: license {p['license']!r} is not allowed", file=sys.stderr)
             wrong += 1
         # Those without a source are this project's.
         if p["source"] not in (CRATES_IO, None):
             print(f"{p['name']} {p['version']}: from {p['source']}, not crates.io", file=sys.stderr)
             wrong += 1
-    print(f"{len(packages)} packages, {wrong} with a licence or a source that is not allowed")
+    print(f"{len(packages)} packages, {wrong} with a license or a source that is not allowed")
     return 1 if wrong else 0
 
 
