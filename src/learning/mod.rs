@@ -25,10 +25,11 @@ pub use network_run::NetworkRun;
 pub use protocol::Protocol;
 pub use record::{Epoch, Measurement, Outcome, Overflow, Record, Recorded};
 pub use run::Run;
+pub(crate) use run::summarized;
 pub use steering::{Change, Settings, Steering};
 pub use train::{Observer, Trainer, train};
 pub use train_all::{in_parallel, train_all};
 pub use training::{Measure, Training};
-pub(crate) use variations::{VARIATIONS, summarized, unusual};
+pub(crate) use variations::{VARIATIONS, unusual};
 
 pub use crate::learning_rule::{LearningRule, Precision, Signs};

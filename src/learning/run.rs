@@ -3,7 +3,7 @@
 use super::{
     protocol::Protocol,
     training::{Training, training_methods},
-    variations::{IN_EVERY_ID, summarized, unusual},
+    variations::{IN_EVERY_ID, PROTOCOL_NAME, unusual},
 };
 use crate::{
     Architecture, Condition, Error, Result,
@@ -57,6 +57,21 @@ pub struct Run {
     /// What the weights of its hidden layers are before any training; positive in the paper.
     #[serde(default, skip_serializing_if = "InitialWeights::is_default")]
     pub initial_weights: InitialWeights,
+}
+
+/// The unusual values of a run, where `protocol revised` stands for those by which the revised
+/// protocol differs for this condition, if they are all there.
+pub(crate) fn summarized(
+    condition: Condition,
+    mut unusual: Vec<(&'static str, String)>,
+) -> Vec<(&'static str, String)> {
+    let [configuration, ..] = Protocol::Revised.configurations().all() else { return unusual };
+    let revised = Run::new(condition, configuration).protocol(Protocol::Revised).unusual();
+    if revised.iter().all(|value| unusual.contains(value)) {
+        unusual.retain(|value| !revised.contains(value));
+        unusual.insert(0, (PROTOCOL_NAME, Protocol::Revised.to_string()));
+    }
+    unusual
 }
 
 const fn hidden_layers() -> usize {

@@ -1,8 +1,5 @@
 //! What of a run the paper has one value for, and other runs may have another.
 
-use super::{Protocol, Run};
-use crate::Condition;
-
 /// What the paper has one value for, and other runs may have another: names, and that value.
 const USUAL: [(&str, &str); 11] = [
     ("hidden_layers", "2"),
@@ -22,7 +19,7 @@ const USUAL: [(&str, &str); 11] = [
 pub(super) const IN_EVERY_ID: &str = "label_smoothing";
 
 /// What stands for all variations by the revised protocol.
-const PROTOCOL_NAME: &str = "protocol";
+pub(super) const PROTOCOL_NAME: &str = "protocol";
 
 /// The names of all variations.
 pub(crate) const VARIATIONS: [&str; USUAL.len() + 1] = {
@@ -34,21 +31,6 @@ pub(crate) const VARIATIONS: [&str; USUAL.len() + 1] = {
     }
     names
 };
-
-/// The unusual values of a run, where `protocol revised` stands for those by which the revised
-/// protocol differs for this condition, if they are all there.
-pub(crate) fn summarized(
-    condition: Condition,
-    mut unusual: Vec<(&'static str, String)>,
-) -> Vec<(&'static str, String)> {
-    let [configuration, ..] = Protocol::Revised.configurations().all() else { return unusual };
-    let revised = Run::new(condition, configuration).protocol(Protocol::Revised).unusual();
-    if revised.iter().all(|value| unusual.contains(value)) {
-        unusual.retain(|value| !revised.contains(value));
-        unusual.insert(0, (PROTOCOL_NAME, Protocol::Revised.to_string()));
-    }
-    unusual
-}
 
 /// Which of these values are not the paper's.
 pub(crate) fn unusual(values: [String; USUAL.len()]) -> Vec<(&'static str, String)> {
