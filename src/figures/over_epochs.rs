@@ -92,7 +92,7 @@ impl Group<'_> {
         let y = Axis::percent("points of test accuracy", low, high);
         let outer = Frame::new(4.0, top, MIDDLE, height - 4.0);
         let x = Axis::counting("Epoch", 1, i64::from(last.max(2))).at_most(6);
-        let heading = format!("difference to {than}, {}", style::epsilon_label(self.epsilon));
+        let heading = format!("difference from {than}, {}", style::epsilon_label(self.epsilon));
         let left = panel(&mut drawing, Panel::fit(outer, x, y.clone()), &heading);
         for (condition, curve) in &curves {
             curves::draw(&mut drawing, &left, *condition, &curve.points());
@@ -108,7 +108,7 @@ impl Group<'_> {
             drawing.marker(at, look.marker, 3.8, look.color.opacity(0.85), style::WHITE);
         }
         let alt = format!(
-            "Test accuracy less that of {than} in the same configuration, after each epoch, and \
+            "Test accuracy less that of {than}, in the same configuration, after each epoch, and \
              after the last one by learning rate."
         );
         Figure::new(drawing, alt, curves.keys().map(|condition| self.fact(*condition)).collect())
