@@ -45,15 +45,15 @@ pub fn compile_store(rustc: &Rustc, workspace: &Path) -> Outcome {
     if let Some(target) = rustc.value("--target") {
         command.args(["--target", target]);
     }
-    // An interrupt may end the compiler before the file is whole.
-    let draft = workspace.join(NAME).with_extension("draft");
-    fs::create_dir_all(&draft).context("create folder", &draft)?;
-    let draft = draft.join(library.file_name().unwrap_or_default());
+    // An interrupt may end the compiler before the file is whole. Its name is part of it.
+    let folder = library.with_extension("draft");
+    fs::create_dir_all(&folder).context("create folder", &folder)?;
+    let draft = folder.join(library.file_name().unwrap_or_default());
     command.arg("-o").arg(&draft).arg(&source).stdout(Stdio::null()).stderr(Stdio::null());
-    match command.status().context("compile", source)?.success() {
-        true => Ok(fs::rename(&draft, &library).context("write", library)?),
-        false => Ok(()),
+    if command.status().context("compile", source)?.success() {
+        fs::rename(&draft, &library).context("write", library)?;
     }
+    Ok(fs::remove_dir_all(&folder).context("remove", folder)?)
 }
 
 /// Lets the call of rustc for the program of a cell, in `file`, use the store, if it is there and
