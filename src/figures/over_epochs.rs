@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 /// Where the left panel ends.
 const MIDDLE: f64 = 0.56 * style::WIDTH;
 /// Epochs that the words name, besides the last one.
-const NAMED: [i32; 4] = [2, 5, 10, 20];
+const NAMED: [i32; 5] = [1, 2, 5, 10, 20];
 
 /// The difference in test accuracy to another network of the same configuration: to the left its
 /// median over configurations, with quartiles, after each epoch; to the right that after the last
@@ -184,7 +184,7 @@ mod tests {
         check("differences_over_epochs", &figure);
         let facts = figure.facts();
         assert_eq!(facts.len(), 4);
-        assert!(facts[1].starts_with("ε = 0.75, I-Norm + center − E-only + LN: epoch 2 −"));
+        assert!(facts[1].starts_with("ε = 0.75, I-Norm + center − E-only + LN: epoch 1 −"));
         assert!(facts[1].ends_with("n = 10; Spearman's ρ with the learning rate 1.00"));
         let none = PairedEpochRow::to_table(&[]).unwrap();
         let message = differences_over_epochs(&none).unwrap_err().to_string();

@@ -225,3 +225,20 @@ impl Training {
         self.rule.validate()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{configuration::configuration, learning::Precision};
+
+    #[test]
+    fn what_is_not_as_in_the_paper_is_shown() {
+        let paper = Training::paper(configuration(0).unwrap().rates);
+        let names = ["signs: ", "precision: ", "task: ", "order of the images: "];
+        assert!(names.iter().all(|name| !paper.to_string().contains(name)), "{paper}");
+        let revised = paper.protocol(Protocol::Revised).task(Task::Contrast);
+        let shown = revised.precision(Precision::Fp16Autocast).to_string();
+        assert!(names.iter().all(|name| shown.contains(name)), "{shown}");
+        assert!(shown.contains("label smoothing: 0\n"), "{shown}");
+    }
+}

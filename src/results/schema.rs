@@ -42,7 +42,8 @@ row! {
             "Row of a list of configurations, if it is one of them.";
         width: i32 = record.run.width as i32, "Units of each hidden layer.";
         lr: f64 = record.run.training.rule.rates.lr, "Learning rate of `W_EE` and b.";
-        lr_w_ie: f64 = record.run.training.rule.rates.lr_w_ie, "Learning rate of `W_IE`, and of `U_IE`.";
+        lr_w_ie: f64 = record.run.training.rule.rates.lr_w_ie,
+            "Learning rate of `W_IE`, and of `U_IE`.";
         lr_w_ei: f64 = record.run.training.rule.rates.lr_w_ei, "Learning rate of `W_EI`.";
         epsilon: f64 = record.run.training.epsilon,
             "Range of the luminosity shift, or of the change of contrast.";
@@ -53,7 +54,8 @@ row! {
         inhibitory_momentum: f64 = record.run.training.rule.inhibitory_momentum,
             "Momentum of inhibitory weights.";
         weight_decay: f64 = record.run.training.rule.weight_decay, "Weight decay.";
-        label_smoothing: f64 = record.run.training.rule.label_smoothing, "Label smoothing of the loss.";
+        label_smoothing: f64 = record.run.training.rule.label_smoothing,
+            "Label smoothing of the loss.";
         batch: i32 = record.run.training.batch as i32, "Images a step.";
         hidden_layers: i32 = record.run.hidden_layers as i32, "Hidden layers." or 2;
         grad_norm_layers: String = record.run.grad_norm_layers.to_string(),
@@ -112,7 +114,8 @@ row! {
         condition: Condition = run.condition, "Which network.";
         config: Option<i32> = run.configuration.map(|index| index as i32),
             "Row of a list of configurations, if it is one of them.";
-        epsilon: f64 = run.training.epsilon, "Range of the luminosity shift, or of the change of contrast.";
+        epsilon: f64 = run.training.epsilon,
+            "Range of the luminosity shift, or of the change of contrast.";
         seed: i64 = run.training.seed as i64, "Seed of all its random numbers.";
         epoch: i32 = epoch.epoch as i32, "From 1.";
         train_loss: f64 = epoch.train_loss, "Mean task loss over the epoch's training steps.";
@@ -128,7 +131,8 @@ row! {
         condition: Condition = run.condition, "Which network.";
         config: Option<i32> = run.configuration.map(|index| index as i32),
             "Row of a list of configurations, if it is one of them.";
-        epsilon: f64 = run.training.epsilon, "Range of the luminosity shift, or of the change of contrast.";
+        epsilon: f64 = run.training.epsilon,
+            "Range of the luminosity shift, or of the change of contrast.";
         seed: i64 = run.training.seed as i64, "Seed of all its random numbers.";
         epoch: i32 = measured.epoch as i32, "From 1.";
         step: i64 = measured.step as i64, "From 1 at the start of the run.";

@@ -78,28 +78,20 @@ pub fn claims(options: &ShowClaims) -> Outcome {
         return print(departures_markdown(&stored)?.trim_end());
     }
     let runs = stored.runs;
-    if options.beyond {
-        if options.markdown {
-            return print(beyond_the_paper_markdown(&runs)?.trim_end());
-        }
-        let (beyond, marks) = (beyond_the_paper(&runs)?, revision_marks(&runs)?);
-        if options.json {
-            let [beyond, marks] = [beyond, marks].map(|table| rows_to_json(&table));
-            return print(serde_json::json!({ "beyond": beyond, "revision_marks": marks }));
-        }
-        let tables = [differences_table(beyond)?, revision_marks_table(marks)];
-        return print(tables.map(|table| table.text()).join("\n\n"));
-    }
     if options.markdown {
-        return print(claims_markdown(&runs)?.trim_end());
+        let text = if options.beyond { beyond_the_paper_markdown } else { claims_markdown };
+        return print(text(&runs)?.trim_end());
     }
-    let (claims, marks) = (claimed(&runs)?, marks(&runs)?);
+    let [(first, differences), (second, marks)] = match options.beyond {
+        true => [("beyond", beyond_the_paper(&runs)?), ("revision_marks", revision_marks(&runs)?)],
+        false => [("claims", claimed(&runs)?), ("marks", marks(&runs)?)],
+    };
     if options.json {
-        let [claims, marks] = [claims, marks].map(|table| rows_to_json(&table));
-        return print(serde_json::json!({ "claims": claims, "marks": marks }));
+        let [differences, marks] = [differences, marks].map(|table| rows_to_json(&table));
+        return print(serde_json::json!({ first: differences, second: marks }));
     }
-    let tables = [differences_table(claims)?, marks_table(marks)].map(|table| table.text());
-    print(tables.join("\n\n"))
+    let marks = if options.beyond { revision_marks_table(marks) } else { marks_table(marks) };
+    print(format_args!("{}\n\n{}", differences_table(differences)?.text(), marks.text()))
 }
 
 /// Which two networks to compare.
