@@ -72,12 +72,14 @@ pub enum Normalization {
     /// `(δ − mean(δ) − ẑ·mean(δ⊙ẑ))/σ` with `ẑ = (z − μ)/σ`. The mirror image of
     /// `LayerNormForwardOnly`.
     LayerNormBackwardOnly = 5,
+    /// Nothing; the error goes back less its mean: `δ − mean(δ)`.
+    MeanNormBackwardOnly = 6,
 }
 
 impl Normalization {
     /// Whether it changes the activity.
     pub const fn acts_forward(self) -> bool {
-        !matches!(self, Self::None | Self::LayerNormBackwardOnly)
+        !matches!(self, Self::None | Self::LayerNormBackwardOnly | Self::MeanNormBackwardOnly)
     }
 
     /// Whether it takes the mean away from the activity.
@@ -121,9 +123,9 @@ impl GradNorm {
     }
 }
 
-/// One of the networks that the paper compares; or one of the two with `backward_only` in their
-/// names, whose errors are normalized and whose activity is not; or `inorm_divisive`, which the
-/// authors' revised code has. All are 784 → N → N → 10.
+/// One of the networks that the paper compares; or one of the four with `backward_only` in their
+/// names, whose errors are normalized or centered and whose activity is not; or `inorm_divisive`,
+/// which the authors' revised code has. All are 784 → N → N → 10.
 ///
 /// The names are those of `data/published.csv`; in the figures a `+` stands for "with".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -135,11 +137,13 @@ pub enum Condition {
     EiLnForwardOnly,
     EiLnBackwardOnly,
     EiMeanNorm,
+    EiMeanNormBackwardOnly,
     EiDivisiveNorm,
     ENone,
     ELn,
     ELnForwardOnly,
     ELnBackwardOnly,
+    EMeanNormBackwardOnly,
     #[serde(rename = "inorm_none")]
     INormNone,
     #[serde(rename = "inorm_full")]
@@ -162,17 +166,19 @@ pub enum Condition {
 
 impl Condition {
     /// All conditions, in the order in which tables list them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::EiNone,
         Self::EiLn,
         Self::EiLnForwardOnly,
         Self::EiLnBackwardOnly,
         Self::EiMeanNorm,
+        Self::EiMeanNormBackwardOnly,
         Self::EiDivisiveNorm,
         Self::ENone,
         Self::ELn,
         Self::ELnForwardOnly,
         Self::ELnBackwardOnly,
+        Self::EMeanNormBackwardOnly,
         Self::INormNone,
         Self::INormFull,
         Self::INormCenter,
@@ -236,6 +242,13 @@ impl Condition {
                 ("ei_ln_backward_only", "EI + LN (backward only)", Ei, N::LayerNormBackwardOnly, NO)
             }
             Self::EiMeanNorm => ("ei_mean_norm", "EI + mean norm", Ei, N::MeanNorm, NO),
+            Self::EiMeanNormBackwardOnly => (
+                "ei_mean_norm_backward_only",
+                "EI + mean norm (backward only)",
+                Ei,
+                N::MeanNormBackwardOnly,
+                NO,
+            ),
             Self::EiDivisiveNorm => {
                 ("ei_divisive_norm", "EI + divisive norm", Ei, N::DivisiveNorm, NO)
             }
@@ -249,6 +262,13 @@ impl Condition {
                 "E-only + LN (backward only)",
                 E,
                 N::LayerNormBackwardOnly,
+                NO,
+            ),
+            Self::EMeanNormBackwardOnly => (
+                "e_mean_norm_backward_only",
+                "E-only + mean norm (backward only)",
+                E,
+                N::MeanNormBackwardOnly,
                 NO,
             ),
             Self::INormNone => ("inorm_none", "I-Norm", INorm, N::None, NO),

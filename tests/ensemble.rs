@@ -59,7 +59,9 @@ fn runs(widths: &[usize]) -> Vec<Run> {
             let condition = run.condition;
             // Nothing normalizes the activity of the one, nothing centers the error of the other.
             let faster = match condition {
-                Condition::ENone | Condition::ELnBackwardOnly => 1e-3 * faster,
+                Condition::ENone
+                | Condition::ELnBackwardOnly
+                | Condition::EMeanNormBackwardOnly => 1e-3 * faster,
                 Condition::INormScale => 1e-2 * faster,
                 _ => faster,
             };

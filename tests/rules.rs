@@ -342,7 +342,12 @@ fn normalizations_equal_autodiff() {
     assert_close("backward only", &normalize(Normalization::LayerNormBackwardOnly, &z), &z);
     let ours = normalize_backward(Normalization::LayerNormBackwardOnly, &g, &z);
     let taped = z.leaky_trace().normalize::<Axis<1>>(1e-5);
-    assert_close("backward only", &ours, &(taped * g).sum().backward().get(&z));
+    assert_close("backward only", &ours, &(taped * g.clone()).sum().backward().get(&z));
+    assert_close("centered error", &normalize(Normalization::MeanNormBackwardOnly, &z), &z);
+    let ours = normalize_backward(Normalization::MeanNormBackwardOnly, &g, &z);
+    let x = z.leaky_trace();
+    let centred = x.retaped::<OwnedTape<f64, Device>>() - x.mean::<Rank1<SIZE>, _>().broadcast();
+    assert_close("centered error", &ours, &(centred * g).sum().backward().get(&z));
 }
 
 /// On a z that is far from normalized: `full` is LayerNorm's gradient, and `decorrelate` that of

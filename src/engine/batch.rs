@@ -14,8 +14,8 @@ pub(crate) struct Batch<T> {
     pub inhibition: Vec<T>,
     /// Before normalization and ReLU, \[size, units\].
     pub z: Vec<T>,
-    /// After normalization, \[size, units\]; empty without one. Of `LayerNormBackwardOnly`, what
-    /// LayerNorm would have made of z.
+    /// After normalization, \[size, units\]; empty without one. Of one that acts only
+    /// backward, what it would have made of z.
     pub normalized: Vec<T>,
     /// What the layer above receives, \[size, units\].
     pub activity: Vec<T>,

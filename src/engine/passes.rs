@@ -119,7 +119,7 @@ fn normalize<T: Real>(normalization: Normalization, z: &[T], normalized: &mut [T
         Normalization::LayerNorm
         | Normalization::LayerNormForwardOnly
         | Normalization::LayerNormBackwardOnly => (mean, inverse),
-        Normalization::MeanNorm => (mean, T::one()),
+        Normalization::MeanNorm | Normalization::MeanNormBackwardOnly => (mean, T::one()),
         Normalization::DivisiveNorm => (T::zero(), inverse),
     };
     normalized.iter_mut().zip(z).for_each(|(n, &z)| *n = (z - shift) * scale);
@@ -199,7 +199,7 @@ pub(super) fn normalization_backward<T: Real>(
             let inverse = T::one() / standard_deviation(moments(z).1);
             layer_norm_backward(normalized, inverse, delta);
         }
-        Normalization::MeanNorm => {
+        Normalization::MeanNorm | Normalization::MeanNormBackwardOnly => {
             let mean = sum(delta) / n;
             delta.iter_mut().for_each(|d| *d -= mean);
         }

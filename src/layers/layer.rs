@@ -93,7 +93,8 @@ pub trait Layer<E: Dtype, D: Backend<E>>: Sized {
 #[diagnostic::on_unimplemented(
     message = "autodiff does not find the errors of `{Self}`",
     label = "autodiff knows the library's layers without GradNorm (`Raw`), and all normalizations \
-             but `LayerNormForwardOnly` and `LayerNormBackwardOnly`; it knows no layer of your own"
+             but `LayerNormForwardOnly`, `LayerNormBackwardOnly` and `MeanNormBackwardOnly`; it \
+             knows no layer of your own"
 )]
 pub trait Differentiable {}
 

@@ -53,7 +53,7 @@ pub use inorm_sub_variance::INormSubVariance;
 pub use layer::{Differentiable, Layer};
 pub use normalization::{
     DifferentiableNorm, DivisiveNorm, LayerNorm, LayerNormBackwardOnly, LayerNormForwardOnly,
-    MeanNorm, NoNorm, NormalizationRule, normalize, normalize_backward,
+    MeanNorm, MeanNormBackwardOnly, NoNorm, NormalizationRule, normalize, normalize_backward,
 };
 pub use operation::{Operation, constant};
 pub use own_layer::{Inputs, Memory, OwnLayer, Units};

@@ -16,16 +16,17 @@ use dfdx::{
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no normalization of activity",
     label = "E-only and EI layers have one of `NoNorm`, `LayerNorm`, `LayerNormForwardOnly`, \
-             `LayerNormBackwardOnly`, `MeanNorm` and `DivisiveNorm`; a GradNorm belongs to `INorm` \
-             and its like"
+             `LayerNormBackwardOnly`, `MeanNorm`, `MeanNormBackwardOnly` and `DivisiveNorm`; a \
+             GradNorm belongs to `INorm` and its like"
 )]
 pub trait NormalizationRule {
     /// Which one it is.
     const KIND: Normalization;
 }
 
-/// A normalization whose error autodiff finds: all but [`LayerNormForwardOnly`] and
-/// [`LayerNormBackwardOnly`], whose backward pass is not that of their forward pass.
+/// A normalization whose error autodiff finds: all but [`LayerNormForwardOnly`],
+/// [`LayerNormBackwardOnly`] and [`MeanNormBackwardOnly`], whose backward pass is not that of their
+/// forward pass.
 #[diagnostic::on_unimplemented(
     message = "the errors of `{Self}` are not those that autodiff finds",
     label = "its backward pass is not that of its forward pass"
@@ -57,6 +58,10 @@ pub struct LayerNormBackwardOnly;
 #[derive(Debug, Clone, Copy)]
 pub struct MeanNorm;
 
+/// [`Normalization::MeanNormBackwardOnly`]
+#[derive(Debug, Clone, Copy)]
+pub struct MeanNormBackwardOnly;
+
 /// [`Normalization::DivisiveNorm`]
 #[derive(Debug, Clone, Copy)]
 pub struct DivisiveNorm;
@@ -81,6 +86,10 @@ impl NormalizationRule for MeanNorm {
     const KIND: Normalization = Normalization::MeanNorm;
 }
 
+impl NormalizationRule for MeanNormBackwardOnly {
+    const KIND: Normalization = Normalization::MeanNormBackwardOnly;
+}
+
 impl NormalizationRule for DivisiveNorm {
     const KIND: Normalization = Normalization::DivisiveNorm;
 }
@@ -94,7 +103,9 @@ pub fn normalize<B: Dim, N: Dim, E: Dtype, D: Device<E>>(
     z: &Tensor<(B, N), E, D>,
 ) -> Tensor<(B, N), E, D> {
     match normalization {
-        Normalization::None | Normalization::LayerNormBackwardOnly => z.clone(),
+        Normalization::None
+        | Normalization::LayerNormBackwardOnly
+        | Normalization::MeanNormBackwardOnly => z.clone(),
         Normalization::LayerNorm | Normalization::LayerNormForwardOnly => layer_norm(z),
         Normalization::MeanNorm => z.clone() - mean(z),
         Normalization::DivisiveNorm => z.clone() / standard_deviation(z),
@@ -115,7 +126,9 @@ pub fn normalize_backward<B: Dim, N: Dim, E: Dtype, D: Device<E>>(
         Normalization::LayerNorm | Normalization::LayerNormBackwardOnly => {
             layer_norm_backward(delta, z)
         }
-        Normalization::MeanNorm => delta.clone() - mean(delta),
+        Normalization::MeanNorm | Normalization::MeanNormBackwardOnly => {
+            delta.clone() - mean(delta)
+        }
         Normalization::DivisiveNorm => {
             let sigma = standard_deviation(z);
             let correlation = mean(&(delta.clone() * z.clone())) / sigma.clone();

@@ -111,7 +111,9 @@ fn normalized<E: Dtype, D: Device<E>>(
     let shape = *z.shape();
     match normalization {
         // Autodiff cannot know those of one pass only: they are not `DifferentiableNorm`.
-        Normalization::None | Normalization::LayerNormBackwardOnly => z,
+        Normalization::None
+        | Normalization::LayerNormBackwardOnly
+        | Normalization::MeanNormBackwardOnly => z,
         Normalization::LayerNorm | Normalization::LayerNormForwardOnly => {
             z.normalize::<Axis<1>>(NORMALIZATION_EPSILON)
         }

@@ -486,7 +486,9 @@ mod tests {
         let expected = "initial_weights: zero_mean is not valid; \
                         expected positive with signs dale, or signs free";
         assert_eq!(message, expected);
-        for condition in [Condition::ENone, Condition::ELnBackwardOnly, Condition::INormDivisive] {
+        for condition in
+            [Condition::ENone, Condition::EMeanNormBackwardOnly, Condition::INormDivisive]
+        {
             let run = Run { condition, ..zero(&none).signs(Signs::Free) };
             let words = format!("in {condition} nothing takes the mean of the activity away");
             assert!(refused(&run).contains(&words));

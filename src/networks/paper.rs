@@ -1,9 +1,10 @@
-//! The sixteen networks that the paper compares, and three more, as types: two equal hidden layers.
+//! The sixteen networks that the paper compares, and five more, as types: two equal hidden layers.
 //!
 //! | [`Condition`](crate::Condition) | type for 234 units a hidden layer, and 23 that inhibit them |
 //! | --- | --- |
 //! | `ei_none`, `ei_ln`, `ei_ln_forward_only` | `EiNone<234, 23>`, `EiLn<…>`, `EiLnForwardOnly<…>` |
 //! | `ei_ln_backward_only`, `e_ln_backward_only` | `EiLnBackwardOnly<234, 23>`, `ELnBackwardOnly<234>` |
+//! | `ei_mean_norm_backward_only`, `e_mean_norm_backward_only` | `EiMeanNormBackwardOnly<234, 23>`, … |
 //! | `ei_mean_norm`, `ei_divisive_norm` | `EiMeanNorm<234, 23>`, `EiDivisiveNorm<234, 23>` |
 //! | `e_none`, `e_ln`, `e_ln_forward_only` | `ENone<234>`, `ELn<234>`, `ELnForwardOnly<234>` |
 //! | `inorm_none`, `inorm_full`, `inorm_center` | `INormNone<234, 23>`, `INormFull<…>`, `INormCenter<…>` |
@@ -21,8 +22,8 @@ use crate::{
     dataset::PIXELS,
     layers::{
         Center, Decorrelate, DivisiveNorm, Ei, Excitatory, Full, INorm, INormDiv, INormSub,
-        Lateral, LayerNorm, LayerNormBackwardOnly, LayerNormForwardOnly, MeanNorm, NoNorm, Raw,
-        Scale,
+        Lateral, LayerNorm, LayerNormBackwardOnly, LayerNormForwardOnly, MeanNorm,
+        MeanNormBackwardOnly, NoNorm, Raw, Scale,
     },
 };
 use dfdx::tensor::AutoDevice;
@@ -85,6 +86,9 @@ pub type EiLnBackwardOnly<const WIDTH: usize, const INH: usize, E = f32, D = Aut
 pub type EiMeanNorm<const WIDTH: usize, const INH: usize, E = f32, D = AutoDevice> =
     EiNetwork<WIDTH, INH, MeanNorm, PIXELS, E, D>;
 
+pub type EiMeanNormBackwardOnly<const WIDTH: usize, const INH: usize, E = f32, D = AutoDevice> =
+    EiNetwork<WIDTH, INH, MeanNormBackwardOnly, PIXELS, E, D>;
+
 pub type EiDivisiveNorm<const WIDTH: usize, const INH: usize, E = f32, D = AutoDevice> =
     EiNetwork<WIDTH, INH, DivisiveNorm, PIXELS, E, D>;
 
@@ -98,6 +102,9 @@ pub type ELnForwardOnly<const WIDTH: usize, E = f32, D = AutoDevice> =
 
 pub type ELnBackwardOnly<const WIDTH: usize, E = f32, D = AutoDevice> =
     ENetwork<WIDTH, LayerNormBackwardOnly, PIXELS, E, D>;
+
+pub type EMeanNormBackwardOnly<const WIDTH: usize, E = f32, D = AutoDevice> =
+    ENetwork<WIDTH, MeanNormBackwardOnly, PIXELS, E, D>;
 
 pub type INormNone<const WIDTH: usize, const INH: usize, E = f32, D = AutoDevice> =
     INormNetwork<WIDTH, INH, Raw, PIXELS, E, D>;
@@ -139,11 +146,13 @@ mod tests {
             <EiLnForwardOnly<234, 23>>::architecture(),
             <EiLnBackwardOnly<234, 23>>::architecture(),
             <EiMeanNorm<234, 23>>::architecture(),
+            <EiMeanNormBackwardOnly<234, 23>>::architecture(),
             <EiDivisiveNorm<234, 23>>::architecture(),
             <ENone<234>>::architecture(),
             <ELn<234>>::architecture(),
             <ELnForwardOnly<234>>::architecture(),
             <ELnBackwardOnly<234>>::architecture(),
+            <EMeanNormBackwardOnly<234>>::architecture(),
             <INormNone<234, 23>>::architecture(),
             <INormFull<234, 23>>::architecture(),
             <INormCenter<234, 23>>::architecture(),

@@ -32,6 +32,8 @@ const QUESTIONS: [(&str, &[Pair]); 8] = [
             ["e_ln_backward_only", "e_ln"],
             ["ei_ln_forward_only", "ei_ln"],
             ["ei_ln_backward_only", "ei_ln"],
+            ["e_mean_norm_backward_only", "e_none"],
+            ["ei_mean_norm_backward_only", "ei_none"],
         ],
     ),
     (

@@ -157,10 +157,13 @@ fn outside(stored: &Tables, runs: &[RunRow]) -> Result<Option<String>> {
 }
 
 fn slow(runs: &[RunRow]) -> Option<String> {
-    // LayerNorm in one direction alone is not the paper's, and may fail at any rate.
+    // Normalization in one direction alone is not the paper's, and may fail at any rate.
     let in_one_direction = |run: &RunRow| {
-        use Normalization::{LayerNormBackwardOnly, LayerNormForwardOnly};
-        matches!(run.condition.normalization(), LayerNormForwardOnly | LayerNormBackwardOnly)
+        use Normalization::{LayerNormBackwardOnly, LayerNormForwardOnly, MeanNormBackwardOnly};
+        matches!(
+            run.condition.normalization(),
+            LayerNormForwardOnly | LayerNormBackwardOnly | MeanNormBackwardOnly
+        )
     };
     let here: Vec<&RunRow> =
         runs.iter().filter(|run| run.config == Some(SLOW) && !in_one_direction(run)).collect();

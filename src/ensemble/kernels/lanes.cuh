@@ -99,7 +99,8 @@ enum Normalization {
     LAYER_NORM_FORWARD_ONLY = 2,
     MEAN_NORM = 3,
     DIVISIVE_NORM = 4,
-    LAYER_NORM_BACKWARD_ONLY = 5
+    LAYER_NORM_BACKWARD_ONLY = 5,
+    MEAN_NORM_BACKWARD_ONLY = 6
 };
 enum GradNorm {
     NO_GRAD_NORM = 0,

@@ -22,7 +22,8 @@ DEVICE Sample sample_of(const Layer &a, const Net &net, int sample) {
 
 /// Whether a normalization changes the activity.
 DEVICE bool acts_forward(int normalization) {
-    return normalization != NO_NORM && normalization != LAYER_NORM_BACKWARD_ONLY;
+    return normalization != NO_NORM && normalization != LAYER_NORM_BACKWARD_ONLY &&
+           normalization != MEAN_NORM_BACKWARD_ONLY;
 }
 
 /// From pre-activation and inhibition to `s`, `z`, normalized z and activity.
@@ -58,7 +59,7 @@ DEVICE void normalization_backward(int normalization, const Sample &x) {
     int n = x.units;
     if (normalization == LAYER_NORM || normalization == LAYER_NORM_BACKWARD_ONLY) {
         layer_norm_backward(x.delta, x.normalized, n, inverse_root(moments(x.z, n).variance));
-    } else if (normalization == MEAN_NORM) {
+    } else if (normalization == MEAN_NORM || normalization == MEAN_NORM_BACKWARD_ONLY) {
         center(x.delta, n);
     } else if (normalization == DIVISIVE_NORM) {
         Moments m = moments(x.z, n);

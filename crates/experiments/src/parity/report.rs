@@ -11,7 +11,7 @@ use inorm::{
     layers::{
         Batch, Center, Decorrelate, DivisiveNorm, Ei, Excitatory, Full, GradNormRule, INorm,
         INormDiv, INormSub, Lateral, Layer, LayerNorm, LayerNormBackwardOnly, LayerNormForwardOnly,
-        MeanNorm, NetworkWeights, NoNorm, NormalizationRule, Raw, Scale,
+        MeanNorm, MeanNormBackwardOnly, NetworkWeights, NoNorm, NormalizationRule, Raw, Scale,
     },
     networks::{Network, OUTPUTS, task_loss},
 };
@@ -101,11 +101,13 @@ pub fn compare_typed(fixture: &Fixture) -> Result<Report> {
         Condition::EiLnForwardOnly => compare_ei::<LayerNormForwardOnly>(errors),
         Condition::EiLnBackwardOnly => compare_ei::<LayerNormBackwardOnly>(errors),
         Condition::EiMeanNorm => compare_ei::<MeanNorm>(errors),
+        Condition::EiMeanNormBackwardOnly => compare_ei::<MeanNormBackwardOnly>(errors),
         Condition::EiDivisiveNorm => compare_ei::<DivisiveNorm>(errors),
         Condition::ENone => compare_excitatory::<NoNorm>(errors),
         Condition::ELn => compare_excitatory::<LayerNorm>(errors),
         Condition::ELnForwardOnly => compare_excitatory::<LayerNormForwardOnly>(errors),
         Condition::ELnBackwardOnly => compare_excitatory::<LayerNormBackwardOnly>(errors),
+        Condition::EMeanNormBackwardOnly => compare_excitatory::<MeanNormBackwardOnly>(errors),
         Condition::INormNone => compare_inorm::<Raw>(errors),
         Condition::INormFull => compare_inorm::<Full>(errors),
         Condition::INormCenter => compare_inorm::<Center>(errors),
@@ -273,7 +275,10 @@ impl<'a> Errors<'a> {
         let tolerance = match (self.precision, condition) {
             (Precision::Double, _) => 1e-7,
             // Its pre-activation runs into the hundreds, which leaves fewer digits.
-            (Precision::Single, Condition::ENone | Condition::ELnBackwardOnly) => 1e-2,
+            (
+                Precision::Single,
+                Condition::ENone | Condition::ELnBackwardOnly | Condition::EMeanNormBackwardOnly,
+            ) => 1e-2,
             (Precision::Single, _) => 2e-3,
         };
         let quantity = |(name, (error, worst))| Quantity { name, error, worst };
