@@ -14,7 +14,7 @@ type Pair = [&'static str; 2];
 /// The questions of chapter 9, and the differences that answer each.
 const QUESTIONS: [(&str, &[Pair]); 8] = [
     (
-        "Is one centering enough, however deep the network is?",
+        "Is one centering enough, or one GradNorm, however deep the network is?",
         &[
             ["inorm_center grad_norm_layers=1", "inorm_center"],
             ["inorm_center grad_norm_layers=2", "inorm_center"],
@@ -23,6 +23,11 @@ const QUESTIONS: [(&str, &[Pair]); 8] = [
             ["inorm_center hidden_layers=3 grad_norm_layers=3", "inorm_center hidden_layers=3"],
             ["inorm_center hidden_layers=5 grad_norm_layers=1", "inorm_center hidden_layers=5"],
             ["inorm_center hidden_layers=5 grad_norm_layers=5", "inorm_center hidden_layers=5"],
+            ["inorm_full grad_norm_layers=1", "inorm_full"],
+            ["inorm_full grad_norm_layers=2", "inorm_full"],
+            ["inorm_full hidden_layers=3 grad_norm_layers=1", "inorm_full hidden_layers=3"],
+            ["inorm_full hidden_layers=3 grad_norm_layers=2", "inorm_full hidden_layers=3"],
+            ["inorm_full hidden_layers=3 grad_norm_layers=3", "inorm_full hidden_layers=3"],
         ],
     ),
     (
