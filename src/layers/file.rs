@@ -96,10 +96,6 @@ impl NetworkWeights<f32> {
         if let Some(problem) = unusable(self, Signs::Free) {
             return Err(Error::unfit("network", problem, "finite weights"));
         }
-        let signs = match unusable(self, Signs::Dale) {
-            None => Signs::Dale,
-            Some(_) => Signs::Free,
-        };
         let network = match self.architecture.condition() {
             _ if own.iter().any(Option::is_some) => {
                 NetworkContent::Own { architecture: self.architecture.clone(), names: own.to_vec() }
@@ -107,8 +103,16 @@ impl NetworkWeights<f32> {
             Some(condition) => NetworkContent::Condition(condition),
             None => NetworkContent::Architecture(self.architecture.clone()),
         };
-        let content = SavedNetwork { network, signs };
+        let content = SavedNetwork { network, signs: self.signs() };
         write(path, "network", &content, &tensors(self.layers(), ""))
+    }
+
+    /// Free, if a weight is below 0 that Dale's principle would keep above.
+    pub fn signs(&self) -> Signs {
+        match unusable(self, Signs::Dale) {
+            None => Signs::Dale,
+            Some(_) => Signs::Free,
+        }
     }
 
     /// Loads a network that was [saved](Self::save).

@@ -5,7 +5,8 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use inorm::{
     Condition,
-    architecture::{GradNormZ, HiddenLayers, SubtractiveLoss},
+    architecture::{Architecture, GradNormZ, HiddenLayers, SubtractiveLoss},
+    condition::GradNorm,
     configuration::{ConfigurationList, EPOCHS, LAMBDA, LearningRates, configuration},
     dataset::{Order, Task},
     layers::{InitialWeights, NetworkWeights},
@@ -13,7 +14,7 @@ use inorm::{
         self, Epoch, Measure, Observer, Precision, Protocol, Record, Recorded, Run, Signs, Trainer,
         Training,
     },
-    results::{DataIdentity, FinishedRun, Rows, Tables, merge},
+    results::{DataIdentity, FinishedRun, Rows, RunRow, Tables, merge},
 };
 use inorm_core::{Context, Failure, Outcome, files::Lock, print, say};
 use serde_json::Value;
@@ -100,8 +101,9 @@ pub struct Train {
     /// needs --signs free.
     #[arg(long, value_name = "NAME", default_value_t)]
     initial_weights: InitialWeights,
-    /// Begin with the network in this file, which decides the condition and the width. The results
-    /// are not runs of a sweep: they are not added to tables.
+    /// Begin with the network in this file, which decides the condition, the width, the layers and
+    /// their rules; with --signs free, if its weights are. The results are not runs of a sweep: they
+    /// have no id, and are not added to tables.
     #[arg(long, value_name = "FILE.safetensors", conflicts_with_all = ["results", "hidden_layers", "grad_norm_layers", "grad_norm_z", "subtractive_loss", "initial_weights"])]
     from: Option<PathBuf>,
     /// Save the trained network in this file.
@@ -118,7 +120,7 @@ pub struct Train {
     #[arg(long, value_name = "DIR")]
     results: Option<PathBuf>,
     /// End with one line of JSON on standard output: the run's row in the table of runs, and its
-    /// test accuracy after each epoch.
+    /// test accuracy after each epoch; with --from its id is null, and `from` names the file.
     #[arg(long)]
     json: bool,
 }
@@ -154,6 +156,7 @@ pub fn run(options: &Train) -> Outcome {
     run.validate()?;
     options.check_targets()?;
     let data = options.images.read()?;
+    options.check_tables(&DataIdentity::of(&data))?;
     say(data.describe());
     let mut trainer = match &from {
         Some(weights) => Trainer::from_weights(&run, weights, &data)?,
@@ -173,7 +176,7 @@ pub fn run(options: &Train) -> Outcome {
         options.save.as_ref().map_or(Ok(()), |file| save(&weights, finished.record(), file));
     let filed = options.results.as_ref().map_or(Ok(()), |folder| add_to(folder, &finished));
     if options.json {
-        print(to_json(&finished)?)?;
+        print(to_json(&finished, options.from.as_deref())?)?;
     }
     saved.and(filed)
 }
@@ -204,26 +207,45 @@ impl Train {
         if let Some(folder) = folder.filter(|it| !it.as_os_str().is_empty() && !it.is_dir()) {
             return Err(Failure::Usage(format!("--save: there is no folder {}", folder.display())));
         }
+        if let Some(folder) = self.save.as_ref().filter(|file| file.is_dir()) {
+            return Err(Failure::Usage(format!(
+                "--save: {} is a folder; name a file",
+                folder.display()
+            )));
+        }
         if let Some(folder) = &self.results {
             fs::create_dir_all(folder).context("create folder", folder)?;
             // The file that merging locks has to be written, too.
             let _alone = Lock::take(&folder.join("merge.lock"), || ())?;
-            if Tables::are_in(folder) {
-                Tables::read(folder)?;
-            }
         }
         Ok(())
     }
 
+    /// Whether the results can be added to the tables, which are of one data set.
+    fn check_tables(&self, images: &DataIdentity) -> Outcome {
+        let Some(folder) = self.results.as_ref().filter(|folder| Tables::are_in(folder)) else {
+            return Ok(());
+        };
+        let runs = RunRow::from_table(&Tables::read(folder)?.runs)?;
+        match runs.iter().map(RunRow::data).find(|there| there != images) {
+            Some(there) => Err(Failure::Usage(format!(
+                "--results: {} has results of {there}, and these are of {images}; give another \
+                 folder, or the same images",
+                folder.display()
+            ))),
+            None => Ok(()),
+        }
+    }
+
     fn to_run(&self, network: Option<&NetworkWeights<f32>>) -> Outcome<Run> {
-        let from = network.map(paper_network).transpose()?;
-        let condition = self.condition.or(from.map(|(condition, _)| condition));
+        let from = network.map(|network| run_of(&network.architecture)).transpose()?;
+        let condition = self.condition.or(from.as_ref().map(|from| from.condition));
         let condition = condition.expect("clap asks for one of the two");
         if self.config_list.is_some() && self.config.is_none() {
             let message = "--config-list: give --config K, its row, instead of a width and rates";
             return Err(Failure::Usage(message.into()));
         }
-        let width = self.width.or(from.map(|(_, width)| width));
+        let width = self.width.or(from.as_ref().map(|from| from.width));
         let run = match (self.config, width, self.lr, self.lr_w_ie, self.lr_w_ei) {
             (Some(index), ..) => {
                 let list = self.config_list.unwrap_or(self.protocol.configurations());
@@ -240,7 +262,8 @@ impl Train {
                 return Err(Failure::Usage(message.into()));
             }
         };
-        if let Some((found, units)) = from.filter(|from| *from != (condition, run.width)) {
+        let other = |from: &&Run| (from.condition, from.width) != (condition, run.width);
+        if let Some(Run { condition: found, width: units, .. }) = from.as_ref().filter(other) {
             return Err(Failure::Usage(format!(
                 "--from: the file holds {found} with {units} units a hidden layer, \
                  not {condition} with {}",
@@ -256,14 +279,19 @@ impl Train {
         let run = given(run, self.order, Run::order);
         let run = given(run, self.grad_norm_z, Run::grad_norm_z);
         let run = given(run, self.subtractive_loss, Run::subtractive_loss);
-        let run = run.initial_weights(self.initial_weights);
-        if let Some(network) = network.filter(|it| it.architecture != run.architecture()) {
-            return Err(Failure::Usage(format!(
-                "--from: the file holds {}, but with --protocol {} the network is {}",
-                network.architecture,
-                self.protocol,
-                run.architecture()
-            )));
+        let mut run = run.initial_weights(self.initial_weights);
+        if let Some(from) = from {
+            run = run.hidden_layers(from.hidden_layers).grad_norm_in(from.grad_norm_layers);
+            run = run.grad_norm_z(from.grad_norm_z).subtractive_loss(from.subtractive_loss);
+        }
+        if network.is_some_and(|network| network.signs() == Signs::Free) {
+            if let Some(signs) = self.signs.filter(|signs| *signs != Signs::Free) {
+                return Err(Failure::Usage(format!(
+                    "--from: the file holds weights of both signs, of which --signs {signs} would \
+                     cut half; give --signs free, or leave it out"
+                )));
+            }
+            run = run.signs(Signs::Free);
         }
         let usual = if self.results.is_some() { Measure::EachEpoch } else { Measure::Never };
         Ok(run.measure(self.measure.map_or(usual, Measure::from)))
@@ -278,17 +306,29 @@ fn given<T>(run: Run, value: Option<T>, with: fn(Run, T) -> Run) -> Run {
     }
 }
 
-/// The condition and the width of a network that can be trained further from here.
-fn paper_network(
-    NetworkWeights { architecture, .. }: &NetworkWeights<f32>,
-) -> Outcome<(Condition, usize)> {
-    let condition = architecture.condition().ok_or_else(|| {
-        Failure::Usage(format!(
-            "--from: the file holds {architecture}, none of the paper's networks; Network::train in \
-             Rust trains any"
-        ))
-    })?;
-    Ok((condition, architecture.hidden[0].units))
+/// A run whose network is of this architecture, if the options of this command can name one.
+fn run_of(architecture: &Architecture) -> Outcome<Run> {
+    let hidden = &architecture.hidden;
+    let layers = (1..).zip(hidden).filter(|(_, kind)| kind.grad_norm != GradNorm::None);
+    let layers: Vec<String> = layers.map(|(layer, _)| layer.to_string()).collect();
+    let layers = layers.join("+").parse().unwrap_or(HiddenLayers::ALL);
+    let width = hidden.first().map_or(0, |kind| kind.units);
+    for condition in Condition::ALL {
+        for z in [GradNormZ::Plain, GradNormZ::Centred] {
+            for loss in [SubtractiveLoss::Mean, SubtractiveLoss::MeanAndVariance] {
+                let run = Run { width, ..Run::new(condition, &configuration(0)?) };
+                let run = run.hidden_layers(hidden.len()).grad_norm_in(layers);
+                let run = run.grad_norm_z(z).subtractive_loss(loss);
+                if run.validate().is_ok() && run.architecture() == *architecture {
+                    return Ok(run);
+                }
+            }
+        }
+    }
+    Err(Failure::Usage(format!(
+        "--from: the file holds {architecture}, which no condition and options of this command \
+         make; Network::train in Rust trains any network"
+    )))
 }
 
 /// A progress bar on a terminal, which hides itself elsewhere: there a line is printed each epoch.
@@ -340,11 +380,16 @@ fn summarize(record: &Record) {
     }
 }
 
-fn to_json(finished: &FinishedRun) -> Outcome<Value> {
+fn to_json(finished: &FinishedRun, from: Option<&Path>) -> Outcome<Value> {
     let record = finished.record();
     let accuracies: Vec<f64> = record.epochs.iter().map(|epoch| epoch.test_accuracy).collect();
     let mut json = finished.row().to_json()?;
     json.insert("test_accuracy_per_epoch".to_owned(), accuracies.into());
     json.insert("data".to_owned(), record.data.as_str().into());
+    if let Some(from) = from {
+        // It is not the run that begins with the weights of its seed.
+        json.insert("id".to_owned(), Value::Null);
+        json.insert("from".to_owned(), from.to_string_lossy().into());
+    }
     Ok(json.into())
 }

@@ -110,6 +110,7 @@ fn the_row_of_a_run_by_the_revised_protocol_has_each_difference() {
 
 const BEGIN: &str = "train inorm_full --width 20 --subset --epochs 1";
 const FURTHER: &str = "train --from first.safetensors --subset --epochs 1";
+const FREE: &str = "train --from free.safetensors --subset --epochs 1";
 const RATES: &str = "--lr 1e-3 --lr-w-ie 1e-2 --lr-w-ei 1e-3 --epsilon 0";
 
 #[test]
@@ -136,6 +137,9 @@ fn a_network_is_saved_evaluated_and_trained_further() {
     let free = json(&format!("{BEGIN} {RATES} --signs free --save free.safetensors"));
     let evaluated = json("evaluate free.safetensors --subset --epsilon 0");
     assert_eq!(evaluated["evaluations"][0]["accuracy"], free["test_accuracy"]);
+    let further = json(&format!("{FREE} {RATES}"));
+    assert_eq!((&further["signs"], &further["id"]), (&"free".into(), &Value::Null));
+    assert_eq!(further["from"], "free.safetensors");
 
     std::fs::write(folder.join("other"), "{}").unwrap();
     let from = "--from first.safetensors --subset";
@@ -143,11 +147,9 @@ fn a_network_is_saved_evaluated_and_trained_further() {
         (2, format!("train ei_ln {from} {RATES}"), "holds inorm_full with 20 units a hidden layer"),
         (2, format!("{FURTHER} --config 3"), "holds inorm_full with 20 units"),
         (2, format!("{FURTHER} {RATES} --results x"), "--results"),
-        (
-            2,
-            format!("{FURTHER} {RATES} --protocol revised"),
-            "with --protocol revised the network is",
-        ),
+        (2, format!("{FREE} {RATES} --signs dale"), "of which --signs dale would cut half"),
+        (2, format!("{BEGIN} {RATES} --save ."), "--save: . is a folder"),
+        (2, format!("{BEGIN} {RATES} --hidden-layers 9999999999999"), "expected 1 to 16"),
         (2, "train --config 3".to_owned(), "<CONDITION>"),
         (2, format!("{BEGIN} {RATES} --save no/where"), "there is no folder no"),
         (2, format!("{BEGIN} {RATES} --grad-norm-layers 3"), "grad_norm_layers: 3 is not valid"),
@@ -159,4 +161,44 @@ fn a_network_is_saved_evaluated_and_trained_further() {
         let [_, said] = ends_with(code, inorm(&arguments).current_dir(folder));
         assert!(said.lines().count() == 1 && said.contains(named), "{said}");
     }
+}
+
+#[test]
+fn every_network_that_it_saves_is_trained_further_as_what_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    for options in [
+        "inorm_full --hidden-layers 3 --grad-norm-layers 1+3",
+        "inorm_full --grad-norm-z centred",
+        "inorm_sub_none --subtractive-loss mean_and_variance",
+        "inorm_none --hidden-layers 4",
+        "e_mean_norm_backward_only",
+        "inorm_divisive --hidden-layers 1",
+    ] {
+        let row = |network: &str| -> Value {
+            let run = "--width 12 --subset --epochs 1 --save n.safetensors --json";
+            let said = says(folder.path(), &format!("train {network} {run} {RATES}"));
+            serde_json::from_str(&said).unwrap()
+        };
+        let (new, further) = (row(options), row("--from n.safetensors"));
+        for column in
+            ["condition", "hidden_layers", "grad_norm_layers", "grad_norm_z", "subtractive_loss"]
+        {
+            assert_eq!(new[column], further[column], "{options}: {column}");
+        }
+    }
+}
+
+#[test]
+fn results_of_other_images_are_refused_before_training() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    says(folder, &format!("{BEGIN} {RATES} --results tables"));
+    let mut tables = Tables::read(&folder.join("tables")).unwrap();
+    let mut rows = RunRow::from_table(&tables.runs).unwrap();
+    rows[0].data_checksum = Some("other".to_owned());
+    tables.runs = RunRow::to_table(&rows).unwrap();
+    tables.write(&folder.join("tables")).unwrap();
+    let run = format!("{BEGIN} {RATES} --epochs 100000 --results tables");
+    let [_, said] = ends_with(2, inorm(&run.replacen("--epochs 1 ", "", 1)).current_dir(folder));
+    assert!(said.contains("--results: tables has results of "), "{said}");
 }
