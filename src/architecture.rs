@@ -70,7 +70,7 @@ impl HiddenLayers {
 
     /// The first `count`.
     pub fn first(count: usize) -> Self {
-        (1..=count).fold(Self::NONE, Self::with)
+        (1..=count.min(MOST_HIDDEN_LAYERS)).fold(Self::NONE, Self::with)
     }
 
     /// Whether layer number `layer` is one of them.

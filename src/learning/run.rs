@@ -218,7 +218,8 @@ impl Run {
                 return Err(Error::invalid(what, layers, expected));
             }
             if !layers.are_some_of(*hidden_layers) {
-                let expected = format!("all, or some of the {hidden_layers} that there are");
+                let expected =
+                    format!("all, or some of the {hidden_layers} hidden layers that there are");
                 return Err(Error::invalid(what, layers, expected));
             }
         }

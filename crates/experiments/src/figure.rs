@@ -1,9 +1,10 @@
 //! `inorm figure`: the paper's figures as files.
 
 use crate::results;
+use inorm::Error;
 use inorm::figures::catalogue;
-use inorm::results::everything_stored;
-use inorm_core::{Outcome, print};
+use inorm::results::{everything_stored, left_out};
+use inorm_core::{Failure, Outcome, print};
 use std::path::PathBuf;
 
 /// Which figure, and where it goes.
@@ -28,7 +29,16 @@ pub fn run(options: &Figure) -> Outcome {
         // Some figures need no results.
         None => everything_stored()?,
     };
-    let figure = catalogue::figure(&options.name, &stored)?;
+    let figure = catalogue::figure(&options.name, &stored).map_err(|error| {
+        match left_out(&stored.runs) {
+            Ok(others @ 1..) if !matches!(error, Error::Invalid { .. }) => Failure::new(format!(
+                "{error}; figures show the paper's runs alone, and {others} of {} are others: \
+                 `inorm sweep table` lists them",
+                stored.runs.height()
+            )),
+            _ => error.into(),
+        }
+    })?;
     figure.save(&options.out)?;
     print(format_args!("{}\nwritten to {}", figure.text(), options.out.display()))
 }

@@ -23,7 +23,7 @@ pub struct Parity {
     condition: Option<Condition>,
     /// The largest error that counts as equal, instead of 1e-7 in double precision and, in
     /// single precision, 2e-3 (1e-2 for e_none).
-    #[arg(long, value_name = "ERROR")]
+    #[arg(long, value_name = "ERROR", value_parser = parse_tolerance)]
     tolerance: Option<f64>,
 }
 
@@ -46,6 +46,11 @@ pub fn run(options: &Parity) -> Outcome {
             "{n} quantities differ by more than the tolerance; the table marks them with !"
         ))),
     }
+}
+
+fn parse_tolerance(text: &str) -> Result<f64, String> {
+    let tolerance = text.parse().ok().filter(|error: &f64| error.is_finite() && *error >= 0.0);
+    tolerance.ok_or_else(|| "expected a number of 0 or more, such as 1e-7".to_owned())
 }
 
 /// A row for each quantity and a column for each path; and how many are above tolerance.

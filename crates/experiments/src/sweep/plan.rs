@@ -5,13 +5,13 @@ use clap::Args;
 use inorm::{
     Condition,
     architecture::{GradNormZ, HiddenLayers, SubtractiveLoss},
-    configuration::ConfigurationList,
+    configuration::{ConfigurationList, configurations},
     dataset::{Order, Task},
     layers::InitialWeights,
     learning::{Precision, Protocol, Signs},
     sweep::{Selection, Store},
 };
-use inorm_core::{Outcome, print};
+use inorm_core::{Failure, Outcome, print};
 
 /// Which runs to plan: a profile, and what to change in it.
 #[derive(Args)]
@@ -103,7 +103,13 @@ pub fn run(options: &Plan) -> Outcome {
     replace(&mut selection.tasks, &options.task);
     replace(&mut selection.initial_weights, &options.initial_weights);
     selection.epochs = options.epochs.unwrap_or(selection.epochs);
-    let runs = selection.plan()?;
+    let runs = selection.plan().map_err(|error| match selection.conditions.len() {
+        1 => Failure::from(error),
+        _ => Failure::Usage(format!(
+            "{error}; a plan is every combination of what is given: choose with --conditions, and \
+             plan other combinations with a second command"
+        )),
+    })?;
     let store = Store::create(&options.place.store)?;
     let (added, total) = store.extend_plan(&runs)?;
     let folder = store.folder().display();
@@ -120,7 +126,10 @@ fn replace<T: Clone>(profile: &mut Vec<T>, given: &[T]) {
 fn parse_range(text: &str) -> Result<std::ops::RangeInclusive<usize>, String> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     match (first.trim().parse(), last.trim().parse()) {
-        (Ok(first), Ok(last)) if first <= last => Ok(first..=last),
+        (Ok(first), Ok(last)) if first <= last && last < configurations().len() => Ok(first..=last),
+        (Ok(first), Ok(last)) if first <= last => {
+            Err(format!("there is no row {last}; expected 0 to {}", configurations().len() - 1))
+        }
         _ => Err(format!("'{text}' is neither a row number nor a range such as 0-4")),
     }
 }

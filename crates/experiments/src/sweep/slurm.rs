@@ -1,5 +1,6 @@
 //! A sweep as job arrays of a cluster: the scripts, as text.
 
+use super::run::RunSweep;
 use clap::Args;
 use inorm_core::{Failure, Outcome, failure::TRY_AGAIN_LATER};
 use std::{
@@ -27,7 +28,15 @@ pub struct TaskOptions {
 impl TaskOptions {
     /// Refuses a warning that comes before a task can begin: it would be queued again without end.
     pub fn check(&self) -> Outcome {
-        let Self { time, warning, .. } = self;
+        let Self { time, warning, run_arguments, .. } = self;
+        // What `array` writes before them counts as well: nothing may be given twice.
+        let own = ["--store", "STORE", "--jobs", "1", "--row", "0"];
+        let all = own.into_iter().chain(run_arguments.iter().map(String::as_str));
+        let command = clap::Command::new("inorm sweep run").no_binary_name(true);
+        if let Err(error) = RunSweep::augment_args(command).try_get_matches_from(all) {
+            let refused = Failure::usage(&error.to_string());
+            return Err(Failure::Usage(format!("after `--`: {refused}")));
+        }
         match seconds(time) {
             Some(limit) if limit > 0 && limit <= u64::from(*warning) => {
                 Err(Failure::Usage(format!(

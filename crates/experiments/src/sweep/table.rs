@@ -54,7 +54,7 @@ pub fn run(options: &ShowTable) -> Outcome {
 pub struct ShowClaims {
     #[command(flatten)]
     of: ShowTable,
-    /// Print a table for the README alone, in Markdown.
+    /// Print only the table that the README shows, in Markdown.
     #[arg(long)]
     markdown: bool,
     /// Print one JSON object instead: `claims` and `marks`, or `beyond` and `revision_marks`, each a

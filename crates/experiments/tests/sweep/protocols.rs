@@ -53,4 +53,8 @@ fn protocols_are_planned_trained_and_compared_and_never_mixed() {
     figure.arg(merged.join("5.png")).arg("--results").arg(&merged);
     let [said, _] = ends_with(0, &mut figure);
     assert!(said.contains("1 pairs"), "the paper's runs alone: {said}");
+    let mut figure = inorm("figure 2 --out");
+    figure.arg(merged.join("2.png")).arg("--results").arg(&merged);
+    let [_, said] = ends_with(1, &mut figure);
+    assert!(said.contains("figures show the paper's runs alone, and "), "{said}");
 }

@@ -96,6 +96,8 @@ fn what_slurm_cannot_take_is_refused() {
         ("--time 1:00:00 --warning 3600", "--warning of 3600 seconds"),
         ("--warning 70000", "70000"),
         ("--into back\\slash", "without a backslash"),
+        ("-- --precision fp16_autocast", "after `--`: unexpected argument '--precision'"),
+        ("-- --row 3", "after `--`: the argument '--row <I>' cannot be used multiple times"),
     ] {
         let mut submit = sweep.command(&format!("submit --engine slurm --dry-run {options}"));
         let [_, said] = ends_with(2, &mut submit);
