@@ -1,4 +1,4 @@
-//! The sixteen networks that the paper compares, and three more.
+//! The sixteen networks that the paper compares, and five more.
 
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -125,7 +125,8 @@ impl GradNorm {
 
 /// One of the networks that the paper compares; or one of the four with `backward_only` in their
 /// names, whose errors are normalized or centered and whose activity is not; or `inorm_divisive`,
-/// which the authors' revised code has. All are 784 → N → N → 10.
+/// which the authors' revised code has. All are 784 → N → N → 10, unless a run has another number
+/// of hidden layers.
 ///
 /// The names are those of `data/published.csv`; in the figures a `+` stands for "with".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -213,6 +214,18 @@ impl Condition {
     /// What happens to the error of a hidden layer.
     pub const fn grad_norm(self) -> GradNorm {
         self.row().4
+    }
+
+    /// Whether it is one of the sixteen that the paper compares.
+    pub const fn is_papers(self) -> bool {
+        !matches!(
+            self,
+            Self::EiLnBackwardOnly
+                | Self::EiMeanNormBackwardOnly
+                | Self::ELnBackwardOnly
+                | Self::EMeanNormBackwardOnly
+                | Self::INormDivisive
+        )
     }
 
     /// The same network without GradNorm: itself, if it has none.

@@ -171,11 +171,11 @@ impl RunRow {
         DataIdentity { source: self.data_source.clone(), checksum: self.data_checksum.clone() }
     }
 
-    /// Whether it is one of the paper's: in one of its configurations, for 50 epochs, with
-    /// λ = 0.01, and without [variations](Run::variations). No other is compared with what was
-    /// published.
+    /// Whether it is one of the paper's: one of [its networks](Condition::is_papers) in one of its
+    /// configurations, for 50 epochs, with λ = 0.01, and without [variations](Run::variations). No
+    /// other is compared with what was published.
     pub fn is_papers(&self) -> bool {
-        self.follows_paper() && self.variations().is_empty()
+        self.condition.is_papers() && self.follows_paper() && self.variations().is_empty()
     }
 
     /// Whether it was trained for as long as [the paper's](Self::is_papers) and with their λ, in a
