@@ -70,7 +70,7 @@ impl HiddenLayers {
 
     /// The first `count`.
     pub fn first(count: usize) -> Self {
-        (1..=count.min(MOST_HIDDEN_LAYERS)).fold(Self::NONE, Self::with)
+        (1..=count.min(MOST_HIDDEN_LAYERS)).collect()
     }
 
     /// Whether layer number `layer` is one of them.
@@ -87,6 +87,12 @@ impl HiddenLayers {
     pub(crate) fn are_some_of(self, count: usize) -> bool {
         let all = Self::first(count).0;
         self != Self::NONE && self.0 & !all == 0 && self.0 != all
+    }
+}
+
+impl FromIterator<usize> for HiddenLayers {
+    fn from_iter<I: IntoIterator<Item = usize>>(layers: I) -> Self {
+        layers.into_iter().fold(Self::NONE, Self::with)
     }
 }
 
@@ -194,8 +200,8 @@ impl Architecture {
         kinds.scan(self.inputs, |inputs, kind| Some((mem::replace(inputs, kind.units), kind)))
     }
 
-    /// Which of the paper's networks this is, if it is one, whatever its sizes: two hidden layers
-    /// that are the same, and the library's.
+    /// Which condition this is, if it is one, whatever its sizes: two hidden layers that are the
+    /// same, and the library's.
     pub fn condition(&self) -> Option<Condition> {
         let [first, second] = self.hidden[..] else { return None };
         let wanted = (first.circuit, first.normalization, first.grad_norm);

@@ -217,7 +217,7 @@ impl Condition {
     }
 
     /// Whether it is one of the sixteen that the paper compares.
-    pub const fn is_papers(self) -> bool {
+    pub const fn is_in_paper(self) -> bool {
         !matches!(
             self,
             Self::EiLnBackwardOnly

@@ -54,7 +54,7 @@
 //! | [`Training`](learning::Training) | how it is trained: learning rule, ε, seed, epochs |
 //! | [`FashionMnist`](dataset::FashionMnist) | the images |
 //! | [`Record`](learning::Record) | what came of a training: losses, accuracies, measurements, outcome |
-//! | [`Condition`] | which of the paper's networks, or of three more, as [types](networks::paper) and by name |
+//! | [`Condition`] | which of the paper's networks, or of five more, as [types](networks::paper) and by name |
 //! | [`Run`](learning::Run) | one experiment of the paper as a value: condition, width, and how it is trained |
 //!
 //! # Where to find what

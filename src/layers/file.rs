@@ -109,10 +109,15 @@ impl NetworkWeights<f32> {
 
     /// Free, if a weight is below 0 that Dale's principle would keep above.
     pub fn signs(&self) -> Signs {
-        match unusable(self, Signs::Dale) {
+        match self.unfit_for(Signs::Dale) {
             None => Signs::Dale,
             Some(_) => Signs::Free,
         }
+    }
+
+    /// Which value a training with these signs would cut off at the first step, if any.
+    pub fn unfit_for(&self, signs: Signs) -> Option<String> {
+        unusable(self, signs)
     }
 
     /// Loads a network that was [saved](Self::save).
@@ -151,9 +156,14 @@ fn unusable(weights: &NetworkWeights<f32>, signs: Signs) -> Option<String> {
         }
         // What lateral inhibition weighs errors by is not learned.
         let free = signs == Signs::Free && !name.ends_with(".nu");
-        let signed = free || name.ends_with(".u_ie") || name.ends_with(".b");
+        let bias = signs != Signs::NonNegative && name.ends_with(".b");
+        let signed = free || bias || name.ends_with(".u_ie");
         if let Some(value) = values.iter().find(|&&value| value < 0.0 && !signed) {
-            return Some(format!("{name} holds {value}, but Dale's principle needs 0 or more"));
+            let rule = match signs {
+                Signs::NonNegative => "signs non_negative need",
+                Signs::Dale | Signs::Free => "Dale's principle needs",
+            };
+            return Some(format!("{name} holds {value}, but {rule} 0 or more"));
         }
     }
     None

@@ -9,7 +9,7 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What came of a run: of a [`Run`] of the paper's networks, or of a
+/// What came of a run: of a [`Run`] of a condition, or of a
 /// [`NetworkRun`](super::NetworkRun) of any network that one had.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record<R = Run> {
@@ -143,8 +143,8 @@ impl<R: Recorded> Record<R> {
         }
     }
 
-    /// The same record of one of the paper's networks, if it is of one.
-    pub(crate) fn of_paper(&self) -> Option<Record> {
+    /// The same record as that of a condition, if it is of one.
+    pub(crate) fn of_condition(&self) -> Option<Record> {
         let Self { epochs, measurements, outcome, overflow, training_seconds, steps, data, .. } =
             self.clone();
         let run = self.run.as_run()?;
@@ -183,7 +183,7 @@ pub trait Recorded: Clone {
     /// What the network is.
     fn architecture(&self) -> Architecture;
 
-    /// The same as a run of one of the paper's networks, if it is one: with the initial weights of
+    /// The same as a run of a condition, if it is one: with the initial weights of
     /// the training's seed, and trained without changes.
     fn as_run(&self) -> Option<Run>;
 

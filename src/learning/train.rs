@@ -441,7 +441,7 @@ mod tests {
         // What learns at another rate goes on.
         assert_ne!(layer.w_ie, five.w_ie);
         let (untouched, record) = steered(&run, &data, 5, |_| ());
-        assert_eq!(record.of_paper().unwrap().run.training(), run.training());
+        assert_eq!(record.of_condition().unwrap().run.training(), run.training());
         assert_eq!(untouched, train(&run, &data, &mut ()).unwrap().0);
     }
 

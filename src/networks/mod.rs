@@ -110,7 +110,7 @@ impl<H: Hidden<E, D>, const OUT: usize, E: Dtype, D: Backend<E>> Network<H, OUT,
         Architecture { inputs: H::In::SIZE, hidden: H::kinds(), outputs: OUT }
     }
 
-    /// Which of the paper's networks this is, if it is one.
+    /// Which condition this is, if it is one.
     pub fn condition() -> Option<Condition> {
         Self::architecture().condition()
     }

@@ -14,7 +14,7 @@ type Pair = [&'static str; 2];
 /// The questions of chapter 9, and the differences that answer each.
 const QUESTIONS: [(&str, &[Pair]); 8] = [
     (
-        "Is one centering enough, or one GradNorm, however deep the network is?",
+        "Is it enough to normalize the errors of one layer, however deep the network is?",
         &[
             ["inorm_center grad_norm_layers=1", "inorm_center"],
             ["inorm_center grad_norm_layers=2", "inorm_center"],

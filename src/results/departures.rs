@@ -157,16 +157,11 @@ fn outside(stored: &Tables, runs: &[RunRow]) -> Result<Option<String>> {
 }
 
 fn slow(runs: &[RunRow]) -> Option<String> {
-    // Normalization in one direction alone is not the paper's, and may fail at any rate.
-    let in_one_direction = |run: &RunRow| {
-        use Normalization::{LayerNormBackwardOnly, LayerNormForwardOnly, MeanNormBackwardOnly};
-        matches!(
-            run.condition.normalization(),
-            LayerNormForwardOnly | LayerNormBackwardOnly | MeanNormBackwardOnly
-        )
-    };
+    // LayerNorm in the forward pass alone may fail at any rate.
+    let forward_only =
+        |run: &RunRow| run.condition.normalization() == Normalization::LayerNormForwardOnly;
     let here: Vec<&RunRow> =
-        runs.iter().filter(|run| run.config == Some(SLOW) && !in_one_direction(run)).collect();
+        runs.iter().filter(|run| run.config == Some(SLOW) && !forward_only(run)).collect();
     let rate = here.first()?.lr;
     let rates: BTreeMap<i32, f64> =
         runs.iter().filter_map(|run| Some((run.config?, run.lr))).collect();

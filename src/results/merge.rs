@@ -1,6 +1,6 @@
 //! Results from several places, merged into the tables of one folder.
 
-use super::{EpochRow, MeasurementRow, Rows, RunRow, Tables, schema::check_schema};
+use super::{DataIdentity, EpochRow, MeasurementRow, Rows, RunRow, Tables, schema::check_schema};
 use crate::{Error, Result};
 use inorm_core::files::Lock;
 use std::{
@@ -60,15 +60,27 @@ fn check_alike<'r>(results: impl IntoIterator<Item = (&'r Path, &'r Rows)>) -> R
     for (place, rows) in results {
         for run in &rows.runs {
             check_schema(run.schema, place)?;
-            let (first, here) = (images.get_or_insert_with(|| run.data()), run.data());
-            if *first != here {
-                let problem = format!("results of {first} and of {here} would mix");
-                let expected = "one data set a table; merge them into different folders";
-                return Err(Error::malformed(place, problem, expected));
-            }
+        }
+        if let Some(first) = rows.runs.first() {
+            check_images(place, &rows.runs, images.get_or_insert_with(|| first.data()))?;
         }
     }
     Ok(())
+}
+
+/// Refuses the runs in `place` if any of them is of other images than these.
+///
+/// # Errors
+/// Names both data sets.
+pub fn check_images(place: &Path, runs: &[RunRow], images: &DataIdentity) -> Result<()> {
+    match runs.iter().map(RunRow::data).find(|here| here != images) {
+        Some(here) => {
+            let problem = format!("results of {images} and of {here} would mix");
+            let expected = "one data set a table; put them into different folders";
+            Err(Error::malformed(place, problem, expected))
+        }
+        None => Ok(()),
+    }
 }
 
 impl Rows {

@@ -34,7 +34,7 @@ pub use beyond::{beyond_the_paper, beyond_the_paper_markdown};
 pub use comparison::{ComparisonRow, comparison, left_out, outside_published};
 pub use departures::{OUTSIDE, departures_markdown};
 pub use finished::FinishedRun;
-pub use merge::{Merged, merge};
+pub use merge::{Merged, check_images, merge};
 pub use origin::{DataIdentity, Provenance, data_source};
 pub use paired_epochs::{PairedEpochRow, differences_over_epochs};
 pub use paper_claims::{

@@ -171,11 +171,11 @@ impl RunRow {
         DataIdentity { source: self.data_source.clone(), checksum: self.data_checksum.clone() }
     }
 
-    /// Whether it is one of the paper's: one of [its networks](Condition::is_papers) in one of its
+    /// Whether it is one of the paper's: one of [its networks](Condition::is_in_paper) in one of its
     /// configurations, for 50 epochs, with λ = 0.01, and without [variations](Run::variations). No
     /// other is compared with what was published.
     pub fn is_papers(&self) -> bool {
-        self.condition.is_papers() && self.follows_paper() && self.variations().is_empty()
+        self.condition.is_in_paper() && self.follows_paper() && self.variations().is_empty()
     }
 
     /// Whether it was trained for as long as [the paper's](Self::is_papers) and with their λ, in a
@@ -269,6 +269,8 @@ mod tests {
         let deep = RunRow { hidden_layers: 3, ..rows[0].clone() };
         let free = RunRow { signs: "free".to_owned(), ..rows[0].clone() };
         assert!(!deep.is_papers() && !free.is_papers());
+        let centered = RunRow { condition: Condition::EMeanNormBackwardOnly, ..rows[0].clone() };
+        assert!(!centered.is_papers());
         let shuffled = RunRow { order: "shuffled".to_owned(), ..rows[0].clone() };
         let hard = RunRow { label_smoothing: 0.0, ..rows[0].clone() };
         assert!(!shuffled.is_papers() && !hard.is_papers());

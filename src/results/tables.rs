@@ -15,10 +15,10 @@ use std::{collections::HashSet, path::Path};
 /// chance for a run that diverged). Interrupted runs are left out: they have no final accuracy.
 ///
 /// # Errors
-/// As the other two tables, if a record is of none of the paper's networks, or their runs have
+/// As the other two tables, if a record is of no [condition](crate::Condition), or their runs have
 /// different [variations](crate::learning::Run::variations): rows are told apart by their conditions.
 pub fn runs_table<R: Recorded>(records: &[Record<R>]) -> Result<DataFrame> {
-    let records = of_paper(records)?;
+    let records = of_conditions(records)?;
     let is_over = |r: &&Record| matches!(r.outcome, Outcome::Finished | Outcome::Diverged { .. });
     let row = |record: &Record| {
         let data = DataIdentity { source: record.data.clone(), checksum: None };
@@ -33,7 +33,7 @@ pub fn runs_table<R: Recorded>(records: &[Record<R>]) -> Result<DataFrame> {
 /// # Errors
 /// As [`runs_table`].
 pub fn epochs_table<R: Recorded>(records: &[Record<R>]) -> Result<DataFrame> {
-    EpochRow::to_table(&of_paper(records)?.iter().flat_map(EpochRow::of).collect::<Vec<_>>())
+    EpochRow::to_table(&of_conditions(records)?.iter().flat_map(EpochRow::of).collect::<Vec<_>>())
 }
 
 /// One row a hidden layer and measured step of each run.
@@ -42,20 +42,21 @@ pub fn epochs_table<R: Recorded>(records: &[Record<R>]) -> Result<DataFrame> {
 /// As [`runs_table`].
 pub fn measurements_table<R: Recorded>(records: &[Record<R>]) -> Result<DataFrame> {
     MeasurementRow::to_table(
-        &of_paper(records)?.iter().flat_map(MeasurementRow::of).collect::<Vec<_>>(),
+        &of_conditions(records)?.iter().flat_map(MeasurementRow::of).collect::<Vec<_>>(),
     )
 }
 
-fn of_paper<R: Recorded>(records: &[Record<R>]) -> Result<Vec<Record>> {
-    let of_paper = |(number, record): (usize, &Record<R>)| {
-        record.of_paper().ok_or_else(|| {
+fn of_conditions<R: Recorded>(records: &[Record<R>]) -> Result<Vec<Record>> {
+    let of_condition = |(number, record): (usize, &Record<R>)| {
+        record.of_condition().ok_or_else(|| {
             let problem = format!("no. {number} is of {}", record.run.name());
-            let expected = "the paper's networks, trained as they were set up; pass a slice of \
+            let expected = "networks of a condition, trained as they were set up; pass a slice of \
                             the records without it";
             Error::unfit("records", problem, expected)
         })
     };
-    let records: Vec<Record> = records.iter().enumerate().map(of_paper).collect::<Result<_>>()?;
+    let records: Vec<Record> =
+        records.iter().enumerate().map(of_condition).collect::<Result<_>>()?;
     let variations = |record: &Record| record.run.variations();
     let other = records.iter().position(|record| variations(record) != variations(&records[0]));
     other.map_or(Ok(()), |number| {

@@ -31,8 +31,8 @@ pub fn run(options: &Figure) -> Outcome {
     };
     let figure = catalogue::figure(&options.name, &stored).map_err(|error| {
         match left_out(&stored.runs) {
-            Ok(others @ 1..) if !matches!(error, Error::Invalid { .. }) => Failure::new(format!(
-                "{error}; figures show the paper's runs alone, and {others} of {} are others: \
+            Ok(others @ 1..) if matches!(error, Error::Unfit { .. }) => Failure::new(format!(
+                "{error}; figures show the paper's runs, and {others} of {} are others: \
                  `inorm sweep table` lists them",
                 stored.runs.height()
             )),

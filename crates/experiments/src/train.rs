@@ -14,7 +14,7 @@ use inorm::{
         self, Epoch, Measure, Observer, Precision, Protocol, Record, Recorded, Run, Signs, Trainer,
         Training,
     },
-    results::{DataIdentity, FinishedRun, Rows, RunRow, Tables, merge},
+    results::{DataIdentity, FinishedRun, Rows, RunRow, Tables, check_images, merge},
 };
 use inorm_core::{Context, Failure, Outcome, files::Lock, print, say};
 use serde_json::Value;
@@ -102,8 +102,8 @@ pub struct Train {
     #[arg(long, value_name = "NAME", default_value_t)]
     initial_weights: InitialWeights,
     /// Begin with the network in this file, which decides the condition, the width, the layers and
-    /// their rules; with --signs free, if its weights are. The results are not runs of a sweep: they
-    /// have no id, and are not added to tables.
+    /// their rules; with --signs free if its weights have both signs. The results are not runs of a
+    /// sweep: they have no id, and are not added to tables.
     #[arg(long, value_name = "FILE.safetensors", conflicts_with_all = ["results", "hidden_layers", "grad_norm_layers", "grad_norm_z", "subtractive_loss", "initial_weights"])]
     from: Option<PathBuf>,
     /// Save the trained network in this file.
@@ -120,7 +120,8 @@ pub struct Train {
     #[arg(long, value_name = "DIR")]
     results: Option<PathBuf>,
     /// End with one line of JSON on standard output: the run's row in the table of runs, and its
-    /// test accuracy after each epoch; with --from its id is null, and `from` names the file.
+    /// test accuracy after each epoch; with --from its id and
+    /// its initial weights are null, and `from` names the file.
     #[arg(long)]
     json: bool,
 }
@@ -156,7 +157,8 @@ pub fn run(options: &Train) -> Outcome {
     run.validate()?;
     options.check_targets()?;
     let data = options.images.read()?;
-    options.check_tables(&DataIdentity::of(&data))?;
+    let images = DataIdentity::of(&data);
+    options.check_tables(&images)?;
     say(data.describe());
     let mut trainer = match &from {
         Some(weights) => Trainer::from_weights(&run, weights, &data)?,
@@ -169,8 +171,7 @@ pub fn run(options: &Train) -> Outcome {
     summarize(trainer.record());
     let wall = start.elapsed().as_secs_f64();
     let weights = trainer.weights();
-    let finished =
-        FinishedRun::new(trainer.into_record(), DataIdentity::of(&data), provenance(), wall)?;
+    let finished = FinishedRun::new(trainer.into_record(), images, provenance(), wall)?;
     // Whatever of this fails, the rest is kept.
     let saved =
         options.save.as_ref().map_or(Ok(()), |file| save(&weights, finished.record(), file));
@@ -215,26 +216,20 @@ impl Train {
         }
         if let Some(folder) = &self.results {
             fs::create_dir_all(folder).context("create folder", folder)?;
-            // The file that merging locks has to be written, too.
-            let _alone = Lock::take(&folder.join("merge.lock"), || ())?;
         }
         Ok(())
     }
 
     /// Whether the results can be added to the tables, which are of one data set.
     fn check_tables(&self, images: &DataIdentity) -> Outcome {
-        let Some(folder) = self.results.as_ref().filter(|folder| Tables::are_in(folder)) else {
-            return Ok(());
-        };
-        let runs = RunRow::from_table(&Tables::read(folder)?.runs)?;
-        match runs.iter().map(RunRow::data).find(|there| there != images) {
-            Some(there) => Err(Failure::Usage(format!(
-                "--results: {} has results of {there}, and these are of {images}; give another \
-                 folder, or the same images",
-                folder.display()
-            ))),
-            None => Ok(()),
+        let Some(folder) = &self.results else { return Ok(()) };
+        // The file that merging locks has to be written, too.
+        let _alone = Lock::take(&folder.join("merge.lock"), || ())?;
+        if Tables::are_in(folder) {
+            let runs = RunRow::from_table(&Tables::read(folder)?.runs)?;
+            check_images(folder, &runs, images)?;
         }
+        Ok(())
     }
 
     fn to_run(&self, network: Option<&NetworkWeights<f32>>) -> Outcome<Run> {
@@ -279,19 +274,24 @@ impl Train {
         let run = given(run, self.order, Run::order);
         let run = given(run, self.grad_norm_z, Run::grad_norm_z);
         let run = given(run, self.subtractive_loss, Run::subtractive_loss);
-        let mut run = run.initial_weights(self.initial_weights);
-        if let Some(from) = from {
-            run = run.hidden_layers(from.hidden_layers).grad_norm_in(from.grad_norm_layers);
-            run = run.grad_norm_z(from.grad_norm_z).subtractive_loss(from.subtractive_loss);
-        }
-        if network.is_some_and(|network| network.signs() == Signs::Free) {
-            if let Some(signs) = self.signs.filter(|signs| *signs != Signs::Free) {
-                return Err(Failure::Usage(format!(
-                    "--from: the file holds weights of both signs, of which --signs {signs} would \
-                     cut half; give --signs free, or leave it out"
-                )));
+        let mut run = match from {
+            Some(from) => Run {
+                hidden_layers: from.hidden_layers,
+                grad_norm_layers: from.grad_norm_layers,
+                grad_norm_z: from.grad_norm_z,
+                subtractive_loss: from.subtractive_loss,
+                ..run
+            },
+            None => run.initial_weights(self.initial_weights),
+        };
+        if let Some(network) = network {
+            if self.signs.is_none() && network.signs() == Signs::Free {
+                run = run.signs(Signs::Free);
             }
-            run = run.signs(Signs::Free);
+            if let Some(problem) = network.unfit_for(run.training.rule.signs) {
+                let signs = network.signs();
+                return Err(Failure::Usage(format!("--from: {problem}; give --signs {signs}")));
+            }
         }
         let usual = if self.results.is_some() { Measure::EachEpoch } else { Measure::Never };
         Ok(run.measure(self.measure.map_or(usual, Measure::from)))
@@ -309,15 +309,16 @@ fn given<T>(run: Run, value: Option<T>, with: fn(Run, T) -> Run) -> Run {
 /// A run whose network is of this architecture, if the options of this command can name one.
 fn run_of(architecture: &Architecture) -> Outcome<Run> {
     let hidden = &architecture.hidden;
-    let layers = (1..).zip(hidden).filter(|(_, kind)| kind.grad_norm != GradNorm::None);
-    let layers: Vec<String> = layers.map(|(layer, _)| layer.to_string()).collect();
-    let layers = layers.join("+").parse().unwrap_or(HiddenLayers::ALL);
+    let normed = (1..).zip(hidden).filter(|(_, kind)| kind.grad_norm != GradNorm::None);
+    let layers: HiddenLayers = normed.map(|(layer, _)| layer).collect();
+    let configuration = configuration(0)?;
     let width = hidden.first().map_or(0, |kind| kind.units);
     for condition in Condition::ALL {
+        let of_condition = Run { width, ..Run::new(condition, &configuration) };
+        let of_condition = of_condition.hidden_layers(hidden.len()).grad_norm_in(layers);
         for z in [GradNormZ::Plain, GradNormZ::Centred] {
             for loss in [SubtractiveLoss::Mean, SubtractiveLoss::MeanAndVariance] {
-                let run = Run { width, ..Run::new(condition, &configuration(0)?) };
-                let run = run.hidden_layers(hidden.len()).grad_norm_in(layers);
+                let run = of_condition.clone();
                 let run = run.grad_norm_z(z).subtractive_loss(loss);
                 if run.validate().is_ok() && run.architecture() == *architecture {
                     return Ok(run);
@@ -389,6 +390,7 @@ fn to_json(finished: &FinishedRun, from: Option<&Path>) -> Outcome<Value> {
     if let Some(from) = from {
         // It is not the run that begins with the weights of its seed.
         json.insert("id".to_owned(), Value::Null);
+        json.insert("initial_weights".to_owned(), Value::Null);
         json.insert("from".to_owned(), from.to_string_lossy().into());
     }
     Ok(json.into())

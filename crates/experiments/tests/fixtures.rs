@@ -111,5 +111,7 @@ fn the_command_fails_above_the_tolerance_and_only_then() {
     parity(0, "--f32");
     let said = parity(1, "--tolerance 1e-30");
     assert!(said.contains("differ by more than the tolerance"), "{said}");
+    let said = parity(2, "--tolerance nan");
+    assert!(said.contains("expected a number of 0 or more"), "{said}");
     parity(2, "--condition nothing");
 }

@@ -26,6 +26,11 @@ DEVICE bool acts_forward(int normalization) {
            normalization != MEAN_NORM_BACKWARD_ONLY;
 }
 
+/// Whether a normalization only takes means away.
+DEVICE bool only_centers(int normalization) {
+    return normalization == MEAN_NORM || normalization == MEAN_NORM_BACKWARD_ONLY;
+}
+
 /// From pre-activation and inhibition to `s`, `z`, normalized z and activity.
 KERNEL(forward_pass, Layer) {
     int sample = blockIdx.x * blockDim.y + threadIdx.y;
@@ -47,7 +52,7 @@ KERNEL(forward_pass, Layer) {
     if (net.normalization != NO_NORM) {
         Moments m = moments(z, x.units);
         float shift = net.normalization == DIVISIVE_NORM ? 0.0f : m.mean;
-        float scale = net.normalization == MEAN_NORM ? 1.0f : inverse_root(m.variance);
+        float scale = only_centers(net.normalization) ? 1.0f : inverse_root(m.variance);
         assign(x.normalized, x.units, [&](int i) { return (z[i] - shift) * scale; });
         if (acts_forward(net.normalization)) z = x.normalized;
     }
@@ -59,7 +64,7 @@ DEVICE void normalization_backward(int normalization, const Sample &x) {
     int n = x.units;
     if (normalization == LAYER_NORM || normalization == LAYER_NORM_BACKWARD_ONLY) {
         layer_norm_backward(x.delta, x.normalized, n, inverse_root(moments(x.z, n).variance));
-    } else if (normalization == MEAN_NORM || normalization == MEAN_NORM_BACKWARD_ONLY) {
+    } else if (only_centers(normalization)) {
         center(x.delta, n);
     } else if (normalization == DIVISIVE_NORM) {
         Moments m = moments(x.z, n);

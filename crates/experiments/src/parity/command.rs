@@ -22,7 +22,7 @@ pub struct Parity {
     #[arg(long)]
     condition: Option<Condition>,
     /// The largest error that counts as equal, instead of 1e-7 in double precision and, in
-    /// single precision, 2e-3 (1e-2 for e_none).
+    /// single precision, 2e-3 (1e-2 for E-only networks whose activity is not normalized).
     #[arg(long, value_name = "ERROR", value_parser = parse_tolerance)]
     tolerance: Option<f64>,
 }

@@ -3,7 +3,7 @@
 use super::place::Place;
 use clap::Args;
 use inorm::{
-    Condition,
+    Condition, Error,
     architecture::{GradNormZ, HiddenLayers, SubtractiveLoss},
     configuration::{ConfigurationList, configurations},
     dataset::{Order, Task},
@@ -81,6 +81,10 @@ pub struct Plan {
     epochs: Option<u32>,
 }
 
+/// What not every network, or not every number of layers, can have.
+const DEPENDENT: [&str; 5] =
+    ["grad_norm_layers", "grad_norm_z", "subtractive_loss", "lambda", "initial_weights"];
+
 /// Plans, and says how many runs there are.
 pub fn run(options: &Plan) -> Outcome {
     let mut selection = options.profile.clone();
@@ -103,12 +107,11 @@ pub fn run(options: &Plan) -> Outcome {
     replace(&mut selection.tasks, &options.task);
     replace(&mut selection.initial_weights, &options.initial_weights);
     selection.epochs = options.epochs.unwrap_or(selection.epochs);
-    let runs = selection.plan().map_err(|error| match selection.conditions.len() {
-        1 => Failure::from(error),
-        _ => Failure::Usage(format!(
-            "{error}; a plan is every combination of what is given: choose with --conditions, and \
-             plan other combinations with a second command"
+    let runs = selection.plan().map_err(|error| match &error {
+        Error::Invalid { what, .. } if DEPENDENT.contains(&what.as_str()) => Failure::Usage(format!(
+            "{error}; a plan is every combination of what is given: plan others with a second command"
         )),
+        _ => error.into(),
     })?;
     let store = Store::create(&options.place.store)?;
     let (added, total) = store.extend_plan(&runs)?;

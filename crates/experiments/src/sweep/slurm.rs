@@ -26,16 +26,20 @@ pub struct TaskOptions {
 }
 
 impl TaskOptions {
-    /// Refuses a warning that comes before a task can begin: it would be queued again without end.
+    /// Refuses arguments that `sweep run` does not take, and a warning that comes before a task can begin: it would be queued again without end.
     pub fn check(&self) -> Outcome {
         let Self { time, warning, run_arguments, .. } = self;
-        // What `array` writes before them counts as well: nothing may be given twice.
+        // Beside those that `array` gives: nothing may be given twice.
         let own = ["--store", "STORE", "--jobs", "1", "--row", "0"];
         let all = own.into_iter().chain(run_arguments.iter().map(String::as_str));
         let command = clap::Command::new("inorm sweep run").no_binary_name(true);
+        let command = command.disable_help_flag(true);
         if let Err(error) = RunSweep::augment_args(command).try_get_matches_from(all) {
-            let refused = Failure::usage(&error.to_string());
-            return Err(Failure::Usage(format!("after `--`: {refused}")));
+            let text = error.render().to_string();
+            let reason = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+            return Err(Failure::Usage(format!(
+                "after `--`: {reason}; `inorm sweep run --help` lists what tasks may be given"
+            )));
         }
         match seconds(time) {
             Some(limit) if limit > 0 && limit <= u64::from(*warning) => {

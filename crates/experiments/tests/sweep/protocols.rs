@@ -56,5 +56,21 @@ fn protocols_are_planned_trained_and_compared_and_never_mixed() {
     let mut figure = inorm("figure 2 --out");
     figure.arg(merged.join("2.png")).arg("--results").arg(&merged);
     let [_, said] = ends_with(1, &mut figure);
-    assert!(said.contains("figures show the paper's runs alone, and "), "{said}");
+    assert!(said.contains("figures show the paper's runs, and "), "{said}");
+}
+
+#[test]
+fn a_plan_that_no_run_fits_is_refused_in_a_line() {
+    let sweep = Sweep::planned(PUBLISHED);
+    for (options, named) in [
+        ("--configs 30", "there is no row 30; expected 0 to 29"),
+        ("--configs 0-99999999999", "there is no row 99999999999"),
+        ("--hidden-layers 99999999999999", "expected 1 to 16"),
+        ("--grad-norm-layers 1,2", "plan others with a second command"),
+        ("--epsilons 2", "epsilon: 2 is not valid"),
+    ] {
+        let [_, said] = ends_with(2, &mut sweep.command(&format!("plan {options}")));
+        assert!(said.lines().count() == 1 && said.contains(named), "{options}: {said}");
+    }
+    assert_eq!(sweep.plan().len(), 2);
 }
