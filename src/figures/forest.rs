@@ -213,10 +213,7 @@ fn placed(
 fn numbers(drawing: &mut Drawing, panel: &Panel, row: &ClaimRow, place: f64, color: Color) {
     let (x, y) = (panel.frame.right, panel.at(0.0, place).1);
     drawing.text(axes::number(&points(row.median), (x + 50.0, y)).end().color(color));
-    let from = row.pairs.map_or("of medians".to_owned(), |pairs| match row.all_at_chance() {
-        0 => format!("n = {pairs}"),
-        lost => format!("n = {pairs}, {lost} at chance"),
-    });
+    let from = row.numbers().unwrap_or_else(|| "of medians".to_owned());
     drawing.text(axes::number(&from, (x + 58.0, y)).color(color));
 }
 

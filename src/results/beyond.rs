@@ -28,6 +28,8 @@ const QUESTIONS: [(&str, &[Pair]); 8] = [
             ["inorm_full hidden_layers=3 grad_norm_layers=1", "inorm_full hidden_layers=3"],
             ["inorm_full hidden_layers=3 grad_norm_layers=2", "inorm_full hidden_layers=3"],
             ["inorm_full hidden_layers=3 grad_norm_layers=3", "inorm_full hidden_layers=3"],
+            ["inorm_full hidden_layers=5 grad_norm_layers=2+4", "e_ln hidden_layers=5"],
+            ["inorm_center hidden_layers=5 grad_norm_layers=2+4", "e_ln hidden_layers=5"],
         ],
     ),
     (

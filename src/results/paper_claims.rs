@@ -313,9 +313,15 @@ impl ClaimRow {
         self.pairs.is_some_and(|pairs| pairs as usize >= FEWEST_PAIRS)
     }
 
-    /// How many runs of either network are at chance.
-    pub fn all_at_chance(&self) -> u32 {
-        self.at_chance.unwrap_or(0) + self.than_at_chance.unwrap_or(0)
+    /// How many pairs, and how many runs are at chance, of the one network, or of the one and the
+    /// other; nothing of medians.
+    pub fn numbers(&self) -> Option<String> {
+        let pairs = self.pairs?;
+        Some(match (self.at_chance.unwrap_or(0), self.than_at_chance.unwrap_or(0)) {
+            (0, 0) => format!("n = {pairs}"),
+            (lost, 0) | (0, lost) => format!("n = {pairs}, {lost} at chance"),
+            (lost, others) => format!("n = {pairs}, {lost}+{others} at chance"),
+        })
     }
 
     /// The median and its interval or range, in points.
@@ -338,13 +344,8 @@ impl ClaimRow {
 
     /// The same with the number of pairs, and how many runs are at chance.
     pub fn words(&self) -> String {
-        let difference = self.difference();
-        let Some(pairs) = self.pairs else { return format!("{difference}, of medians") };
-        let lost = match self.all_at_chance() {
-            0 => String::new(),
-            runs => format!(", {runs} at chance"),
-        };
-        format!("{difference}, n = {pairs}{lost}")
+        let numbers = self.numbers().unwrap_or_else(|| "of medians".to_owned());
+        format!("{}, {numbers}", self.difference())
     }
 }
 
@@ -485,6 +486,8 @@ mod tests {
         assert_eq!(published.pairs, Some(30));
         let text = claims_markdown(&table()).unwrap();
         assert!(text.contains("n = 2, 1 at chance | n < 6 | n < 6 | [4]("), "{text}");
+        let both = ClaimRow { at_chance: Some(2), than_at_chance: Some(1), ..none.clone() };
+        assert_eq!(both.numbers().unwrap(), "n = 2, 2+1 at chance");
     }
 
     // Of data/published_points.csv, joined as `published_points` says: p_unpaired is that of
