@@ -467,7 +467,7 @@ mod tests {
         let refused = |run: &Run| run.validate().unwrap_err().to_string();
         let message = refused(&within(&full, "3"));
         let expected = "grad_norm_layers: 3 is not valid; \
-                        expected all, or some of the 2 that there are";
+                        expected all, or some of the 2 hidden layers that there are";
         assert_eq!(message, expected);
         assert!(refused(&within(&none, "2")).ends_with("all; inorm_none has no GradNorm"));
         let message = refused(&none.clone().grad_norm_z(GradNormZ::Centred));

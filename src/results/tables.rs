@@ -223,7 +223,7 @@ mod tests {
         let measured = MeasurementRow::from_table(&measured).unwrap();
         assert_eq!(measured.len(), 2 * 2 * 2);
         assert!(measured.iter().all(|m| m.variance > 0.0));
-        // The same run of a typed network is the same row; what is none of the paper's is refused.
+        // The same run of a typed network is the same row; what is no condition is refused.
         let mut network = paper::ELn::<234>::new(0).unwrap();
         let training = records[0].run.training();
         let typed = network.train(&training, &data, &mut ()).unwrap();
@@ -231,7 +231,7 @@ mod tests {
         let deeper = deeper.train(&training, &data, &mut ()).unwrap();
         let both = [typed, deeper];
         let refused = runs_table(&both).unwrap_err().to_string();
-        let expected = "records: no. 1 is of 784 → Ei 20/2 → 10; expected the paper's networks";
+        let expected = "records: no. 1 is of 784 → Ei 20/2 → 10; expected networks of a condition";
         assert!(refused.starts_with(expected), "{refused}");
         assert!(epochs_table(&both).is_err() && measurements_table(&both).is_err());
         let rows = RunRow::from_table(&runs_table(&both[..1]).unwrap()).unwrap();
