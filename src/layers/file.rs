@@ -115,7 +115,8 @@ impl NetworkWeights<f32> {
         }
     }
 
-    /// Which value a training with these signs would cut off at the first step, if any.
+    /// Which value a training with these signs would cut off at the first step, or is not finite, if
+    /// any: a sentence that names it.
     pub fn unfit_for(&self, signs: Signs) -> Option<String> {
         unusable(self, signs)
     }

@@ -26,7 +26,8 @@ pub struct TaskOptions {
 }
 
 impl TaskOptions {
-    /// Refuses arguments that `sweep run` does not take, and a warning that comes before a task can begin: it would be queued again without end.
+    /// Refuses arguments that `sweep run` does not take, and a warning that comes before a task can
+    /// begin: it would be queued again without end.
     pub fn check(&self) -> Outcome {
         let Self { time, warning, run_arguments, .. } = self;
         // Beside those that `array` gives: nothing may be given twice.
